@@ -1,0 +1,1 @@
+//! Raw observations become snapshots.

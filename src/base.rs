@@ -1,0 +1,10 @@
+//! What every layer may use: time, clean text, reasons. Knows no domain: no node, no member, no cluster.
+//! Start reading at [`text::Text`], which is why no hostile byte gets past the sources.
+
+pub mod clock;
+pub mod text;
+pub mod why;
+
+pub use clock::{Clock, Stamp};
+pub use text::Text;
+pub use why::{Why, WhyKind};

@@ -1,0 +1,129 @@
+//! The names of the checks.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::Text;
+
+/// A check's name: family, dot, subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs)]
+pub enum CheckId {
+    EtcdQuorum,
+    EtcdSpare,
+    EtcdMemberLost,
+    EtcdLearner,
+    EtcdViewsDiffer,
+    EtcdAlarm,
+    MembersZombie,
+    MembersStranger,
+    NodeHeartbeat,
+    NodeNotReady,
+    NodesThreeControllers,
+    ZoneLabels,
+    ZoneThree,
+    HaEnabled,
+    NbeReady,
+    PlacementWebSpread,
+    PlacementSingleDomain,
+    PlacementPending,
+    FailoverEviction,
+    FailoverDetection,
+    CertExpiry,
+    FeedsStale,
+}
+
+impl CheckId {
+    /// Every check.
+    pub const ALL: [CheckId; 22] = [
+        CheckId::EtcdQuorum,
+        CheckId::EtcdSpare,
+        CheckId::EtcdMemberLost,
+        CheckId::EtcdLearner,
+        CheckId::EtcdViewsDiffer,
+        CheckId::EtcdAlarm,
+        CheckId::MembersZombie,
+        CheckId::MembersStranger,
+        CheckId::NodeHeartbeat,
+        CheckId::NodeNotReady,
+        CheckId::NodesThreeControllers,
+        CheckId::ZoneLabels,
+        CheckId::ZoneThree,
+        CheckId::HaEnabled,
+        CheckId::NbeReady,
+        CheckId::PlacementWebSpread,
+        CheckId::PlacementSingleDomain,
+        CheckId::PlacementPending,
+        CheckId::FailoverEviction,
+        CheckId::FailoverDetection,
+        CheckId::CertExpiry,
+        CheckId::FeedsStale,
+    ];
+
+    /// The name as people write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            CheckId::EtcdQuorum => "etcd.quorum",
+            CheckId::EtcdSpare => "etcd.spare",
+            CheckId::EtcdMemberLost => "etcd.member-lost",
+            CheckId::EtcdLearner => "etcd.learner",
+            CheckId::EtcdViewsDiffer => "etcd.views-differ",
+            CheckId::EtcdAlarm => "etcd.alarm",
+            CheckId::MembersZombie => "members.zombie",
+            CheckId::MembersStranger => "members.stranger",
+            CheckId::NodeHeartbeat => "node.heartbeat",
+            CheckId::NodeNotReady => "node.not-ready",
+            CheckId::NodesThreeControllers => "nodes.three-controllers",
+            CheckId::ZoneLabels => "zone.labels",
+            CheckId::ZoneThree => "zone.three",
+            CheckId::HaEnabled => "ha.enabled",
+            CheckId::NbeReady => "nbe.ready",
+            CheckId::PlacementWebSpread => "placement.web-spread",
+            CheckId::PlacementSingleDomain => "placement.single-domain",
+            CheckId::PlacementPending => "placement.pending",
+            CheckId::FailoverEviction => "failover.eviction",
+            CheckId::FailoverDetection => "failover.detection",
+            CheckId::CertExpiry => "cert.expiry",
+            CheckId::FeedsStale => "feeds.stale",
+        }
+    }
+}
+
+impl fmt::Display for CheckId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// There is no such check.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no check {0:?}")]
+pub struct UnknownCheck(pub String);
+
+impl FromStr for CheckId {
+    type Err = UnknownCheck;
+
+    fn from_str(raw: &str) -> Result<Self, Self::Err> {
+        CheckId::ALL
+            .into_iter()
+            .find(|id| id.name() == raw)
+            .ok_or_else(|| UnknownCheck(raw.to_owned()))
+    }
+}
+
+impl Serialize for CheckId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for CheckId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Text::deserialize(deserializer)?
+            .as_str()
+            .parse()
+            .map_err(serde::de::Error::custom)
+    }
+}

@@ -1,0 +1,6 @@
+//! The real sources.
+
+pub mod etcd;
+pub mod host;
+pub mod kube;
+pub mod probe;

@@ -1,0 +1,20 @@
+//! What is known about one cluster at one moment, as plain data, and pure questions about it: quorum arithmetic, spread,
+//! ages. Knows no source, no channel, no screen. Start reading at [`snapshot::Snapshot`], then [`quorum`].
+
+pub mod etcd;
+pub mod fact;
+pub mod feed;
+pub mod host;
+pub mod k0s;
+pub mod kube;
+pub mod placement;
+pub mod policy;
+pub mod product;
+pub mod quorum;
+pub mod snapshot;
+pub mod zones;
+
+pub use fact::{Fact, ObjectKey, Table};
+pub use feed::{Feed, FeedId, FeedState, KubeKind};
+pub use policy::Policy;
+pub use snapshot::Snapshot;

@@ -1,0 +1,113 @@
+//! A value with its source and its age.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::feed::FeedId;
+use crate::base::{Stamp, Text};
+
+/// A value that a feed reported. When it was last *verified* is the feed's `as_of`: one answer verifies all rows of a
+/// feed, so the rows need not be written again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Fact<T> {
+    /// What was reported.
+    pub value: T,
+    /// Who reported it.
+    pub feed: FeedId,
+    /// When we saw this value first. Ages of heartbeats count from here: other hosts' clocks differ from ours.
+    pub changed_at: Stamp,
+    /// Whether we saw the value change at least once. Before that, `changed_at` is only when we came to look.
+    pub seen_changing: bool,
+}
+
+/// Names one object of a kind.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ObjectKey {
+    /// Empty for cluster-scoped kinds.
+    pub namespace: Text,
+    /// Unique within kind and namespace at any one time; may be reused after a deletion.
+    pub name: Text,
+}
+
+impl ObjectKey {
+    /// A key from its two parts.
+    pub fn new(namespace: impl Into<Text>, name: impl Into<Text>) -> Self {
+        Self {
+            namespace: namespace.into(),
+            name: name.into(),
+        }
+    }
+}
+
+impl std::fmt::Display for ObjectKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.namespace.is_empty() {
+            write!(f, "{}", self.name)
+        } else {
+            write!(f, "{}/{}", self.namespace, self.name)
+        }
+    }
+}
+
+/// The rows of one kind, in order of their keys. Cheap to clone: a snapshot shares its rows with the next one.
+/// Serialized as a list of pairs, because JSON keys are strings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Vec<(ObjectKey, Arc<Fact<T>>)>", into = "Vec<(ObjectKey, Arc<Fact<T>>)>")]
+#[serde(bound(serialize = "T: Serialize + Clone", deserialize = "T: Deserialize<'de>"))]
+pub struct Table<T>(Arc<BTreeMap<ObjectKey, Arc<Fact<T>>>>);
+
+impl<T> Default for Table<T> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
+impl<T> From<Vec<(ObjectKey, Arc<Fact<T>>)>> for Table<T> {
+    fn from(rows: Vec<(ObjectKey, Arc<Fact<T>>)>) -> Self {
+        Self(Arc::new(rows.into_iter().collect()))
+    }
+}
+
+impl<T> From<Table<T>> for Vec<(ObjectKey, Arc<Fact<T>>)> {
+    fn from(table: Table<T>) -> Self {
+        table
+            .0
+            .iter()
+            .map(|(key, fact)| (key.clone(), Arc::clone(fact)))
+            .collect()
+    }
+}
+
+impl<T> Table<T> {
+    /// All rows, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&ObjectKey, &Fact<T>)> {
+        self.0.iter().map(|(key, fact)| (key, &**fact))
+    }
+
+    /// All values, in order of their keys.
+    pub fn values(&self) -> impl Iterator<Item = &T> {
+        self.0.values().map(|fact| &fact.value)
+    }
+
+    /// One row.
+    pub fn get(&self, key: &ObjectKey) -> Option<&Fact<T>> {
+        self.0.get(key).map(|fact| &**fact)
+    }
+
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The map, for whoever assembles a table.
+    pub fn rows_mut(&mut self) -> &mut BTreeMap<ObjectKey, Arc<Fact<T>>> {
+        Arc::make_mut(&mut self.0)
+    }
+}

@@ -1,0 +1,474 @@
+//! Sources and their freshness. A check never passes because data is missing, so every row can be asked how old it is.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::etcd::MemberId;
+use crate::base::{Stamp, Text, Why};
+
+/// The kinds of Kubernetes object that are watched, one feed each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KubeKind {
+    /// core/v1 Node
+    Nodes,
+    /// core/v1 Pod
+    Pods,
+    /// coordination.k8s.io/v1 Lease, in kube-node-lease and kube-system
+    Leases,
+    /// apps/v1 Deployment
+    Deployments,
+    /// apps/v1 `ReplicaSet` (owners only)
+    ReplicaSets,
+    /// apps/v1 `StatefulSet`
+    StatefulSets,
+    /// apps/v1 `DaemonSet`
+    DaemonSets,
+    /// core/v1 `PersistentVolumeClaim`
+    Claims,
+    /// etcd.k0sproject.io `EtcdMember`
+    EtcdMembers,
+    /// autopilot.k0sproject.io `ControlNode`
+    ControlNodes,
+    /// k0s.k0sproject.io `ClusterConfig`
+    ClusterConfigs,
+    /// embeddedcluster.replicated.com Installation
+    Installations,
+    /// netboxlabs.com `NetBoxEnterprise`
+    NetBoxEnterprises,
+}
+
+impl KubeKind {
+    /// Every kind, in the order of their feeds.
+    pub const ALL: [KubeKind; 13] = [
+        KubeKind::Nodes,
+        KubeKind::Pods,
+        KubeKind::Leases,
+        KubeKind::Deployments,
+        KubeKind::ReplicaSets,
+        KubeKind::StatefulSets,
+        KubeKind::DaemonSets,
+        KubeKind::Claims,
+        KubeKind::EtcdMembers,
+        KubeKind::ControlNodes,
+        KubeKind::ClusterConfigs,
+        KubeKind::Installations,
+        KubeKind::NetBoxEnterprises,
+    ];
+
+    /// The resource's plural name, as in a URL.
+    pub const fn plural(self) -> &'static str {
+        match self {
+            KubeKind::Nodes => "nodes",
+            KubeKind::Pods => "pods",
+            KubeKind::Leases => "leases",
+            KubeKind::Deployments => "deployments",
+            KubeKind::ReplicaSets => "replicasets",
+            KubeKind::StatefulSets => "statefulsets",
+            KubeKind::DaemonSets => "daemonsets",
+            KubeKind::Claims => "persistentvolumeclaims",
+            KubeKind::EtcdMembers => "etcdmembers",
+            KubeKind::ControlNodes => "controlnodes",
+            KubeKind::ClusterConfigs => "clusterconfigs",
+            KubeKind::Installations => "installations",
+            KubeKind::NetBoxEnterprises => "netboxenterprises",
+        }
+    }
+
+    /// The API group; empty for core.
+    pub const fn group(self) -> &'static str {
+        match self {
+            KubeKind::Nodes | KubeKind::Pods | KubeKind::Claims => "",
+            KubeKind::Leases => "coordination.k8s.io",
+            KubeKind::Deployments | KubeKind::ReplicaSets | KubeKind::StatefulSets | KubeKind::DaemonSets => "apps",
+            KubeKind::EtcdMembers => "etcd.k0sproject.io",
+            KubeKind::ControlNodes => "autopilot.k0sproject.io",
+            KubeKind::ClusterConfigs => "k0s.k0sproject.io",
+            KubeKind::Installations => "embeddedcluster.replicated.com",
+            KubeKind::NetBoxEnterprises => "netboxlabs.com",
+        }
+    }
+
+    /// Whether the kind comes from a custom resource definition, which may not be installed.
+    pub const fn is_custom(self) -> bool {
+        matches!(
+            self,
+            KubeKind::EtcdMembers
+                | KubeKind::ControlNodes
+                | KubeKind::ClusterConfigs
+                | KubeKind::Installations
+                | KubeKind::NetBoxEnterprises
+        )
+    }
+}
+
+/// One part of what can be learned on this host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HostPart {
+    /// k0s's status socket.
+    Status,
+    /// Flags of the control plane's processes, from /proc.
+    Processes,
+    /// k0s.yaml.
+    Config,
+    /// Certificates below the k0s directory.
+    Certificates,
+    /// Free space of the file system that holds etcd.
+    Disk,
+    /// State and last errors of the `k0scontroller` unit.
+    Unit,
+    /// Network interfaces: carrier and addresses. Tells "it is us" from "it is they".
+    Links,
+}
+
+impl HostPart {
+    /// Every part.
+    pub const ALL: [HostPart; 7] = [
+        HostPart::Status,
+        HostPart::Processes,
+        HostPart::Config,
+        HostPart::Certificates,
+        HostPart::Disk,
+        HostPart::Unit,
+        HostPart::Links,
+    ];
+
+    /// The part's name in a feed id.
+    pub const fn name(self) -> &'static str {
+        match self {
+            HostPart::Status => "status",
+            HostPart::Processes => "processes",
+            HostPart::Config => "config",
+            HostPart::Certificates => "certificates",
+            HostPart::Disk => "disk",
+            HostPart::Unit => "unit",
+            HostPart::Links => "links",
+        }
+    }
+}
+
+/// One source of facts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FeedId {
+    /// The API server in use: a consistent read of one small object every 2 s.
+    Api,
+    /// The watch of one kind.
+    Kube(KubeKind),
+    /// The etcd member on this host, through its client port.
+    EtcdLocal,
+    /// One etcd member through its peer port.
+    EtcdPeer(MemberId),
+    /// One part of this host.
+    Host(HostPart),
+}
+
+impl fmt::Display for FeedId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FeedId::Api => f.pad("api"),
+            FeedId::Kube(kind) => f.pad(&format!("kube.{}", kind.plural())),
+            FeedId::EtcdLocal => f.pad("etcd.local"),
+            FeedId::EtcdPeer(id) => f.pad(&format!("etcd.peer.{id}")),
+            FeedId::Host(part) => f.pad(&format!("host.{}", part.name())),
+        }
+    }
+}
+
+impl FromStr for FeedId {
+    type Err = String;
+
+    fn from_str(raw: &str) -> Result<Self, Self::Err> {
+        let unknown = || format!("no feed is called {raw:?}");
+        match raw.split_once('.') {
+            None if raw == "api" => Ok(FeedId::Api),
+            Some(("kube", plural)) => KubeKind::ALL
+                .into_iter()
+                .find(|kind| kind.plural() == plural)
+                .map(FeedId::Kube)
+                .ok_or_else(unknown),
+            Some(("host", name)) => HostPart::ALL
+                .into_iter()
+                .find(|part| part.name() == name)
+                .map(FeedId::Host)
+                .ok_or_else(unknown),
+            Some(("etcd", "local")) => Ok(FeedId::EtcdLocal),
+            Some(("etcd", rest)) => rest
+                .strip_prefix("peer.")
+                .and_then(|id| id.parse().ok())
+                .map(FeedId::EtcdPeer)
+                .ok_or_else(unknown),
+            _ => Err(unknown()),
+        }
+    }
+}
+
+impl Serialize for FeedId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for FeedId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Text::deserialize(deserializer)?
+            .as_str()
+            .parse()
+            .map_err(serde::de::Error::custom)
+    }
+}
+
+/// How fresh a source is, at the snapshot's moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "lowercase")]
+pub enum FeedState {
+    /// Asked, and no answer yet.
+    Syncing {
+        /// When we began to ask.
+        since: Stamp,
+    },
+    /// Answers as often as it should.
+    Live {
+        /// The last answer.
+        as_of: Stamp,
+    },
+    /// Answered not long ago, but the next answer is late or was an error.
+    Lagging {
+        /// The last answer.
+        as_of: Stamp,
+        /// What came instead.
+        why: Option<Why>,
+    },
+    /// Does not answer.
+    Lost {
+        /// The last answer, if there ever was one.
+        as_of: Option<Stamp>,
+        /// What came instead.
+        why: Why,
+    },
+    /// Not there by its nature: not installed, not configured.
+    Off {
+        /// Why it is off.
+        why: Why,
+    },
+}
+
+impl FeedState {
+    /// The last answer.
+    pub fn as_of(&self) -> Option<Stamp> {
+        match self {
+            FeedState::Live { as_of } | FeedState::Lagging { as_of, .. } => Some(*as_of),
+            FeedState::Lost { as_of, .. } => *as_of,
+            FeedState::Syncing { .. } | FeedState::Off { .. } => None,
+        }
+    }
+
+    /// What is wrong, where something is.
+    pub fn why(&self) -> Option<&Why> {
+        match self {
+            FeedState::Lagging { why, .. } => why.as_ref(),
+            FeedState::Lost { why, .. } | FeedState::Off { why } => Some(why),
+            FeedState::Syncing { .. } | FeedState::Live { .. } => None,
+        }
+    }
+
+    /// The state in one word.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            FeedState::Syncing { .. } => "syncing",
+            FeedState::Live { .. } => "live",
+            FeedState::Lagging { .. } => "lagging",
+            FeedState::Lost { .. } => "lost",
+            FeedState::Off { .. } => "off",
+        }
+    }
+
+    /// Whether it answers.
+    pub const fn is_live(&self) -> bool {
+        matches!(self, FeedState::Live { .. })
+    }
+
+    /// Whether what it said may still be used as the truth of now: live, or late by little.
+    pub const fn is_current(&self) -> bool {
+        matches!(self, FeedState::Live { .. } | FeedState::Lagging { .. })
+    }
+}
+
+/// A source and its freshness.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Feed {
+    /// Which source.
+    pub id: FeedId,
+    /// How fresh.
+    #[serde(flatten)]
+    pub state: FeedState,
+}
+
+/// What a source has answered so far; turned into a [`FeedState`] for a given moment by [`History::state`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct History {
+    /// When we began to ask.
+    pub since: Stamp,
+    /// The last answer.
+    pub last_ok: Option<Stamp>,
+    /// The last failure, if it came after the last answer.
+    pub failing: Option<Failing>,
+    /// Set while the source is off.
+    pub off: Option<Why>,
+}
+
+/// A run of failures without an answer between.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failing {
+    /// The first failure of the run.
+    pub since: Stamp,
+    /// How many in a row.
+    pub count: u32,
+    /// The newest reason.
+    pub why: Why,
+}
+
+/// After how long without an answer a feed lags, and is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// Late.
+    pub lagging_after: Duration,
+    /// Gone.
+    pub lost_after: Duration,
+}
+
+impl History {
+    /// A source that we begin to ask now.
+    pub fn begin(since: Stamp) -> Self {
+        Self {
+            since,
+            last_ok: None,
+            failing: None,
+            off: None,
+        }
+    }
+
+    /// Records an answer.
+    pub fn ok(&mut self, at: Stamp) {
+        self.last_ok = Some(at);
+        self.failing = None;
+        self.off = None;
+    }
+
+    /// Records a failure.
+    pub fn failed(&mut self, at: Stamp, why: Why) {
+        self.off = None;
+        match &mut self.failing {
+            Some(run) => {
+                run.count = run.count.saturating_add(1);
+                run.why = why;
+            }
+            None => {
+                self.failing = Some(Failing {
+                    since: at,
+                    count: 1,
+                    why,
+                });
+            }
+        }
+    }
+
+    /// Records that the source is not there.
+    pub fn off(&mut self, why: Why) {
+        self.failing = None;
+        self.off = Some(why);
+    }
+
+    /// The freshness at `now`.
+    pub fn state(&self, now: Stamp, patience: Patience) -> FeedState {
+        if let Some(why) = &self.off {
+            return FeedState::Off { why: why.clone() };
+        }
+        let Some(as_of) = self.last_ok else {
+            return match &self.failing {
+                Some(run) => FeedState::Lost {
+                    as_of: None,
+                    why: run.why.clone(),
+                },
+                None => FeedState::Syncing { since: self.since },
+            };
+        };
+        let age = now.since(as_of);
+        let why = self.failing.as_ref().map(|run| run.why.clone());
+        if age >= patience.lost_after {
+            let silent = || Why::new(crate::base::WhyKind::TimedOut, "no answer");
+            return FeedState::Lost {
+                as_of: Some(as_of),
+                why: why.unwrap_or_else(silent),
+            };
+        }
+        if why.is_some() || age >= patience.lagging_after {
+            return FeedState::Lagging { as_of, why };
+        }
+        FeedState::Live { as_of }
+    }
+}
+
+impl FeedId {
+    /// How long a silence of this source is ordinary. Api and etcd are asked every 1 to 2 s; a watch proves itself at least
+    /// every 25 s (its server-side timeout); host facts are read every 10 s.
+    pub const fn patience(self) -> Patience {
+        let (lagging, lost) = match self {
+            FeedId::Api => (5, 7),
+            FeedId::EtcdLocal | FeedId::EtcdPeer(_) => (3, 5),
+            FeedId::Kube(_) => (35, 60),
+            FeedId::Host(_) => (30, 60),
+        };
+        Patience {
+            lagging_after: Duration::from_secs(lagging),
+            lost_after: Duration::from_secs(lost),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::WhyKind;
+    use jiff::Timestamp;
+
+    fn at(seconds: u64) -> Stamp {
+        Stamp {
+            mono_ms: 0,
+            wall: Timestamp::UNIX_EPOCH,
+        }
+        .plus(Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn every_feed_id_reads_back() {
+        let peer = FeedId::EtcdPeer(MemberId(0x1a0c_4a9f_e222_2d3b));
+        let fixed = [FeedId::Api, FeedId::EtcdLocal, peer];
+        let kinds = KubeKind::ALL.map(FeedId::Kube);
+        let parts = HostPart::ALL.map(FeedId::Host);
+        for id in fixed.into_iter().chain(kinds).chain(parts) {
+            assert_eq!(id.to_string().parse::<FeedId>(), Ok(id));
+        }
+        assert!("kube.cats".parse::<FeedId>().is_err());
+    }
+
+    #[test]
+    fn silence_and_errors_age_a_feed() {
+        let patience = FeedId::EtcdLocal.patience();
+        let mut history = History::begin(at(0));
+        assert_eq!(history.state(at(1), patience).word(), "syncing");
+        history.failed(at(1), Why::new(WhyKind::Refused, "refused"));
+        assert_eq!(history.state(at(1), patience).word(), "lost");
+        history.ok(at(2));
+        assert_eq!(history.state(at(3), patience).word(), "live");
+        assert_eq!(history.state(at(5), patience).word(), "lagging");
+        history.failed(at(5), Why::new(WhyKind::TimedOut, "late"));
+        assert_eq!(history.state(at(5), patience).word(), "lagging");
+        let lost = history.state(at(8), patience);
+        assert_eq!(lost.word(), "lost");
+        assert_eq!(lost.as_of(), Some(at(2)));
+    }
+}

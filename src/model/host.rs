@@ -1,0 +1,134 @@
+//! What is known about the host that quorate runs on.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::fact::Fact;
+use crate::base::Text;
+
+/// What k0s says on its status socket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct K0sStatus {
+    /// Such as `v1.37.2+k0s.0`.
+    pub version: Text,
+    /// `controller`, `worker`, …
+    pub role: Text,
+    /// Process id.
+    pub pid: Option<u32>,
+    /// New at every start of k0s; equals the holder of lease `k0s-ctrl-NODE`.
+    pub invocation_id: Option<Text>,
+    /// k0s's data directory.
+    pub data_dir: Option<Text>,
+}
+
+/// One process of the control plane.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Process {
+    /// Name of the executable: etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kubelet, k0s.
+    pub name: Text,
+    /// Process id.
+    pub pid: u32,
+    /// When it started, by this host's clock.
+    pub started: Option<Timestamp>,
+    /// The flags that matter, without leading dashes. Others are dropped: some hold secrets.
+    pub flags: BTreeMap<Text, Text>,
+}
+
+/// k0s.yaml: what is local to this host.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct K0sConfig {
+    /// Where it was read.
+    pub path: Text,
+    /// `spec.api.address`.
+    pub api_address: Option<Text>,
+    /// `spec.api.port`.
+    pub api_port: Option<u16>,
+    /// `spec.storage.etcd.peerAddress`.
+    pub peer_address: Option<Text>,
+    /// `spec.api.extraArgs`, the flags that concern failover.
+    pub api_args: BTreeMap<Text, Text>,
+    /// `spec.controllerManager.extraArgs`, likewise.
+    pub controller_manager_args: BTreeMap<Text, Text>,
+}
+
+/// One certificate file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Certificate {
+    /// Its path.
+    pub path: Text,
+    /// Its subject.
+    pub subject: Text,
+    /// The end of its validity.
+    pub not_after: Timestamp,
+    /// Names and addresses that it is good for.
+    pub names: Vec<Text>,
+}
+
+/// A file system.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Disk {
+    /// A path on it.
+    pub path: Text,
+    /// Its size.
+    pub total_bytes: u64,
+    /// What an ordinary process may still write.
+    pub free_bytes: u64,
+}
+
+/// The unit `k0scontroller`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unit {
+    /// `ActiveState`, such as `active`.
+    pub active_state: Text,
+    /// `SubState`, such as `running`.
+    pub sub_state: Text,
+    /// Its last error lines, newest last.
+    pub errors: Vec<Text>,
+}
+
+/// A network interface.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// Its name.
+    pub name: Text,
+    /// Whether the cable is in and the other side is up; None when the kernel does not say.
+    pub carrier: Option<bool>,
+    /// Whether it is switched on.
+    pub up: bool,
+    /// Nominal speed in Mbit/s.
+    pub speed_mbit: Option<u32>,
+}
+
+/// Everything known about this host.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct HostFacts {
+    /// Its name.
+    pub name: Text,
+    /// Whether quorate runs as root.
+    pub is_root: bool,
+    /// k0s's status socket.
+    pub k0s: Option<Fact<K0sStatus>>,
+    /// Processes of the control plane.
+    pub processes: Option<Fact<Vec<Process>>>,
+    /// k0s.yaml.
+    pub config: Option<Fact<K0sConfig>>,
+    /// Certificates.
+    pub certificates: Option<Fact<Vec<Certificate>>>,
+    /// The file system that holds etcd.
+    pub disk: Option<Fact<Disk>>,
+    /// The unit.
+    pub unit: Option<Fact<Unit>>,
+    /// Interfaces other than loopback.
+    pub links: Option<Fact<Vec<Link>>>,
+}
+
+impl HostFacts {
+    /// Whether this host is certainly off the network: it has interfaces, and none of them has a carrier.
+    pub fn is_unplugged(&self) -> bool {
+        self.links.as_ref().is_some_and(|links| {
+            !links.value.is_empty() && links.value.iter().all(|link| !link.up || link.carrier == Some(false))
+        })
+    }
+}

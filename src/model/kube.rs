@@ -1,0 +1,308 @@
+//! The parts of Kubernetes objects that answer quorate's questions. Built by `assemble` from whatever source.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::fact::Table;
+use super::k0s::{ClusterConfig, ControlNode, EtcdMemberObject};
+use super::product::{Installation, NetBoxEnterprise};
+use crate::base::{Stamp, Text};
+
+/// True, False or Unknown, as Kubernetes writes a condition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Tri {
+    /// "True"
+    True,
+    /// "False"
+    False,
+    /// "Unknown", and everything else
+    Unknown,
+}
+
+impl Tri {
+    /// Reads a condition's status.
+    pub fn parse(raw: &str) -> Self {
+        match raw {
+            "True" => Tri::True,
+            "False" => Tri::False,
+            _ => Tri::Unknown,
+        }
+    }
+
+    /// As Kubernetes writes it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Tri::True => "True",
+            Tri::False => "False",
+            Tri::Unknown => "Unknown",
+        }
+    }
+}
+
+/// A condition of any object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Condition {
+    /// Its type, such as `Ready`.
+    pub kind: Text,
+    /// Its status.
+    pub status: Tri,
+    /// One word for programs.
+    pub reason: Text,
+    /// A sentence for people.
+    pub message: Text,
+    /// When the status last changed, by the writer's clock.
+    pub changed: Option<Timestamp>,
+}
+
+/// What a taint does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Taint {
+    /// Its key.
+    pub key: Text,
+    /// Its value.
+    pub value: Text,
+    /// `NoSchedule`, `PreferNoSchedule` or `NoExecute`.
+    pub effect: Text,
+    /// When it was put there.
+    pub added: Option<Timestamp>,
+}
+
+/// Amounts of what a node has or a pod asks for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Amounts {
+    /// Thousandths of a core.
+    pub cpu_milli: u64,
+    /// Memory in bytes.
+    pub memory_bytes: u64,
+    /// Pods (a node's limit); 0 on a pod's request.
+    pub pods: u64,
+}
+
+/// A core/v1 Node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Node {
+    /// Its name.
+    pub name: Text,
+    /// Unique over time: a re-created node has a new one.
+    pub uid: Text,
+    /// The first InternalIP.
+    pub address: Option<Text>,
+    /// Label `topology.kubernetes.io/zone`.
+    pub zone: Option<Text>,
+    /// Label `topology.kubernetes.io/region`.
+    pub region: Option<Text>,
+    /// Carries the label `node-role.kubernetes.io/control-plane`.
+    pub is_controller: bool,
+    /// The Ready condition; Unknown when there is none.
+    pub ready: Condition,
+    /// Cordoned.
+    pub unschedulable: bool,
+    /// Its taints.
+    pub taints: Vec<Taint>,
+    /// What the machine has.
+    pub capacity: Amounts,
+    /// What pods may use.
+    pub allocatable: Amounts,
+    /// Such as `v1.37.2+k0s.0`.
+    pub kubelet_version: Text,
+    /// All labels.
+    pub labels: BTreeMap<Text, Text>,
+}
+
+/// A coordination.k8s.io/v1 Lease.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// Who holds it; None or empty when released.
+    pub holder: Option<Text>,
+    /// Seconds of validity after a renewal.
+    pub duration_s: u32,
+    /// The holder's clock at its last renewal.
+    pub renewed: Option<Timestamp>,
+    /// How often it changed hands.
+    pub transitions: u32,
+}
+
+/// The controller of an object.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Owner {
+    /// Such as `ReplicaSet`.
+    pub kind: Text,
+    /// Its name, in the same namespace.
+    pub name: Text,
+}
+
+/// How long a pod stays on a node after the node was tainted not-ready or unreachable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tolerates {
+    /// So many seconds; 0 where it has no matching toleration.
+    Seconds(u64),
+    /// For ever: daemon sets, static pods.
+    Forever,
+}
+
+/// A core/v1 Pod.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pod {
+    /// Unique over time.
+    pub uid: Text,
+    /// Where it runs, once scheduled.
+    pub node: Option<Text>,
+    /// Pending, Running, Succeeded, Failed or Unknown.
+    pub phase: Text,
+    /// Its Ready condition is True.
+    pub ready: bool,
+    /// When its deletion was asked for.
+    pub deleting: Option<Timestamp>,
+    /// When it was created.
+    pub created: Option<Timestamp>,
+    /// Its controller.
+    pub owner: Option<Owner>,
+    /// Made by a kubelet from a file; the API only mirrors it.
+    pub is_static: bool,
+    /// For the taint `node.kubernetes.io/unreachable:NoExecute`.
+    pub tolerates_unreachable: Tolerates,
+    /// For the taint `node.kubernetes.io/not-ready:NoExecute`.
+    pub tolerates_not_ready: Tolerates,
+    /// What it asks for.
+    pub requests: Amounts,
+    /// Why it is not scheduled or not running: the scheduler's or a container's words.
+    pub waiting: Option<Text>,
+    /// Container restarts.
+    pub restarts: u32,
+    /// Names of the claims that it mounts.
+    pub claims: Vec<Text>,
+}
+
+impl Pod {
+    /// Whether it is done and holds nothing any more.
+    pub fn is_finished(&self) -> bool {
+        self.phase == "Succeeded" || self.phase == "Failed"
+    }
+}
+
+/// The kinds of workload that place replicas.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum WorkloadKind {
+    /// apps/v1 Deployment
+    Deployment,
+    /// apps/v1 `StatefulSet`
+    StatefulSet,
+    /// apps/v1 `DaemonSet`
+    DaemonSet,
+}
+
+impl WorkloadKind {
+    /// The kind as Kubernetes writes it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            WorkloadKind::Deployment => "Deployment",
+            WorkloadKind::StatefulSet => "StatefulSet",
+            WorkloadKind::DaemonSet => "DaemonSet",
+        }
+    }
+}
+
+/// One topology spread constraint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spread {
+    /// The node label whose values are the domains.
+    pub topology_key: Text,
+    /// The largest difference allowed.
+    pub max_skew: u32,
+    /// `DoNotSchedule`: the scheduler obeys it. Otherwise it only prefers.
+    pub hard: bool,
+    /// Fewer domains than this count as an empty one.
+    pub min_domains: Option<u32>,
+    /// `nodeTaintsPolicy: Honor`: tainted nodes are no domains.
+    pub honors_taints: bool,
+}
+
+/// A Deployment, StatefulSet or DaemonSet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Workload {
+    /// Which kind.
+    pub kind: WorkloadKind,
+    /// Unique over time.
+    pub uid: Text,
+    /// Replicas wanted.
+    pub desired: u32,
+    /// Replicas ready, as its controller last wrote it.
+    pub ready: u32,
+    /// Its topology spread constraints.
+    pub spread: Vec<Spread>,
+    /// Required pod anti-affinity over host names: a hard spread by another name.
+    pub hard_host_anti_affinity: bool,
+    /// Label `app.kubernetes.io/component`.
+    pub component: Option<Text>,
+    /// Names of the containers.
+    pub containers: Vec<Text>,
+}
+
+/// A `ReplicaSet`, only to find a pod's Deployment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplicaSet {
+    /// Its Deployment.
+    pub owner: Option<Owner>,
+}
+
+/// A core/v1 `PersistentVolumeClaim`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// Pending, Bound or Lost.
+    pub phase: Text,
+    /// Annotation `volume.kubernetes.io/storage-provisioner`.
+    pub provisioner: Option<Text>,
+    /// Annotation `volume.kubernetes.io/selected-node`.
+    pub node: Option<Text>,
+}
+
+/// The API server in use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Endpoint {
+    /// Such as `https://10.77.0.12:6443`.
+    pub server: Text,
+    /// Counts changes of endpoint: what an older epoch says is dropped.
+    pub epoch: u64,
+    /// Whether it is the one that the kubeconfig names.
+    pub is_preferred: bool,
+    /// When it was chosen.
+    pub since: Stamp,
+    /// Kubernetes version, once told.
+    pub version: Option<Text>,
+}
+
+/// Everything known from Kubernetes.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct KubeFacts {
+    /// The API server in use, or last used.
+    pub endpoint: Option<Endpoint>,
+    /// Nodes by name.
+    pub nodes: Table<Node>,
+    /// Pods.
+    pub pods: Table<Pod>,
+    /// Leases of kube-node-lease and kube-system.
+    pub leases: Table<Lease>,
+    /// Deployments.
+    pub deployments: Table<Workload>,
+    /// ReplicaSets.
+    pub replica_sets: Table<ReplicaSet>,
+    /// StatefulSets.
+    pub stateful_sets: Table<Workload>,
+    /// DaemonSets.
+    pub daemon_sets: Table<Workload>,
+    /// PersistentVolumeClaims.
+    pub claims: Table<Claim>,
+    /// k0s's annotations of etcd members.
+    pub etcd_members: Table<EtcdMemberObject>,
+    /// k0s's annotations of controllers.
+    pub control_nodes: Table<ControlNode>,
+    /// k0s's configuration.
+    pub cluster_configs: Table<ClusterConfig>,
+    /// Embedded Cluster's record of itself, one object per upgrade.
+    pub installations: Table<Installation>,
+    /// NetBox Enterprise.
+    pub netbox_enterprises: Table<NetBoxEnterprise>,
+}

@@ -1,0 +1,168 @@
+//! Where every replica runs, and whether that keeps the spread's promise. Pure questions to a snapshot.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::fact::{ObjectKey, Table};
+use super::kube::{Pod, Workload, WorkloadKind};
+use super::snapshot::Snapshot;
+use crate::base::Text;
+
+/// Label of a node's own name.
+pub const HOSTNAME: &str = "kubernetes.io/hostname";
+/// Label of a node's zone.
+pub const ZONE: &str = "topology.kubernetes.io/zone";
+
+/// One workload and its replicas.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Placement {
+    /// Namespace and name.
+    pub key: ObjectKey,
+    /// The workload.
+    pub workload: Workload,
+    /// Its unfinished pods that are bound to a node and not being deleted, by node.
+    pub nodes: BTreeMap<Text, Tally>,
+    /// Pods that no node has taken yet.
+    pub unscheduled: u32,
+}
+
+/// Pods in one place.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// How many.
+    pub pods: u32,
+    /// How many of them are ready.
+    pub ready: u32,
+}
+
+impl Placement {
+    /// Whether the scheduler is told to keep its replicas apart.
+    pub fn is_hard_spread(&self) -> bool {
+        self.workload.hard_host_anti_affinity || self.workload.spread.iter().any(|spread| spread.hard)
+    }
+
+    /// Whether losing the place with the most of its replicas would leave at least one ready. Judged for workloads with
+    /// two replicas or more; a daemon set has one per node by its nature.
+    pub fn survives_any_loss(&self) -> bool {
+        let ready: u32 = self.nodes.values().map(|tally| tally.ready).sum();
+        self.nodes.values().all(|tally| tally.ready < ready)
+    }
+
+    /// Replicas by zone; nodes without a zone label are not counted.
+    pub fn zones(&self, snapshot: &Snapshot) -> BTreeMap<Text, Tally> {
+        let mut zones: BTreeMap<Text, Tally> = BTreeMap::new();
+        for (node, tally) in &self.nodes {
+            let Some(zone) = snapshot.node(node).and_then(|node| node.zone.clone()) else {
+                continue;
+            };
+            let total = zones.entry(zone).or_default();
+            total.pods += tally.pods;
+            total.ready += tally.ready;
+        }
+        zones
+    }
+
+    /// Whether the replicas lie as evenly as its constraints ask for, over the nodes or zones there are now. None where it
+    /// has no constraint. A constraint over another label is not judged.
+    pub fn spread_ok(&self, snapshot: &Snapshot) -> Option<bool> {
+        let over_hosts = || skew(self.nodes.values().copied(), snapshot.kube.nodes.len());
+        let mut verdicts = self
+            .workload
+            .spread
+            .iter()
+            .filter_map(|spread| match spread.topology_key.as_str() {
+                HOSTNAME => Some(over_hosts() <= spread.max_skew),
+                ZONE => {
+                    let domains = snapshot.zone_names().len();
+                    (domains > 0).then(|| skew(self.zones(snapshot).into_values(), domains) <= spread.max_skew)
+                }
+                _ => None,
+            });
+        let first = verdicts.next();
+        let anti = self
+            .workload
+            .hard_host_anti_affinity
+            .then(|| self.nodes.values().all(|tally| tally.pods <= 1));
+        match (first, anti) {
+            (None, anti) => anti,
+            (Some(ok), anti) => Some(ok && verdicts.all(|ok| ok) && anti.unwrap_or(true)),
+        }
+    }
+}
+
+/// Largest minus smallest number of pods over `domains` places, of which those without a pod are not in `tallies`.
+fn skew(tallies: impl Iterator<Item = Tally>, domains: usize) -> u32 {
+    let counts: Vec<u32> = tallies.map(|tally| tally.pods).collect();
+    let most = counts.iter().copied().max().unwrap_or(0);
+    let least = if counts.len() < domains {
+        0
+    } else {
+        counts.iter().copied().min().unwrap_or(0)
+    };
+    most - least
+}
+
+impl Snapshot {
+    /// Every workload with its replicas, by namespace and name.
+    pub fn placements(&self) -> Vec<Placement> {
+        let mut by_owner = self.pods_by_workload();
+        let tables = [&self.kube.deployments, &self.kube.stateful_sets, &self.kube.daemon_sets];
+        let mut placements: Vec<Placement> = tables
+            .into_iter()
+            .flat_map(Table::iter)
+            .map(|(key, fact)| {
+                let pods = by_owner.remove(&(fact.value.kind, key.clone())).unwrap_or_default();
+                place(key, &fact.value, &pods)
+            })
+            .collect();
+        placements.sort_by(|a, b| (&a.key, a.workload.kind).cmp(&(&b.key, b.workload.kind)));
+        placements
+    }
+
+    fn pods_by_workload(&self) -> BTreeMap<(WorkloadKind, ObjectKey), Vec<&Pod>> {
+        let mut pods: BTreeMap<_, Vec<&Pod>> = BTreeMap::new();
+        for (key, fact) in self.kube.pods.iter() {
+            if let Some(workload) = self.workload_of(key, &fact.value) {
+                pods.entry(workload).or_default().push(&fact.value);
+            }
+        }
+        pods
+    }
+
+    /// The workload that a pod belongs to: its owner, or its `ReplicaSet`'s owner.
+    pub fn workload_of(&self, key: &ObjectKey, pod: &Pod) -> Option<(WorkloadKind, ObjectKey)> {
+        let owner = pod.owner.as_ref()?;
+        let named = |name: &Text| ObjectKey::new(key.namespace.clone(), name.clone());
+        match owner.kind.as_str() {
+            "ReplicaSet" => {
+                let set = self.kube.replica_sets.get(&named(&owner.name))?;
+                let deployment = set.value.owner.as_ref()?;
+                Some((WorkloadKind::Deployment, named(&deployment.name)))
+            }
+            "StatefulSet" => Some((WorkloadKind::StatefulSet, named(&owner.name))),
+            "DaemonSet" => Some((WorkloadKind::DaemonSet, named(&owner.name))),
+            _ => None,
+        }
+    }
+}
+
+fn place(key: &ObjectKey, workload: &Workload, pods: &[&Pod]) -> Placement {
+    let mut nodes: BTreeMap<Text, Tally> = BTreeMap::new();
+    let mut unscheduled = 0;
+    for pod in pods.iter().filter(|pod| !pod.is_finished() && pod.deleting.is_none()) {
+        let Some(node) = &pod.node else {
+            unscheduled += 1;
+            continue;
+        };
+        let tally = nodes.entry(node.clone()).or_default();
+        tally.pods += 1;
+        tally.ready += u32::from(pod.ready);
+    }
+    Placement {
+        key: key.clone(),
+        workload: workload.clone(),
+        nodes,
+        unscheduled,
+    }
+}

@@ -1,0 +1,44 @@
+//! Embedded Cluster's and NetBox Enterprise's own objects.
+
+use serde::{Deserialize, Serialize};
+
+use super::kube::Condition;
+use crate::base::Text;
+
+/// `embeddedcluster.replicated.com/v1beta1` Installation. Its name is a time stamp; the highest name is the active one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Installation {
+    /// `status.state`; `Installed` is the healthy one.
+    pub state: Text,
+    /// `status.reason`.
+    pub reason: Text,
+    /// `spec.highAvailability`.
+    pub high_availability: bool,
+    /// `spec.airGap`.
+    pub air_gap: bool,
+    /// `spec.config.version`, such as `2.19.4+k8s-1.35`.
+    pub version: Option<Text>,
+    /// `status.conditions`.
+    pub conditions: Vec<Condition>,
+}
+
+/// `netboxlabs.com` NetBoxEnterprise. Unknown conditions are kept and shown as they are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetBoxEnterprise {
+    /// The API version found by discovery, such as `netboxlabs.com/v1alpha1`.
+    pub api_version: Text,
+    /// `status.ready`; None when it does not say.
+    pub ready: Option<bool>,
+    /// `status.message`.
+    pub message: Text,
+    /// `metadata.generation`.
+    pub generation: Option<i64>,
+    /// `status.convergedGeneration`: equals `generation` when a rollout has converged.
+    pub converged_generation: Option<i64>,
+    /// `status.conditions`.
+    pub conditions: Vec<Condition>,
+    /// `spec.postgresql.external`.
+    pub external_postgresql: Option<bool>,
+    /// `spec.redis.external`.
+    pub external_redis: Option<bool>,
+}

@@ -1,0 +1,142 @@
+//! The snapshot: everything observed, at one moment, with the age and health of each source. All ages are counted at
+//! [`Snapshot::now`]; whoever holds a snapshot needs no clock.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::etcd::EtcdFacts;
+use super::fact::ObjectKey;
+use super::feed::{Feed, FeedId, FeedState, KubeKind};
+use super::host::HostFacts;
+use super::kube::{KubeFacts, Node};
+use crate::base::{Stamp, Text, Why, WhyKind};
+
+/// Everything observed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The moment at which this is true. Advances at least once a second, also when every source is dead.
+    pub now: Stamp,
+    /// Every source, by id, with its freshness at `now`.
+    #[serde(with = "feed_list")]
+    pub feeds: BTreeMap<FeedId, FeedState>,
+    /// From Kubernetes.
+    pub kube: KubeFacts,
+    /// From etcd.
+    pub etcd: EtcdFacts,
+    /// From this host.
+    pub host: HostFacts,
+}
+
+/// Age of a kubelet's or controller's heartbeat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct HeartbeatAge {
+    /// How long ago.
+    pub age: Duration,
+    /// Whether we saw the renewal ourselves. Otherwise the age compares the writer's clock with ours.
+    pub seen: bool,
+}
+
+impl Snapshot {
+    /// A snapshot in which nothing is known yet.
+    pub fn empty(now: Stamp) -> Self {
+        Self {
+            now,
+            feeds: BTreeMap::new(),
+            kube: KubeFacts::default(),
+            etcd: EtcdFacts::default(),
+            host: HostFacts::default(),
+        }
+    }
+
+    /// The freshness of a source. One that nobody started is off.
+    pub fn feed(&self, id: FeedId) -> FeedState {
+        self.feeds.get(&id).cloned().unwrap_or_else(|| FeedState::Off {
+            why: Why::new(WhyKind::NotYet, format!("{id} is not observed")),
+        })
+    }
+
+    /// The freshness of a kind's watch.
+    pub fn kind(&self, kind: KubeKind) -> FeedState {
+        self.feed(FeedId::Kube(kind))
+    }
+
+    /// All sources as a list.
+    pub fn feed_list(&self) -> Vec<Feed> {
+        self.feeds
+            .iter()
+            .map(|(id, state)| Feed {
+                id: *id,
+                state: state.clone(),
+            })
+            .collect()
+    }
+
+    /// Age of a moment that another clock wrote down.
+    pub fn wall_age(&self, wall: Timestamp) -> Duration {
+        self.now.wall_since(wall)
+    }
+
+    /// Age of the lease `namespace/name`: from when we saw it renewed, or by its own time stamp until then.
+    pub fn lease_age(&self, namespace: &str, name: &str) -> Option<HeartbeatAge> {
+        let fact = self.kube.leases.get(&ObjectKey::new(namespace, name))?;
+        let observed = self.now.since(fact.changed_at);
+        if fact.seen_changing {
+            return Some(HeartbeatAge {
+                age: observed,
+                seen: true,
+            });
+        }
+        let written = fact.value.renewed.map(|at| self.wall_age(at))?;
+        Some(HeartbeatAge {
+            age: written.max(observed),
+            seen: false,
+        })
+    }
+
+    /// Age of a node's kubelet heartbeat (lease `kube-node-lease/NODE`).
+    pub fn heartbeat_age(&self, node: &str) -> Option<HeartbeatAge> {
+        self.lease_age("kube-node-lease", node)
+    }
+
+    /// The node with an address.
+    pub fn node_at(&self, address: &str) -> Option<&Node> {
+        self.kube
+            .nodes
+            .values()
+            .find(|node| node.address.as_ref().is_some_and(|own| own == address))
+    }
+
+    /// A node by its name.
+    pub fn node(&self, name: &Text) -> Option<&Node> {
+        self.kube
+            .nodes
+            .get(&ObjectKey::new("", name.clone()))
+            .map(|fact| &fact.value)
+    }
+}
+
+/// Feeds as a list of objects with their id, the form of every JSON output.
+mod feed_list {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use crate::model::feed::{Feed, FeedId, FeedState};
+
+    pub fn serialize<S: Serializer>(feeds: &BTreeMap<FeedId, FeedState>, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(feeds.iter().map(|(id, state)| Feed {
+            id: *id,
+            state: state.clone(),
+        }))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<FeedId, FeedState>, D::Error> {
+        Ok(Vec::<Feed>::deserialize(deserializer)?
+            .into_iter()
+            .map(|feed| (feed.id, feed.state))
+            .collect())
+    }
+}

@@ -1,0 +1,29 @@
+//! Nodes by zone: the fault domains that the HA document speaks of. Pure questions to a snapshot.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::kube::Node;
+use super::snapshot::Snapshot;
+use crate::base::Text;
+
+impl Snapshot {
+    /// Nodes by zone, each by name; nodes without a zone label stand last, under None.
+    pub fn zones(&self) -> Vec<(Option<Text>, Vec<&Node>)> {
+        let mut zones: BTreeMap<Option<Text>, Vec<&Node>> = BTreeMap::new();
+        for node in self.kube.nodes.values() {
+            zones.entry(node.zone.clone()).or_default().push(node);
+        }
+        let unlabeled = zones.remove(&None);
+        zones.into_iter().chain(unlabeled.map(|nodes| (None, nodes))).collect()
+    }
+
+    /// The zones that nodes are labeled with.
+    pub fn zone_names(&self) -> BTreeSet<Text> {
+        self.kube.nodes.values().filter_map(|node| node.zone.clone()).collect()
+    }
+
+    /// Nodes that carry the control-plane label.
+    pub fn controllers(&self) -> impl Iterator<Item = &Node> {
+        self.kube.nodes.values().filter(|node| node.is_controller)
+    }
+}

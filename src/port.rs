@@ -1,0 +1,203 @@
+//! The way in for facts: what any source may report, as data. Sources (`live`, later `sim`) send [`Observation`]s down one
+//! bounded channel; `assemble` turns them into snapshots. Knows no source and no screen.
+
+use tokio::sync::mpsc;
+
+use crate::base::{Clock, Stamp, Text, Why};
+use crate::model::etcd::{LocalStatus, MemberId, MembershipView};
+use crate::model::host::{Certificate, Disk, K0sConfig, K0sStatus, Link, Process, Unit};
+use crate::model::k0s::{ClusterConfig, ControlNode, EtcdMemberObject};
+use crate::model::kube::{Claim, Endpoint, Lease, Node, Pod, ReplicaSet, Workload};
+use crate::model::product::{Installation, NetBoxEnterprise};
+use crate::model::{FeedId, KubeKind, ObjectKey};
+
+/// How many observations may wait. Sources wait beyond that: a slow reader slows them down, memory stays bounded.
+pub const CHANNEL_BOUND: usize = 256;
+
+/// An observation and when it was made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Observed {
+    /// When the answer came.
+    pub at: Stamp,
+    /// What it said.
+    pub what: Observation,
+}
+
+/// What a source reports.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Observation {
+    /// How a source fares, without a value: begun, verified, failed, off.
+    Feed {
+        /// Which source.
+        feed: FeedId,
+        /// How it fares.
+        report: Report,
+    },
+    /// Another API server is used from now on, or the one in use told its version.
+    Endpoint(Endpoint),
+    /// Objects of one kind; verifies its feed.
+    Kube {
+        /// The endpoint's epoch; observations of an old one are dropped.
+        epoch: u64,
+        /// What changed.
+        event: KubeEvent,
+    },
+    /// `Maintenance.Status` of the local etcd member; verifies its feed.
+    EtcdStatus(LocalStatus),
+    /// A member list of the local etcd member, read one way or the other.
+    EtcdRead {
+        /// Through consensus, or the member's own copy.
+        linearizable: bool,
+        /// The list, or why not.
+        outcome: Result<MembershipView, Why>,
+    },
+    /// One round of asking a member's peer port; verifies or fails its feed.
+    EtcdPeer {
+        /// Whom.
+        id: MemberId,
+        /// What came back.
+        outcome: Result<PeerAnswer, Why>,
+    },
+    /// There is no way to ask etcd at all, and why.
+    EtcdNoAccess(Why),
+    /// Who we are.
+    Host {
+        /// This host's name.
+        name: Text,
+        /// Whether we are root.
+        is_root: bool,
+    },
+    /// One part of what this host tells; verifies its feed.
+    HostFact(HostFact),
+}
+
+/// How a source fares.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Report {
+    /// It is being asked for the first time.
+    Begun,
+    /// It confirmed what it said before.
+    Verified,
+    /// It did not answer, or not sensibly.
+    Failed(Why),
+    /// It is not there.
+    Off(Why),
+}
+
+/// What a peer port told in one round. What was not asked in this round is None and leaves the older value standing.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PeerAnswer {
+    /// Round trip on the open connection, in microseconds.
+    pub rtt_us: u64,
+    /// The member's clock minus ours.
+    pub clock_skew_ms: Option<i64>,
+    /// Server version.
+    pub version: Option<Text>,
+    /// The member's own view of the membership.
+    pub view: Option<MembershipView>,
+}
+
+/// A change of the objects of one kind.
+#[derive(Debug, Clone, PartialEq)]
+pub enum KubeEvent {
+    /// All objects of the kind, as a list returned them: what is not among them is gone.
+    Replace {
+        /// The kind.
+        kind: KubeKind,
+        /// All of them.
+        objects: Vec<(ObjectKey, KubeObject)>,
+    },
+    /// One object is new or changed.
+    Apply(ObjectKey, Box<KubeObject>),
+    /// One object is gone.
+    Delete(KubeKind, ObjectKey),
+}
+
+/// An object of one of the watched kinds.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)]
+pub enum KubeObject {
+    Node(Node),
+    Pod(Pod),
+    Lease(Lease),
+    Deployment(Workload),
+    ReplicaSet(ReplicaSet),
+    StatefulSet(Workload),
+    DaemonSet(Workload),
+    Claim(Claim),
+    EtcdMember(EtcdMemberObject),
+    ControlNode(ControlNode),
+    ClusterConfig(ClusterConfig),
+    Installation(Installation),
+    NetBoxEnterprise(NetBoxEnterprise),
+}
+
+impl KubeObject {
+    /// The object's kind.
+    pub const fn kind(&self) -> KubeKind {
+        match self {
+            KubeObject::Node(_) => KubeKind::Nodes,
+            KubeObject::Pod(_) => KubeKind::Pods,
+            KubeObject::Lease(_) => KubeKind::Leases,
+            KubeObject::Deployment(_) => KubeKind::Deployments,
+            KubeObject::ReplicaSet(_) => KubeKind::ReplicaSets,
+            KubeObject::StatefulSet(_) => KubeKind::StatefulSets,
+            KubeObject::DaemonSet(_) => KubeKind::DaemonSets,
+            KubeObject::Claim(_) => KubeKind::Claims,
+            KubeObject::EtcdMember(_) => KubeKind::EtcdMembers,
+            KubeObject::ControlNode(_) => KubeKind::ControlNodes,
+            KubeObject::ClusterConfig(_) => KubeKind::ClusterConfigs,
+            KubeObject::Installation(_) => KubeKind::Installations,
+            KubeObject::NetBoxEnterprise(_) => KubeKind::NetBoxEnterprises,
+        }
+    }
+}
+
+/// One part of what this host tells.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)]
+pub enum HostFact {
+    Status(K0sStatus),
+    Processes(Vec<Process>),
+    Config(K0sConfig),
+    Certificates(Vec<Certificate>),
+    Disk(Disk),
+    Unit(Unit),
+    Links(Vec<Link>),
+}
+
+/// The sending end: stamps observations and waits while the channel is full.
+#[derive(Debug, Clone)]
+pub struct Sink {
+    sender: mpsc::Sender<Observed>,
+    clock: Clock,
+}
+
+/// The reader is gone; the source should end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("nobody reads observations any more")]
+pub struct Closed;
+
+impl Sink {
+    /// A channel for observations.
+    pub fn channel(clock: Clock) -> (Self, mpsc::Receiver<Observed>) {
+        let (sender, receiver) = mpsc::channel(CHANNEL_BOUND);
+        (Self { sender, clock }, receiver)
+    }
+
+    /// The clock that stamps.
+    pub const fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// Sends an observation, stamped now.
+    pub async fn send(&self, what: Observation) -> Result<(), Closed> {
+        let at = self.clock.now();
+        self.sender.send(Observed { at, what }).await.map_err(|_| Closed)
+    }
+
+    /// Reports how a feed fares.
+    pub async fn report(&self, feed: FeedId, report: Report) -> Result<(), Closed> {
+        self.send(Observation::Feed { feed, report }).await
+    }
+}
