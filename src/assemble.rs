@@ -1,1 +1,251 @@
-//! Raw observations become snapshots.
+//! Raw observations become snapshots: pure and incremental, the same for every source. Knows no channel and no socket.
+//! Start reading at [`Assembler::apply`].
+
+pub mod objects;
+
+mod rows;
+
+use std::collections::BTreeMap;
+
+use crate::base::{Stamp, Why, WhyKind};
+use crate::model::etcd::{EtcdFacts, MemberId, MembershipView, PeerFacts, Vantage};
+use crate::model::feed::{FeedState, History};
+use crate::model::host::HostFacts;
+use crate::model::kube::{Endpoint, KubeFacts};
+use crate::model::quorum::MembershipSource;
+use crate::model::{FeedId, KubeKind, Snapshot};
+use crate::port::{HostFact, Observation, Observed, PeerAnswer, Report};
+
+use rows::fact;
+
+/// Everything observed so far.
+#[derive(Debug, Default)]
+pub struct Assembler {
+    histories: BTreeMap<FeedId, History>,
+    kube: KubeFacts,
+    etcd: EtcdFacts,
+    host: HostFacts,
+}
+
+impl Assembler {
+    /// Nothing observed yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes in one observation.
+    pub fn apply(&mut self, observed: Observed) {
+        let Observed { at, what } = observed;
+        match what {
+            Observation::Feed { feed, report } => self.report(at, feed, report),
+            Observation::Endpoint(endpoint) => self.use_endpoint(endpoint),
+            Observation::Kube { epoch, event } => {
+                if self
+                    .kube
+                    .endpoint
+                    .as_ref()
+                    .is_some_and(|endpoint| endpoint.epoch == epoch)
+                {
+                    let kind = rows::apply(&mut self.kube, at, event);
+                    self.verified(at, FeedId::Kube(kind));
+                }
+            }
+            Observation::EtcdStatus(status) => {
+                self.etcd.no_access = None;
+                self.verified(at, FeedId::EtcdLocal);
+                self.etcd.local = Some(fact(self.etcd.local.take(), at, FeedId::EtcdLocal, status));
+            }
+            Observation::EtcdRead { linearizable, outcome } => self.etcd_read(at, linearizable, outcome),
+            Observation::EtcdPeer { id, outcome } => self.etcd_peer(at, id, outcome),
+            Observation::EtcdNoAccess(why) => self.etcd.no_access = Some(why),
+            Observation::Host { name, is_root } => {
+                self.host.name = name;
+                self.host.is_root = is_root;
+            }
+            Observation::HostFact(part) => self.host_fact(at, part),
+        }
+    }
+
+    /// What is known at `now`.
+    pub fn snapshot(&mut self, now: Stamp) -> Snapshot {
+        let mut snapshot = Snapshot {
+            now,
+            feeds: self.feeds(now),
+            kube: self.kube.clone(),
+            etcd: self.etcd.clone(),
+            host: self.host.clone(),
+        };
+        if self.forget_removed_members(&snapshot) {
+            snapshot.etcd = self.etcd.clone();
+            snapshot.feeds = self.feeds(now);
+        }
+        match snapshot.quorum().spare() {
+            Some(spare) if spare > 0 => self.etcd.spare_zero_since = None,
+            Some(_) => {
+                self.etcd.spare_zero_since.get_or_insert(now);
+            }
+            None => {}
+        }
+        snapshot.etcd.spare_zero_since = self.etcd.spare_zero_since;
+        snapshot
+    }
+
+    fn history(&mut self, at: Stamp, feed: FeedId) -> &mut History {
+        match feed {
+            FeedId::EtcdPeer(id) => {
+                &mut self
+                    .etcd
+                    .peers
+                    .entry(id)
+                    .or_insert_with(|| PeerFacts::begin(at))
+                    .history
+            }
+            FeedId::Api | FeedId::Kube(_) | FeedId::EtcdLocal | FeedId::Host(_) => {
+                self.histories.entry(feed).or_insert_with(|| History::begin(at))
+            }
+        }
+    }
+
+    fn verified(&mut self, at: Stamp, feed: FeedId) {
+        self.history(at, feed).ok(at);
+    }
+
+    fn report(&mut self, at: Stamp, feed: FeedId, report: Report) {
+        let history = self.history(at, feed);
+        match report {
+            Report::Begun => {}
+            Report::Verified => history.ok(at),
+            Report::Failed(why) => history.failed(at, why),
+            Report::Off(why) => history.off(why),
+        }
+    }
+
+    fn use_endpoint(&mut self, endpoint: Endpoint) {
+        let is_older = self
+            .kube
+            .endpoint
+            .as_ref()
+            .is_some_and(|current| endpoint.epoch < current.epoch);
+        if !is_older {
+            self.kube.endpoint = Some(endpoint);
+        }
+    }
+
+    fn etcd_read(&mut self, at: Stamp, linearizable: bool, outcome: Result<MembershipView, Why>) {
+        let (history, vantage) = if linearizable {
+            (&mut self.etcd.linearizable, Vantage::LocalLinearizable)
+        } else {
+            (&mut self.etcd.serializable, Vantage::LocalSerializable)
+        };
+        let history = history.get_or_insert_with(|| History::begin(at));
+        match outcome {
+            Ok(view) => {
+                history.ok(at);
+                let older = self.etcd.views.remove(&vantage);
+                self.etcd
+                    .views
+                    .insert(vantage, fact(older, at, FeedId::EtcdLocal, view));
+            }
+            Err(why) => history.failed(at, why),
+        }
+    }
+
+    fn etcd_peer(&mut self, at: Stamp, id: MemberId, outcome: Result<PeerAnswer, Why>) {
+        let peer = self.etcd.peers.entry(id).or_insert_with(|| PeerFacts::begin(at));
+        let answer = match outcome {
+            Ok(answer) => answer,
+            Err(why) => return peer.history.failed(at, why),
+        };
+        peer.history.ok(at);
+        peer.rtt_us = Some(answer.rtt_us);
+        peer.clock_skew_ms = answer.clock_skew_ms.or(peer.clock_skew_ms);
+        peer.version = answer.version.or(peer.version.take());
+        if let Some(view) = answer.view {
+            let vantage = Vantage::Peer(id);
+            let older = self.etcd.views.remove(&vantage);
+            self.etcd
+                .views
+                .insert(vantage, fact(older, at, FeedId::EtcdPeer(id), view));
+        }
+    }
+
+    fn host_fact(&mut self, at: Stamp, part: HostFact) {
+        let feed = FeedId::Host(part.part());
+        self.verified(at, feed);
+        let host = &mut self.host;
+        match part {
+            HostFact::Status(value) => host.k0s = Some(fact(host.k0s.take(), at, feed, value)),
+            HostFact::Processes(value) => host.processes = Some(fact(host.processes.take(), at, feed, value)),
+            HostFact::Config(value) => host.config = Some(fact(host.config.take(), at, feed, value)),
+            HostFact::Certificates(value) => host.certificates = Some(fact(host.certificates.take(), at, feed, value)),
+            HostFact::Disk(value) => host.disk = Some(fact(host.disk.take(), at, feed, value)),
+            HostFact::Unit(value) => host.unit = Some(fact(host.unit.take(), at, feed, value)),
+            HostFact::Links(value) => host.links = Some(fact(host.links.take(), at, feed, value)),
+        }
+    }
+
+    /// A member that etcd no longer lists is no longer asked, and its view of the world no longer counts. Only etcd's own
+    /// lists may say so; k0s's objects may not. Returns whether anything was forgotten.
+    fn forget_removed_members(&mut self, snapshot: &Snapshot) -> bool {
+        let membership = snapshot.membership();
+        match membership.source {
+            MembershipSource::Objects | MembershipSource::Nobody => return false,
+            MembershipSource::Linearizable | MembershipSource::Local | MembershipSource::Peer(_) => {}
+        }
+        let before = self.etcd.peers.len();
+        let is_listed = |id| membership.members.iter().any(|member| member.id == id);
+        self.etcd.peers.retain(|id, _| is_listed(*id));
+        self.etcd.views.retain(|vantage, _| match vantage {
+            Vantage::Peer(id) => is_listed(*id),
+            Vantage::LocalLinearizable | Vantage::LocalSerializable => true,
+        });
+        self.etcd.peers.len() != before
+    }
+
+    fn feeds(&self, now: Stamp) -> BTreeMap<FeedId, FeedState> {
+        let state = |id: FeedId, history: &History| history.state(now, id.patience());
+        let mut feeds: BTreeMap<FeedId, FeedState> = self
+            .histories
+            .iter()
+            .map(|(id, history)| (*id, state(*id, history)))
+            .collect();
+        feeds.extend(self.etcd.peers.iter().map(|(member, peer)| {
+            let id = FeedId::EtcdPeer(*member);
+            (id, state(id, &peer.history))
+        }));
+        if let Some(api) = feeds.get(&FeedId::Api).cloned() {
+            for kind in KubeKind::ALL {
+                if let Some(watch) = feeds.get_mut(&FeedId::Kube(kind)) {
+                    *watch = as_fresh_as_api(watch.clone(), &api);
+                }
+            }
+        }
+        feeds
+    }
+}
+
+/// A watch is a promise of the API server to speak when something changes, so it is as fresh as the server's last
+/// consistent answer, and worth nothing once the server is gone. A server that merely forbids us the consistent read still
+/// keeps its promise.
+fn as_fresh_as_api(watch: FeedState, api: &FeedState) -> FeedState {
+    let newest = watch.as_of().max(api.as_of());
+    let (Some(newest), true) = (newest, watch.is_current()) else {
+        return watch;
+    };
+    match api {
+        FeedState::Lost { why, .. } if why.kind == WhyKind::Forbidden => watch,
+        FeedState::Lost { why, .. } => FeedState::Lost {
+            as_of: Some(newest),
+            why: why.clone(),
+        },
+        FeedState::Lagging { why, .. } if watch.is_live() => FeedState::Lagging {
+            as_of: newest,
+            why: why.clone(),
+        },
+        FeedState::Live { .. } if watch.is_live() => FeedState::Live { as_of: newest },
+        FeedState::Live { .. } | FeedState::Lagging { .. } | FeedState::Syncing { .. } | FeedState::Off { .. } => watch,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,79 @@
-//! The real sources.
+//! The real sources, each in a task of its own, and the task that assembles what they say. A source never ends because
+//! the cluster does: it reports and goes on. Start reading at [`observe`].
 
 pub mod etcd;
 pub mod host;
 pub mod kube;
 pub mod probe;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+
+use crate::assemble::Assembler;
+use crate::base::Clock;
+use crate::model::Snapshot;
+use crate::port::{CHANNEL_BOUND, Observed, Sink};
+
+/// Changes within this time become one snapshot.
+const GATHER: Duration = Duration::from_millis(25);
+/// A snapshot comes at least this often, so that ages advance when every source is dead.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+
+/// Running sources. Dropping it ends them.
+#[derive(Debug)]
+pub struct Observation {
+    /// The newest snapshot.
+    pub snapshots: watch::Receiver<Arc<Snapshot>>,
+    tasks: JoinSet<()>,
+}
+
+impl Observation {
+    /// Starts to assemble. Sources are added with [`Observation::add`].
+    pub fn begin(clock: Clock) -> (Self, Sink) {
+        let (sink, receiver) = Sink::channel(clock);
+        let (sender, snapshots) = watch::channel(Arc::new(Snapshot::empty(clock.now())));
+        let mut tasks = JoinSet::new();
+        tasks.spawn(assemble(clock, receiver, sender));
+        (Self { snapshots, tasks }, sink)
+    }
+
+    /// Runs a source until this value is dropped.
+    pub fn add(&mut self, source: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(source);
+    }
+}
+
+/// Assembles until every source is gone or nobody looks any more.
+async fn assemble(clock: Clock, mut receiver: mpsc::Receiver<Observed>, sender: watch::Sender<Arc<Snapshot>>) {
+    let mut assembler = Assembler::new();
+    let mut batch = Vec::with_capacity(CHANNEL_BOUND);
+    let mut publish_at = Instant::now();
+    let mut is_dirty = false;
+    loop {
+        tokio::select! {
+            biased;
+            () = sleep_until(publish_at) => {
+                let snapshot = assembler.snapshot(clock.now());
+                if sender.send(Arc::new(snapshot)).is_err() {
+                    return;
+                }
+                is_dirty = false;
+                publish_at = Instant::now() + HEARTBEAT;
+            }
+            count = receiver.recv_many(&mut batch, CHANNEL_BOUND) => {
+                if count == 0 {
+                    return;
+                }
+                batch.drain(..).for_each(|observed| assembler.apply(observed));
+                if !is_dirty {
+                    is_dirty = true;
+                    publish_at = publish_at.min(Instant::now() + GATHER);
+                }
+            }
+        }
+    }
+}

@@ -5,6 +5,7 @@ use tokio::sync::mpsc;
 
 use crate::base::{Clock, Stamp, Text, Why};
 use crate::model::etcd::{LocalStatus, MemberId, MembershipView};
+use crate::model::feed::HostPart;
 use crate::model::host::{Certificate, Disk, K0sConfig, K0sStatus, Link, Process, Unit};
 use crate::model::k0s::{ClusterConfig, ControlNode, EtcdMemberObject};
 use crate::model::kube::{Claim, Endpoint, Lease, Node, Pod, ReplicaSet, Workload};
@@ -164,6 +165,21 @@ pub enum HostFact {
     Disk(Disk),
     Unit(Unit),
     Links(Vec<Link>),
+}
+
+impl HostFact {
+    /// Which part it is.
+    pub const fn part(&self) -> HostPart {
+        match self {
+            HostFact::Status(_) => HostPart::Status,
+            HostFact::Processes(_) => HostPart::Processes,
+            HostFact::Config(_) => HostPart::Config,
+            HostFact::Certificates(_) => HostPart::Certificates,
+            HostFact::Disk(_) => HostPart::Disk,
+            HostFact::Unit(_) => HostPart::Unit,
+            HostFact::Links(_) => HostPart::Links,
+        }
+    }
 }
 
 /// The sending end: stamps observations and waits while the channel is full.

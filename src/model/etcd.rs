@@ -156,6 +156,18 @@ pub struct PeerFacts {
     pub version: Option<Text>,
 }
 
+impl PeerFacts {
+    /// A member that we begin to ask now.
+    pub fn begin(since: Stamp) -> Self {
+        Self {
+            history: History::begin(since),
+            rtt_us: None,
+            clock_skew_ms: None,
+            version: None,
+        }
+    }
+}
+
 /// One way of reading the local member, and how it went.
 pub type Reads = Option<History>;
 

@@ -1,0 +1,1 @@
+//! stub, comes with the kube branch
