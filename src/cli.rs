@@ -1,1 +1,54 @@
-//! stub
+//! The command line and the composition root: the only place that puts sources, console and output together.
+//! Start reading at [`main`], then one subcommand, such as [`status`].
+
+pub mod args;
+pub mod check;
+pub mod config;
+pub mod console;
+pub mod doctor;
+pub mod explain;
+pub mod exit;
+pub mod generate;
+pub mod keys;
+pub mod observe;
+pub mod output;
+pub mod settle;
+pub mod status;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use color_eyre::eyre;
+
+use args::{Cli, Command};
+
+/// Runs the program: parse, dispatch, exit code.
+pub fn main() -> ExitCode {
+    if let Err(report) = exit::install_hooks() {
+        eprintln!("{report:?}");
+        return ExitCode::from(exit::INTERNAL);
+    }
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return exit::usage(&error),
+    };
+    match run(cli) {
+        Ok(code) => code,
+        Err(report) => exit::failed(&report),
+    }
+}
+
+fn run(cli: Cli) -> eyre::Result<ExitCode> {
+    let settings = observe::settings(&cli.global);
+    match cli.command {
+        None => console::run(&settings),
+        Some(Command::Status(look)) => status::run(&settings, &look),
+        Some(Command::Check(look)) => check::run(&settings, &look),
+        Some(Command::Explain { check, output }) => explain::run(check.as_deref(), output),
+        Some(Command::Doctor(look)) => doctor::run(&settings, &look),
+        Some(Command::Keys { output }) => keys::run(output),
+        Some(Command::Config { template, check, output }) => config::run(&settings, template, check, output),
+        Some(Command::Completions { shell }) => generate::completions(shell),
+        Some(Command::Man) => generate::man(),
+    }
+}

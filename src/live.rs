@@ -19,7 +19,7 @@ use crate::model::Snapshot;
 use crate::port::{CHANNEL_BOUND, Observed, Sink};
 
 /// Changes within this time become one snapshot.
-const GATHER: Duration = Duration::from_millis(25);
+const GATHER: Duration = Duration::from_millis(50);
 /// A snapshot comes at least this often, so that ages advance when every source is dead.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 

@@ -1,1 +1,7 @@
-fn main() {}
+//! The `quorate` program: see [`quorate::cli`].
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    quorate::cli::main()
+}

@@ -1,1 +1,5 @@
+//! Integration tests: one binary, one module per subject. They need nothing but the Rust toolchain.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod layers;

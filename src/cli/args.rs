@@ -1,0 +1,165 @@
+//! The command line: names, flags and their help. One definition makes the parser, `--help`, completions and the man page.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// Terminal console for a three-controller NetBox Enterprise cluster: what is true, what the next loss would do.
+#[derive(Debug, Parser)]
+#[command(name = "quorate", version, propagate_version = true, disable_help_subcommand = true)]
+#[command(after_help = "Without a command the console opens. It reads only. `q` leaves it, `?` shows the keys.")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Flags of every command.
+    #[command(flatten)]
+    pub global: Global,
+}
+
+/// Flags of every command.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// Read this kubeconfig, and no other
+    #[arg(long, global = true, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// Use this context of the kubeconfig
+    #[arg(long, global = true, value_name = "NAME")]
+    pub context: Option<String>,
+    /// Where etcd's certificates are, when not below the k0s directory
+    #[arg(long, global = true, value_name = "DIR")]
+    pub etcd_pki: Option<PathBuf>,
+    /// k0s's data directory, when it is not found by itself
+    #[arg(long, global = true, value_name = "DIR")]
+    pub k0s_dir: Option<PathBuf>,
+    /// Read this configuration file, and no other
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Colours: the name of a theme, or a theme file
+    #[arg(long, global = true, value_name = "NAME|FILE")]
+    pub theme: Option<String>,
+    /// When to use colour
+    #[arg(long, global = true, value_name = "WHEN")]
+    pub color: Option<ColorChoice>,
+    /// Draw with ASCII characters only
+    #[arg(long, global = true)]
+    pub ascii: bool,
+    /// Write the log to this file
+    #[arg(long, global = true, value_name = "FILE")]
+    pub log_file: Option<PathBuf>,
+    /// Log more; twice: everything
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ColorChoice {
+    /// On a terminal that can, unless `NO_COLOR` is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Nodes per zone, etcd, placement and the verdict
+    Status(Look),
+    /// Run all checks. Exits 0 ok, 1 warning, 2 critical, 3 cannot tell
+    Check(Look),
+    /// What a check looks at, why it matters, and how to fix it
+    Explain {
+        /// The check, such as etcd.spare; without it, all are listed
+        check: Option<String>,
+        /// How to print
+        #[arg(short, long, value_enum, default_value_t)]
+        output: Output,
+    },
+    /// What was discovered here, which sources work, and what is missing
+    Doctor(Look),
+    /// The keys of the console
+    Keys {
+        /// How to print
+        #[arg(short, long, value_enum, default_value_t)]
+        output: Output,
+    },
+    /// The settings in force, and where each comes from
+    Config {
+        /// Print a configuration file with every setting and its default
+        #[arg(long, conflicts_with_all = ["check", "output"])]
+        template: bool,
+        /// Only check the configuration files
+        #[arg(long)]
+        check: bool,
+        /// How to print
+        #[arg(short, long, value_enum, default_value_t)]
+        output: Output,
+    },
+    /// Print shell completions
+    Completions {
+        /// For this shell
+        shell: Shell,
+    },
+    /// Print the man page
+    Man,
+}
+
+/// How to look, and how to print what was seen.
+#[derive(Debug, Clone, Args)]
+pub struct Look {
+    /// How to print
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Output,
+    /// Wait this long for sources that do not answer, such as 10s
+    #[arg(long, value_name = "TIME", value_parser = parse_timeout)]
+    pub timeout: Option<Duration>,
+}
+
+/// How to print.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people
+    #[default]
+    Table,
+    /// For programs; see the field "schema"
+    Json,
+}
+
+/// Reads a time such as `500ms`, `10s` or `2m`.
+pub fn parse_timeout(raw: &str) -> Result<Duration, String> {
+    let span: jiff::SignedDuration = raw.parse().map_err(|_| format!("{raw:?} is no time; write it like 10s or 500ms"))?;
+    let timeout = Duration::try_from(span).map_err(|_| format!("{raw:?} is negative"))?;
+    let bounds = Duration::from_millis(100)..=Duration::from_mins(10);
+    if bounds.contains(&timeout) {
+        Ok(timeout)
+    } else {
+        Err(format!("{raw:?} is out of bounds: from 100ms to 10m"))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn timeouts_have_bounds() {
+        assert_eq!(parse_timeout("10s").unwrap(), Duration::from_secs(10));
+        assert_eq!(parse_timeout("500ms").unwrap(), Duration::from_millis(500));
+        for wrong in ["", "0s", "-1s", "10", "1h", "soon"] {
+            assert!(parse_timeout(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! How the program ends: exit codes, and what a person reads when it ends badly.
+
+use std::process::ExitCode;
+
+use color_eyre::eyre;
+
+/// The command line is wrong (`EX_USAGE` of sysexits).
+pub const USAGE: u8 = 64;
+/// A defect of quorate itself, or a panic (`EX_SOFTWARE`).
+pub const INTERNAL: u8 = 70;
+
+/// What a person did wrong, to be told without a stack trace; exits 64.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Usage {
+    /// What is wrong, and what to do.
+    pub message: String,
+}
+
+/// Reports errors through color-eyre; a panic restores the terminal first and exits 70, whatever thread it happened in.
+pub fn install_hooks() -> eyre::Result<()> {
+    let (panic_hook, eyre_hook) = color_eyre::config::HookBuilder::default()
+        .display_env_section(false)
+        .display_location_section(false)
+        .into_hooks();
+    eyre_hook.install()?;
+    let report = panic_hook.into_panic_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        crate::tui::restore();
+        report(info);
+        std::process::exit(i32::from(INTERNAL));
+    }));
+    Ok(())
+}
+
+/// Prints what clap says. Help and version are no errors; wrong usage exits 64 instead of clap's 2, which means "critical" here.
+pub fn usage(error: &clap::Error) -> ExitCode {
+    let is_answer = !error.use_stderr();
+    // Nothing can be done when the message cannot be printed.
+    let _ = error.print();
+    if is_answer { ExitCode::SUCCESS } else { ExitCode::from(USAGE) }
+}
+
+/// Tells an error and chooses the exit code. A reader that went away (a closed pipe) is no error.
+pub fn failed(report: &eyre::Report) -> ExitCode {
+    if let Some(usage) = report.downcast_ref::<Usage>() {
+        eprintln!("quorate: {usage}");
+        return ExitCode::from(USAGE);
+    }
+    let is_closed_pipe = |cause: &std::io::Error| cause.kind() == std::io::ErrorKind::BrokenPipe;
+    if report.chain().filter_map(|cause| cause.downcast_ref()).any(is_closed_pipe) {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("quorate: {report:?}");
+    ExitCode::from(INTERNAL)
+}

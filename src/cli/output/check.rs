@@ -1,0 +1,134 @@
+//! `quorate check` and `quorate explain`: findings, every check's result, and the table of checks.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::feeds::{FeedDocument, feeds};
+use super::table::table;
+use crate::base::Text;
+use crate::check::{Check, CheckId, Finding, Outcome, Report, Severity, Verdict};
+use crate::model::Snapshot;
+
+/// The document of `check`.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct CheckDocument<'a> {
+    pub schema: &'static str,
+    pub taken_at: Timestamp,
+    pub verdict: &'a Verdict,
+    pub findings: Vec<&'a Finding>,
+    pub checks: Vec<ResultDocument<'a>>,
+    pub feeds: Vec<FeedDocument>,
+}
+
+/// One check's result.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct ResultDocument<'a> {
+    pub id: CheckId,
+    /// holds, broken, cannot-tell or not-applicable
+    pub result: &'static str,
+    pub why: Option<&'a Text>,
+    pub hint: Option<&'a Text>,
+}
+
+/// The document of `explain`.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct ExplainDocument {
+    pub id: CheckId,
+    pub title: &'static str,
+    pub looks_at: &'static str,
+    pub why: &'static str,
+    pub fix: &'static str,
+    pub statement: Option<&'static str>,
+}
+
+/// Makes the document of `check`.
+pub fn document<'a>(snapshot: &Snapshot, report: &'a Report) -> CheckDocument<'a> {
+    CheckDocument {
+        schema: "quorate.check/v1",
+        taken_at: snapshot.now.wall,
+        verdict: &report.verdict,
+        findings: report.findings(),
+        checks: report.outcomes.iter().map(|(id, outcome)| result(*id, outcome)).collect(),
+        feeds: feeds(snapshot),
+    }
+}
+
+fn result(id: CheckId, outcome: &Outcome) -> ResultDocument<'_> {
+    let why = match outcome {
+        Outcome::CannotTell { why, .. } | Outcome::NotApplicable { why } => Some(why),
+        Outcome::Holds | Outcome::Broken { .. } => None,
+    };
+    ResultDocument {
+        id,
+        result: outcome.word(),
+        why: why.map(|why| &why.text),
+        hint: why.and_then(|why| why.hint.as_ref()),
+    }
+}
+
+/// `check` for people: the verdict, each finding with its evidence, then what could not be told.
+pub fn text(report: &Report) -> String {
+    let mut out = headline(&report.verdict);
+    for finding in report.findings() {
+        out.push('\n');
+        out.push_str(&finding_text(finding));
+    }
+    let rows: Vec<Vec<String>> = report
+        .outcomes
+        .iter()
+        .map(|(id, outcome)| {
+            let shown = result(*id, outcome);
+            vec![id.to_string(), shown.result.to_owned(), shown.why.map(ToString::to_string).unwrap_or_default()]
+        })
+        .collect();
+    out.push('\n');
+    out.push_str(&table(&["CHECK", "RESULT", "BECAUSE"], &rows));
+    out
+}
+
+/// The verdict in one line.
+pub fn headline(verdict: &Verdict) -> String {
+    format!("{}  {}\n", verdict.level.word().to_uppercase(), verdict.line)
+}
+
+fn finding_text(finding: &Finding) -> String {
+    use std::fmt::Write;
+    let mut out = String::new();
+    let severity = match finding.severity {
+        Severity::Critical => "CRITICAL",
+        Severity::Warning => "WARNING",
+        Severity::Info => "INFO",
+    };
+    // Writing to a String cannot fail.
+    let _ = writeln!(out, "{severity}  {}  {}  [{}]", finding.subject, finding.title, finding.check);
+    for line in &finding.evidence {
+        let _ = writeln!(out, "    {line}");
+    }
+    let _ = writeln!(out, "  then  {}", finding.consequence);
+    let _ = writeln!(out, "  do    {}", finding.remedy);
+    out
+}
+
+/// One check explained, for programs.
+pub fn explain(check: &Check) -> ExplainDocument {
+    ExplainDocument {
+        id: check.id,
+        title: check.title,
+        looks_at: check.looks_at,
+        why: check.why,
+        fix: check.fix,
+        statement: check.statement,
+    }
+}
+
+/// One check explained, for people.
+pub fn explain_text(check: &Check) -> String {
+    let statement = check.statement.map(|text| format!("\nThe HA document says:\n  \"{text}\"\n")).unwrap_or_default();
+    format!(
+        "{}: {}\n\nLooks at:\n  {}\n\nWhy:\n  {}\n\nFix:\n  {}\n{statement}",
+        check.id, check.title, check.looks_at, check.why, check.fix
+    )
+}

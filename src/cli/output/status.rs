@@ -1,0 +1,238 @@
+//! `quorate status`: nodes per zone, etcd, placement, verdict. The names in [`StatusDocument`] are a contract with other
+//! programs; what is not proven is null.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::feeds::{FeedDocument, feeds, millis};
+use crate::base::Text;
+use crate::check::Verdict;
+use crate::model::etcd::{ClusterId, MemberId};
+use crate::model::kube::Node;
+use crate::model::placement::Placement;
+use crate::model::quorum::{Contact, Health, MemberState, MembershipSource, Quorum, Standing};
+use crate::model::{FeedId, KubeKind, Snapshot};
+
+/// The document's name.
+pub const SCHEMA: &str = "quorate.status/v1";
+
+/// The whole document.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct StatusDocument<'a> {
+    pub schema: &'static str,
+    pub taken_at: Timestamp,
+    pub verdict: &'a Verdict,
+    pub quorum: QuorumDocument,
+    pub zones: Vec<ZoneDocument>,
+    pub etcd: EtcdDocument,
+    pub placement: Vec<PlacementDocument>,
+    pub api: Option<ApiDocument>,
+    pub feeds: Vec<FeedDocument>,
+}
+
+/// Quorum arithmetic.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct QuorumDocument {
+    pub voters: Option<usize>,
+    /// Proven healthy; null while not one voter could be judged.
+    pub healthy: Option<usize>,
+    pub needed: Option<usize>,
+    pub spare: Option<i64>,
+    pub spare_range: Option<[i64; 2]>,
+    pub leader: Option<MemberId>,
+    /// held, lost, alone or unproven
+    pub standing: &'static str,
+    /// How this host stands to the others.
+    pub contact: Contact,
+    /// Where the member list comes from.
+    pub membership: MembershipSource,
+}
+
+/// A zone; the last one has no name and holds the nodes without a label.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct ZoneDocument {
+    pub name: Option<Text>,
+    pub nodes: Vec<NodeDocument>,
+}
+
+/// A node.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct NodeDocument {
+    pub name: Text,
+    pub ready: &'static str,
+    pub ready_reason: Text,
+    pub heartbeat_age_ms: Option<u64>,
+    pub address: Option<Text>,
+    pub controller: bool,
+    pub etcd_member_id: Option<MemberId>,
+    pub kubelet_version: Text,
+}
+
+/// etcd.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct EtcdDocument {
+    pub cluster_id: Option<ClusterId>,
+    pub members: Vec<MemberDocument>,
+}
+
+/// An etcd member.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct MemberDocument {
+    pub id: MemberId,
+    pub name: Text,
+    pub peer_address: Option<Text>,
+    pub role: &'static str,
+    pub state: &'static str,
+    pub why: Option<Text>,
+    /// Whether its peer port (or, on this host, its client port) answers; null while not asked.
+    pub reachable: Option<bool>,
+    /// Of the local member only: others do not tell it without walking their store.
+    pub revision: Option<i64>,
+    pub rtt_ms: Option<f64>,
+    pub clock_skew_ms: Option<i64>,
+    pub version: Option<Text>,
+}
+
+/// A workload.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct PlacementDocument {
+    pub namespace: Text,
+    pub kind: &'static str,
+    pub name: Text,
+    pub desired: u32,
+    pub ready: u32,
+    pub nodes: BTreeMap<Text, u32>,
+    pub unscheduled: u32,
+    pub hard_spread: bool,
+    pub spread_ok: Option<bool>,
+}
+
+/// The API server in use.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct ApiDocument {
+    pub server: Text,
+    pub version: Option<Text>,
+    pub preferred: bool,
+}
+
+/// Makes the document.
+pub fn document<'a>(snapshot: &Snapshot, verdict: &'a Verdict) -> StatusDocument<'a> {
+    let quorum = snapshot.quorum();
+    StatusDocument {
+        schema: SCHEMA,
+        taken_at: snapshot.now.wall,
+        verdict,
+        zones: zones(snapshot, &quorum),
+        etcd: EtcdDocument {
+            cluster_id: quorum.membership.cluster_id,
+            members: quorum.members.iter().map(|state| member(snapshot, state)).collect(),
+        },
+        placement: snapshot.placements().iter().map(|placement| placed(snapshot, placement)).collect(),
+        api: snapshot.kube.endpoint.as_ref().map(|endpoint| ApiDocument {
+            server: endpoint.server.clone(),
+            version: endpoint.version.clone(),
+            preferred: endpoint.is_preferred,
+        }),
+        feeds: feeds(snapshot),
+        quorum: arithmetic(&quorum),
+    }
+}
+
+fn arithmetic(quorum: &Quorum) -> QuorumDocument {
+    let is_known = quorum.voters > 0;
+    let is_judged = quorum.unknown < quorum.voters;
+    QuorumDocument {
+        voters: is_known.then_some(quorum.voters),
+        healthy: is_judged.then_some(quorum.healthy),
+        needed: is_known.then_some(quorum.needed),
+        spare: quorum.spare(),
+        spare_range: quorum.spare_range.map(|(low, high)| [low, high]),
+        leader: quorum.leader,
+        standing: match quorum.standing {
+            Standing::Held { .. } => "held",
+            Standing::Lost => "lost",
+            Standing::Alone { .. } => "alone",
+            Standing::Unproven { .. } => "unproven",
+        },
+        contact: quorum.contact,
+        membership: quorum.membership.source,
+    }
+}
+
+fn zones(snapshot: &Snapshot, quorum: &Quorum) -> Vec<ZoneDocument> {
+    let zones = snapshot.zones().into_iter();
+    zones
+        .map(|(name, nodes)| ZoneDocument {
+            name,
+            nodes: nodes.into_iter().map(|row| node(snapshot, quorum, row)).collect(),
+        })
+        .collect()
+}
+
+fn node(snapshot: &Snapshot, quorum: &Quorum, node: &Node) -> NodeDocument {
+    let member = node.address.as_ref().and_then(|address| quorum.member_at(address.as_str()));
+    NodeDocument {
+        name: node.name.clone(),
+        ready: node.ready.status.word(),
+        ready_reason: node.ready.reason.clone(),
+        heartbeat_age_ms: snapshot.heartbeat_age(node.name.as_str()).map(|heartbeat| millis(heartbeat.age)),
+        address: node.address.clone(),
+        controller: node.is_controller,
+        etcd_member_id: member.map(|state| state.member.id),
+        kubelet_version: node.kubelet_version.clone(),
+    }
+}
+
+fn member(snapshot: &Snapshot, state: &MemberState) -> MemberDocument {
+    let peer = snapshot.etcd.peers.get(&state.member.id);
+    let local = snapshot.etcd.local.as_ref().filter(|_| state.is_local);
+    let (reachable, why) = match &state.health {
+        Health::Healthy { .. } => (Some(true), None),
+        Health::Dead { why, .. } => (Some(false), Some(why)),
+        Health::Unknown { why } => (peer.and_then(|facts| facts.history.failing.as_ref()).map(|_| false), Some(why)),
+    };
+    let version = peer.and_then(|facts| facts.version.clone());
+    MemberDocument {
+        id: state.member.id,
+        name: state.member.name.clone(),
+        peer_address: state.member.peer_address().map(Text::new),
+        role: state.role.word(),
+        state: state.health.word(),
+        why: why.map(|why| why.text.clone()),
+        reachable,
+        revision: local.filter(|_| snapshot.feed(FeedId::EtcdLocal).is_current()).map(|fact| fact.value.revision),
+        rtt_ms: peer.and_then(|facts| facts.rtt_us).filter(|_| reachable == Some(true)).map(milliseconds),
+        clock_skew_ms: peer.and_then(|facts| facts.clock_skew_ms),
+        version: version.or_else(|| local.map(|fact| fact.value.version.clone())),
+    }
+}
+
+#[allow(clippy::cast_precision_loss)] // a round trip in microseconds is far below 2^52
+fn milliseconds(microseconds: u64) -> f64 {
+    microseconds as f64 / 1000.0
+}
+
+fn placed(snapshot: &Snapshot, placement: &Placement) -> PlacementDocument {
+    let is_known = snapshot.kind(KubeKind::Pods).as_of().is_some() && snapshot.kind(KubeKind::Nodes).as_of().is_some();
+    PlacementDocument {
+        namespace: placement.key.namespace.clone(),
+        kind: placement.workload.kind.word(),
+        name: placement.key.name.clone(),
+        desired: placement.workload.desired,
+        ready: placement.workload.ready,
+        nodes: placement.nodes.iter().map(|(name, tally)| (name.clone(), tally.pods)).collect(),
+        unscheduled: placement.unscheduled,
+        hard_spread: placement.is_hard_spread(),
+        spread_ok: placement.spread_ok(snapshot).filter(|_| is_known),
+    }
+}

@@ -1,0 +1,3 @@
+module quorate-lab
+
+go 1.26.0

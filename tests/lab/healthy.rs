@@ -1,0 +1,89 @@
+//! A healthy cluster, read from one host: everything is there, and nothing is called wrong that is not.
+
+use serde_json::{Value, json};
+
+use crate::lab::Lab;
+
+#[test]
+fn three_nodes_three_members_and_the_round_trip_of_each() {
+    for etcd in ["3.6", "3.5"] {
+        let lab = Lab::up(&["--etcd", etcd, "--zones"]);
+        let status = lab.json(1, &["status"]);
+        assert_eq!(status["schema"], "quorate.status/v1");
+        assert_eq!(status["verdict"]["level"], "ok", "{}", status["verdict"]);
+        let quorum = &status["quorum"];
+        for (name, value) in [("voters", 3), ("healthy", 3), ("needed", 2), ("spare", 1)] {
+            assert_eq!(quorum[name], value, "{name} of {quorum}");
+        }
+        assert_eq!(quorum["spare_range"], json!([1, 1]));
+        assert_eq!(quorum["standing"], "held");
+        nodes_and_members(&status);
+        replicas(&status);
+        assert!(feeds(&status).iter().all(|(_, state)| state == "live"), "{:?}", feeds(&status));
+    }
+}
+
+fn nodes_and_members(status: &Value) {
+    let members = status["etcd"]["members"].as_array().unwrap();
+    assert_eq!(members.len(), 3);
+    let leaders: Vec<&Value> = members.iter().filter(|member| member["role"] == "leader").collect();
+    assert_eq!(leaders.len(), 1);
+    assert_eq!(leaders[0]["id"], status["quorum"]["leader"]);
+    for member in members {
+        assert_eq!((&member["state"], &member["reachable"]), (&json!("healthy"), &json!(true)), "{member}");
+        let rtt = member["rtt_ms"].as_f64().unwrap_or_else(|| panic!("no round trip of {member}"));
+        assert!(rtt > 0.0 && rtt < 1000.0, "{rtt}");
+    }
+    let zones = status["zones"].as_array().unwrap();
+    let names: Vec<&str> = zones.iter().map(|zone| zone["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["zone-a", "zone-b", "zone-c"]);
+    for (index, zone) in zones.iter().enumerate() {
+        let nodes = zone["nodes"].as_array().unwrap();
+        assert_eq!(nodes.len(), 1);
+        let node = &nodes[0];
+        assert_eq!(node["name"], format!("nbe-{}", index + 1));
+        assert_eq!((&node["ready"], &node["controller"]), (&json!("True"), &json!(true)));
+        assert_eq!(node["address"], format!("10.77.0.1{}", index + 1));
+        let member = members.iter().find(|member| member["id"] == node["etcd_member_id"]);
+        assert_eq!(member.unwrap()["name"], node["name"]);
+        assert!(node["heartbeat_age_ms"].as_u64().unwrap() < 15_000, "{node}");
+    }
+}
+
+fn replicas(status: &Value) {
+    let placement = status["placement"].as_array().unwrap();
+    let web = placement.iter().find(|row| row["name"] == "netbox-netbox").unwrap();
+    assert_eq!((&web["kind"], &web["desired"], &web["ready"]), (&json!("Deployment"), &json!(3), &json!(3)));
+    assert_eq!(web["nodes"], json!({"nbe-1": 1, "nbe-2": 1, "nbe-3": 1}));
+    assert_eq!((&web["hard_spread"], &web["spread_ok"]), (&json!(true), &json!(true)));
+    assert!(placement.len() > 15, "only {} workloads", placement.len());
+}
+
+fn feeds(status: &Value) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let feeds = status["feeds"].as_array().unwrap();
+    feeds.iter().map(|feed| (text(&feed["id"]), text(&feed["state"]))).collect()
+}
+
+#[test]
+fn the_checks_find_what_is_missing_and_nothing_else() {
+    let lab = Lab::up(&[]);
+    let broken = |lab: &Lab| -> Vec<String> {
+        let document = lab.json(1, &["check"]);
+        let checks = document["checks"].as_array().unwrap();
+        let of = |result: &str| {
+            checks.iter().filter(|check| check["result"] == result).map(|check| check["id"].as_str().unwrap().to_owned())
+        };
+        assert_eq!(of("cannot-tell").collect::<Vec<_>>(), Vec::<String>::new());
+        of("broken").collect()
+    };
+    assert_eq!(broken(&lab), ["zone.labels"]);
+    for (host, zone) in [("1", "a"), ("2", "b"), ("3", "b")] {
+        lab.run(&["label", host, zone]);
+    }
+    assert_eq!(broken(&lab), ["zone.three"]);
+    assert_eq!(lab.quorate(1, &["check"]).status.code(), Some(1));
+    lab.run(&["label", "3", "c"]);
+    assert_eq!(broken(&lab), Vec::<String>::new());
+    assert_eq!(lab.quorate(1, &["check"]).status.code(), Some(0));
+}

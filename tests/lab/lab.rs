@@ -1,0 +1,95 @@
+//! Drives the lab: starts a real control plane, breaks it, runs quorate on one of its hosts. Ends it when dropped.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+use crate::console::Console;
+
+/// A running lab.
+pub struct Lab {
+    program: PathBuf,
+    state: tempfile::TempDir,
+}
+
+impl Lab {
+    /// Starts a lab; `tests/lab/up --help` tells the options.
+    pub fn up(options: &[&str]) -> Self {
+        let bin = std::env::var("QUORATE_LAB_BIN").expect("QUORATE_LAB_BIN names the folder that tests/lab/build prints");
+        let lab = Self {
+            program: Path::new(&bin).join("lab"),
+            state: tempfile::Builder::new().prefix("quorate-lab-").tempdir().unwrap(),
+        };
+        let parent = std::process::id().to_string();
+        let mut arguments = vec!["up", "--parent-pid", &parent];
+        arguments.extend(options);
+        lab.run(&arguments);
+        lab
+    }
+
+    /// Runs a lab command that must work.
+    pub fn run(&self, arguments: &[&str]) -> String {
+        let output = self.command(arguments).output().unwrap();
+        assert!(
+            output.status.success(),
+            "lab {arguments:?}: {}\n{}{}",
+            output.status,
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command.arg("--state").arg(self.state.path()).args(arguments);
+        command
+    }
+
+    /// The state directory: audit logs, files of each host.
+    pub fn state(&self) -> &Path {
+        self.state.path()
+    }
+
+    /// Runs quorate on a host to its end.
+    pub fn quorate(&self, host: u8, arguments: &[&str]) -> Output {
+        self.on_host(host, &[&[env!("CARGO_BIN_EXE_quorate")], arguments].concat())
+    }
+
+    /// Runs a command on a host to its end.
+    pub fn on_host(&self, host: u8, argv: &[&str]) -> Output {
+        let host = host.to_string();
+        let arguments = [&["exec", &host, "--"], argv].concat();
+        self.command(&arguments).output().unwrap()
+    }
+
+    /// The document that a headless command prints on a host.
+    pub fn json(&self, host: u8, arguments: &[&str]) -> Value {
+        let output = self.quorate(host, &[arguments, &["-o", "json"]].concat());
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
+            panic!(
+                "{arguments:?} printed no JSON ({error}), {}:\n{}{}",
+                output.status,
+                String::from_utf8_lossy(&output.stdout),
+                String::from_utf8_lossy(&output.stderr)
+            )
+        })
+    }
+
+    /// The console on a host, on a terminal of 24 x 80 or another size.
+    pub fn console(&self, host: u8, arguments: &[&str], size: (u16, u16)) -> Console {
+        let (program, state, host) = (self.program.to_str().unwrap(), self.state.path().to_str().unwrap(), host.to_string());
+        let start = [program, "--state", state, "exec", &host, "--", env!("CARGO_BIN_EXE_quorate")];
+        Console::start(&[&start, arguments].concat(), &[], size)
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        let ended = self.command(&["down"]).status();
+        if !ended.as_ref().is_ok_and(std::process::ExitStatus::success) {
+            eprintln!("lab down: {ended:?}");
+        }
+    }
+}
