@@ -4,7 +4,7 @@ use super::check::headline;
 use super::feeds::FeedDocument;
 use super::status::{MemberDocument, NodeDocument, PlacementDocument, StatusDocument};
 use super::table::table;
-use crate::base::age;
+use crate::base::Age;
 
 /// Everything on plain lines.
 pub fn text(status: &StatusDocument<'_>) -> String {
@@ -55,7 +55,7 @@ fn nodes(status: &StatusDocument<'_>) -> String {
 fn node_row(zone: &str, node: &NodeDocument) -> Vec<String> {
     let heartbeat = node.heartbeat_age_ms.map_or_else(
         || "n/a".to_owned(),
-        |ms| format!("{} ago", age(std::time::Duration::from_millis(ms))),
+        |ms| format!("{} ago", Age(std::time::Duration::from_millis(ms))),
     );
     vec![
         zone.to_owned(),
@@ -128,7 +128,7 @@ fn missing(feeds: &[FeedDocument]) -> String {
 pub fn feed_row(feed: &FeedDocument) -> Vec<String> {
     let last = feed.age_ms.map_or_else(
         || "-".to_owned(),
-        |ms| format!("{} ago", age(std::time::Duration::from_millis(ms))),
+        |ms| format!("{} ago", Age(std::time::Duration::from_millis(ms))),
     );
     let because = match (&feed.why, &feed.hint) {
         (Some(why), Some(hint)) => format!("{why} ({hint})"),

@@ -1,0 +1,65 @@
+//! `quorate doctor`: what was discovered here, which sources work, and what is missing.
+
+use std::process::ExitCode;
+
+use color_eyre::eyre;
+use serde::Serialize;
+
+use super::args::{Look, Output};
+use super::observe::{self, Resolved};
+use super::output::feeds::{FeedDocument, feeds};
+use super::output::status_text::feed_row;
+use super::output::table::table;
+use super::output::{print, print_json};
+use crate::base::{Text, Why};
+
+/// What `doctor -o json` prints.
+#[derive(Debug, Serialize)]
+struct DoctorDocument<'a> {
+    schema: &'static str,
+    host: &'a Text,
+    is_root: bool,
+    /// What was found where.
+    notes: &'a [Text],
+    /// What is wrong with the settings.
+    settings: Vec<Why>,
+    feeds: Vec<FeedDocument>,
+}
+
+/// Looks, prints, and exits 0 when every source works or is off, otherwise 1.
+pub fn run(resolved: &Resolved, look: &Look) -> eyre::Result<ExitCode> {
+    let snapshot = observe::look(resolved, look.timeout)?;
+    let document = DoctorDocument {
+        schema: "quorate.doctor/v1",
+        host: &snapshot.host.name,
+        is_root: snapshot.host.is_root,
+        notes: &resolved.layout.notes,
+        settings: resolved.problems.iter().map(crate::config::ConfigError::why).collect(),
+        feeds: feeds(&snapshot),
+    };
+    match look.output {
+        Output::Json => print_json(&document)?,
+        Output::Table => print(&text(&document))?,
+    }
+    let is_fine = |feed: &FeedDocument| feed.state == "live" || feed.state == "off";
+    let works = document.settings.is_empty() && document.feeds.iter().all(is_fine);
+    Ok(ExitCode::from(u8::from(!works)))
+}
+
+fn text(document: &DoctorDocument<'_>) -> String {
+    let user = if document.is_root { "root" } else { "not root" };
+    let mut out = format!("{} as {user}\n\nFound here:\n", document.host);
+    for note in document.notes {
+        out.push_str(&format!("  {note}\n"));
+    }
+    if !document.settings.is_empty() {
+        out.push_str("\nWrong in the settings:\n");
+        for why in &document.settings {
+            out.push_str(&format!("  {why}\n"));
+        }
+    }
+    let rows: Vec<Vec<String>> = document.feeds.iter().map(feed_row).collect();
+    out.push('\n');
+    out.push_str(&table(&["SOURCE", "STATE", "LAST ANSWER", "BECAUSE"], &rows));
+    out
+}
