@@ -2,9 +2,11 @@
 //! Start reading at [`text::Text`], which is why no hostile byte gets past the sources.
 
 pub mod clock;
+pub mod ring;
 pub mod text;
 pub mod why;
 
 pub use clock::{Clock, Stamp};
+pub use ring::Ring;
 pub use text::Text;
 pub use why::{Why, WhyKind};

@@ -1,10 +1,14 @@
 //! The real sources, each in a task of its own, and the task that assembles what they say. A source never ends because
-//! the cluster does: it reports and goes on. Start reading at [`observe`].
+//! the cluster does: it reports and goes on. Start reading at [`Observation::begin`].
 
+pub mod dial;
 pub mod etcd;
 pub mod host;
 pub mod kube;
 pub mod probe;
+#[cfg(test)]
+mod test_pki;
+pub mod tls;
 
 use std::sync::Arc;
 use std::time::Duration;

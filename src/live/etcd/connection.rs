@@ -1,0 +1,88 @@
+//! One HTTP/2 connection as tonic's generated clients want it. It is never renewed behind our back: when it ends, whoever
+//! holds it opens another one, with certificates read anew. Dropping it closes it.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use hyper::body::Incoming;
+use hyper::client::conn::http2::{self, SendRequest};
+use hyper::{Request, Response, Uri};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tonic::body::Body;
+use tonic::codegen::Service;
+
+use crate::base::{Why, WhyKind};
+use crate::live::dial::{self, DialFrom, Hop, Target, broken, failed};
+use crate::live::tls::Identity;
+use crate::pb::etcdserverpb::cluster_client::ClusterClient;
+use crate::pb::etcdserverpb::maintenance_client::MaintenanceClient;
+
+/// gRPC is HTTP/2.
+pub const ALPN: &[u8] = b"h2";
+
+/// Carries the requests; must be polled while they are in flight, and ends with the connection.
+pub type Driver = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// An open connection.
+pub struct Connection {
+    /// What can be asked.
+    pub clients: Clients,
+    /// Carries it.
+    pub driver: Driver,
+}
+
+/// The services in use. Clones share the connection.
+#[derive(Debug, Clone)]
+pub struct Clients {
+    /// Status.
+    pub maintenance: MaintenanceClient<Channel>,
+    /// The member list.
+    pub cluster: ClusterClient<Channel>,
+}
+
+/// Connects.
+pub async fn open(target: &Target, identity: &Identity, hop: &mut Hop) -> Result<Connection, Why> {
+    let stream = dial::dial(target, DialFrom::Anywhere, identity, hop).await?.stream;
+    if stream.get_ref().1.alpn_protocol() != Some(ALPN) {
+        return Err(failed(target, *hop, WhyKind::Garbage, "it does not speak HTTP/2"));
+    }
+    let (requests, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+        .await
+        .map_err(|error| broken(target, *hop, &error))?;
+    let origin: Uri = format!("https://{target}")
+        .parse()
+        .map_err(|_| failed(target, *hop, WhyKind::Config, "not a URL"))?;
+    let channel = Channel { requests };
+    Ok(Connection {
+        clients: Clients {
+            maintenance: MaintenanceClient::with_origin(channel.clone(), origin.clone()),
+            cluster: ClusterClient::with_origin(channel, origin),
+        },
+        // Its error is told to every request in flight as well.
+        driver: Box::pin(async move {
+            let _ = connection.await;
+        }),
+    })
+}
+
+/// The sending end of the connection.
+#[derive(Debug, Clone)]
+pub struct Channel {
+    requests: SendRequest<Body>,
+}
+
+impl Service<Request<Body>> for Channel {
+    type Response = Response<Incoming>;
+    type Error = hyper::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    /// Always ready: hyper says by the answer that the connection has ended, with the reason.
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        Box::pin(self.requests.send_request(request))
+    }
+}

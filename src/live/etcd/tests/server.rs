@@ -1,0 +1,220 @@
+//! An etcd that says what it is told to say.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::ServerConfig;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use tonic::codegen::Service;
+use tonic::{Request, Response, Status};
+
+use crate::live::test_pki::TestCa;
+use crate::pb::etcdserverpb::cluster_server::{Cluster, ClusterServer};
+use crate::pb::etcdserverpb::maintenance_server::{Maintenance, MaintenanceServer};
+use crate::pb::etcdserverpb::{
+    Member, MemberListRequest, MemberListResponse, ResponseHeader, StatusRequest, StatusResponse,
+};
+
+/// The answers. By default those of a healthy cluster of two.
+pub struct Says {
+    pub status: Result<StatusResponse, Status>,
+    pub members: Result<MemberListResponse, Status>,
+    pub linearizable_hangs: bool,
+    pub everything_hangs: bool,
+}
+
+impl Default for Says {
+    fn default() -> Self {
+        let header = Some(ResponseHeader {
+            cluster_id: 12_102_231_493_559_379_567,
+            member_id: 2_677_674_080_080_550_774,
+            revision: 1023,
+            raft_term: 3,
+        });
+        let member = |id, name: &str| Member {
+            id,
+            name: name.into(),
+            peer_urls: vec![format!("https://{name}:2380")],
+            client_urls: Vec::new(),
+            is_learner: false,
+        };
+        Self {
+            status: Ok(StatusResponse {
+                header,
+                version: "3.6.16".into(),
+                leader: 10_077_765_369_785_300_531,
+                db_size_quota: 2_147_483_648,
+                ..StatusResponse::default()
+            }),
+            members: Ok(MemberListResponse {
+                header,
+                members: vec![
+                    member(10_077_765_369_785_300_531, "nbe-2"),
+                    member(2_677_674_080_080_550_774, "nbe-1"),
+                ],
+            }),
+            linearizable_hangs: false,
+            everything_hangs: false,
+        }
+    }
+}
+
+#[derive(Clone)]
+struct Answers {
+    says: Arc<Mutex<Says>>,
+    linearizable_reads: Arc<Mutex<usize>>,
+    asked: watch::Sender<usize>,
+}
+
+impl Answers {
+    fn says(&self) -> MutexGuard<'_, Says> {
+        self.asked.send_modify(|count| *count += 1);
+        self.says.lock().unwrap()
+    }
+}
+
+#[tonic::async_trait]
+impl Maintenance for Answers {
+    async fn status(&self, _: Request<StatusRequest>) -> Result<Response<StatusResponse>, Status> {
+        let (answer, hangs) = {
+            let says = self.says();
+            (says.status.clone(), says.everything_hangs)
+        };
+        if hangs {
+            std::future::pending::<()>().await;
+        }
+        answer.map(Response::new)
+    }
+}
+
+#[tonic::async_trait]
+impl Cluster for Answers {
+    async fn member_list(&self, request: Request<MemberListRequest>) -> Result<Response<MemberListResponse>, Status> {
+        let linearizable = request.into_inner().linearizable;
+        *self.linearizable_reads.lock().unwrap() += usize::from(linearizable);
+        let (answer, hangs) = {
+            let says = self.says();
+            let hangs = says.everything_hangs || (linearizable && says.linearizable_hangs);
+            (says.members.clone(), hangs)
+        };
+        if hangs {
+            std::future::pending::<()>().await;
+        }
+        answer.map(Response::new)
+    }
+}
+
+pub struct FakeEtcd {
+    pub url: String,
+    address: SocketAddr,
+    answers: Answers,
+    accepted: watch::Receiver<usize>,
+    open: watch::Receiver<usize>,
+    accepting: JoinSet<()>,
+}
+
+impl FakeEtcd {
+    pub async fn start(ca: &TestCa, says: Says) -> Self {
+        Self::with(ca.server(&ca.issue(&["127.0.0.1"]), b"h2"), says).await
+    }
+
+    pub async fn with(config: Arc<ServerConfig>, says: Says) -> Self {
+        Self::listen(TcpListener::bind("127.0.0.1:0").await.unwrap(), config, says)
+    }
+
+    /// Where another one has just stopped.
+    pub async fn start_at(address: SocketAddr, ca: &TestCa, says: Says) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_reuseaddr(true).unwrap();
+        socket.bind(address).unwrap();
+        let config = ca.server(&ca.issue(&["127.0.0.1"]), b"h2");
+        Self::listen(socket.listen(64).unwrap(), config, says)
+    }
+
+    fn listen(listener: TcpListener, config: Arc<ServerConfig>, says: Says) -> Self {
+        let address = listener.local_addr().unwrap();
+        let answers = Answers {
+            says: Arc::new(Mutex::new(says)),
+            linearizable_reads: Arc::default(),
+            asked: watch::Sender::new(0),
+        };
+        let (accepted_count, accepted) = watch::channel(0);
+        let (open_count, open) = watch::channel(0);
+        let mut accepting = JoinSet::new();
+        let serving = answers.clone();
+        accepting.spawn(async move {
+            let mut connections = JoinSet::new();
+            loop {
+                let (tcp, _) = listener.accept().await.unwrap();
+                tcp.set_nodelay(true).unwrap();
+                accepted_count.send_modify(|count| *count += 1);
+                let (acceptor, answers, open) =
+                    (TlsAcceptor::from(config.clone()), serving.clone(), open_count.clone());
+                connections.spawn(async move {
+                    let Ok(tls) = acceptor.accept(tcp).await else { return };
+                    open.send_modify(|count| *count += 1);
+                    let service = service_fn(move |request| route(answers.clone(), request));
+                    let _ = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+                        .serve_connection(TokioIo::new(tls), service)
+                        .await;
+                    open.send_modify(|count| *count -= 1);
+                });
+            }
+        });
+        Self {
+            url: format!("https://{address}"),
+            address,
+            answers,
+            accepted,
+            open,
+            accepting,
+        }
+    }
+
+    pub fn says(&self, change: impl FnOnce(&mut Says)) {
+        change(&mut self.answers.says.lock().unwrap());
+    }
+
+    pub fn linearizable_reads(&self) -> usize {
+        *self.answers.linearizable_reads.lock().unwrap()
+    }
+
+    /// Connections so far.
+    pub fn connections(&self) -> usize {
+        *self.accepted.borrow()
+    }
+
+    /// Both questions that a member answers alone, and the one through consensus.
+    pub async fn was_asked(&self) {
+        let mut asked = self.answers.asked.subscribe();
+        asked.wait_for(|count| *count >= 3).await.unwrap();
+    }
+
+    pub async fn all_closed(&self) {
+        self.open.clone().wait_for(|open| *open == 0).await.unwrap();
+    }
+
+    /// Closes everything.
+    pub async fn stop(mut self) -> SocketAddr {
+        self.accepting.shutdown().await;
+        self.address
+    }
+}
+
+async fn route(
+    answers: Answers,
+    request: hyper::Request<Incoming>,
+) -> Result<hyper::Response<tonic::body::Body>, Infallible> {
+    match request.uri().path() {
+        "/etcdserverpb.Maintenance/Status" => MaintenanceServer::new(answers).call(request).await,
+        "/etcdserverpb.Cluster/MemberList" => ClusterServer::new(answers).call(request).await,
+        other => panic!("nobody should call {other}"),
+    }
+}
