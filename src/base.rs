@@ -1,11 +1,13 @@
 //! What every layer may use: time, clean text, reasons. Knows no domain: no node, no member, no cluster.
 //! Start reading at [`text::Text`], which is why no hostile byte gets past the sources.
 
+pub mod age;
 pub mod clock;
 pub mod ring;
 pub mod text;
 pub mod why;
 
+pub use age::Age;
 pub use clock::{Clock, Stamp};
 pub use ring::Ring;
 pub use text::Text;

@@ -2,6 +2,7 @@
 //! ages. Knows no source, no channel, no screen. Start reading at [`snapshot::Snapshot`], then [`quorum`].
 
 pub mod etcd;
+pub mod example;
 pub mod fact;
 pub mod feed;
 pub mod host;

@@ -325,6 +325,8 @@ pub struct History {
 pub struct Failing {
     /// The first failure of the run.
     pub since: Stamp,
+    /// The newest failure of the run. A refusal is news only while it is young.
+    pub latest: Stamp,
     /// How many in a row.
     pub count: u32,
     /// The newest reason.
@@ -363,12 +365,14 @@ impl History {
         self.off = None;
         match &mut self.failing {
             Some(run) => {
+                run.latest = at;
                 run.count = run.count.saturating_add(1);
                 run.why = why;
             }
             None => {
                 self.failing = Some(Failing {
                     since: at,
+                    latest: at,
                     count: 1,
                     why,
                 });

@@ -42,11 +42,15 @@ impl Placement {
         self.workload.hard_host_anti_affinity || self.workload.spread.iter().any(|spread| spread.hard)
     }
 
-    /// Whether losing the place with the most of its replicas would leave at least one ready. Judged for workloads with
-    /// two replicas or more; a daemon set has one per node by its nature.
+    /// Replicas that are ready now, by its pods.
+    pub fn ready(&self) -> u32 {
+        self.nodes.values().map(|tally| tally.ready).sum()
+    }
+
+    /// Whether a ready replica is left whichever one node is lost. A daemon set has one per node by its nature.
     pub fn survives_any_loss(&self) -> bool {
-        let ready: u32 = self.nodes.values().map(|tally| tally.ready).sum();
-        self.nodes.values().all(|tally| tally.ready < ready)
+        let ready = self.ready();
+        ready > 0 && self.nodes.values().all(|tally| tally.ready < ready)
     }
 
     /// Replicas by zone; nodes without a zone label are not counted.
@@ -166,3 +170,7 @@ fn place(key: &ObjectKey, workload: &Workload, pods: &[&Pod]) -> Placement {
         unscheduled,
     }
 }
+
+#[cfg(test)]
+#[path = "placement_tests.rs"]
+mod tests;

@@ -1,0 +1,117 @@
+//! What host 1 of the example tells about itself.
+
+use std::collections::BTreeMap;
+
+use super::{address, ago, fact, name, wall_ago};
+use crate::base::Text;
+use crate::model::feed::{FeedId, HostPart};
+use crate::model::host::{Certificate, Disk, HostFacts, K0sConfig, K0sStatus, Link, Process, Unit};
+
+const PKI: &str = "/var/lib/embedded-cluster/k0s/pki";
+const DAY: u64 = 24 * 3_600;
+
+pub(super) fn facts() -> HostFacts {
+    HostFacts {
+        name: name(1),
+        is_root: true,
+        k0s: Some(fact(FeedId::Host(HostPart::Status), 600, status())),
+        processes: Some(fact(FeedId::Host(HostPart::Processes), 600, processes())),
+        config: Some(fact(FeedId::Host(HostPart::Config), 600, config())),
+        certificates: Some(fact(FeedId::Host(HostPart::Certificates), 600, certificates())),
+        disk: Some(fact(
+            FeedId::Host(HostPart::Disk),
+            600,
+            Disk {
+                path: "/var/lib/embedded-cluster/k0s/etcd".into(),
+                total_bytes: 100 << 30,
+                free_bytes: 61 << 30,
+            },
+        )),
+        unit: Some(fact(
+            FeedId::Host(HostPart::Unit),
+            600,
+            Unit {
+                active_state: "active".into(),
+                sub_state: "running".into(),
+                errors: Vec::new(),
+            },
+        )),
+        links: Some(fact(
+            FeedId::Host(HostPart::Links),
+            600,
+            vec![Link {
+                name: "eth0".into(),
+                carrier: Some(true),
+                up: true,
+                speed_mbit: Some(10_000),
+            }],
+        )),
+    }
+}
+
+fn status() -> K0sStatus {
+    K0sStatus {
+        version: "v1.37.2+k0s.0".into(),
+        role: "controller".into(),
+        pid: Some(912),
+        invocation_id: Some(Text::new(&format!("{:032x}", 1))),
+        data_dir: Some("/var/lib/embedded-cluster/k0s".into()),
+    }
+}
+
+fn processes() -> Vec<Process> {
+    let process = |pid: u32, name: &str, flags: &[(&str, &str)]| Process {
+        name: name.into(),
+        pid,
+        started: Some(wall_ago(9 * DAY)),
+        flags: flags
+            .iter()
+            .map(|(flag, value)| ((*flag).into(), (*value).into()))
+            .collect(),
+    };
+    let tolerations = [
+        ("default-not-ready-toleration-seconds", "30"),
+        ("default-unreachable-toleration-seconds", "30"),
+    ];
+    let monitor = [("node-monitor-grace-period", "20s"), ("node-monitor-period", "5s")];
+    vec![
+        process(912, "k0s", &[]),
+        process(931, "etcd", &[]),
+        process(940, "kube-apiserver", &tolerations),
+        process(955, "kube-scheduler", &[]),
+        process(956, "kube-controller-manager", &monitor),
+        process(977, "kubelet", &[]),
+    ]
+}
+
+fn config() -> K0sConfig {
+    let tolerations = [
+        ("default-not-ready-toleration-seconds".into(), "30".into()),
+        ("default-unreachable-toleration-seconds".into(), "30".into()),
+    ];
+    K0sConfig {
+        path: "/etc/k0s/k0s.yaml".into(),
+        api_address: Some(address(1)),
+        api_port: Some(6_443),
+        peer_address: Some(address(1)),
+        api_args: BTreeMap::from(tolerations),
+        controller_manager_args: BTreeMap::new(),
+    }
+}
+
+fn certificates() -> Vec<Certificate> {
+    let certificate = |path: &str, subject: &str, names: Vec<Text>, days: u64| Certificate {
+        path: Text::new(&format!("{PKI}/{path}")),
+        subject: subject.into(),
+        not_after: ago(0).plus(std::time::Duration::from_secs(days * DAY)).wall,
+        names,
+    };
+    vec![
+        certificate("ca.crt", "CN=kubernetes-ca", Vec::new(), 3_400),
+        certificate("etcd/ca.crt", "CN=etcd-ca", Vec::new(), 3_400),
+        certificate("etcd/peer.crt", "CN=nbe-1", vec![address(1)], 310),
+        certificate("etcd/server.crt", "CN=etcd-server", vec!["127.0.0.1".into()], 310),
+        certificate("apiserver-etcd-client.crt", "CN=apiserver-etcd-client", Vec::new(), 310),
+        certificate("server.crt", "CN=kubernetes", vec![address(1)], 310),
+    ]
+}
