@@ -3,4 +3,5 @@
 pub mod etcd;
 pub mod host;
 pub mod kube;
+pub mod layout;
 pub mod probe;
