@@ -5,6 +5,7 @@ pub mod dial;
 pub mod etcd;
 pub mod host;
 pub mod kube;
+pub mod layout;
 pub mod probe;
 #[cfg(test)]
 mod test_pki;

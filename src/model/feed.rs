@@ -418,12 +418,13 @@ impl History {
 
 impl FeedId {
     /// How long a silence of this source is ordinary. Api and etcd are asked every 1 to 2 s; a watch proves itself at least
-    /// every 25 s (its server-side timeout); host facts are read every 10 s.
+    /// every 25 s (its server-side timeout); host facts are read every 10 s, certificates every 10 min.
     pub const fn patience(self) -> Patience {
         let (lagging, lost) = match self {
             FeedId::Api => (5, 7),
             FeedId::EtcdLocal | FeedId::EtcdPeer(_) => (3, 5),
             FeedId::Kube(_) => (35, 60),
+            FeedId::Host(HostPart::Certificates) => (25 * 60, 60 * 60),
             FeedId::Host(_) => (30, 60),
         };
         Patience {

@@ -1,0 +1,253 @@
+//! The unit `k0scontroller` and its last error lines, from systemctl and journalctl. Their options are fixed here: both
+//! only read. Start reading at [`read`].
+
+use std::process::Stdio;
+
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::process::Command;
+
+use super::{Reading, files, redact};
+use crate::base::{Text, Why, WhyKind};
+use crate::model::host::Unit;
+use crate::port::HostFact;
+
+/// k0s's unit on a controller. Embedded Cluster's `netbox-enterprise` is an alias of it.
+const UNIT: &str = "k0scontroller";
+
+/// How many error lines are kept.
+const ERRORS: &str = "5";
+
+/// The most that is read of a program's output.
+const MAX_OUTPUT_BYTES: u64 = 64 << 10;
+
+/// The programs: each a command and the arguments that come before ours.
+#[derive(Debug, Clone)]
+pub struct Programs {
+    /// Speaks as systemctl does.
+    pub systemctl: Vec<String>,
+    /// Speaks as journalctl does.
+    pub journalctl: Vec<String>,
+}
+
+impl Default for Programs {
+    fn default() -> Self {
+        Self {
+            systemctl: vec!["systemctl".to_owned()],
+            journalctl: vec!["journalctl".to_owned()],
+        }
+    }
+}
+
+/// Asks both, side by side. The state is a fact even where the journal may not be read. The caller sets the deadline;
+/// at it the programs are killed.
+pub async fn read(programs: &Programs) -> Reading {
+    let show = ["show", UNIT, "--property=LoadState,ActiveState,SubState"];
+    let journal = ["-u", UNIT, "-p", "err", "-n", ERRORS, "--no-pager", "-o", "cat"];
+    let (state, errors) = tokio::join!(run(&programs.systemctl, &show), run(&programs.journalctl, &journal));
+    let unit = match state.and_then(|said| parse_state(&said.out)) {
+        Ok(unit) => unit,
+        Err(why) => return Reading::Failed(why),
+    };
+    match errors.and_then(|said| check_journal(&said).map(|()| said)) {
+        Ok(said) => Reading::Fact(HostFact::Unit(Unit {
+            errors: parse_errors(&said.out),
+            ..unit
+        })),
+        Err(why) => Reading::Partial(HostFact::Unit(unit), why),
+    }
+}
+
+/// What a program wrote.
+#[derive(Debug)]
+struct Said {
+    out: String,
+    err: String,
+}
+
+/// Runs a program that only reads, in the C locale, without a terminal; it dies with this future.
+async fn run(program: &[String], arguments: &[&str]) -> Result<Said, Why> {
+    let (name, first) = program
+        .split_first()
+        .ok_or_else(|| Why::new(WhyKind::Config, "no program is named"))?;
+    let mut child = Command::new(name)
+        .args(first)
+        .args(arguments)
+        .env("LC_ALL", "C")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|err| spawn_why(name, &err))?;
+    let broken = |err: std::io::Error| Why::new(WhyKind::Broken, format!("{name}: {err}"));
+    // Both at once: a program that fills the one that nobody reads would wait for ever.
+    let (out, err) = tokio::join!(bounded(child.stdout.take()), bounded(child.stderr.take()));
+    let status = child.wait().await.map_err(broken)?;
+    if status.success() {
+        return Ok(Said { out, err });
+    }
+    Err(exit_why(name, &status.to_string(), &err))
+}
+
+async fn bounded(pipe: Option<impl AsyncRead + Unpin>) -> String {
+    let mut bytes = Vec::new();
+    if let Some(pipe) = pipe {
+        // A broken pipe ends the output; the exit status tells whether that matters.
+        let _ = pipe.take(MAX_OUTPUT_BYTES).read_to_end(&mut bytes).await;
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn spawn_why(name: &str, err: &std::io::Error) -> Why {
+    match err.kind() {
+        std::io::ErrorKind::NotFound => Why::new(WhyKind::Missing, format!("there is no program {name}")),
+        std::io::ErrorKind::PermissionDenied => files::denied(format!("{name} may not be run")),
+        _ => Why::new(WhyKind::Broken, format!("{name}: {err}")),
+    }
+}
+
+/// What a failure means, by its first line.
+fn exit_why(name: &str, status: &str, stderr: &str) -> Why {
+    let line = redact::redact(stderr.lines().find(|line| !line.trim().is_empty()).unwrap_or(status));
+    let text = format!("{name}: {line}");
+    if line.contains("ermission") || line.contains("ccess denied") {
+        files::denied(text)
+    } else {
+        Why::new(WhyKind::Unavailable, text)
+    }
+}
+
+/// The state from `systemctl show`; the errors are left empty.
+fn parse_state(text: &str) -> Result<Unit, Why> {
+    let property = |name: &str| {
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+        value.map(|value| Text::new(value.trim()))
+    };
+    if property("LoadState").is_some_and(|state| state == "not-found") {
+        return Err(Why::new(WhyKind::Missing, format!("systemd knows no unit {UNIT}")));
+    }
+    match (property("ActiveState"), property("SubState")) {
+        (Some(active_state), Some(sub_state)) => Ok(Unit {
+            active_state,
+            sub_state,
+            errors: Vec::new(),
+        }),
+        _ => Err(Why::new(
+            WhyKind::Garbage,
+            format!("systemctl does not tell the state of {UNIT}"),
+        )),
+    }
+}
+
+/// Without the right to read the system's journal, journalctl shows what it may and succeeds: that is not "no errors".
+fn check_journal(said: &Said) -> Result<(), Why> {
+    if said.err.contains("not seeing messages from other users") {
+        return Err(files::denied("journalctl may not read the system's journal"));
+    }
+    Ok(())
+}
+
+/// Lines of the journal, without secrets and without journalctl's own `-- No entries --`.
+fn parse_errors(text: &str) -> Vec<Text> {
+    let is_own = |line: &str| line.starts_with("-- ") && line.ends_with(" --");
+    let lines = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !is_own(line));
+    let errors: Vec<Text> = lines.map(|line| Text::from(redact::redact(line))).collect();
+    // An entry may have several lines.
+    let most = ERRORS.parse().unwrap_or(errors.len());
+    errors[errors.len().saturating_sub(most)..].to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Stand-ins: a shell that sees our arguments as `$@`.
+    fn programs(systemctl: &str, journalctl: &str) -> Programs {
+        let shell = |script: &str| ["sh", "-c", script, "sh"].map(str::to_owned).to_vec();
+        Programs {
+            systemctl: shell(systemctl),
+            journalctl: shell(journalctl),
+        }
+    }
+
+    const RUNNING: &str = "printf 'LoadState=loaded\\nActiveState=active\\nSubState=running\\n'";
+
+    #[tokio::test]
+    async fn state_and_errors_are_one_fact() {
+        let journal = "echo 'first'; echo 'bad token=hunter2'";
+        let Reading::Fact(HostFact::Unit(unit)) = read(&programs(RUNNING, journal)).await else {
+            panic!("no fact")
+        };
+        assert_eq!(
+            (unit.active_state.as_str(), unit.sub_state.as_str()),
+            ("active", "running")
+        );
+        assert_eq!(unit.errors, ["first", "bad token= [redacted]"]);
+    }
+
+    #[tokio::test]
+    async fn asks_in_the_c_locale_for_one_unit_and_nothing_more() {
+        let programs = programs("exit 0", "echo \"$LC_ALL: $*\"; cat");
+        let said = run(&programs.journalctl, &["-u", UNIT]).await.unwrap();
+        assert_eq!(said.out, "C: -u k0scontroller\n");
+    }
+
+    #[tokio::test]
+    async fn a_closed_journal_leaves_the_state() {
+        for journal in [
+            "echo 'No journal files were opened due to insufficient permissions.' >&2; exit 1",
+            "echo 'Hint: You are currently not seeing messages from other users and the system.' >&2",
+        ] {
+            let reading = read(&programs(RUNNING, journal)).await;
+            assert!(matches!(reading, Reading::Partial(HostFact::Unit(_), why) if why.kind == WhyKind::Denied));
+        }
+    }
+
+    #[tokio::test]
+    async fn failures_are_reasons() {
+        let kind = async |systemctl: &str| match read(&programs(systemctl, "")).await {
+            Reading::Failed(why) => why.kind,
+            other => panic!("{other:?}"),
+        };
+        let unknown = "printf 'LoadState=not-found\\nActiveState=inactive\\nSubState=dead\\n'";
+        assert_eq!(kind(unknown).await, WhyKind::Missing);
+        assert_eq!(
+            kind("echo 'Failed to connect to bus' >&2; exit 1").await,
+            WhyKind::Unavailable
+        );
+        assert_eq!(kind("exit 3").await, WhyKind::Unavailable);
+        assert_eq!(kind("echo hello").await, WhyKind::Garbage);
+        let missing = Programs {
+            systemctl: vec!["/nowhere/systemctl".to_owned()],
+            ..Programs::default()
+        };
+        assert!(matches!(read(&missing).await, Reading::Failed(why) if why.kind == WhyKind::Missing));
+    }
+
+    #[tokio::test]
+    async fn endless_output_is_cut() {
+        let endless = programs("yes ActiveState=active", "true");
+        let why = run(&endless.systemctl, &[]).await.unwrap_err();
+        assert_eq!(why.kind, WhyKind::Unavailable);
+    }
+
+    #[test]
+    fn the_newest_errors_stay() {
+        let errors = parse_errors("-- No entries --\n1\n2\n\n3\n4\n5\n6\n\u{1b}[31m7\n");
+        assert_eq!(errors, ["3", "4", "5", "6", "\\u{1b}[31m7"]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_output_makes_it_panic(text in any::<String>()) {
+            let _ = parse_state(&text);
+            prop_assert!(parse_errors(&text).len() <= 5);
+        }
+    }
+}
