@@ -6,6 +6,7 @@ pub mod failover;
 pub mod feeds;
 pub mod finding;
 pub mod id;
+mod look;
 pub mod members;
 pub mod nodes;
 pub mod placement;
@@ -94,3 +95,8 @@ pub fn run(snapshot: &Snapshot, policy: &Policy) -> Report {
         outcomes,
     }
 }
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,341 @@
-//! Checks of the failover family.
+//! The failover family: how fast would the loss of a node be noticed, its pods be evicted, and do this host's certificates
+//! last. Judged by what runs, not by a product page.
 
-use super::Check;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::look::{
+    Looked, cannot_tell, evidence, host_subject, is_installed, names, need, need_kinds, outcome, plural,
+};
+use super::{Check, CheckId, Finding, Severity};
+use crate::base::{Age, Text, Why, WhyKind};
+use crate::model::feed::HostPart;
+use crate::model::host::{Certificate, Process};
+use crate::model::kube::{Pod, Tolerates};
+use crate::model::{FeedId, KubeKind, ObjectKey, Policy, Snapshot};
 
 /// The family's checks.
-pub const CHECKS: &[Check] = &[];
+pub const CHECKS: &[Check] = &[
+    Check {
+        id: CheckId::FailoverEviction,
+        title: "pods leave a dead node soon",
+        looks_at: "the tolerations that every running pod really has; daemon sets' and static pods stay by their nature",
+        why: "a pod's replacement starts only after its toleration has run out: 30 s on a fresh install, 5 min by default",
+        fix: "pods get the delay at their creation: where the API server's flag is short, restart the rollout of older ones",
+        statement: Some(
+            "Pod eviction: the faster eviction timeout is fixed when the cluster is first created and cannot be changed on an existing Embedded Cluster, so eviction stays at the Kubernetes default (about five minutes) until the cluster is reinstalled.",
+        ),
+        look: |snapshot, policy| outcome(eviction(snapshot, policy)),
+    },
+    Check {
+        id: CheckId::FailoverDetection,
+        title: "a dead node is noticed soon",
+        looks_at: "node-monitor-grace-period of the kube-controller-manager that runs on this host, against ClusterConfig",
+        why: "until the grace period is over, the pods of a dead node count as running",
+        fix: "restart k0scontroller on each node, one at a time, where the running value is not the configured one",
+        statement: Some(
+            "Node-down detection: run sudo systemctl restart k0scontroller on each node after the upgrade to apply the faster detection settings.",
+        ),
+        look: |snapshot, policy| outcome(detection(snapshot, policy)),
+    },
+    Check {
+        id: CheckId::CertExpiry,
+        title: "no certificate of this host ends soon",
+        looks_at: "the certificates below this host's k0s directory",
+        why: "with its certificates a controller loses etcd and the API server at once",
+        fix: "k0s writes new ones when it starts: restart k0scontroller, one controller at a time. A CA is not renewed so",
+        statement: None,
+        look: |snapshot, policy| outcome(certificates(snapshot, policy)),
+    },
+];
+
+fn eviction(snapshot: &Snapshot, policy: &Policy) -> Looked {
+    need_kinds(snapshot, &[KubeKind::Pods, KubeKind::ReplicaSets])?;
+    let rows = snapshot.kube.pods.iter().map(|(key, fact)| (key, &fact.value));
+    let pods: Vec<(&ObjectKey, &Pod)> = rows.filter(|(_, pod)| is_evicted_by_taint(pod)).collect();
+    let limit = policy.eviction_slow.as_secs();
+    let slow: Vec<_> = pods
+        .iter()
+        .filter(|(_, pod)| matches!(stays(pod), Tolerates::Seconds(s) if s > limit))
+        .collect();
+    let Some(slowest) = slow.iter().map(|(_, pod)| stays(pod)).max() else {
+        return Ok(Vec::new());
+    };
+    let mut delays: BTreeMap<Tolerates, usize> = BTreeMap::new();
+    for (_, pod) in &pods {
+        *delays.entry(stays(pod)).or_default() += 1;
+    }
+    let spread = delays
+        .iter()
+        .map(|(delay, count)| format!("{} {}", plural(*count, "pod"), delay_words(*delay)));
+    let owners: std::collections::BTreeSet<String> = slow.iter().map(|(key, pod)| owner(snapshot, key, pod)).collect();
+    let owners = format!("slow: {}", names(owners));
+    let is_mixed = slow.len() < pods.len();
+    let flag = flag_line(snapshot);
+    let default_is_fast = default_toleration(snapshot).is_some_and(|seconds| seconds <= limit);
+    let remedy = if default_is_fast {
+        "new pods get the short delay from this host's API server: restart the rollout of the slow ones, and compare the \
+         flag on the other controllers"
+    } else {
+        "the delay is fixed when the cluster is created: on an upgraded cluster it stays until the cluster is reinstalled; \
+         plan for a recovery of minutes"
+    };
+    Ok(vec![Finding {
+        check: CheckId::FailoverEviction,
+        severity: Severity::Warning,
+        subject: "cluster".into(),
+        title: format!(
+            "{} of {} are evicted only {}{}",
+            slow.len(),
+            plural(pods.len(), "pod"),
+            delay_words(slowest),
+            if is_mixed { ", others sooner" } else { "" }
+        )
+        .into(),
+        evidence: evidence(spread.chain([owners]).chain(flag)),
+        consequence: format!(
+            "after the loss of a node their replacements start {} after its detection",
+            delay_words(slowest).trim_start_matches("after ")
+        )
+        .into(),
+        remedy: remedy.into(),
+    }])
+}
+
+/// Whether a dead node's taint is what moves this pod: it runs on a node, and is neither static nor a daemon set's.
+fn is_evicted_by_taint(pod: &Pod) -> bool {
+    let is_daemon = pod.owner.as_ref().is_some_and(|owner| owner.kind == "DaemonSet");
+    let runs = pod.node.is_some() && !pod.is_finished() && pod.deleting.is_none();
+    runs && !is_daemon && !pod.is_static
+}
+
+/// How long it may stay on a dead node: the longer of the two tolerations, because either may be the one that counts.
+fn stays(pod: &Pod) -> Tolerates {
+    pod.tolerates_unreachable.max(pod.tolerates_not_ready)
+}
+
+fn delay_words(delay: Tolerates) -> String {
+    match delay {
+        Tolerates::Seconds(0) => "at once".to_owned(),
+        Tolerates::Seconds(seconds) => format!("after {}", Age(Duration::from_secs(seconds))),
+        Tolerates::Forever => "never".to_owned(),
+    }
+}
+
+fn owner(snapshot: &Snapshot, key: &ObjectKey, pod: &Pod) -> String {
+    let workload = snapshot.workload_of(key, pod);
+    workload.map_or_else(|| key.to_string(), |(_, workload)| workload.to_string())
+}
+
+const TOLERATION_FLAG: &str = "default-unreachable-toleration-seconds";
+
+/// What this host's API server gives to new pods, where its process is seen.
+fn default_toleration(snapshot: &Snapshot) -> Option<u64> {
+    let process = process(snapshot, "kube-apiserver")?;
+    process.flags.get(TOLERATION_FLAG)?.as_str().parse().ok()
+}
+
+fn flag_line(snapshot: &Snapshot) -> Option<String> {
+    let process = process(snapshot, "kube-apiserver")?;
+    Some(match process.flags.get(TOLERATION_FLAG) {
+        Some(value) => format!("this host's kube-apiserver gives new pods {value} s"),
+        None => "this host's kube-apiserver gives new pods 300 s, Kubernetes' default".to_owned(),
+    })
+}
+
+/// A process of this host, by facts that are current.
+fn process<'a>(snapshot: &'a Snapshot, name: &str) -> Option<&'a Process> {
+    let is_current = snapshot.feed(FeedId::Host(HostPart::Processes)).is_current();
+    let processes = snapshot.host.processes.as_ref().filter(|_| is_current)?;
+    processes.value.iter().find(|process| process.name == name)
+}
+
+const GRACE_FLAG: &str = "node-monitor-grace-period";
+
+/// How long Kubernetes waits for a node's heartbeat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Grace {
+    pub(super) period: Duration,
+    /// Where the value comes from.
+    source: String,
+}
+
+/// The grace period of the kube-controller-manager on this host: its flag, or the default of its version. None where it
+/// does not run here, or is not seen.
+pub(super) fn grace_period(snapshot: &Snapshot) -> Option<Grace> {
+    let manager = process(snapshot, "kube-controller-manager")?;
+    if let Some(flag) = manager.flags.get(GRACE_FLAG) {
+        return Some(Grace {
+            period: go_duration(flag.as_str())?,
+            source: format!("runs with --{GRACE_FLAG}={flag}"),
+        });
+    }
+    let (version, minor) = versions(snapshot).find_map(|version| Some((version, minor(version.as_str())?)))?;
+    // 50 s since 1.32 (kubernetes PR 126287), 40 s before.
+    let period = Duration::from_secs(if minor >= 32 { 50 } else { 40 });
+    Some(Grace {
+        period,
+        source: format!(
+            "runs without --{GRACE_FLAG}: {} is the default of {version}",
+            Age(period)
+        ),
+    })
+}
+
+/// Versions that tell Kubernetes' one on this host, nearest first.
+fn versions(snapshot: &Snapshot) -> impl Iterator<Item = &Text> {
+    let k0s = snapshot.host.k0s.iter().map(|k0s| &k0s.value.version);
+    let own = snapshot.node(&snapshot.host.name).map(|node| &node.kubelet_version);
+    let server = snapshot
+        .kube
+        .endpoint
+        .as_ref()
+        .and_then(|endpoint| endpoint.version.as_ref());
+    k0s.chain(own).chain(server)
+}
+
+/// The minor version in `v1.37.2+k0s.0`.
+fn minor(version: &str) -> Option<u32> {
+    let mut parts = version.trim_start_matches('v').split('.');
+    let major: u32 = parts.next()?.parse().ok()?;
+    let minor: String = parts.next()?.chars().take_while(char::is_ascii_digit).collect();
+    minor.parse().ok().filter(|_| major == 1)
+}
+
+/// A duration as Go writes it: `20s`, `1m30s`, `1h0m0s`, `500ms`.
+fn go_duration(raw: &str) -> Option<Duration> {
+    let mut rest = raw;
+    let mut total = 0.0_f64;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+        let number: f64 = rest[..digits].parse().ok()?;
+        rest = &rest[digits..];
+        let unit = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
+        total += number
+            * match &rest[..unit] {
+                "h" => 3_600.0,
+                "m" => 60.0,
+                "s" => 1.0,
+                "ms" => 0.001,
+                _ => return None,
+            };
+        rest = &rest[unit..];
+    }
+    (!raw.is_empty()).then(|| Duration::try_from_secs_f64(total).ok())?
+}
+
+fn detection(snapshot: &Snapshot, policy: &Policy) -> Looked {
+    let feed = FeedId::Host(HostPart::Processes);
+    need(snapshot, feed)?;
+    if process(snapshot, "kube-controller-manager").is_none() {
+        let why = Why::new(WhyKind::Missing, "kube-controller-manager does not run on this host");
+        return Err(cannot_tell(feed, why));
+    }
+    let Some(grace) = grace_period(snapshot) else {
+        let why = Why::new(
+            WhyKind::Garbage,
+            "the grace period of this host's kube-controller-manager cannot be read",
+        );
+        return Err(cannot_tell(feed, why));
+    };
+    let compares = is_installed(snapshot, KubeKind::ClusterConfigs);
+    if compares {
+        need_kinds(snapshot, &[KubeKind::ClusterConfigs])?;
+    }
+    let mut configs = snapshot.kube.cluster_configs.values().filter(|_| compares);
+    let configured = configs.find_map(|config| config.grace_period.as_ref());
+    let wanted = configured.and_then(|value| go_duration(value.as_str()));
+    let differs = wanted.is_some_and(|wanted| wanted != grace.period);
+    let is_slow = grace.period > policy.detection_slow;
+    if !differs && !is_slow {
+        return Ok(Vec::new());
+    }
+    let title = if differs {
+        "the configured detection time is not in force on this host".to_owned()
+    } else {
+        format!("a dead node is noticed only after {}", Age(grace.period))
+    };
+    let remedy = if differs {
+        "on each controller, one at a time and while all members are healthy: sudo systemctl restart k0scontroller"
+    } else {
+        "on a cluster that was upgraded from before 2.2: sudo systemctl restart k0scontroller on each controller, one at a \
+         time; otherwise set it in the ClusterConfig"
+    };
+    let configured = configured.map_or_else(
+        || format!("ClusterConfig sets no {GRACE_FLAG}"),
+        |value| format!("ClusterConfig sets {GRACE_FLAG}: {value}"),
+    );
+    Ok(vec![Finding {
+        check: CheckId::FailoverDetection,
+        severity: Severity::Info,
+        subject: host_subject(snapshot),
+        title: title.into(),
+        evidence: evidence([
+            format!("kube-controller-manager {}", grace.source),
+            configured,
+            format!("slow from {} on, by policy", Age(policy.detection_slow)),
+        ]),
+        consequence: format!(
+            "while this host's kube-controller-manager leads, a dead node keeps its pods for {} and more",
+            Age(grace.period)
+        )
+        .into(),
+        remedy: remedy.into(),
+    }])
+}
+
+fn certificates(snapshot: &Snapshot, policy: &Policy) -> Looked {
+    let feed = FeedId::Host(HostPart::Certificates);
+    need(snapshot, feed)?;
+    let certificates = snapshot.host.certificates.as_ref().map(|fact| &fact.value);
+    let Some(certificates) = certificates.filter(|certificates| !certificates.is_empty()) else {
+        let why = Why::new(WhyKind::Missing, "no certificate was found on this host");
+        return Err(cannot_tell(feed, why));
+    };
+    Ok(certificates
+        .iter()
+        .filter_map(|certificate| ending(snapshot, policy, certificate))
+        .collect())
+}
+
+fn ending(snapshot: &Snapshot, policy: &Policy, certificate: &Certificate) -> Option<Finding> {
+    let expired = snapshot.now.wall >= certificate.not_after;
+    let left = Duration::try_from(certificate.not_after.duration_since(snapshot.now.wall)).unwrap_or_default();
+    let severity = if expired || left <= policy.certificate_critical {
+        Severity::Critical
+    } else if left <= policy.certificate_warning {
+        Severity::Warning
+    } else {
+        return None;
+    };
+    let path = certificate.path.as_str();
+    let file = path.rsplit("/pki/").next().unwrap_or(path);
+    let title = if expired {
+        let age = Age(snapshot.wall_age(certificate.not_after));
+        format!("certificate {file} ended {age} ago")
+    } else {
+        format!("certificate {file} ends in {}", Age(left))
+    };
+    let is_authority = file.ends_with("ca.crt");
+    let remedy = if is_authority {
+        "a CA is not renewed by a restart, and everything signed by it ends with it: plan its replacement with support"
+    } else {
+        "while all members are healthy: sudo systemctl restart k0scontroller on this host; k0s writes new certificates at its \
+         start"
+    };
+    Some(Finding {
+        check: CheckId::CertExpiry,
+        severity,
+        subject: Text::from(format!("certificate/{path}")),
+        title: title.into(),
+        evidence: evidence([
+            format!("{path}: {}", certificate.subject),
+            format!("valid until {}", certificate.not_after),
+        ]),
+        consequence: "what uses it stops: etcd members, API server and kubelet refuse an ended certificate".into(),
+        remedy: remedy.into(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,218 @@
-//! Checks of the nodes family.
+//! The nodes family: are there three controllers, do their kubelets beat, do zones hold what they promise. Start at
+//! [`heartbeat`], which is ahead of Kubernetes.
 
-use super::Check;
+use super::failover;
+use super::look::{Looked, arg, evidence, names, need_kinds, outcome, plural};
+use super::{Check, CheckId, Finding, Severity};
+use crate::base::{Age, Text};
+use crate::model::kube::{Node, Tri};
+use crate::model::{KubeKind, ObjectKey, Policy, Snapshot};
+
+mod zones;
 
 /// The family's checks.
-pub const CHECKS: &[Check] = &[];
+pub const CHECKS: &[Check] = &[
+    Check {
+        id: CheckId::NodeHeartbeat,
+        title: "every node's heartbeat is on time",
+        looks_at: "the kubelet leases in kube-node-lease, by when we saw them renewed",
+        why: "a late heartbeat shows a dead or cut off node before Kubernetes says NotReady",
+        fix: "see whether the host is alive and reaches the API server",
+        statement: Some(
+            "A network interruption lasting more than ~20 seconds on a node is enough to trigger pod eviction, which can cause false-positive failovers on links with intermittent connectivity.",
+        ),
+        look: |snapshot, policy| outcome(heartbeat(snapshot, policy)),
+    },
+    Check {
+        id: CheckId::NodeNotReady,
+        title: "every node is ready",
+        looks_at: "the Ready condition of every node",
+        why: "a node that is not ready serves nothing, and its pods are evicted",
+        fix: "bring the node back, or replace it",
+        statement: Some(
+            "After losing a node, a three-node cluster runs at two of three controllers - still functional, but with no remaining fault tolerance.",
+        ),
+        look: |snapshot, _| outcome(not_ready(snapshot)),
+    },
+    Check {
+        id: CheckId::NodesThreeControllers,
+        title: "three nodes are controllers",
+        looks_at: "nodes with the label node-role.kubernetes.io/control-plane",
+        why: "with fewer than three controllers etcd cannot lose one; an even number adds risk and no spare",
+        fix: "join controllers until there are three",
+        statement: Some("All 3 nodes registered as control plane instances"),
+        look: |snapshot, _| outcome(three_controllers(snapshot)),
+    },
+    Check {
+        id: CheckId::ZoneLabels,
+        title: "every node carries its zone",
+        looks_at: "the label topology.kubernetes.io/zone of every node",
+        why: "replicas are spread over zones only where every node says in which zone it is; a replaced node comes back \
+              without its label",
+        fix: "label each node with its zone, then restart the workloads' rollout, because labels move no running pod",
+        statement: Some("Zone topology labels applied to each node (see Topology-Aware Node Labels)"),
+        look: |snapshot, _| outcome(zones::labels(snapshot)),
+    },
+    Check {
+        id: CheckId::ZoneThree,
+        title: "three zones, none of them decisive",
+        looks_at: "the zones that nodes are labeled with, and the zone of every etcd member",
+        why: "with two zones, the loss of the larger one takes the majority of etcd with it",
+        fix: "move controllers so that there are exactly three zones with one controller each",
+        statement: Some("Nodes provisioned across exactly 3 availability zones (one per zone), same region"),
+        look: |snapshot, _| outcome(zones::three(snapshot)),
+    },
+];
+
+fn heartbeat(snapshot: &Snapshot, policy: &Policy) -> Looked {
+    need_kinds(snapshot, &[KubeKind::Nodes, KubeKind::Leases])?;
+    // A node that Kubernetes calls NotReady already is `node.not-ready`'s.
+    let ready = snapshot
+        .kube
+        .nodes
+        .values()
+        .filter(|node| node.ready.status == Tri::True);
+    Ok(ready.filter_map(|node| late(snapshot, policy, node)).collect())
+}
+
+fn late(snapshot: &Snapshot, policy: &Policy, node: &Node) -> Option<Finding> {
+    let name = &node.name;
+    let Some(lease) = snapshot
+        .kube
+        .leases
+        .get(&ObjectKey::new("kube-node-lease", name.clone()))
+    else {
+        let text = format!("there is no lease kube-node-lease/{name}");
+        return Some(late_finding(
+            snapshot,
+            name,
+            Severity::Warning,
+            format!("{name} has no heartbeat"),
+            text,
+        ));
+    };
+    let watched = snapshot.now.since(lease.changed_at);
+    if watched >= policy.heartbeat_late {
+        let title = format!("{name}'s heartbeat is late");
+        let text = format!("no renewal seen for {}; due every 10 s", Age(watched));
+        return Some(late_finding(snapshot, name, Severity::Warning, title, text));
+    }
+    let beat = snapshot.heartbeat_age(name.as_str())?;
+    if beat.seen || beat.age < policy.heartbeat_late {
+        return None;
+    }
+    // Only the node's own clock says so, and it may be wrong: the next renewal, or its absence, decides.
+    let title = format!("{name}'s heartbeat looks late");
+    let text = format!(
+        "renewed {} ago by the node's own clock; watched from here for {} only",
+        Age(beat.age),
+        Age(watched)
+    );
+    Some(late_finding(snapshot, name, Severity::Info, title, text))
+}
+
+fn late_finding(snapshot: &Snapshot, name: &Text, severity: Severity, title: String, line: String) -> Finding {
+    let consequence = failover::grace_period(snapshot).map_or_else(
+        || "Kubernetes will mark it NotReady, then evict its pods".to_owned(),
+        |grace| {
+            let after = Age(grace.period);
+            format!("Kubernetes marks it NotReady about {after} after its last heartbeat, then evicts its pods")
+        },
+    );
+    Finding {
+        check: CheckId::NodeHeartbeat,
+        severity,
+        subject: Text::from(format!("node/{name}")),
+        title: title.into(),
+        evidence: evidence([line]),
+        consequence: consequence.into(),
+        remedy: format!(
+            "see whether {name} answers (ping, ssh) and its k0scontroller runs; change nothing elsewhere until then"
+        )
+        .into(),
+    }
+}
+
+fn not_ready(snapshot: &Snapshot) -> Looked {
+    need_kinds(snapshot, &[KubeKind::Nodes])?;
+    let nodes = snapshot
+        .kube
+        .nodes
+        .values()
+        .filter(|node| node.ready.status != Tri::True);
+    Ok(nodes.map(|node| unready_node(snapshot, node)).collect())
+}
+
+fn unready_node(snapshot: &Snapshot, node: &Node) -> Finding {
+    let name = &node.name;
+    let ready = &node.ready;
+    let since = ready
+        .changed
+        .map(|at| format!(" for {}", Age(snapshot.wall_age(at))))
+        .unwrap_or_default();
+    let beat = snapshot.heartbeat_age(name.as_str());
+    let condition = format!(
+        "Ready is {}{since}: {} {}",
+        ready.status.word(),
+        ready.reason,
+        ready.message
+    );
+    let beat = beat.map(|beat| format!("last heartbeat {} ago", Age(beat.age)));
+    let pods = snapshot
+        .kube
+        .pods
+        .values()
+        .filter(|pod| pod.node.as_ref() == Some(name) && !pod.is_finished());
+    let pods = format!("{} bound to it", plural(pods.count(), "pod"));
+    Finding {
+        check: CheckId::NodeNotReady,
+        severity: Severity::Warning,
+        subject: Text::from(format!("node/{name}")),
+        title: format!("{name} is not ready ({})", ready.status.word()).into(),
+        evidence: evidence(std::iter::once(condition.trim_end().to_owned()).chain(beat).chain([pods])),
+        consequence: "its replicas do not serve; they are evicted and started elsewhere where they may".into(),
+        remedy: format!(
+            "bring its host back: sudo systemctl start k0scontroller there; what the kubelet says: kubectl describe node {}",
+            arg(name.as_str())
+        )
+        .into(),
+    }
+}
+
+fn three_controllers(snapshot: &Snapshot) -> Looked {
+    need_kinds(snapshot, &[KubeKind::Nodes])?;
+    let count = snapshot.controllers().count();
+    let (severity, title) = match count {
+        3 => return Ok(Vec::new()),
+        0..3 => (Severity::Warning, format!("{count} of 3 controllers")),
+        _ if count % 2 == 1 => return Ok(Vec::new()),
+        _ => (Severity::Info, format!("{count} controllers: an even number")),
+    };
+    let controllers = names(snapshot.controllers().map(|node| node.name.clone()));
+    let workers = snapshot.kube.nodes.values().filter(|node| !node.is_controller);
+    let workers: Vec<Text> = workers.map(|node| node.name.clone()).collect();
+    let workers = (!workers.is_empty()).then(|| format!("no controllers: {}", names(workers)));
+    let (consequence, remedy) = if count < 3 {
+        (
+            "etcd cannot lose a member, so the cluster is not highly available",
+            "join controllers, one at a time: sudo netbox-enterprise join print-command on a healthy controller shows how",
+        )
+    } else {
+        (
+            "an even number of members needs more votes and can lose no more than one less",
+            "finish the replacement that is under way, or join one more controller",
+        )
+    };
+    Ok(vec![Finding {
+        check: CheckId::NodesThreeControllers,
+        severity,
+        subject: "cluster".into(),
+        title: title.into(),
+        evidence: evidence([format!("controllers: {controllers}")].into_iter().chain(workers)),
+        consequence: consequence.into(),
+        remedy: remedy.into(),
+    }])
+}
+
+#[cfg(test)]
+mod tests;

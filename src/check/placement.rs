@@ -1,6 +1,281 @@
-//! Checks of the placement family.
+//! The placement family: would the loss of one node or zone take every replica of a service? Start at [`web_spread`].
 
-use super::Check;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::look::{Looked, arg, evidence, names, need_kinds, not_applicable, outcome, plural};
+use super::{Check, CheckId, Finding, Outcome, Severity};
+use crate::base::{Age, Text};
+use crate::model::kube::{Pod, WorkloadKind};
+use crate::model::placement::{Placement, Tally};
+use crate::model::{KubeKind, ObjectKey, Policy, Snapshot};
 
 /// The family's checks.
-pub const CHECKS: &[Check] = &[];
+pub const CHECKS: &[Check] = &[
+    Check {
+        id: CheckId::PlacementWebSpread,
+        title: "NetBox's web replicas run on distinct nodes",
+        looks_at: "the web Deployment's spread constraints and the nodes of its pods",
+        why: "a replica on another node keeps serving while a lost one starts again, which takes minutes",
+        fix: "restart its rollout once every node is ready",
+        statement: Some(
+            "NetBox web replicas are forced onto distinct nodes (a hard spread) on multi-node installs that use external S3; other workloads use a softer best-effort spread.",
+        ),
+        look: |snapshot, _| outcome(web_spread(snapshot)),
+    },
+    Check {
+        id: CheckId::PlacementSingleDomain,
+        title: "no workload has all its replicas in one place",
+        looks_at: "nodes and zones of the ready replicas of every Deployment and StatefulSet with two or more",
+        why: "replicas in one place are lost together",
+        fix: "restart the workload's rollout once every node is ready: pods do not move by themselves",
+        statement: Some("Either way, the loss of one fault domain never takes down every replica of a service."),
+        look: |snapshot, _| outcome(single_domain(snapshot)),
+    },
+    Check {
+        id: CheckId::PlacementPending,
+        title: "no pod waits for a place",
+        looks_at: "pods that stay Pending, with the scheduler's or the container's words",
+        why: "a pod that finds no place is a replica less",
+        fix: "read why; after a loss, a hard spread may hold the replacement back until the Node is deleted or returns",
+        statement: Some("Surviving nodes must have enough headroom to absorb the workloads from a failed node"),
+        look: |snapshot, policy| outcome(pending(snapshot, policy)),
+    },
+];
+
+const PLACED: [KubeKind; 6] = [
+    KubeKind::Nodes,
+    KubeKind::Pods,
+    KubeKind::Deployments,
+    KubeKind::ReplicaSets,
+    KubeKind::StatefulSets,
+    KubeKind::DaemonSets,
+];
+
+/// The placements, where there are several nodes to place on.
+fn placements(snapshot: &Snapshot) -> Result<Vec<Placement>, Outcome> {
+    need_kinds(snapshot, &PLACED)?;
+    if snapshot.kube.nodes.len() < 2 {
+        return Err(not_applicable("there is only one node"));
+    }
+    Ok(snapshot.placements())
+}
+
+fn workload_subject(kind: WorkloadKind, key: &ObjectKey) -> Text {
+    Text::from(format!("{}/{key}", kind.word().to_ascii_lowercase()))
+}
+
+/// `kubectl -n NAMESPACE rollout restart KIND/NAME`
+fn rollout_restart(placement: &Placement) -> String {
+    format!(
+        "kubectl -n {} rollout restart {}/{}",
+        arg(placement.key.namespace.as_str()),
+        placement.workload.kind.word().to_ascii_lowercase(),
+        arg(placement.key.name.as_str())
+    )
+}
+
+/// Whether a Deployment is NetBox's web, by the best sign that any has: its component label, its name on NetBox Enterprise
+/// 2.x, its container.
+fn web_likeness(placement: &Placement) -> u8 {
+    let workload = &placement.workload;
+    if workload.kind != WorkloadKind::Deployment {
+        return 0;
+    }
+    let name = placement.key.name.as_str();
+    let has_container = workload.containers.iter().any(|container| container == "netbox");
+    match &workload.component {
+        Some(component) if component == "netbox" => 3,
+        _ if name == "netbox-netbox" => 2,
+        None if has_container && !name.contains("worker") => 1,
+        Some(_) | None => 0,
+    }
+}
+
+fn web_spread(snapshot: &Snapshot) -> Looked {
+    let placements = placements(snapshot)?;
+    let best = placements.iter().map(web_likeness).max().unwrap_or(0);
+    if best == 0 {
+        return Err(not_applicable("there is no NetBox web Deployment"));
+    }
+    let webs = placements.iter().filter(|placement| web_likeness(placement) == best);
+    let webs = webs.filter(|web| web.workload.desired > 0);
+    Ok(webs.flat_map(|web| web_findings(snapshot, web)).collect())
+}
+
+fn web_findings(snapshot: &Snapshot, web: &Placement) -> Vec<Finding> {
+    let ready = web.ready();
+    let name = &web.key.name;
+    let finding = |severity, title: String, consequence: &str, remedy: String| Finding {
+        check: CheckId::PlacementWebSpread,
+        severity,
+        subject: workload_subject(web.workload.kind, &web.key),
+        title: title.into(),
+        evidence: evidence(place_lines(web)),
+        consequence: consequence.into(),
+        remedy: remedy.into(),
+    };
+    if ready == 0 {
+        let remedy = format!(
+            "kubectl -n {} describe pods shows why none is ready",
+            arg(web.key.namespace.as_str())
+        );
+        let title = format!("no replica of {name} is ready");
+        return vec![finding(
+            Severity::Critical,
+            title,
+            "NetBox is down for its users",
+            remedy,
+        )];
+    }
+    let mut findings = Vec::new();
+    let restart = || format!("once every node is ready: {}", rollout_restart(web));
+    if !web.is_hard_spread() {
+        let title = format!("{name} has no hard spread");
+        let consequence = "its replicas may be placed on one node, and be lost together";
+        let remedy =
+            "NetBox Enterprise sets it on several nodes with external S3: see spec of the NetBoxEnterprise".to_owned();
+        findings.push(finding(Severity::Warning, title, consequence, remedy));
+    }
+    let (fullest, most) = fullest(web);
+    if most >= 2 && is_crowded(snapshot, web) {
+        let title = format!("{most} replicas of {name} on {fullest}");
+        let consequence = "the loss of that node takes more replicas than it must";
+        findings.push(finding(Severity::Warning, title, consequence, restart()));
+    } else if !web.survives_any_loss() {
+        let ready_on = web
+            .nodes
+            .iter()
+            .filter(|(_, tally)| tally.ready > 0)
+            .map(|(node, _)| node);
+        let title = format!("all ready replicas of {name} are on {}", names(ready_on));
+        let consequence = "the loss of that node makes NetBox unavailable until a new replica has started";
+        let remedy = "bring the other replicas back: see placement.pending and node.not-ready".to_owned();
+        findings.push(finding(Severity::Warning, title, consequence, remedy));
+    }
+    findings
+}
+
+/// The node with the most of its pods.
+fn fullest(placement: &Placement) -> (Text, u32) {
+    let most = placement.nodes.iter().max_by_key(|(_, tally)| tally.pods);
+    most.map_or_else(|| (Text::default(), 0), |(node, tally)| (node.clone(), tally.pods))
+}
+
+/// Whether two share a node although there are nodes enough.
+fn is_crowded(snapshot: &Snapshot, placement: &Placement) -> bool {
+    let nodes = u32::try_from(snapshot.kube.nodes.len()).unwrap_or(u32::MAX);
+    placement.workload.desired <= nodes || placement.spread_ok(snapshot) == Some(false)
+}
+
+fn place_lines(placement: &Placement) -> impl Iterator<Item = String> {
+    let workload = &placement.workload;
+    let wanted = format!("{} wanted, {} ready", workload.desired, placement.ready());
+    let nodes = placement.nodes.iter();
+    let nodes =
+        nodes.map(|(node, tally)| format!("{node}: {}, {} ready", plural(tally.pods as usize, "pod"), tally.ready));
+    let waiting = (placement.unscheduled > 0)
+        .then(|| format!("{} without a node", plural(placement.unscheduled as usize, "pod")));
+    std::iter::once(wanted).chain(nodes).chain(waiting)
+}
+
+fn single_domain(snapshot: &Snapshot) -> Looked {
+    let placements = placements(snapshot)?;
+    let several = placements
+        .iter()
+        .filter(|placement| placement.workload.kind != WorkloadKind::DaemonSet && placement.ready() >= 2);
+    Ok(several
+        .filter_map(|placement| in_one_place(snapshot, placement))
+        .collect())
+}
+
+fn in_one_place(snapshot: &Snapshot, placement: &Placement) -> Option<Finding> {
+    let ready = placement.ready();
+    let holds_all = |(_, tally): &(&Text, &Tally)| tally.ready == ready;
+    let zones = placement.zones(snapshot);
+    let node = placement
+        .nodes
+        .iter()
+        .find(holds_all)
+        .map(|(node, _)| format!("node {node}"));
+    let several_zones = snapshot.zone_names().len() > 1;
+    let zone = || {
+        zones
+            .iter()
+            .filter(|_| several_zones)
+            .find(holds_all)
+            .map(|(zone, _)| format!("zone {zone}"))
+    };
+    let place = node.or_else(zone)?;
+    let name = &placement.key.name;
+    Some(Finding {
+        check: CheckId::PlacementSingleDomain,
+        severity: Severity::Warning,
+        subject: workload_subject(placement.workload.kind, &placement.key),
+        title: format!("all {ready} ready replicas of {name} are in {place}").into(),
+        evidence: evidence(place_lines(placement)),
+        consequence: format!("the loss of {place} takes the whole service until replacements have started").into(),
+        remedy: format!("once every node is ready: {}", rollout_restart(placement)).into(),
+    })
+}
+
+fn pending(snapshot: &Snapshot, policy: &Policy) -> Looked {
+    need_kinds(snapshot, &[KubeKind::Pods, KubeKind::ReplicaSets])?;
+    let mut by_subject: BTreeMap<Text, Vec<(&ObjectKey, &Pod, Duration)>> = BTreeMap::new();
+    for (key, fact) in snapshot.kube.pods.iter() {
+        let pod = &fact.value;
+        if pod.phase != "Pending" || pod.deleting.is_some() {
+            continue;
+        }
+        let watched = snapshot.now.since(fact.changed_at);
+        let age = pod.created.map_or(watched, |created| snapshot.wall_age(created));
+        if age > policy.pending_late {
+            let subject = snapshot.workload_of(key, pod).map_or_else(
+                || Text::from(format!("pod/{key}")),
+                |(kind, key)| workload_subject(kind, &key),
+            );
+            by_subject.entry(subject).or_default().push((key, pod, age));
+        }
+    }
+    Ok(by_subject
+        .iter()
+        .map(|(subject, pods)| waiting(subject, pods))
+        .collect())
+}
+
+fn waiting(subject: &Text, pods: &[(&ObjectKey, &Pod, Duration)]) -> Finding {
+    let lines = pods.iter().map(|(key, pod, age)| {
+        let words = pod.waiting.as_ref().map_or("no reason given", Text::as_str);
+        format!("{} pending for {}: {words}", key.name, Age(*age))
+    });
+    let unscheduled = pods.iter().any(|(_, pod, _)| pod.node.is_none());
+    let first = pods.first().map(|(key, ..)| *key);
+    let describe = first.map(|key| {
+        format!(
+            "kubectl -n {} describe pod {}",
+            arg(key.namespace.as_str()),
+            arg(key.name.as_str())
+        )
+    });
+    let describe = describe.unwrap_or_default();
+    let remedy = if unscheduled {
+        format!(
+            "{describe}. A hard spread holds a replacement back while a dead Node is still there; so does too little room"
+        )
+    } else {
+        describe
+    };
+    let name = subject.as_str().rsplit('/').next().unwrap_or(subject.as_str());
+    Finding {
+        check: CheckId::PlacementPending,
+        severity: Severity::Warning,
+        subject: subject.clone(),
+        title: format!("{} of {name} pending", plural(pods.len(), "pod")).into(),
+        evidence: evidence(lines),
+        consequence: "as many replicas less, until they find a place and start".into(),
+        remedy: remedy.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,184 @@
-//! Checks of the product family.
+//! The product family: is HA switched on, and what does NetBox Enterprise say about itself.
 
-use super::Check;
+use super::look::{Looked, arg, evidence, need_kinds, not_applicable, outcome};
+use super::{Check, CheckId, Finding, Severity};
+use crate::base::Text;
+use crate::model::kube::{Condition, Tri};
+use crate::model::product::{Installation, NetBoxEnterprise};
+use crate::model::{KubeKind, ObjectKey, Snapshot};
 
 /// The family's checks.
-pub const CHECKS: &[Check] = &[];
+pub const CHECKS: &[Check] = &[
+    Check {
+        id: CheckId::HaEnabled,
+        title: "high availability is enabled",
+        looks_at: "spec.highAvailability of the newest Embedded Cluster Installation, and the number of controllers",
+        why: "three controllers alone do not make the admin console's store (rqlite) survive a node",
+        fix: "run enable-ha on a controller",
+        statement: Some(
+            "If a cluster has 3 or more nodes but HA has not been enabled, NetBox Enterprise surfaces a warning condition and reports itself not-ready until HA setup is complete.",
+        ),
+        look: |snapshot, _| outcome(ha_enabled(snapshot)),
+    },
+    Check {
+        id: CheckId::NbeReady,
+        title: "NetBox Enterprise calls itself ready",
+        looks_at: "status.ready, generations and conditions of every NetBoxEnterprise; unknown conditions are shown as they are",
+        why: "its operator knows of faults that no other object shows",
+        fix: "follow the message of the condition",
+        statement: None,
+        look: |snapshot, _| outcome(nbe_ready(snapshot)),
+    },
+];
+
+/// The Installation in force: the one with the highest name, which is a time stamp.
+fn active_installation(snapshot: &Snapshot) -> Option<(&ObjectKey, &Installation)> {
+    let last = snapshot.kube.installations.iter().last();
+    last.map(|(key, fact)| (key, &fact.value))
+}
+
+fn ha_enabled(snapshot: &Snapshot) -> Looked {
+    need_kinds(snapshot, &[KubeKind::Installations, KubeKind::Nodes])?;
+    let Some((key, installation)) = active_installation(snapshot) else {
+        return Err(not_applicable("there is no Embedded Cluster Installation"));
+    };
+    let controllers = snapshot.controllers().count();
+    if controllers < 3 {
+        return Err(not_applicable("HA can be enabled from three controllers on"));
+    }
+    if installation.high_availability {
+        return Ok(Vec::new());
+    }
+    Ok(vec![Finding {
+        check: CheckId::HaEnabled,
+        severity: Severity::Warning,
+        subject: Text::from(format!("installation/{}", key.name)),
+        title: format!("{controllers} controllers, but HA is not enabled").into(),
+        evidence: evidence([format!(
+            "Installation {}: spec.highAvailability is false, state {}",
+            key.name, installation.state
+        )]),
+        consequence: "the admin console's store has one replica: with its node, join commands and the console are gone"
+            .into(),
+        remedy: "on a controller: sudo netbox-enterprise enable-ha".into(),
+    }])
+}
+
+fn nbe_ready(snapshot: &Snapshot) -> Looked {
+    need_kinds(snapshot, &[KubeKind::NetBoxEnterprises])?;
+    let objects = &snapshot.kube.netbox_enterprises;
+    if objects.is_empty() {
+        return Err(not_applicable("there is no NetBoxEnterprise"));
+    }
+    Ok(objects.iter().flat_map(|(key, fact)| judge(key, &fact.value)).collect())
+}
+
+fn judge(key: &ObjectKey, netbox: &NetBoxEnterprise) -> Vec<Finding> {
+    let message = format!("status.message: {}", netbox.message);
+    let bad = netbox.conditions.iter().filter(|condition| !is_fine(condition));
+    let lines: Vec<String> = bad
+        .map(condition_line)
+        .chain((!netbox.message.is_empty()).then_some(message))
+        .collect();
+    let degraded = netbox
+        .conditions
+        .iter()
+        .any(|c| c.kind == "Degraded" && c.status == Tri::True);
+    let consequence = "parts of NetBox may be down or unprotected: the message says which";
+    let mut findings = Vec::new();
+    match netbox.ready {
+        Some(false) => findings.push((
+            Severity::Warning,
+            "NetBox Enterprise is not ready".to_owned(),
+            lines,
+            consequence,
+        )),
+        _ if degraded => findings.push((
+            Severity::Warning,
+            "NetBox Enterprise is degraded".to_owned(),
+            lines,
+            consequence,
+        )),
+        None => findings.push((
+            Severity::Info,
+            "NetBox Enterprise does not say whether it is ready".to_owned(),
+            lines,
+            consequence,
+        )),
+        Some(true) => {
+            for condition in netbox.conditions.iter().filter(|condition| !is_fine(condition)) {
+                let title = format!("NetBox Enterprise: {} is {}", condition.kind, condition.status.word());
+                findings.push((
+                    Severity::Info,
+                    title,
+                    vec![condition_line(condition)],
+                    "see its message",
+                ));
+            }
+        }
+    }
+    if let (Some(wanted), Some(reached)) = (netbox.generation, netbox.converged_generation)
+        && wanted != reached
+    {
+        let line = format!("metadata.generation {wanted}, status.convergedGeneration {reached}");
+        let title = "NetBox Enterprise has not converged".to_owned();
+        findings.push((Severity::Info, title, vec![line], "a rollout is under way, or stuck"));
+    }
+    let finding = |(severity, title, lines, consequence): (Severity, String, Vec<String>, &str)| Finding {
+        check: CheckId::NbeReady,
+        severity,
+        subject: Text::from(format!("netboxenterprise/{key}")),
+        title: title.into(),
+        evidence: evidence(lines),
+        consequence: consequence.into(),
+        remedy: format!(
+            "kubectl -n {} describe netboxenterprises {}, and the operator's log",
+            arg(key.namespace.as_str()),
+            arg(key.name.as_str())
+        )
+        .into(),
+    };
+    findings.into_iter().map(finding).collect()
+}
+
+/// Whether a condition says that all is well. Of a condition that we do not know, True is taken for well unless its words
+/// say otherwise; the HA warning's name is not public.
+fn is_fine(condition: &Condition) -> bool {
+    match (condition.kind.as_str(), condition.status) {
+        ("Ready", status) => status == Tri::True,
+        ("Progressing" | "Degraded" | "Suspended", status) => status == Tri::False,
+        (kind, Tri::True) => !sounds_bad(kind) && !sounds_bad(condition.reason.as_str()),
+        (_, Tri::False | Tri::Unknown) => false,
+    }
+}
+
+fn sounds_bad(word: &str) -> bool {
+    let word = word.to_ascii_lowercase();
+    [
+        "warn",
+        "error",
+        "fail",
+        "degraded",
+        "missing",
+        "not",
+        "disabled",
+        "required",
+        "unsupported",
+    ]
+    .iter()
+    .any(|bad| word.contains(bad))
+}
+
+fn condition_line(condition: &Condition) -> String {
+    let line = format!(
+        "{}={} {}: {}",
+        condition.kind,
+        condition.status.word(),
+        condition.reason,
+        condition.message
+    );
+    line.trim_end_matches([' ', ':']).to_owned()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,16 @@
 //! The one line above everything: are we still highly available, and what would the next loss do?
 
 use serde::{Deserialize, Serialize};
+use unicode_width::UnicodeWidthChar;
 
-use super::{CheckId, Outcome, Severity};
+use super::etcd::bring_back;
+use super::{CheckId, Finding, Outcome, Severity};
 use crate::base::Text;
 use crate::model::Snapshot;
+use crate::model::quorum::{Quorum, Standing};
+
+/// No line is wider than this, in columns: with `CRITICAL` and a gap before it, it fits 80.
+const COLUMNS: usize = 70;
 
 /// How the cluster stands, as a monitoring plugin would say it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -30,6 +36,16 @@ impl Level {
             Level::Unknown => "unknown",
         }
     }
+
+    /// The exit code of `check`, by the convention of monitoring plugins.
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Level::Ok => 0,
+            Level::Warning => 1,
+            Level::Critical => 2,
+            Level::Unknown => 3,
+        }
+    }
 }
 
 /// The verdict.
@@ -37,15 +53,126 @@ impl Level {
 pub struct Verdict {
     /// How bad.
     pub level: Level,
-    /// In one line.
+    /// In one line, without the level.
     pub line: Text,
 }
 
-/// Judges: critical before cannot-tell of the quorum picture, before warning, before ok.
-pub fn judge(_snapshot: &Snapshot, outcomes: &[(CheckId, Outcome)]) -> Verdict {
-    let _ = (outcomes, Severity::Info);
+/// Judges: critical before cannot-tell of the quorum picture, before warning, before ok. Info leaves ok.
+pub fn judge(snapshot: &Snapshot, outcomes: &[(CheckId, Outcome)]) -> Verdict {
+    let quorum = snapshot.quorum();
+    let (level, line) = if let Some(worst) = first(outcomes, Severity::Critical) {
+        (Level::Critical, critical(&quorum, worst))
+    } else if let Some(because) = quorum_picture_missing(outcomes) {
+        (Level::Unknown, unknown(&quorum, &because))
+    } else if let Some(worst) = first(outcomes, Severity::Warning) {
+        (
+            Level::Warning,
+            warning(&quorum, worst, count(outcomes, Severity::Warning)),
+        )
+    } else {
+        let sum = format!("{} of {} controllers healthy", quorum.healthy, quorum.voters);
+        (Level::Ok, format!("{sum}: {}", next_loss(&quorum)))
+    };
     Verdict {
-        level: Level::Unknown,
-        line: Text::default(),
+        level,
+        line: fit(&line).into(),
     }
 }
+
+fn findings(outcomes: &[(CheckId, Outcome)], severity: Severity) -> impl Iterator<Item = &Finding> {
+    let broken = outcomes.iter().filter_map(|(_, outcome)| match outcome {
+        Outcome::Broken { findings } => Some(findings),
+        Outcome::Holds | Outcome::CannotTell { .. } | Outcome::NotApplicable { .. } => None,
+    });
+    broken.flatten().filter(move |finding| finding.severity == severity)
+}
+
+fn first(outcomes: &[(CheckId, Outcome)], severity: Severity) -> Option<&Finding> {
+    findings(outcomes, severity).next()
+}
+
+fn count(outcomes: &[(CheckId, Outcome)], severity: Severity) -> usize {
+    findings(outcomes, severity).count()
+}
+
+/// Why quorum or spare cannot be told, if so.
+fn quorum_picture_missing(outcomes: &[(CheckId, Outcome)]) -> Option<Text> {
+    let needed = [CheckId::EtcdQuorum, CheckId::EtcdSpare];
+    outcomes.iter().find_map(|(id, outcome)| match outcome {
+        Outcome::CannotTell { why, .. } if needed.contains(id) => Some(why.text.clone()),
+        Outcome::CannotTell { .. } | Outcome::Holds | Outcome::Broken { .. } | Outcome::NotApplicable { .. } => None,
+    })
+}
+
+/// What the next loss would do, in a few words.
+fn next_loss(quorum: &Quorum) -> String {
+    match quorum.spare() {
+        Some(1) => "one may be lost".to_owned(),
+        Some(spare) if spare > 1 => format!("{spare} may be lost"),
+        Some(0) => "no spare".to_owned(),
+        Some(_) => "too few".to_owned(),
+        None => "spare not known".to_owned(),
+    }
+}
+
+fn critical(quorum: &Quorum, worst: &Finding) -> String {
+    if worst.check != CheckId::EtcdQuorum {
+        let sum = format!("{} of {} healthy, {}", quorum.healthy, quorum.voters, next_loss(quorum));
+        return format!("{} ({sum})", worst.title);
+    }
+    match &quorum.standing {
+        Standing::Lost => {
+            let lost = format!(
+                "quorum lost: {} of {} healthy, {} needed",
+                quorum.healthy, quorum.voters, quorum.needed
+            );
+            format!("{lost}; {}", bring_back(quorum))
+        }
+        Standing::Alone { unplugged: true } => {
+            "this host is cut off: it is us; the cluster cannot be judged from here".to_owned()
+        }
+        Standing::Alone { unplugged: false } => "no other controller answers: it is us, or all of them".to_owned(),
+        Standing::Held { .. } | Standing::Unproven { .. } => worst.title.to_string(),
+    }
+}
+
+fn unknown(quorum: &Quorum, because: &Text) -> String {
+    match &quorum.standing {
+        Standing::Held { .. } => format!("quorum holds, spare not known: {because}"),
+        Standing::Lost | Standing::Alone { .. } | Standing::Unproven { .. } => format!("quorum not proven: {because}"),
+    }
+}
+
+fn warning(quorum: &Quorum, worst: &Finding, warnings: usize) -> String {
+    let sum = format!("{} of {} healthy", quorum.healthy, quorum.voters);
+    if quorum.spare().is_some_and(|spare| spare <= 0) {
+        return format!("{sum}, no spare: the next loss stops the control plane");
+    }
+    let more = if warnings > 1 {
+        format!(" (+{})", warnings - 1)
+    } else {
+        String::new()
+    };
+    format!("{sum}, {}; {}{more}", next_loss(quorum), worst.title)
+}
+
+/// Cuts a line that is too wide, and shows that it was cut.
+fn fit(line: &str) -> String {
+    let width = |c: char| c.width().unwrap_or(0);
+    if line.chars().map(width).sum::<usize>() <= COLUMNS {
+        return line.to_owned();
+    }
+    let mut used = 0;
+    let kept = line.chars().take_while(|c| {
+        used += width(*c);
+        used < COLUMNS
+    });
+    let mut kept: String = kept.collect();
+    kept.truncate(kept.trim_end().len());
+    kept.push('…');
+    kept
+}
+
+#[cfg(test)]
+#[path = "verdict_tests.rs"]
+mod tests;

@@ -75,6 +75,16 @@ pub struct DatedView<'a> {
     pub view: &'a MembershipView,
 }
 
+impl DatedView<'_> {
+    /// The member that speaks: the two vantages of the local member are one voice.
+    pub const fn speaker(&self, local: Option<MemberId>) -> Option<MemberId> {
+        match self.vantage {
+            Vantage::LocalLinearizable | Vantage::LocalSerializable => local,
+            Vantage::Peer(id) => Some(id),
+        }
+    }
+}
+
 impl Snapshot {
     /// The member list to believe: linearizable, then local, then the peer's that most others agree with, then k0s's
     /// objects. A list that is no longer renewed serves only where no other is, and stays dated. What belongs to another

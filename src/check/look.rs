@@ -1,0 +1,166 @@
+//! What the checks share: asking for a source before judging by it, and saying things the same way everywhere.
+
+use super::{Finding, Outcome};
+use crate::base::{Age, Stamp, Text, Why, WhyKind};
+use crate::model::etcd::Member;
+use crate::model::quorum::{Health, MemberState};
+use crate::model::{FeedId, FeedState, KubeKind, Snapshot};
+
+/// Findings, or why nothing can be found.
+pub(super) type Looked = Result<Vec<Finding>, Outcome>;
+
+/// No more lines of evidence than this.
+const EVIDENCE_LINES: usize = 8;
+
+pub(super) fn outcome(looked: Looked) -> Outcome {
+    looked.map_or_else(|outcome| outcome, Outcome::from_findings)
+}
+
+pub(super) const fn cannot_tell(feed: FeedId, why: Why) -> Outcome {
+    Outcome::CannotTell { feed, why }
+}
+
+pub(super) fn not_applicable(text: &str) -> Outcome {
+    Outcome::NotApplicable {
+        why: Why::new(WhyKind::Disabled, text),
+    }
+}
+
+/// Goes on only if what a source said may be used as the truth of now.
+pub(super) fn need(snapshot: &Snapshot, feed: FeedId) -> Result<(), Outcome> {
+    match snapshot.feed(feed) {
+        FeedState::Live { .. } | FeedState::Lagging { .. } => Ok(()),
+        FeedState::Lost { why, .. } | FeedState::Off { why } => Err(cannot_tell(feed, why)),
+        FeedState::Syncing { .. } => Err(cannot_tell(feed, Why::new(WhyKind::NotYet, "no answer yet"))),
+    }
+}
+
+/// Goes on only if the objects of these kinds may be used. A silent watch looks alive for most of a minute, so the API
+/// server must answer too. A custom resource that is not installed does not concern this cluster.
+pub(super) fn need_kinds(snapshot: &Snapshot, kinds: &[KubeKind]) -> Result<(), Outcome> {
+    for kind in kinds {
+        if !is_installed(snapshot, *kind) {
+            return Err(not_applicable(&format!(
+                "{}.{} is not installed",
+                kind.plural(),
+                kind.group()
+            )));
+        }
+    }
+    need(snapshot, FeedId::Api)?;
+    kinds.iter().try_for_each(|kind| need(snapshot, FeedId::Kube(*kind)))
+}
+
+/// Whether a kind exists in this cluster, as far as is known.
+pub(super) fn is_installed(snapshot: &Snapshot, kind: KubeKind) -> bool {
+    match snapshot.kind(kind) {
+        FeedState::Off { why } => !(kind.is_custom() && why.kind == WhyKind::NotFound),
+        FeedState::Syncing { .. } | FeedState::Live { .. } | FeedState::Lagging { .. } | FeedState::Lost { .. } => true,
+    }
+}
+
+/// A member as people call it: its name, or its id until it has one.
+pub(super) fn called(member: &Member) -> Text {
+    if member.has_started() {
+        member.name.clone()
+    } else {
+        Text::from(member.id.to_string())
+    }
+}
+
+pub(super) fn member_subject(member: &Member) -> Text {
+    Text::from(format!("member/{}", called(member)))
+}
+
+/// The subject of what concerns this host.
+pub(super) fn host_subject(snapshot: &Snapshot) -> Text {
+    if snapshot.host.name.is_empty() {
+        return "node/this-host".into();
+    }
+    Text::from(format!("node/{}", snapshot.host.name))
+}
+
+/// A member's health with its age and reason.
+pub(super) fn health_line(snapshot: &Snapshot, state: &MemberState) -> String {
+    let name = called(&state.member);
+    let here = if state.is_local { " (this host)" } else { "" };
+    match &state.health {
+        Health::Healthy { .. } => format!("{name}{here}: healthy"),
+        Health::Dead { last_seen, why } => {
+            format!(
+                "{name}{here}: dead, {}: {}",
+                last_answer(snapshot, *last_seen),
+                why.text
+            )
+        }
+        Health::Unknown { why } => format!("{name}{here}: unknown: {}", why.text),
+    }
+}
+
+pub(super) fn last_answer(snapshot: &Snapshot, at: Option<Stamp>) -> String {
+    at.map_or_else(
+        || "never answered us".to_owned(),
+        |at| format!("last answer {} ago", Age(snapshot.now.since(at))),
+    )
+}
+
+/// Evidence of bounded length: the first lines, and how many more there are.
+pub(super) fn evidence(lines: impl IntoIterator<Item = String>) -> Vec<Text> {
+    let mut lines: Vec<Text> = lines.into_iter().map(Text::from).collect();
+    if lines.len() > EVIDENCE_LINES {
+        let more = lines.len() - (EVIDENCE_LINES - 1);
+        lines.truncate(EVIDENCE_LINES - 1);
+        lines.push(Text::from(format!("and {more} more")));
+    }
+    lines
+}
+
+/// Names in a row, bounded like evidence.
+pub(super) fn names<T: AsRef<str>>(names: impl IntoIterator<Item = T>) -> String {
+    let names: Vec<T> = names.into_iter().collect();
+    let shown: Vec<&str> = names.iter().take(EVIDENCE_LINES).map(AsRef::as_ref).collect();
+    match names.len() - shown.len() {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+/// An argument of a shell command that people may copy: quoted unless it is plain.
+pub(super) fn arg(raw: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._:/".contains(c);
+    if !raw.is_empty() && raw.chars().all(is_plain) {
+        return raw.to_owned();
+    }
+    format!("'{}'", raw.replace('\'', r"'\''"))
+}
+
+/// `1 pod`, `2 pods`.
+pub(super) fn plural(count: usize, noun: &str) -> String {
+    let s = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{s}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_cannot_leave_their_place() {
+        assert_eq!(arg("10.77.0.13"), "10.77.0.13");
+        assert_eq!(arg("a; rm -rf /"), "'a; rm -rf /'");
+        assert_eq!(arg("it's $(x)"), r"'it'\''s $(x)'");
+        assert_eq!(arg(""), "''");
+    }
+
+    #[test]
+    fn evidence_is_bounded() {
+        let lines = evidence((0..100).map(|n| n.to_string()));
+        assert_eq!(lines.len(), EVIDENCE_LINES);
+        assert_eq!(lines[EVIDENCE_LINES - 1], "and 93 more");
+        assert_eq!(evidence((0..8).map(|n| n.to_string())).len(), 8);
+        assert_eq!(
+            names((0..10).map(|n| n.to_string())),
+            "0, 1, 2, 3, 4, 5, 6, 7 and 2 more"
+        );
+    }
+}

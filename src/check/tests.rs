@@ -1,0 +1,246 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::BTreeSet;
+
+use super::testing::look;
+use super::*;
+use crate::base::text::is_plain;
+use crate::model::example::{self, Death};
+use crate::model::{FeedId, KubeKind, Policy, Snapshot};
+
+/// Every bent example, by name.
+fn examples() -> Vec<(&'static str, Snapshot)> {
+    vec![
+        ("healthy", example::healthy()),
+        ("just died", example::node_just_died(Death::Silent)),
+        ("node lost, refused", example::node_lost(Death::Refused)),
+        ("node lost, silent", example::node_lost(Death::Silent)),
+        ("quorum lost", example::quorum_lost()),
+        ("cut off", example::cut_off(false)),
+        ("unplugged", example::cut_off(true)),
+        ("syncing", example::syncing()),
+        ("empty", example::empty()),
+        ("hostile", example::hostile()),
+        ("huge", example::huge()),
+        ("all broken", all_broken()),
+        ("HA off", ha_off()),
+    ]
+}
+
+/// A cluster in which as many checks as possible have something to say.
+fn all_broken() -> Snapshot {
+    let mut snapshot = example::node_lost(Death::Silent);
+    for row in snapshot.etcd.views.values_mut() {
+        for member in &mut row.value.members {
+            member.is_learner = member.id == example::member_id(2);
+        }
+    }
+    let local = snapshot.etcd.local.as_mut().unwrap();
+    local.value.errors = vec!["memberID:10314896243516219393 alarm:NOSPACE".into()];
+    let kube = &mut snapshot.kube;
+    for row in kube.nodes.rows_mut().values_mut() {
+        let node = &mut std::sync::Arc::make_mut(row).value;
+        node.is_controller = node.name != "nbe-3";
+        node.zone = node.zone.take().filter(|_| node.name != "nbe-2");
+    }
+    for row in kube.netbox_enterprises.rows_mut().values_mut() {
+        std::sync::Arc::make_mut(row).value.ready = Some(false);
+    }
+    for row in kube.pods.rows_mut().values_mut() {
+        let pod = &mut std::sync::Arc::make_mut(row).value;
+        if pod.tolerates_unreachable == crate::model::kube::Tolerates::Seconds(30) {
+            pod.tolerates_unreachable = crate::model::kube::Tolerates::Seconds(300);
+        }
+    }
+    let certificates = snapshot.host.certificates.as_mut().unwrap();
+    for certificate in &mut certificates.value {
+        certificate.not_after = example::wall_ago(60);
+    }
+    snapshot
+}
+
+fn ha_off() -> Snapshot {
+    let mut snapshot = example::healthy();
+    for row in snapshot.kube.installations.rows_mut().values_mut() {
+        std::sync::Arc::make_mut(row).value.high_availability = false;
+    }
+    snapshot
+}
+
+#[test]
+fn the_table_holds_every_check_once() {
+    let ids: Vec<CheckId> = all().map(|check| check.id).collect();
+    assert_eq!(ids, CheckId::ALL, "also in the order of the ids");
+}
+
+#[test]
+fn every_check_is_explained() {
+    for check in all() {
+        for text in [check.title, check.looks_at, check.why, check.fix] {
+            assert!(!text.is_empty() && !text.ends_with('.'), "{}: {text:?}", check.id);
+            assert!(!text.contains("  "), "{}: {text:?}", check.id);
+        }
+        assert!(check.title.len() <= 60, "{}", check.title);
+    }
+}
+
+#[test]
+fn every_check_holds_on_the_healthy_example() {
+    let report = run(&example::healthy(), &Policy::default());
+    for (id, outcome) in &report.outcomes {
+        assert_eq!(outcome, &Outcome::Holds, "{id}");
+    }
+    assert_eq!(report.verdict.level, Level::Ok);
+    assert_eq!(report.findings(), Vec::<&Finding>::new());
+}
+
+#[test]
+fn nothing_holds_where_nothing_is_known() {
+    for snapshot in [example::empty(), example::syncing()] {
+        let report = run(&snapshot, &Policy::default());
+        for (id, outcome) in &report.outcomes {
+            assert!(matches!(outcome, Outcome::CannotTell { .. }), "{id}: {outcome:?}");
+        }
+        assert_eq!(report.verdict.level, Level::Unknown);
+    }
+}
+
+#[test]
+fn a_missing_source_never_makes_a_check_hold() {
+    for (name, snapshot) in examples() {
+        let before = run(&snapshot, &Policy::default());
+        let feeds: Vec<FeedId> = example::healthy().feeds.into_keys().collect();
+        for feed in feeds {
+            for bend in [example::turn_off, example::lose_feed] {
+                let mut bent = snapshot.clone();
+                bend(&mut bent, feed);
+                let after = run(&bent, &Policy::default());
+                for ((id, was), (_, is)) in before.outcomes.iter().zip(&after.outcomes) {
+                    let flipped = *is == Outcome::Holds && *was != Outcome::Holds;
+                    // Without the answers of a dead member's address nothing is proven, and nothing may hold by it.
+                    assert!(!flipped, "{name}: {id} holds once {feed} is gone; it said {was:?}");
+                }
+            }
+        }
+    }
+}
+
+/// The sources without which a check cannot tell.
+fn needs(id: CheckId) -> Vec<FeedId> {
+    let kinds = |kinds: &[KubeKind]| -> Vec<FeedId> {
+        let kinds = kinds.iter().map(|kind| FeedId::Kube(*kind));
+        std::iter::once(FeedId::Api).chain(kinds).collect()
+    };
+    use crate::model::feed::HostPart::{Certificates, Processes};
+    match id {
+        // Held by a read of ours or of the API server's: either one will do.
+        CheckId::EtcdQuorum | CheckId::EtcdViewsDiffer | CheckId::EtcdLearner | CheckId::FeedsStale => Vec::new(),
+        CheckId::EtcdSpare | CheckId::EtcdMemberLost => Vec::new(),
+        CheckId::EtcdAlarm => vec![FeedId::EtcdLocal],
+        CheckId::MembersZombie => kinds(&[
+            KubeKind::EtcdMembers,
+            KubeKind::ControlNodes,
+            KubeKind::Nodes,
+            KubeKind::Leases,
+        ]),
+        CheckId::MembersStranger => kinds(&[KubeKind::EtcdMembers, KubeKind::ControlNodes, KubeKind::Nodes]),
+        CheckId::NodeHeartbeat => kinds(&[KubeKind::Nodes, KubeKind::Leases]),
+        CheckId::NodeNotReady | CheckId::NodesThreeControllers | CheckId::ZoneLabels | CheckId::ZoneThree => {
+            kinds(&[KubeKind::Nodes])
+        }
+        CheckId::HaEnabled => kinds(&[KubeKind::Installations, KubeKind::Nodes]),
+        CheckId::NbeReady => kinds(&[KubeKind::NetBoxEnterprises]),
+        CheckId::PlacementWebSpread | CheckId::PlacementSingleDomain => kinds(&[
+            KubeKind::Nodes,
+            KubeKind::Pods,
+            KubeKind::Deployments,
+            KubeKind::ReplicaSets,
+            KubeKind::StatefulSets,
+            KubeKind::DaemonSets,
+        ]),
+        CheckId::PlacementPending | CheckId::FailoverEviction => kinds(&[KubeKind::Pods, KubeKind::ReplicaSets]),
+        CheckId::FailoverDetection => vec![
+            FeedId::Host(Processes),
+            FeedId::Api,
+            FeedId::Kube(KubeKind::ClusterConfigs),
+        ],
+        CheckId::CertExpiry => vec![FeedId::Host(Certificates)],
+    }
+}
+
+#[test]
+fn every_check_cannot_tell_without_what_it_needs() {
+    for id in CheckId::ALL {
+        for feed in needs(id) {
+            for bend in [example::turn_off, example::lose_feed] {
+                let mut snapshot = example::healthy();
+                bend(&mut snapshot, feed);
+                match look(id, &snapshot) {
+                    Outcome::CannotTell { feed: named, .. } => assert_eq!(named, feed, "{id}"),
+                    other => panic!("{id} without {feed} says {other:?}"),
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_finding_says_all_that_people_need() {
+    let mut seen = BTreeSet::new();
+    for (name, snapshot) in examples() {
+        for finding in run(&snapshot, &Policy::default()).findings() {
+            seen.insert(finding.check);
+            let texts = [&finding.subject, &finding.title, &finding.consequence, &finding.remedy];
+            for text in texts.into_iter().chain(&finding.evidence) {
+                assert!(!text.is_empty(), "{name}: {finding:#?}");
+                assert!(
+                    !text.as_str().ends_with('.') || finding.evidence.contains(text),
+                    "{name}: {text}"
+                );
+                assert!(text.as_str().chars().all(is_plain), "{name}: {text}");
+            }
+            assert!(!finding.evidence.is_empty(), "{name}: {finding:#?}");
+            assert!(
+                finding.subject == "cluster" || finding.subject.as_str().contains('/'),
+                "{finding:#?}"
+            );
+            for forbidden in ["reset on a second", "--force", "member add"] {
+                assert!(!finding.remedy.as_str().contains(forbidden), "{finding:#?}");
+            }
+        }
+    }
+    let silent: Vec<CheckId> = CheckId::ALL.into_iter().filter(|id| !seen.contains(id)).collect();
+    let rare = [
+        CheckId::EtcdViewsDiffer,
+        CheckId::MembersZombie,
+        CheckId::MembersStranger,
+        CheckId::ZoneThree,
+        CheckId::PlacementSingleDomain,
+        CheckId::FailoverDetection,
+    ];
+    assert_eq!(silent, rare, "tested in their families only");
+}
+
+#[test]
+fn findings_come_worst_first() {
+    let report = run(&all_broken(), &Policy::default());
+    let severities: Vec<Severity> = report.findings().iter().map(|finding| finding.severity).collect();
+    assert!(
+        severities.is_sorted_by_key(|severity| std::cmp::Reverse(*severity)),
+        "{severities:?}"
+    );
+    assert!(severities.len() > 8);
+}
+
+#[test]
+fn a_report_survives_json() {
+    for (name, snapshot) in examples() {
+        let report = run(&snapshot, &Policy::default());
+        let json = serde_json::to_string(&report).unwrap();
+        let back: Report = serde_json::from_str(&json).unwrap();
+        assert_eq!(back, report, "{name}");
+        let json = serde_json::to_string(&snapshot).unwrap();
+        let back: Snapshot = serde_json::from_str(&json).unwrap();
+        assert_eq!(back, snapshot, "{name}");
+    }
+}
