@@ -1,1 +1,3 @@
 //! Raw observations become snapshots.
+
+pub mod objects;
