@@ -176,15 +176,15 @@ async fn nobody_listens() {
 #[tokio::test]
 async fn a_black_hole() {
     let (soon, sooner) = (Duration::from_millis(200), Duration::from_millis(100));
-    let served = controllers(&[1], &Wire::new(|_, _| Reply::Hang)).await;
-    let server = format!("http://{}", served[0].address);
-    let why = failed_beat(session_with(&server, "", soon * 100, soon).await).await;
+    let silent = controllers(&[1], &Wire::new(|_, _| Reply::Hang)).await;
+    let hole = format!("http://{}", silent[0].address);
+    let why = failed_beat(session_with(&hole, "", soon * 100, soon).await).await;
     assert_eq!(why.kind, WhyKind::TimedOut, "{why}");
     assert!(why.text.as_str().ends_with("no answer within 0.2 s"), "{why}");
     // The same with TLS: the handshake never ends.
     let listener = tokio::net::TcpListener::bind(host(1, 0)).await.unwrap();
-    let server = format!("https://{}", listener.local_addr().unwrap());
-    let why = failed_beat(session_with(&server, "", sooner, soon * 100).await).await;
+    let hole = format!("https://{}", listener.local_addr().unwrap());
+    let why = failed_beat(session_with(&hole, "", sooner, soon * 100).await).await;
     assert_eq!(why.kind, WhyKind::TimedOut, "{why}");
     assert!(why.text.as_str().ends_with("no connection within 0.1 s"), "{why}");
 }
