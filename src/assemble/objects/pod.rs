@@ -1,0 +1,95 @@
+//! core/v1 Pod.
+
+use k8s_openapi::api::core::v1 as core;
+
+use super::toleration::{self, NOT_READY, UNREACHABLE};
+use super::{Row, annotation, controller, count, meta_key, requests, text};
+use crate::base::{Text, Why};
+use crate::model::KubeKind;
+use crate::model::kube::{Amounts, Pod, Tolerates};
+use crate::port::KubeObject;
+
+/// On the API server's copy of a pod that a kubelet made from a file.
+const MIRROR: &str = "kubernetes.io/config.mirror";
+
+/// Reads a Pod.
+pub fn pod(raw: &core::Pod) -> Result<Row, Why> {
+    let meta = &raw.metadata;
+    let key = meta_key(KubeKind::Pods, meta)?;
+    let spec = raw.spec.as_ref();
+    let status = raw.status.as_ref();
+    let tolerates = |key| {
+        let all = spec.and_then(|spec| spec.tolerations.as_deref());
+        all.map_or(Tolerates::Seconds(0), |all| toleration::of(all, key))
+    };
+    let row = Pod {
+        uid: text(meta.uid.as_ref()),
+        node: spec
+            .and_then(|spec| spec.node_name.as_deref())
+            .filter(|node| !node.is_empty())
+            .map(Text::new),
+        phase: text(status.and_then(|status| status.phase.as_ref())),
+        ready: status.is_some_and(|status| condition(status, "Ready").is_some_and(|ready| ready.status == "True")),
+        deleting: meta.deletion_timestamp.as_ref().map(|time| time.0),
+        created: meta.creation_timestamp.as_ref().map(|time| time.0),
+        owner: controller(meta),
+        is_static: annotation(meta, MIRROR).is_some(),
+        tolerates_unreachable: tolerates(UNREACHABLE),
+        tolerates_not_ready: tolerates(NOT_READY),
+        requests: spec.map_or_else(Amounts::default, requests::of),
+        waiting: status.and_then(waiting),
+        restarts: status.map_or(0, restarts),
+        claims: spec.map_or_else(Vec::new, |spec| claims(spec, &key.name)),
+    };
+    Ok((key, KubeObject::Pod(row)))
+}
+
+fn condition<'a>(status: &'a core::PodStatus, kind: &str) -> Option<&'a core::PodCondition> {
+    status
+        .conditions
+        .as_ref()?
+        .iter()
+        .find(|condition| condition.type_ == kind)
+}
+
+/// Statuses in the order in which the containers start.
+fn containers(status: &core::PodStatus) -> impl Iterator<Item = &core::ContainerStatus> {
+    let init = status.init_container_statuses.iter().flatten();
+    init.chain(status.container_statuses.iter().flatten())
+}
+
+/// The scheduler's words while it finds no node, else those of the first container that waits.
+fn waiting(status: &core::PodStatus) -> Option<Text> {
+    if let Some(unscheduled) = condition(status, "PodScheduled").filter(|scheduled| scheduled.status == "False") {
+        return sentence(unscheduled.reason.as_deref(), unscheduled.message.as_deref());
+    }
+    containers(status).find_map(|container| {
+        let waiting = container.state.as_ref()?.waiting.as_ref()?;
+        sentence(waiting.reason.as_deref(), waiting.message.as_deref())
+    })
+}
+
+fn sentence(reason: Option<&str>, message: Option<&str>) -> Option<Text> {
+    let given = |part: Option<&str>| part.filter(|part| !part.is_empty()).map(str::to_owned);
+    match (given(reason), given(message)) {
+        (Some(reason), Some(message)) => Some(Text::from(format!("{reason}: {message}"))),
+        (Some(only), None) | (None, Some(only)) => Some(Text::from(only)),
+        (None, None) => None,
+    }
+}
+
+fn restarts(status: &core::PodStatus) -> u32 {
+    containers(status).fold(0, |sum, container| {
+        sum.saturating_add(count(Some(container.restart_count)))
+    })
+}
+
+/// Named claims, and those that Kubernetes makes for generic ephemeral volumes (`POD-VOLUME`).
+fn claims(spec: &core::PodSpec, pod: &Text) -> Vec<Text> {
+    let name = |volume: &core::Volume| match (&volume.persistent_volume_claim, &volume.ephemeral) {
+        (Some(claim), _) => Some(Text::new(&claim.claim_name)),
+        (None, Some(_)) => Some(Text::from(format!("{pod}-{}", volume.name))),
+        (None, None) => None,
+    };
+    spec.volumes.iter().flatten().filter_map(name).collect()
+}

@@ -1,0 +1,46 @@
+//! Kinds of which little is kept: Lease, ReplicaSet, PersistentVolumeClaim.
+
+use k8s_openapi::api::apps::v1 as apps;
+use k8s_openapi::api::coordination::v1 as coordination;
+use k8s_openapi::api::core::v1 as core;
+
+use super::{Row, annotation, controller, count, meta_key, text};
+use crate::base::{Text, Why};
+use crate::model::KubeKind;
+use crate::model::kube::{Claim, Lease, ReplicaSet};
+use crate::port::KubeObject;
+
+/// Reads a Lease.
+pub fn lease(raw: &coordination::Lease) -> Result<Row, Why> {
+    let key = meta_key(KubeKind::Leases, &raw.metadata)?;
+    let spec = raw.spec.as_ref();
+    let row = Lease {
+        holder: spec.and_then(|spec| spec.holder_identity.as_deref()).map(Text::new),
+        duration_s: count(spec.and_then(|spec| spec.lease_duration_seconds)),
+        renewed: spec.and_then(|spec| spec.renew_time.as_ref()).map(|time| time.0),
+        transitions: count(spec.and_then(|spec| spec.lease_transitions)),
+    };
+    Ok((key, KubeObject::Lease(row)))
+}
+
+/// Reads a ReplicaSet.
+pub fn replica_set(raw: &apps::ReplicaSet) -> Result<Row, Why> {
+    let key = meta_key(KubeKind::ReplicaSets, &raw.metadata)?;
+    let row = ReplicaSet {
+        owner: controller(&raw.metadata),
+    };
+    Ok((key, KubeObject::ReplicaSet(row)))
+}
+
+/// Reads a PersistentVolumeClaim.
+pub fn claim(raw: &core::PersistentVolumeClaim) -> Result<Row, Why> {
+    let meta = &raw.metadata;
+    let key = meta_key(KubeKind::Claims, meta)?;
+    let provisioner = annotation(meta, "volume.kubernetes.io/storage-provisioner");
+    let row = Claim {
+        phase: text(raw.status.as_ref().and_then(|status| status.phase.as_ref())),
+        provisioner: provisioner.or_else(|| annotation(meta, "volume.beta.kubernetes.io/storage-provisioner")),
+        node: annotation(meta, "volume.kubernetes.io/selected-node"),
+    };
+    Ok((key, KubeObject::Claim(row)))
+}

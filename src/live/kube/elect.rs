@@ -1,0 +1,80 @@
+//! Which API server to use: all known ones are asked side by side, and the first that serves wins.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+
+use super::Snapshots;
+use super::heartbeat::{Pulse, beat};
+use super::kubeconfig::Access;
+use super::server::{Server, candidates};
+use super::session::Session;
+use crate::base::{Text, Why};
+
+/// How long the preferred server is asked alone at the start, unless it fails sooner.
+const HEAD_START: Duration = Duration::from_millis(500);
+
+/// Finds a server other than `avoid`. Without `avoid` the preferred one gets a head start. Servers that become known
+/// meanwhile take part. The error says why none serves; None where there is none to ask.
+pub async fn elect(access: &Access, snapshots: &mut Snapshots, avoid: Option<&Server>) -> Result<Session, Option<Why>> {
+    let mut asked: Vec<Server> = avoid.into_iter().cloned().collect();
+    let mut running = FuturesUnordered::new();
+    let mut answered: Option<Session> = None;
+    let mut failures = Vec::new();
+    let mut open = avoid.is_some();
+    let head_start = tokio::time::sleep(HEAD_START);
+    tokio::pin!(head_start);
+    loop {
+        for server in known(access, snapshots, open) {
+            if !asked.contains(&server) {
+                asked.push(server.clone());
+                running.push(ask(access, server));
+            }
+        }
+        if running.is_empty() && open {
+            return answered.ok_or_else(|| summary(&access.preferred, failures));
+        }
+        tokio::select! {
+            Some((server, outcome)) = running.next() => {
+                match outcome {
+                    Ok((session, Pulse::Proven)) => return Ok(session),
+                    Ok((session, Pulse::Answered(_))) => { answered.get_or_insert(session); }
+                    Ok((_, Pulse::Failed(why))) | Err(why) => failures.push((server, why)),
+                }
+                open = true;
+            }
+            () = &mut head_start, if !open => open = true,
+            () = snapshots.changed(), if open => {}
+        }
+    }
+}
+
+fn known(access: &Access, snapshots: &Snapshots, open: bool) -> Vec<Server> {
+    if open && access.may_roam() {
+        return candidates(&snapshots.newest(), &access.preferred);
+    }
+    vec![access.preferred.clone()]
+}
+
+async fn ask(access: &Access, server: Server) -> (Server, Result<(Session, Pulse), Why>) {
+    let session = match Session::open(access, &server).await {
+        Ok(session) => session,
+        Err(why) => return (server, Err(why)),
+    };
+    let pulse = beat(&session).await;
+    (server, Ok((session, pulse)))
+}
+
+/// The preferred server's reason stands for all, and the others are counted.
+fn summary(preferred: &Server, mut failures: Vec<(Server, Why)>) -> Option<Why> {
+    failures.sort_by_key(|(server, _)| server != preferred);
+    let others = failures.len().saturating_sub(1);
+    let (_, mut why) = failures.into_iter().next()?;
+    match others {
+        0 => {}
+        1 => why.text = Text::from(format!("{}; nor does the other API server serve", why.text)),
+        _ => why.text = Text::from(format!("{}; nor do the {others} other API servers serve", why.text)),
+    }
+    Some(why)
+}

@@ -1,0 +1,282 @@
+//! From kubeconfig files to a way in. Reads files only; which ones is the caller's choice.
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use jiff::Timestamp;
+use kube::config::{AuthInfo, ExecInteractiveMode, KubeConfigOptions, Kubeconfig, KubeconfigError};
+use serde_json::Value;
+
+use super::KubeSource;
+use super::server::Server;
+use super::session::Deadlines;
+use crate::base::{Why, WhyKind};
+
+/// How to reach the cluster: server, CA and credentials.
+pub struct Access {
+    /// kube's configuration, without a proxy.
+    pub config: kube::Config,
+    /// The server that the kubeconfig names.
+    pub preferred: Server,
+    /// Where it was read, for people.
+    pub origin: String,
+    /// When the client certificate expires.
+    pub identity_expiry: Option<Timestamp>,
+    /// How long answers may take.
+    pub deadlines: Deadlines,
+    files: Vec<(PathBuf, Option<SystemTime>)>,
+}
+
+impl Access {
+    /// Whether a file of it was written since it was read. One that is gone does not count: what it said may still work.
+    pub fn has_changed(&self) -> bool {
+        let written =
+            |(path, then): &(PathBuf, Option<SystemTime>)| modified(path).is_some_and(|now| Some(now) != *then);
+        self.files.iter().any(written)
+    }
+
+    /// Whether the credentials may be shown to servers that the kubeconfig does not name: not where a token could be read on
+    /// the way because nobody proves who the server is.
+    pub fn may_roam(&self) -> bool {
+        let user = &self.config.auth_info;
+        let tells_secret = user.token.is_some()
+            || user.token_file.is_some()
+            || user.password.is_some()
+            || user.exec.is_some()
+            || user.auth_provider.is_some();
+        let proves = self.preferred.is_https() && !self.config.accept_invalid_certs;
+        proves || !tells_secret
+    }
+}
+
+/// Reads the kubeconfig that `source` means.
+pub async fn load(source: &KubeSource) -> Result<Access, Why> {
+    let wanted = source.clone();
+    let read = tokio::task::spawn_blocking(move || read(&wanted)).await;
+    let (kubeconfig, files) = read.map_err(|_| Why::new(WhyKind::Config, "reading the kubeconfig failed"))??;
+    access(source, kubeconfig, &files).await
+}
+
+fn read(source: &KubeSource) -> Result<(Kubeconfig, Vec<PathBuf>), Why> {
+    if let Some(path) = &source.kubeconfig {
+        let kubeconfig = Kubeconfig::read_from(path).map_err(|error| unreadable(path, &error))?;
+        return Ok((kubeconfig, vec![path.clone()]));
+    }
+    if !source.merged.is_empty() {
+        return merge(&source.merged);
+    }
+    first(&source.candidates)
+}
+
+/// kubectl's rule for `KUBECONFIG`: files that do not exist are left out; the first to set a value wins.
+fn merge(paths: &[PathBuf]) -> Result<(Kubeconfig, Vec<PathBuf>), Why> {
+    let mut found: Option<Kubeconfig> = None;
+    for path in paths.iter().filter(|path| path.try_exists().unwrap_or(true)) {
+        let next = Kubeconfig::read_from(path).map_err(|error| unreadable(path, &error))?;
+        found = Some(match found {
+            Some(before) => before.merge(next).map_err(|error| unreadable(path, &error))?,
+            None => next,
+        });
+    }
+    let missing = || {
+        let text = format!("none of KUBECONFIG's files exists: {}", listed(paths));
+        Why::new(WhyKind::Missing, text).hint("correct KUBECONFIG, or name a file with --kubeconfig")
+    };
+    Ok((found.ok_or_else(missing)?, paths.to_vec()))
+}
+
+/// The first candidate that can be read.
+fn first(paths: &[PathBuf]) -> Result<(Kubeconfig, Vec<PathBuf>), Why> {
+    let mut denied = None;
+    for path in paths {
+        match std::fs::File::open(path) {
+            Ok(_) => {
+                let kubeconfig = Kubeconfig::read_from(path).map_err(|error| unreadable(path, &error))?;
+                return Ok((kubeconfig, vec![path.clone()]));
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+                denied.get_or_insert(path);
+            }
+            Err(_) => {}
+        }
+    }
+    Err(match denied {
+        Some(path) => denied_at(path),
+        None => Why::new(
+            WhyKind::Missing,
+            format!("no kubeconfig found; looked for {}", listed(paths)),
+        )
+        .hint("run quorate on a controller, or name a file with --kubeconfig"),
+    })
+}
+
+fn listed(paths: &[PathBuf]) -> String {
+    let shown: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    if shown.is_empty() {
+        "nothing".to_owned()
+    } else {
+        shown.join(", ")
+    }
+}
+
+fn denied_at(path: &Path) -> Why {
+    let text = format!("kubeconfig {}: permission denied", path.display());
+    Why::new(WhyKind::Denied, text).hint("run quorate as root (sudo), or name another file with --kubeconfig")
+}
+
+/// Why a kubeconfig cannot be used. A parser's message may quote the file, which holds secrets, so only the place is told.
+fn unreadable(path: &Path, error: &KubeconfigError) -> Why {
+    let shown = path.display();
+    match error {
+        KubeconfigError::ReadConfig(cause, _) => match cause.kind() {
+            std::io::ErrorKind::NotFound => Why::new(WhyKind::Missing, format!("kubeconfig {shown} does not exist"))
+                .hint("correct --kubeconfig or KUBECONFIG"),
+            std::io::ErrorKind::PermissionDenied => denied_at(path),
+            _ => Why::new(WhyKind::Config, format!("kubeconfig {shown} cannot be read: {cause}")),
+        },
+        KubeconfigError::Parse(cause) => {
+            let place = cause
+                .location()
+                .map_or_else(String::new, |at| format!(", line {}", at.line()));
+            Why::new(WhyKind::Config, format!("kubeconfig {shown} is no kubeconfig{place}"))
+                .hint("it must be the YAML that kubectl reads")
+        }
+        other => Why::new(WhyKind::Config, format!("kubeconfig {shown}: {other}")),
+    }
+}
+
+async fn access(source: &KubeSource, mut kubeconfig: Kubeconfig, files: &[PathBuf]) -> Result<Access, Why> {
+    let origin = listed(files);
+    let wants_proxy = tame(&mut kubeconfig);
+    let files = stamps(files, &kubeconfig);
+    let known: Vec<&str> = kubeconfig
+        .contexts
+        .iter()
+        .map(|context| context.name.as_str())
+        .collect();
+    let known = known.join(", ");
+    let options = KubeConfigOptions {
+        context: source.context.clone(),
+        ..KubeConfigOptions::default()
+    };
+    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await;
+    let mut config = config.map_err(|error| unusable(&origin, &known, &error))?;
+    if config.cluster_url.host().is_none() {
+        return Err(no_url(&origin));
+    }
+    if wants_proxy.contains(&config.cluster_url.to_string()) {
+        let text = format!("kubeconfig {origin} asks for a proxy (proxy-url), and quorate connects directly only");
+        return Err(Why::new(WhyKind::Config, text).hint("use a kubeconfig without proxy-url"));
+    }
+    config.proxy_url = None;
+    announce_plugin(&origin, &config.auth_info);
+    Ok(Access {
+        preferred: Server::new(config.cluster_url.clone()),
+        identity_expiry: identity_expiry(&config.auth_info),
+        config,
+        origin,
+        deadlines: Deadlines::default(),
+        files,
+    })
+}
+
+/// Makes a kubeconfig fit for a console: no proxy from the environment, no plugin that reads our terminal. Returns the
+/// servers of clusters that name a proxy themselves.
+fn tame(kubeconfig: &mut Kubeconfig) -> Vec<String> {
+    let mut wants_proxy = Vec::new();
+    for cluster in kubeconfig
+        .clusters
+        .iter_mut()
+        .filter_map(|named| named.cluster.as_mut())
+    {
+        let server = cluster
+            .server
+            .as_ref()
+            .and_then(|server| server.parse::<hyper::Uri>().ok());
+        if cluster.proxy_url.as_ref().is_some_and(|proxy| !proxy.is_empty()) {
+            wants_proxy.extend(server.map(|server| server.to_string()));
+        }
+        // kube takes HTTPS_PROXY where a cluster names no proxy; the API of this very host needs none.
+        cluster.proxy_url = Some("http://unused.invalid".to_owned());
+    }
+    let users = kubeconfig
+        .auth_infos
+        .iter_mut()
+        .filter_map(|named| named.auth_info.as_mut());
+    for exec in users.filter_map(|user| user.exec.as_mut()) {
+        exec.interactive_mode = Some(ExecInteractiveMode::Never);
+    }
+    wants_proxy
+}
+
+fn announce_plugin(origin: &str, user: &AuthInfo) {
+    let plugin = user.exec.as_ref().and_then(|exec| exec.command.as_deref());
+    let provider = user.auth_provider.as_ref().map(|provider| provider.name.as_str());
+    if let Some(name) = plugin.or(provider) {
+        let name = crate::base::Text::new(name);
+        tracing::warn!("{origin} gets its credentials from the program {name}, which quorate runs");
+    }
+}
+
+fn no_url(origin: &str) -> Why {
+    Why::new(
+        WhyKind::Config,
+        format!("kubeconfig {origin}: the cluster's server is no URL"),
+    )
+    .hint("write it as https://HOST:PORT")
+}
+
+fn unusable(origin: &str, known: &str, error: &KubeconfigError) -> Why {
+    let why = |text: String| Why::new(WhyKind::Config, format!("kubeconfig {origin}: {text}"));
+    match error {
+        KubeconfigError::LoadContext(name) => {
+            let hint = if known.is_empty() {
+                "it has no contexts".to_owned()
+            } else {
+                format!("it has: {known}")
+            };
+            why(format!("there is no context {name:?}")).hint(hint)
+        }
+        KubeconfigError::CurrentContextNotSet => {
+            why("no context is chosen".to_owned()).hint("name one with --context, or set current-context")
+        }
+        KubeconfigError::LoadClusterOfContext(name) => why(format!("the context's cluster {name:?} is missing")),
+        KubeconfigError::ParseClusterUrl(_) => no_url(origin),
+        KubeconfigError::MissingClusterUrl => why("the cluster has no server".to_owned()),
+        other => why(other.to_string()),
+    }
+}
+
+/// The files that a later change of credentials would touch.
+fn stamps(files: &[PathBuf], kubeconfig: &Kubeconfig) -> Vec<(PathBuf, Option<SystemTime>)> {
+    let clusters = kubeconfig.clusters.iter().filter_map(|named| named.cluster.as_ref());
+    let authorities = clusters.filter_map(|cluster| cluster.certificate_authority.as_ref());
+    let users = kubeconfig
+        .auth_infos
+        .iter()
+        .filter_map(|named| named.auth_info.as_ref());
+    let certificates = users.filter_map(|user| user.client_certificate.as_ref());
+    let named = authorities.chain(certificates).map(PathBuf::from);
+    let all = files.iter().cloned().chain(named);
+    all.map(|path| (path.clone(), modified(&path))).collect()
+}
+
+fn modified(path: &Path) -> Option<SystemTime> {
+    std::fs::metadata(path).and_then(|meta| meta.modified()).ok()
+}
+
+/// The end of the client certificate's validity, to explain a 401.
+fn identity_expiry(user: &AuthInfo) -> Option<Timestamp> {
+    let pem = match (&user.client_certificate_data, &user.client_certificate) {
+        (Some(data), _) => {
+            // k8s-openapi brings the base64 decoder.
+            let bytes: k8s_openapi::ByteString = serde_json::from_value(Value::from(data.as_str())).ok()?;
+            bytes.0
+        }
+        (None, Some(path)) => std::fs::read(path).ok()?,
+        (None, None) => return None,
+    };
+    let (_, pem) = x509_parser::pem::parse_x509_pem(&pem).ok()?;
+    let certificate = pem.parse_x509().ok()?;
+    Timestamp::from_second(certificate.validity().not_after.timestamp()).ok()
+}

@@ -1,0 +1,207 @@
+//! Files as operators leave them.
+#![allow(clippy::unwrap_used)]
+
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use super::KubeSource;
+use super::kubeconfig::load;
+use crate::base::{Why, WhyKind};
+
+const GOOD: &str = "current-context: admin\ncontexts: [{name: admin, context: {cluster: c, user: u}}]\n\
+                    clusters: [{name: c, cluster: {server: 'https://10.77.0.11:6443'}}]\n";
+
+fn written(directory: &TempDir, name: &str, text: &str) -> PathBuf {
+    let path = directory.path().join(name);
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+fn explicit(path: &Path) -> KubeSource {
+    KubeSource {
+        kubeconfig: Some(path.to_owned()),
+        ..KubeSource::default()
+    }
+}
+
+async fn refused(source: &KubeSource) -> Why {
+    match load(source).await {
+        Err(why) => why,
+        Ok(access) => Why::new(WhyKind::NotYet, format!("it was accepted: {}", access.preferred)),
+    }
+}
+
+#[tokio::test]
+async fn an_explicit_file_has_no_substitute() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut source = explicit(&directory.path().join("none"));
+    source.candidates = vec![written(&directory, "good", GOOD)];
+    let why = refused(&source).await;
+    assert_eq!(why.kind, WhyKind::Missing, "{why}");
+    assert!(why.hint.is_some());
+}
+
+#[tokio::test]
+async fn garbage_names_the_line_and_quotes_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = written(
+        &directory,
+        "config",
+        "clusters: []\nusers:\n- name: u\n  user: [s3cret\n",
+    );
+    let why = refused(&explicit(&path)).await;
+    assert_eq!(why.kind, WhyKind::Config);
+    let shown = why.to_string();
+    assert!(shown.contains("line ") && !shown.contains("s3cret"), "{shown}");
+
+    for text in ["s3cret", "[1, 2]", "clusters: 7", "\u{0}\u{1}"] {
+        let why = refused(&explicit(&written(&directory, "odd", text))).await;
+        assert_eq!(why.kind, WhyKind::Config, "{text:?}: {why}");
+        assert!(!why.to_string().contains("s3cret"), "{why}");
+    }
+    std::fs::write(directory.path().join("binary"), [0xFF, 0xC0, 0x00]).unwrap();
+    assert_eq!(
+        refused(&explicit(&directory.path().join("binary"))).await.kind,
+        WhyKind::Config
+    );
+    assert_eq!(
+        refused(&explicit(directory.path())).await.kind,
+        WhyKind::Config,
+        "a directory"
+    );
+}
+
+#[tokio::test]
+async fn an_unknown_context_names_those_that_exist() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut source = explicit(&written(&directory, "config", GOOD));
+    source.context = Some("prod".to_owned());
+    let why = refused(&source).await;
+    assert_eq!(
+        (why.kind, why.hint.unwrap().as_str()),
+        (WhyKind::Config, "it has: admin")
+    );
+
+    let no_context = GOOD.replace("current-context: admin\n", "");
+    let why = refused(&explicit(&written(&directory, "config", &no_context))).await;
+    assert!(why.hint.unwrap().as_str().contains("--context"));
+}
+
+#[tokio::test]
+async fn unusable_parts_are_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let cases = [
+        (GOOD.replace("https://10.77.0.11:6443", "/etc/passwd"), "server"),
+        (GOOD.replace("https://10.77.0.11:6443", ""), "server"),
+        (
+            GOOD.replace("6443'", "6443', certificate-authority: missing.crt"),
+            "certificate authority",
+        ),
+        (
+            GOOD.replace("6443'", "6443', proxy-url: 'socks5://127.0.0.1:1'"),
+            "proxy-url",
+        ),
+        (GOOD.replace("cluster: c,", "cluster: d,"), "\"d\""),
+    ];
+    for (text, part) in cases {
+        let why = refused(&explicit(&written(&directory, "config", &text))).await;
+        assert_eq!(why.kind, WhyKind::Config, "{text}");
+        assert!(why.text.as_str().contains(part), "{why}");
+    }
+}
+
+#[tokio::test]
+async fn files_of_kubeconfig_are_merged_and_the_first_wins() {
+    let directory = tempfile::tempdir().unwrap();
+    let other = GOOD.replace("10.77.0.11", "10.77.0.12").replace("admin", "other");
+    let source = KubeSource {
+        merged: vec![
+            directory.path().join("none"),
+            written(&directory, "context", "current-context: other\n"),
+            written(&directory, "second", GOOD),
+            written(&directory, "third", &other),
+        ],
+        candidates: vec![directory.path().join("unused")],
+        ..KubeSource::default()
+    };
+    let access = load(&source).await.ok().unwrap();
+    // The context is the third file's; its cluster `c` is the second's, who named it first.
+    assert_eq!(access.preferred.to_string(), "https://10.77.0.11:6443");
+    let only_missing = KubeSource {
+        merged: vec![directory.path().join("none")],
+        ..KubeSource::default()
+    };
+    assert_eq!(refused(&only_missing).await.kind, WhyKind::Missing);
+}
+
+#[tokio::test]
+async fn the_first_readable_candidate_is_taken() {
+    let directory = tempfile::tempdir().unwrap();
+    let source = KubeSource {
+        candidates: vec![directory.path().join("none"), written(&directory, "good", GOOD)],
+        ..KubeSource::default()
+    };
+    assert_eq!(
+        load(&source).await.ok().unwrap().preferred.to_string(),
+        "https://10.77.0.11:6443"
+    );
+    let why = refused(&KubeSource::default()).await;
+    assert_eq!(why.kind, WhyKind::Missing);
+}
+
+#[tokio::test]
+async fn secrets_stay_where_a_certificate_proves_the_server() {
+    let directory = tempfile::tempdir().unwrap();
+    let token = "users: [{name: u, user: {token: t}}]\n";
+    let insecure = GOOD.replace("6443'", "6443', insecure-skip-tls-verify: true");
+    let cases = [
+        (format!("{GOOD}{token}"), true),
+        (format!("{insecure}{token}"), false),
+        (insecure, true),
+        (format!("{}{token}", GOOD.replace("https", "http")), false),
+    ];
+    for (text, expected) in cases {
+        let access = load(&explicit(&written(&directory, "config", &text)))
+            .await
+            .ok()
+            .unwrap();
+        assert_eq!(access.may_roam(), expected, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_changed_file_is_noticed() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = written(&directory, "config", GOOD);
+    let access = load(&explicit(&path)).await.ok().unwrap();
+    assert!(!access.has_changed());
+    let later = std::time::SystemTime::now() + std::time::Duration::from_mins(1);
+    std::fs::File::options()
+        .write(true)
+        .open(&path)
+        .unwrap()
+        .set_modified(later)
+        .unwrap();
+    assert!(access.has_changed());
+    std::fs::remove_file(&path).unwrap();
+    assert!(!access.has_changed(), "what it said may still work");
+}
+
+#[tokio::test]
+async fn a_client_certificates_end_is_known() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    params.not_after = rcgen::date_time_ymd(2021, 3, 4);
+    params.not_before = rcgen::date_time_ymd(2020, 3, 4);
+    let certificate = params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap();
+    written(&directory, "client.crt", &certificate.pem());
+    let user = "users: [{name: u, user: {client-certificate: client.crt, client-key: client.key}}]\n";
+    let access = load(&explicit(&written(&directory, "config", &format!("{GOOD}{user}"))))
+        .await
+        .ok()
+        .unwrap();
+    assert_eq!(access.identity_expiry.unwrap().to_string(), "2021-03-04T00:00:00Z");
+    let why = super::explain(Why::new(WhyKind::Unauthenticated, "401"), &access);
+    assert!(why.hint.unwrap().as_str().contains("expired on 2021-03-04T00:00:00Z"));
+}

@@ -1,0 +1,170 @@
+//! One session: heartbeats on one side, all kinds on the other, until another server is better or the kubeconfig changes.
+
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior};
+
+use super::catalog::Catalog;
+use super::elect::elect;
+use super::follow::{self, Shared, follow};
+use super::heartbeat::{Pulse, beat};
+use super::kubeconfig::Access;
+use super::pause::Backoff;
+use super::session::Session;
+use super::{Snapshots, explain};
+use crate::base::{Text, Why, WhyKind};
+use crate::model::kube::Endpoint;
+use crate::model::{FeedId, KubeKind};
+use crate::port::{Closed, Observation, Report, Sink};
+
+/// How often a heartbeat is sent.
+const PERIOD: Duration = Duration::from_secs(2);
+
+/// Why a session ended.
+pub enum Ended {
+    /// Another server answers and this one does not.
+    Moved(Box<Session>),
+    /// The credentials do not work, and their files were written since.
+    Changed,
+}
+
+/// Keeps one session.
+pub struct Watchman<'a> {
+    access: &'a Access,
+    session: &'a Session,
+    sink: &'a Sink,
+    endpoint: Endpoint,
+}
+
+impl<'a> Watchman<'a> {
+    /// For a server that was just chosen.
+    pub fn new(access: &'a Access, session: &'a Session, sink: &'a Sink, epoch: u64) -> Self {
+        let endpoint = Endpoint {
+            server: Text::from(session.server.to_string()),
+            epoch,
+            is_preferred: session.server == access.preferred,
+            since: sink.clock().now(),
+            version: None,
+        };
+        Self {
+            access,
+            session,
+            sink,
+            endpoint,
+        }
+    }
+
+    /// Announces the server and uses it. Dropping the future ends all its requests.
+    pub async fn watch(&self, snapshots: &mut Snapshots) -> Result<Ended, Closed> {
+        self.sink.send(Observation::Endpoint(self.endpoint.clone())).await?;
+        let (recovered, recoveries) = watch::channel(0);
+        let catalog = Catalog::default();
+        let kinds = KubeKind::ALL.map(|kind| {
+            let shared = Shared {
+                session: self.session,
+                catalog: &catalog,
+                sink: self.sink,
+                epoch: self.endpoint.epoch,
+                recoveries: recoveries.clone(),
+            };
+            follow(kind, shared)
+        });
+        tokio::select! {
+            ended = self.heartbeats(&recovered, snapshots) => ended,
+            Err(closed) = try_join_all(kinds) => Err(closed),
+            Err(closed) = self.tell_version() => Err(closed),
+        }
+    }
+
+    async fn heartbeats(&self, recovered: &watch::Sender<u64>, snapshots: &mut Snapshots) -> Result<Ended, Closed> {
+        let mut ticks = tokio::time::interval(PERIOD);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut trouble = Trouble::default();
+        loop {
+            ticks.tick().await;
+            match beat(self.session).await {
+                Pulse::Proven => {
+                    if trouble.is_over() {
+                        recovered.send_modify(|count| *count += 1);
+                    }
+                    self.sink.report(FeedId::Api, Report::Verified).await?;
+                    continue;
+                }
+                Pulse::Answered(why) => self.fail(why).await?,
+                Pulse::Failed(why) => {
+                    let must_search = trouble.grows(why.kind);
+                    self.fail(why).await?;
+                    if must_search {
+                        match elect(self.access, snapshots, Some(&self.session.server)).await {
+                            Ok(next) => return Ok(Ended::Moved(Box::new(next))),
+                            Err(_) => trouble.found_nobody(),
+                        }
+                    }
+                }
+            }
+            if self.access.has_changed() {
+                return Ok(Ended::Changed);
+            }
+        }
+    }
+
+    async fn fail(&self, why: Why) -> Result<(), Closed> {
+        let why = explain(why, self.access);
+        self.sink.report(FeedId::Api, Report::Failed(why)).await
+    }
+
+    /// Asks for the version until it is told.
+    async fn tell_version(&self) -> Result<(), Closed> {
+        let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
+        loop {
+            if let Ok(version) = follow::server_version(self.session).await {
+                let endpoint = Endpoint {
+                    version: Some(version),
+                    ..self.endpoint.clone()
+                };
+                return self.sink.send(Observation::Endpoint(endpoint)).await;
+            }
+            tokio::time::sleep(backoff.next()).await;
+        }
+    }
+}
+
+/// A run of failed heartbeats.
+struct Trouble {
+    failures: u32,
+    search_at: Option<Instant>,
+    backoff: Backoff,
+}
+
+impl Default for Trouble {
+    fn default() -> Self {
+        Self {
+            failures: 0,
+            search_at: None,
+            backoff: Backoff::new(Duration::from_secs(1), Duration::from_secs(5)),
+        }
+    }
+}
+
+impl Trouble {
+    /// One more failure. Whether to look for another server now: one failure may be chance, unless nobody listens there.
+    fn grows(&mut self, kind: WhyKind) -> bool {
+        self.failures = self.failures.saturating_add(1);
+        let is_serious = self.failures >= 2 || kind == WhyKind::Refused;
+        is_serious && self.search_at.is_none_or(|at| Instant::now() >= at)
+    }
+
+    /// A search was in vain; the next one waits.
+    fn found_nobody(&mut self) {
+        self.search_at = Some(Instant::now() + self.backoff.next());
+    }
+
+    /// A heartbeat came through. Whether there was trouble before.
+    fn is_over(&mut self) -> bool {
+        let was = self.failures > 0;
+        *self = Self::default();
+        was
+    }
+}
