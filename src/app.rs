@@ -1,1 +1,66 @@
-//! stub
+//! The console's core: one state, one `update`. Facts and keys come in as [`Msg`], wishes go out as [`Effect`]; nothing
+//! here waits, draws, reads a clock or knows a terminal. All ages are counted at `snapshot.now`, which advances from
+//! outside, so there is no tick. Start reading at [`update`], then [`keys::TABLE`].
+
+pub mod key;
+pub mod keys;
+pub mod list;
+pub mod prompt;
+pub mod rows;
+pub mod screen;
+pub mod state;
+mod update;
+
+pub use key::Key;
+pub use keys::Command;
+pub use list::Cursor;
+pub use prompt::Prompt;
+pub use rows::RowId;
+pub use screen::Screen;
+pub use state::{Area, Derived, Geometry, Message, State};
+pub use update::update;
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::Snapshot;
+
+/// A fact that reaches the console.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Msg {
+    /// A key was pressed.
+    Key(Key),
+    /// Text was pasted; never taken for commands.
+    Paste(String),
+    /// The terminal has another size: columns, rows.
+    Resize(u16, u16),
+    /// The newest snapshot.
+    Snapshot(Arc<Snapshot>),
+    /// What the last frame found out about the space it had.
+    Geometry(Geometry),
+    /// Something to tell the operator that no snapshot carries.
+    Notice(Message),
+}
+
+/// What the loop around the core must do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Effect {
+    /// Leave.
+    Quit,
+    /// Clear the terminal and draw everything again: another program wrote over it.
+    Redraw,
+    /// Move in the log, whose position lives in tui-logger.
+    Log(LogMove),
+}
+
+/// A move in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LogMove {
+    /// To older lines.
+    Older,
+    /// To newer lines.
+    Newer,
+    /// To the newest line, and follow.
+    Newest,
+}

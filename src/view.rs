@@ -1,1 +1,186 @@
-//! stub
+//! What the state looks like: `render` draws one frame from shared references and reports the space it had. It decides
+//! nothing and remembers nothing. Start reading at [`render`], then [`screen::overview`].
+//!
+//! ```text
+//! verdict          always
+//! tabs             from 60x15 on
+//! screen           or one row in full, or the help
+//! footer           what is typed, said, or possible
+//! ```
+
+pub mod fresh;
+pub mod ladder;
+pub mod part;
+pub mod screen;
+pub mod theme;
+pub mod words;
+
+#[cfg(test)]
+mod dump;
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod tests;
+
+use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+use ratatui::widgets::Widget;
+
+pub use theme::{Colors, Glyphs, Theme};
+
+use crate::app::list::scroll;
+use crate::app::{Geometry, RowId, Screen, State, rows};
+use part::section::{self, Heading};
+use part::table::Shown;
+use part::{detail, footer, help, small, tabs, verdict};
+use theme::Role;
+
+/// Below this, tables make no sense.
+const SMALL: (u16, u16) = (60, 15);
+
+/// Draws one frame.
+pub fn render(state: &State, theme: &Theme, frame: &mut Frame) -> Geometry {
+    let area = frame.area();
+    let buf = frame.buffer_mut();
+    buf.set_style(area, theme.style(Role::Text));
+    if area.width < SMALL.0 || area.height < SMALL.1 {
+        return render_small(state, theme, area, buf);
+    }
+    let width = usize::from(area.width);
+    let mut top = verdict::render(state, theme, width, 2);
+    top.push(tabs::render(state, theme, width));
+    let body = put(&top, area, buf);
+    let last = Rect {
+        y: area.bottom() - 1,
+        height: 1,
+        ..area
+    };
+    footer::render(state, theme, width).render(last, buf);
+    let body = Rect {
+        height: body.height.saturating_sub(1),
+        ..body
+    };
+    render_body(state, theme, body, buf)
+}
+
+fn render_body(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Geometry {
+    if let Some(offset) = state.help {
+        let lines = help::render(theme, usize::from(area.width));
+        return render_text("Keys", "", &lines, offset, theme, area, buf);
+    }
+    let selected = rows::rows(state).into_iter().nth(state.cursor().index);
+    if let (Some(offset), Some(row)) = (state.detail, selected) {
+        return render_detail(state, theme, &row, offset, area, buf);
+    }
+    let draw = match state.screen {
+        Screen::Overview => screen::overview::render,
+        Screen::Nodes => screen::nodes::render,
+        Screen::Etcd => screen::etcd::render,
+        Screen::Placement => screen::placement::render,
+        Screen::Findings => screen::findings::render,
+        Screen::Feeds => screen::feeds::render,
+        Screen::Log => {
+            return Geometry {
+                log: Some(screen::log::render(theme, area, buf)),
+                ..Geometry::default()
+            };
+        }
+    };
+    let Shown { offset, rows } = draw(state, theme, area, buf);
+    Geometry {
+        rows,
+        offset,
+        ..Geometry::default()
+    }
+}
+
+fn render_detail(state: &State, theme: &Theme, row: &RowId, offset: usize, area: Rect, buf: &mut Buffer) -> Geometry {
+    let lines = detail::render(state, theme, row, usize::from(area.width));
+    render_text("Details", &detail::title(state, row), &lines, offset, theme, area, buf)
+}
+
+/// Draws lines under a heading, scrolled.
+fn render_text(
+    title: &'static str,
+    of: &str,
+    lines: &[Line<'static>],
+    offset: usize,
+    theme: &Theme,
+    area: Rect,
+    buf: &mut Buffer,
+) -> Geometry {
+    let visible = usize::from(area.height.saturating_sub(1));
+    let offset = offset.min(lines.len().saturating_sub(visible));
+    let heading = Heading {
+        title,
+        summary: vec![(of.to_owned(), Role::Text)],
+        note: section::place(offset, visible, lines.len()),
+    };
+    let inner = section::render(&heading, theme, area, buf);
+    put(lines.get(offset..).unwrap_or_default(), inner, buf);
+    Geometry {
+        text_rows: visible,
+        text_lines: lines.len(),
+        ..Geometry::default()
+    }
+}
+
+/// The verdict and a list, for terminals of any size.
+fn render_small(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Geometry {
+    let width = usize::from(area.width);
+    let has_footer = state.prompt.is_some() || state.message.is_some();
+    let footer_height = u16::from(has_footer && area.height > 2);
+    let verdict = verdict::render(state, theme, width, usize::from(area.height / 3).max(1));
+    let body = put(&verdict, area, buf);
+    let body = Rect {
+        height: body.height.saturating_sub(footer_height),
+        ..body
+    };
+    if footer_height > 0 {
+        let last = Rect {
+            y: area.bottom() - 1,
+            height: 1,
+            ..area
+        };
+        footer::render(state, theme, width).render(last, buf);
+    }
+    if state.is_text() {
+        return render_body(state, theme, body, buf);
+    }
+    let rows = rows::rows(state);
+    let visible = usize::from(body.height);
+    let cursor = state.cursor();
+    let offset = scroll(cursor.offset, cursor.index, visible, rows.len());
+    let shown: Vec<RowId> = rows.into_iter().skip(offset).take(visible).collect();
+    put(&small::render(state, theme, &shown, width), body, buf);
+    let selected = body.y + u16::try_from(cursor.index - offset.min(cursor.index)).unwrap_or(0);
+    if selected < body.bottom() {
+        let line = Rect {
+            y: selected,
+            height: 1,
+            ..body
+        };
+        buf.set_style(line, theme.style(Role::Selection));
+    }
+    Geometry {
+        rows: visible,
+        offset,
+        ..Geometry::default()
+    }
+}
+
+/// Draws lines from the top of `area`, as far as they fit, and returns what is left.
+fn put(lines: &[Line<'static>], area: Rect, buf: &mut Buffer) -> Rect {
+    let mut rest = area.intersection(buf.area);
+    for line in lines {
+        if rest.height == 0 {
+            break;
+        }
+        line.render(Rect { height: 1, ..rest }, buf);
+        rest.y += 1;
+        rest.height -= 1;
+    }
+    rest
+}

@@ -1,0 +1,290 @@
+//! The one table of keys. Dispatch, footer, help and `quorate keys` read it; nothing else knows a key.
+
+use serde::{Deserialize, Serialize};
+
+use super::key::{Code, Key};
+use super::screen::Screen;
+use super::state::State;
+
+/// What a key means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub enum Command {
+    Quit,
+    Back,
+    Help,
+    Redraw,
+    OpenCommandLine,
+    OpenFilter,
+    Go(Screen),
+    NextScreen,
+    PreviousScreen,
+    Move(Move),
+    Open,
+    Accept,
+    Cancel,
+    Edit(Edit),
+}
+
+/// A move through rows or lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub enum Move {
+    Up,
+    Down,
+    PageUp,
+    PageDown,
+    Top,
+    Bottom,
+}
+
+/// A change of the line being typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub enum Edit {
+    Complete,
+    EraseCharacter,
+    EraseWord,
+    EraseLine,
+}
+
+/// Where a binding applies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Context {
+    /// Everywhere but on the line being typed.
+    Anywhere,
+    /// On screens with rows.
+    List,
+    /// Where text scrolls: one row in full, the help, the log.
+    Text,
+    /// On the line being typed.
+    Prompt,
+}
+
+impl Context {
+    /// The place in words.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Context::Anywhere => "anywhere",
+            Context::List => "in lists",
+            Context::Text => "in text",
+            Context::Prompt => "while typing",
+        }
+    }
+}
+
+/// Keys, what they mean, and what to say about it.
+#[derive(Debug)]
+pub struct Binding {
+    /// Any of these.
+    pub keys: &'static [Key],
+    /// What they mean.
+    pub command: Command,
+    /// One line for people.
+    pub help: &'static str,
+    /// A word or two for the footer; empty for what stands in the help only.
+    pub hint: &'static str,
+    /// Where they do.
+    pub context: Context,
+}
+
+const fn bind(
+    context: Context,
+    keys: &'static [Key],
+    command: Command,
+    hint: &'static str,
+    help: &'static str,
+) -> Binding {
+    Binding {
+        keys,
+        command,
+        help,
+        hint,
+        context,
+    }
+}
+
+/// Every binding, in the order of the help.
+#[rustfmt::skip] // One line each: it is a table.
+pub const TABLE: &[Binding] = &[
+    bind(Context::Anywhere, &[Key::char('?')], Command::Help, "help", "show or hide this help"),
+    bind(Context::Anywhere, &[Key::of(Code::Esc)], Command::Back, "back", "close, clear the filter, or go back"),
+    bind(Context::Anywhere, &[Key::char('q'), Key::ctrl('c')], Command::Quit, "quit", "leave quorate"),
+    bind(Context::Anywhere, &[Key::char(':')], Command::OpenCommandLine, "command", "type a command: a screen's name, help, quit"),
+    bind(Context::Anywhere, &[Key::of(Code::Tab), Key::of(Code::Right)], Command::NextScreen, "", "next screen"),
+    bind(Context::Anywhere, &[Key::of(Code::BackTab), Key::of(Code::Left)], Command::PreviousScreen, "", "previous screen"),
+    bind(Context::Anywhere, &[Key::char('1')], Command::Go(Screen::Overview), "", "overview: everything at a glance"),
+    bind(Context::Anywhere, &[Key::char('2')], Command::Go(Screen::Nodes), "", "nodes: by zone, with heartbeats"),
+    bind(Context::Anywhere, &[Key::char('3')], Command::Go(Screen::Etcd), "", "etcd: members and quorum"),
+    bind(Context::Anywhere, &[Key::char('4')], Command::Go(Screen::Placement), "", "placement: where replicas run"),
+    bind(Context::Anywhere, &[Key::char('5')], Command::Go(Screen::Findings), "", "findings: what is wrong and what to do"),
+    bind(Context::Anywhere, &[Key::char('6')], Command::Go(Screen::Feeds), "", "feeds: sources and how fresh they are"),
+    bind(Context::Anywhere, &[Key::char('7')], Command::Go(Screen::Log), "", "log: what quorate itself did"),
+    bind(Context::Anywhere, &[Key::ctrl('l')], Command::Redraw, "", "draw the screen again"),
+    bind(Context::List, &[Key::of(Code::Enter), Key::char('d')], Command::Open, "open", "open the selected row"),
+    bind(Context::List, &[Key::char('/')], Command::OpenFilter, "filter", "show only rows that contain a text"),
+    bind(Context::List, &[Key::char('j'), Key::of(Code::Down)], Command::Move(Move::Down), "", "one row down"),
+    bind(Context::List, &[Key::char('k'), Key::of(Code::Up)], Command::Move(Move::Up), "", "one row up"),
+    bind(Context::List, &[Key::of(Code::PageDown), Key::ctrl('f')], Command::Move(Move::PageDown), "", "one page down"),
+    bind(Context::List, &[Key::of(Code::PageUp), Key::ctrl('b')], Command::Move(Move::PageUp), "", "one page up"),
+    bind(Context::List, &[Key::char('g'), Key::of(Code::Home)], Command::Move(Move::Top), "", "first row"),
+    bind(Context::List, &[Key::char('G'), Key::of(Code::End)], Command::Move(Move::Bottom), "", "last row"),
+    bind(Context::Text, &[Key::char('j'), Key::of(Code::Down)], Command::Move(Move::Down), "scroll", "one line down"),
+    bind(Context::Text, &[Key::char('k'), Key::of(Code::Up)], Command::Move(Move::Up), "", "one line up"),
+    bind(Context::Text, &[Key::of(Code::PageDown), Key::ctrl('f')], Command::Move(Move::PageDown), "", "one page down"),
+    bind(Context::Text, &[Key::of(Code::PageUp), Key::ctrl('b')], Command::Move(Move::PageUp), "", "one page up"),
+    bind(Context::Text, &[Key::char('g'), Key::of(Code::Home)], Command::Move(Move::Top), "", "to the beginning"),
+    bind(Context::Text, &[Key::char('G'), Key::of(Code::End)], Command::Move(Move::Bottom), "", "to the end"),
+    bind(Context::Prompt, &[Key::of(Code::Enter)], Command::Accept, "accept", "do it"),
+    bind(Context::Prompt, &[Key::of(Code::Esc), Key::ctrl('c')], Command::Cancel, "cancel", "leave the line"),
+    bind(Context::Prompt, &[Key::of(Code::Tab)], Command::Edit(Edit::Complete), "complete", "complete the word"),
+    bind(Context::Prompt, &[Key::of(Code::Backspace), Key::ctrl('h')], Command::Edit(Edit::EraseCharacter), "", "erase a character"),
+    bind(Context::Prompt, &[Key::ctrl('w')], Command::Edit(Edit::EraseWord), "", "erase a word"),
+    bind(Context::Prompt, &[Key::ctrl('u')], Command::Edit(Edit::EraseLine), "", "erase the line"),
+];
+
+/// One line of a list of keys.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Row {
+    /// Where: `anywhere`, `in lists`, …
+    pub context: String,
+    /// The keys, such as `q, ctrl-c`.
+    pub keys: String,
+    /// What they do.
+    pub help: String,
+}
+
+/// The whole table as text, for `quorate keys` and the help.
+pub fn rows() -> impl Iterator<Item = Row> {
+    TABLE.iter().map(|binding| Row {
+        context: binding.context.word().to_owned(),
+        keys: keys_of(binding),
+        help: binding.help.to_owned(),
+    })
+}
+
+/// The keys of a binding, such as `q, ctrl-c`.
+pub fn keys_of(binding: &Binding) -> String {
+    let keys: Vec<String> = binding.keys.iter().map(ToString::to_string).collect();
+    keys.join(", ")
+}
+
+/// The contexts that apply now, the nearest first.
+pub fn contexts(state: &State) -> &'static [Context] {
+    if state.prompt.is_some() {
+        &[Context::Prompt]
+    } else if state.is_text() {
+        &[Context::Text, Context::Anywhere]
+    } else {
+        &[Context::List, Context::Anywhere]
+    }
+}
+
+/// What a key means now.
+pub fn lookup(state: &State, key: Key) -> Option<Command> {
+    contexts(state)
+        .iter()
+        .flat_map(|context| TABLE.iter().filter(move |binding| binding.context == *context))
+        .find(|binding| binding.keys.contains(&key))
+        .map(|binding| binding.command)
+}
+
+/// What the footer says now: keys and words.
+pub fn hints(state: &State) -> impl Iterator<Item = (Key, &'static str)> {
+    contexts(state)
+        .iter()
+        .flat_map(|context| TABLE.iter().filter(move |binding| binding.context == *context))
+        .filter(|binding| !binding.hint.is_empty())
+        .filter_map(|binding| Some((*binding.keys.first()?, binding.hint)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    const COMMANDS: [Command; 22] = [
+        Command::Quit,
+        Command::Back,
+        Command::Help,
+        Command::Redraw,
+        Command::OpenCommandLine,
+        Command::OpenFilter,
+        Command::NextScreen,
+        Command::PreviousScreen,
+        Command::Move(Move::Up),
+        Command::Move(Move::Down),
+        Command::Move(Move::PageUp),
+        Command::Move(Move::PageDown),
+        Command::Move(Move::Top),
+        Command::Move(Move::Bottom),
+        Command::Open,
+        Command::Accept,
+        Command::Cancel,
+        Command::Edit(Edit::Complete),
+        Command::Edit(Edit::EraseCharacter),
+        Command::Edit(Edit::EraseWord),
+        Command::Edit(Edit::EraseLine),
+        Command::Go(Screen::Overview),
+    ];
+
+    /// Fails to compile when a command is added, as a reminder to extend the list above.
+    const fn is_listed(command: Command) -> bool {
+        match command {
+            Command::Quit
+            | Command::Back
+            | Command::Help
+            | Command::Redraw
+            | Command::OpenCommandLine
+            | Command::OpenFilter
+            | Command::Go(_)
+            | Command::NextScreen
+            | Command::PreviousScreen
+            | Command::Move(Move::Up | Move::Down | Move::PageUp | Move::PageDown | Move::Top | Move::Bottom)
+            | Command::Open
+            | Command::Accept
+            | Command::Cancel
+            | Command::Edit(Edit::Complete | Edit::EraseCharacter | Edit::EraseWord | Edit::EraseLine) => true,
+        }
+    }
+
+    #[test]
+    fn no_key_means_two_things_in_one_place() {
+        let mut seen = BTreeSet::new();
+        for binding in TABLE {
+            for key in binding.keys {
+                assert!(
+                    seen.insert((binding.context, *key)),
+                    "{key} twice {}",
+                    binding.context.word()
+                );
+            }
+        }
+        // A key of a list or a text must not hide one that holds anywhere.
+        for binding in TABLE
+            .iter()
+            .filter(|binding| matches!(binding.context, Context::List | Context::Text))
+        {
+            for key in binding.keys {
+                assert!(!seen.contains(&(Context::Anywhere, *key)), "{key} is hidden");
+            }
+        }
+    }
+
+    #[test]
+    fn every_command_and_screen_has_a_key() {
+        let bound: BTreeSet<Command> = TABLE.iter().map(|binding| binding.command).collect();
+        for command in COMMANDS.into_iter().chain(Screen::ALL.map(Command::Go)) {
+            assert!(is_listed(command) && bound.contains(&command), "{command:?} has no key");
+        }
+    }
+
+    #[test]
+    fn every_key_can_be_written_and_read() {
+        for key in TABLE.iter().flat_map(|binding| binding.keys) {
+            assert_eq!(key.to_string().parse(), Ok(*key));
+        }
+        assert!(rows().all(|row| !row.keys.is_empty() && !row.help.is_empty()));
+    }
+}

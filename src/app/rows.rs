@@ -1,0 +1,169 @@
+//! Which rows each screen lists, in which order, and what a filter finds in them. The view draws exactly these.
+
+use serde::{Deserialize, Serialize};
+
+use super::screen::Screen;
+use super::state::State;
+use crate::base::Text;
+use crate::check::{CheckId, Finding, Outcome};
+use crate::model::etcd::MemberId;
+use crate::model::kube::{Node, Tri, WorkloadKind};
+use crate::model::placement::Placement;
+use crate::model::quorum::MemberState;
+use crate::model::{FeedId, ObjectKey};
+
+/// Names one row for as long as the thing it shows exists.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum RowId {
+    /// A node, by name.
+    Node(Text),
+    /// An etcd member.
+    Member(MemberId),
+    /// A workload.
+    Workload(WorkloadKind, ObjectKey),
+    /// A finding: its check and its subject.
+    Finding(CheckId, Text),
+    /// A check that could not tell.
+    Untold(CheckId),
+    /// A source.
+    Feed(FeedId),
+}
+
+impl RowId {
+    /// The screen that shows such rows best.
+    pub const fn home(&self) -> Screen {
+        match self {
+            RowId::Node(_) => Screen::Nodes,
+            RowId::Member(_) => Screen::Etcd,
+            RowId::Workload(..) => Screen::Placement,
+            RowId::Finding(..) | RowId::Untold(_) => Screen::Findings,
+            RowId::Feed(_) => Screen::Feeds,
+        }
+    }
+}
+
+/// The rows of the screen shown, filtered.
+pub fn rows(state: &State) -> Vec<RowId> {
+    rows_of(state, state.screen)
+}
+
+/// The rows of a screen, filtered by its own filter.
+pub fn rows_of(state: &State, screen: Screen) -> Vec<RowId> {
+    let all = match screen {
+        Screen::Overview => [nodes(state), members(state), workloads(state), findings(state)].concat(),
+        Screen::Nodes => nodes(state),
+        Screen::Etcd => members(state),
+        Screen::Placement => workloads(state),
+        Screen::Findings => findings(state),
+        Screen::Feeds => state.snapshot.feeds.keys().copied().map(RowId::Feed).collect(),
+        Screen::Log => Vec::new(),
+    };
+    let wanted = state.filters.get(&screen).map(|filter| filter.to_lowercase());
+    match wanted.filter(|filter| !filter.is_empty()) {
+        Some(wanted) => all
+            .into_iter()
+            .filter(|row| searched(state, row).to_lowercase().contains(&wanted))
+            .collect(),
+        None => all,
+    }
+}
+
+fn nodes(state: &State) -> Vec<RowId> {
+    let zones = state.snapshot.zones();
+    let nodes = zones.iter().flat_map(|(_, nodes)| nodes);
+    nodes.map(|node| RowId::Node(node.name.clone())).collect()
+}
+
+fn members(state: &State) -> Vec<RowId> {
+    let members = &state.derived.quorum.members;
+    members.iter().map(|state| RowId::Member(state.member.id)).collect()
+}
+
+fn workloads(state: &State) -> Vec<RowId> {
+    let placements = state.derived.placements.iter();
+    placements
+        .map(|placement| RowId::Workload(placement.workload.kind, placement.key.clone()))
+        .collect()
+}
+
+fn findings(state: &State) -> Vec<RowId> {
+    let report = &state.derived.report;
+    let found = report
+        .findings()
+        .into_iter()
+        .map(|finding| RowId::Finding(finding.check, finding.subject.clone()));
+    let untold = report.outcomes.iter().filter_map(|(id, outcome)| match outcome {
+        Outcome::CannotTell { .. } => Some(RowId::Untold(*id)),
+        Outcome::Holds | Outcome::Broken { .. } | Outcome::NotApplicable { .. } => None,
+    });
+    found.chain(untold).collect()
+}
+
+/// The node of a row.
+pub fn node<'a>(state: &'a State, name: &Text) -> Option<&'a Node> {
+    state.snapshot.node(name)
+}
+
+/// The member of a row.
+pub fn member(state: &State, id: MemberId) -> Option<&MemberState> {
+    state.derived.quorum.member(id)
+}
+
+/// The workload of a row.
+pub fn placement<'a>(state: &'a State, kind: WorkloadKind, key: &ObjectKey) -> Option<&'a Placement> {
+    let placements = &state.derived.placements;
+    placements
+        .iter()
+        .find(|placement| placement.workload.kind == kind && placement.key == *key)
+}
+
+/// The finding of a row.
+pub fn finding<'a>(state: &'a State, check: CheckId, subject: &Text) -> Option<&'a Finding> {
+    let findings = state.derived.report.findings();
+    findings
+        .into_iter()
+        .find(|finding| finding.check == check && finding.subject == *subject)
+}
+
+/// The outcome of a check.
+pub fn outcome(state: &State, check: CheckId) -> Option<&Outcome> {
+    let mut outcomes = state.derived.report.outcomes.iter();
+    outcomes.find(|(id, _)| *id == check).map(|(_, outcome)| outcome)
+}
+
+/// A node's Ready condition in the words of kubectl.
+pub const fn ready_word(node: &Node) -> &'static str {
+    match node.ready.status {
+        Tri::True => "Ready",
+        Tri::False => "NotReady",
+        Tri::Unknown => "Unknown",
+    }
+}
+
+/// The text in which a filter looks.
+fn searched(state: &State, row: &RowId) -> String {
+    match row {
+        RowId::Node(name) => node(state, name).map_or_else(String::new, |node| {
+            let zone = node.zone.as_ref().map_or("", Text::as_str);
+            let address = node.address.as_ref().map_or("", Text::as_str);
+            let ready = ready_word(node);
+            format!("{name} {zone} {address} {ready} {}", node.kubelet_version)
+        }),
+        RowId::Member(id) => member(state, *id).map_or_else(String::new, |state| {
+            let member = &state.member;
+            let address = member.peer_address().unwrap_or("");
+            format!(
+                "{} {id} {address} {} {}",
+                member.name,
+                state.role.word(),
+                state.health.word()
+            )
+        }),
+        RowId::Workload(kind, key) => format!("{} {key}", kind.word()),
+        RowId::Finding(check, subject) => finding(state, *check, subject).map_or_else(String::new, |finding| {
+            format!("{check} {subject} {} {}", finding.severity.word(), finding.title)
+        }),
+        RowId::Untold(check) => format!("{check} unknown cannot tell"),
+        RowId::Feed(id) => format!("{id} {}", state.snapshot.feed(*id).word()),
+    }
+}

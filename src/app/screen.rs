@@ -1,0 +1,56 @@
+//! The screens and their names.
+
+use serde::{Deserialize, Serialize};
+
+/// One screen of the console.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub enum Screen {
+    #[default]
+    Overview,
+    Nodes,
+    Etcd,
+    Placement,
+    Findings,
+    Feeds,
+    Log,
+}
+
+impl Screen {
+    /// Every screen, in the order of the tabs.
+    pub const ALL: [Screen; 7] = [
+        Screen::Overview,
+        Screen::Nodes,
+        Screen::Etcd,
+        Screen::Placement,
+        Screen::Findings,
+        Screen::Feeds,
+        Screen::Log,
+    ];
+
+    /// The name on its tab and after `:`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Screen::Overview => "overview",
+            Screen::Nodes => "nodes",
+            Screen::Etcd => "etcd",
+            Screen::Placement => "placement",
+            Screen::Findings => "findings",
+            Screen::Feeds => "feeds",
+            Screen::Log => "log",
+        }
+    }
+
+    /// The screen `by` tabs further, around the end.
+    #[must_use]
+    pub fn turn(self, by: usize) -> Self {
+        let here = Self::ALL.iter().position(|screen| *screen == self).unwrap_or(0);
+        Self::ALL.get((here + by) % Self::ALL.len()).copied().unwrap_or(self)
+    }
+
+    /// Whether it consists of rows that can be selected.
+    pub const fn is_list(self) -> bool {
+        !matches!(self, Screen::Log)
+    }
+}

@@ -1,0 +1,165 @@
+//! The state of the console: everything that a frame is made of. It is plain data, so that it can be compared, recorded
+//! and shown again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::list::Cursor;
+use super::prompt::Prompt;
+use super::screen::Screen;
+use crate::base::Text;
+use crate::check::{self, Report, Severity};
+use crate::model::placement::Placement;
+use crate::model::quorum::Quorum;
+use crate::model::{Policy, Snapshot};
+
+/// How many screens `esc` can walk back.
+pub const MAX_BACK: usize = 16;
+
+/// What follows from a snapshot, worked out once per snapshot.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Derived {
+    /// What the checks found.
+    pub report: Report,
+    /// The arithmetic of the next loss.
+    pub quorum: Quorum,
+    /// Where replicas run, the ones that need attention first.
+    pub placements: Vec<Placement>,
+}
+
+impl Derived {
+    /// Works it out.
+    pub fn of(snapshot: &Snapshot, policy: &Policy) -> Self {
+        let mut placements = snapshot.placements();
+        placements.sort_by_cached_key(|placement| std::cmp::Reverse(attention(placement, snapshot)));
+        Self {
+            report: check::run(snapshot, policy),
+            quorum: snapshot.quorum(),
+            placements,
+        }
+    }
+}
+
+/// How much a workload needs to be looked at: broken spread, missing replicas, then those that are spread at all.
+fn attention(placement: &Placement, snapshot: &Snapshot) -> (bool, bool, bool, bool) {
+    let workload = &placement.workload;
+    (
+        placement.spread_ok(snapshot) == Some(false),
+        workload.ready < workload.desired || placement.unscheduled > 0,
+        placement.is_hard_spread(),
+        workload.desired > 1,
+    )
+}
+
+/// Something to tell the operator that no snapshot carries.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// How bad.
+    pub severity: Severity,
+    /// In one line.
+    pub text: Text,
+}
+
+impl Message {
+    /// A message.
+    pub fn new(severity: Severity, text: impl AsRef<str>) -> Self {
+        Self {
+            severity,
+            text: Text::new(text.as_ref()),
+        }
+    }
+}
+
+/// A rectangle of the terminal, in cells.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct Area {
+    pub x: u16,
+    pub y: u16,
+    pub width: u16,
+    pub height: u16,
+}
+
+/// What a frame found out about the space it had: the only thing that a view tells the core.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Geometry {
+    /// How many rows of the list were visible: a page.
+    pub rows: usize,
+    /// The first of them.
+    pub offset: usize,
+    /// How many lines of a scrolled text (one row in full, help) were visible.
+    pub text_rows: usize,
+    /// How many lines it has.
+    pub text_lines: usize,
+    /// Where the log belongs, while it is shown.
+    pub log: Option<Area>,
+}
+
+/// Everything a frame is made of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    /// The newest snapshot.
+    pub snapshot: Arc<Snapshot>,
+    /// What follows from it.
+    pub derived: Arc<Derived>,
+    /// What counts as wrong.
+    pub policy: Policy,
+    /// Columns and rows of the terminal.
+    pub size: (u16, u16),
+    /// The screen shown.
+    pub screen: Screen,
+    /// The screens before it, oldest first.
+    pub back: Vec<Screen>,
+    /// Where the operator is on each screen.
+    pub cursors: BTreeMap<Screen, Cursor>,
+    /// What each screen is filtered by.
+    pub filters: BTreeMap<Screen, String>,
+    /// The line being typed.
+    pub prompt: Option<Prompt>,
+    /// The selected row shown in full, scrolled by so many lines.
+    pub detail: Option<usize>,
+    /// The help, scrolled by so many lines.
+    pub help: Option<usize>,
+    /// The last thing said.
+    pub message: Option<Message>,
+    /// What the last frame found out.
+    pub geometry: Geometry,
+}
+
+impl State {
+    /// The console before its first key.
+    pub fn new(snapshot: Arc<Snapshot>, policy: Policy) -> Self {
+        Self {
+            derived: Arc::new(Derived::of(&snapshot, &policy)),
+            snapshot,
+            policy,
+            size: (80, 24),
+            screen: Screen::Overview,
+            back: Vec::new(),
+            cursors: BTreeMap::new(),
+            filters: BTreeMap::new(),
+            prompt: None,
+            detail: None,
+            help: None,
+            message: None,
+            geometry: Geometry::default(),
+        }
+    }
+
+    /// Where the operator is on this screen.
+    pub fn cursor(&self) -> Cursor {
+        self.cursors.get(&self.screen).cloned().unwrap_or_default()
+    }
+
+    /// What this screen is filtered by; empty when it is not.
+    pub fn filter(&self) -> &str {
+        self.filters.get(&self.screen).map_or("", String::as_str)
+    }
+
+    /// Whether what is shown scrolls instead of having a selection.
+    pub const fn is_text(&self) -> bool {
+        self.help.is_some() || self.detail.is_some() || !self.screen.is_list()
+    }
+}

@@ -1,0 +1,104 @@
+//! Frames as text for snapshots. ratatui's own form drops styles, so every line is followed by the runs of what is not
+//! plain text: the role where the theme is the marked one, the modifiers where it has no colours.
+
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::buffer::{Buffer, Cell};
+use ratatui::style::{Color, Modifier};
+
+use crate::app::{Geometry, State};
+use crate::view::theme::{Role, Theme};
+use crate::view::words;
+
+/// Draws a frame.
+#[allow(clippy::unwrap_used)]
+pub fn draw(state: &State, theme: &Theme, width: u16, height: u16) -> (Buffer, Geometry) {
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    let mut geometry = Geometry::default();
+    terminal
+        .draw(|frame| geometry = crate::view::render(state, theme, frame))
+        .unwrap();
+    (terminal.backend().buffer().clone(), geometry)
+}
+
+/// The text alone, one line per row of the terminal.
+pub fn text(buffer: &Buffer) -> Vec<String> {
+    let rows = buffer.area.top()..buffer.area.bottom();
+    rows.map(|y| {
+        let mut line = String::new();
+        let mut skip = 0;
+        for x in buffer.area.left()..buffer.area.right() {
+            let symbol = buffer[(x, y)].symbol();
+            if skip == 0 {
+                line.push_str(symbol);
+                skip = unicode_width::UnicodeWidthStr::width(symbol).max(1);
+            }
+            skip -= 1;
+        }
+        line.trim_end().to_owned()
+    })
+    .collect()
+}
+
+/// Text and runs of style.
+pub fn dump(buffer: &Buffer) -> String {
+    let mut out = String::new();
+    for (y, line) in (buffer.area.top()..).zip(text(buffer)) {
+        out.push_str(&format!("{y:2}|{line}\n"));
+        let runs = runs(buffer, y);
+        if !runs.is_empty() {
+            out.push_str(&format!("   {}\n", runs.join(" ")));
+        }
+    }
+    out
+}
+
+fn runs(buffer: &Buffer, y: u16) -> Vec<String> {
+    let mut runs: Vec<(u16, u16, String)> = Vec::new();
+    for x in buffer.area.left()..buffer.area.right() {
+        let name = name(&buffer[(x, y)]);
+        match runs.last_mut() {
+            Some((_, end, last)) if *last == name => *end = x,
+            _ => runs.push((x, x, name)),
+        }
+    }
+    let named = runs.into_iter().filter(|(.., name)| !name.is_empty());
+    named
+        .map(|(start, end, name)| format!("{start}-{end}:{name}"))
+        .collect()
+}
+
+fn name(cell: &Cell) -> String {
+    let role = |color| match color {
+        Color::Indexed(number) => Role::ALL.get(usize::from(number)).copied(),
+        _ => None,
+    };
+    let mut names: Vec<&str> = Vec::new();
+    names.extend(role(cell.bg).map(Role::name));
+    // Spaces have no foreground that anybody sees.
+    if cell.symbol() != " " {
+        names.extend(role(cell.fg).filter(|role| *role != Role::Text).map(Role::name));
+    }
+    for (modifier, name) in [
+        (Modifier::BOLD, "bold"),
+        (Modifier::ITALIC, "italic"),
+        (Modifier::UNDERLINED, "underlined"),
+        (Modifier::REVERSED, "reversed"),
+    ] {
+        if cell.modifier.contains(modifier) {
+            names.push(name);
+        }
+    }
+    names.join("+")
+}
+
+#[test]
+fn dump_shows_styles() {
+    let mut buffer = Buffer::with_lines(["ab 北c"]);
+    buffer.set_style(
+        ratatui::layout::Rect::new(0, 0, 2, 1),
+        Theme::marked().style(Role::Critical),
+    );
+    assert_eq!(dump(&buffer), " 0|ab 北c\n   0-1:critical\n");
+    assert_eq!(words::clip("ab 北c", 4, ""), "ab ");
+}

@@ -1,0 +1,101 @@
+//! The ladder of columns: which columns each table has, and in which order they go when the terminal is narrow. The one
+//! place where that is declared.
+
+use std::borrow::Cow;
+
+/// A column of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// Its heading.
+    pub title: Cow<'static, str>,
+    /// Columns with the highest rung go first; 0 stays to the end.
+    pub rung: u8,
+    /// The width up to which it is served before columns of a higher rung.
+    pub cap: u16,
+    /// Whether it holds names, which differ at their ends: cut in the middle.
+    pub is_name: bool,
+}
+
+const fn words(title: &'static str, rung: u8, cap: u16) -> Column {
+    Column {
+        title: Cow::Borrowed(title),
+        rung,
+        cap,
+        is_name: false,
+    }
+}
+
+const fn name(title: &'static str, rung: u8, cap: u16) -> Column {
+    Column {
+        title: Cow::Borrowed(title),
+        rung,
+        cap,
+        is_name: true,
+    }
+}
+
+/// Nodes.
+pub const NODES: [Column; 11] = [
+    name("zone", 0, 12),
+    name("node", 0, 16),
+    words("state", 0, 24),
+    words("as of", 0, 14),
+    words("heartbeat", 1, 16),
+    words("etcd", 2, 12),
+    words("pods", 4, 8),
+    words("role", 5, 10),
+    name("address", 3, 15),
+    words("version", 6, 16),
+    words("taints", 7, 24),
+];
+
+/// etcd members.
+pub const MEMBERS: [Column; 10] = [
+    name("member", 0, 16),
+    words("health", 0, 24),
+    words("role", 0, 8),
+    words("rtt", 1, 7),
+    words("why", 2, 34),
+    name("peer address", 3, 21),
+    words("own view", 4, 8),
+    words("clock", 5, 7),
+    words("version", 6, 8),
+    words("id", 7, 16),
+];
+
+/// Workloads, before the columns of the nodes.
+pub const WORKLOADS: [Column; 7] = [
+    name("workload", 0, 26),
+    words("ready", 0, 12),
+    words("spread", 0, 20),
+    words("as of", 0, 14),
+    words("pending", 1, 9),
+    name("namespace", 4, 16),
+    words("kind", 5, 11),
+];
+
+/// One node's column of the placement, or all nodes in one where they do not fit.
+pub fn placed(title: String, rung: u8, cap: u16) -> Column {
+    Column {
+        title: Cow::Owned(title),
+        rung,
+        cap,
+        is_name: false,
+    }
+}
+
+/// Findings.
+pub const FINDINGS: [Column; 4] = [
+    words("severity", 0, 10),
+    words("finding", 0, 44),
+    name("subject", 1, 24),
+    words("check", 2, 22),
+];
+
+/// Sources.
+pub const FEEDS: [Column; 4] = [
+    name("feed", 0, 32),
+    words("state", 0, 10),
+    words("as of", 0, 14),
+    words("why", 1, 30),
+];

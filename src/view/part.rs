@@ -1,0 +1,17 @@
+//! The parts that screens are made of, one per file: pure functions from the state to text.
+
+pub mod detail;
+pub mod feeds;
+pub mod findings;
+pub mod footer;
+pub mod help;
+pub mod labelled;
+pub mod members;
+pub mod nodes;
+pub mod quorum;
+pub mod section;
+pub mod small;
+pub mod table;
+pub mod tabs;
+pub mod verdict;
+pub mod workloads;

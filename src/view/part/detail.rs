@@ -1,0 +1,217 @@
+//! One row in full: everything known about it, in labelled paragraphs.
+
+use ratatui::text::Line;
+
+use crate::app::rows::{finding, member, node, outcome, placement, ready_word};
+use crate::app::{RowId, State};
+use crate::base::{Text, Why};
+use crate::check::{self, CheckId, Finding, Outcome};
+use crate::model::kube::Node;
+use crate::model::placement::Placement;
+use crate::model::quorum::{Health, MemberState};
+use crate::model::{FeedId, KubeKind};
+use crate::view::part::{footer, labelled, members, workloads};
+use crate::view::theme::{Role, Theme};
+use crate::view::{fresh, words};
+
+type Paragraph = (&'static str, String, Role);
+
+/// What a row is called.
+pub fn title(state: &State, row: &RowId) -> String {
+    match row {
+        RowId::Node(name) => format!("node {name}"),
+        RowId::Member(id) => match member(state, *id) {
+            Some(member) => format!("member {}", members::name(member)),
+            None => format!("member {id}"),
+        },
+        RowId::Workload(kind, key) => format!("{} {key}", kind.word()),
+        RowId::Finding(check, _) | RowId::Untold(check) => check.to_string(),
+        RowId::Feed(id) => format!("feed {id}"),
+    }
+}
+
+/// The paragraphs of a row, wrapped to `width`.
+pub fn render(state: &State, theme: &Theme, row: &RowId, width: usize) -> Vec<Line<'static>> {
+    let paragraphs = match row {
+        RowId::Node(name) => node(state, name).map(|node| of_node(state, node)),
+        RowId::Member(id) => member(state, *id).map(|member| of_member(state, member)),
+        RowId::Workload(kind, key) => placement(state, *kind, key).map(|placement| of_workload(state, placement)),
+        RowId::Finding(check, subject) => finding(state, *check, subject).map(of_finding),
+        RowId::Untold(check) => outcome(state, *check).map(|outcome| of_untold(*check, outcome)),
+        RowId::Feed(id) => Some(of_feed(state, theme, *id)),
+    };
+    let gone = || vec![("", "it is gone".to_owned(), Role::Dim)];
+    paragraphs
+        .unwrap_or_else(gone)
+        .into_iter()
+        .flat_map(|(label, text, role)| labelled::render(label, &text, role, theme, width))
+        .collect()
+}
+
+fn or_dash(text: Option<&Text>) -> String {
+    text.map_or_else(|| "-".to_owned(), ToString::to_string)
+}
+
+fn because(why: &Why) -> Vec<Paragraph> {
+    let mut rows = vec![("why", why.text.to_string(), Role::Text)];
+    rows.extend(why.hint.as_ref().map(|hint| ("try", hint.to_string(), Role::Text)));
+    rows
+}
+
+fn of_finding(finding: &Finding) -> Vec<Paragraph> {
+    let (_, role) = footer::severity(finding.severity);
+    let mut rows = vec![
+        (finding.severity.word(), finding.title.to_string(), role),
+        ("subject", finding.subject.to_string(), Role::Text),
+    ];
+    let labels = std::iter::once("evidence").chain(std::iter::repeat(""));
+    rows.extend(
+        labels
+            .zip(&finding.evidence)
+            .map(|(label, text)| (label, format!("- {text}"), Role::Text)),
+    );
+    rows.push(("consequence", finding.consequence.to_string(), Role::Text));
+    rows.push(("remedy", finding.remedy.to_string(), Role::Accent));
+    rows
+}
+
+fn of_untold(id: CheckId, outcome: &Outcome) -> Vec<Paragraph> {
+    let mut rows = Vec::new();
+    if let Some(check) = check::find(id) {
+        rows.push(("must hold", check.title.to_owned(), Role::Text));
+        rows.push(("looks at", check.looks_at.to_owned(), Role::Dim));
+    }
+    match outcome {
+        Outcome::CannotTell { feed, why } => {
+            rows.push(("cannot tell", format!("because {feed} does not say"), Role::Unknown));
+            rows.extend(because(why));
+        }
+        Outcome::Holds | Outcome::Broken { .. } | Outcome::NotApplicable { .. } => {
+            rows.push(("now", outcome.word().to_owned(), Role::Text));
+        }
+    }
+    rows
+}
+
+fn of_node(state: &State, node: &Node) -> Vec<Paragraph> {
+    let ready = &node.ready;
+    let role = if node.is_controller { "controller" } else { "worker" };
+    let since = ready.changed.map(|at| words::age(state.snapshot.wall_age(at)));
+    let mut condition = ready_word(node).to_owned();
+    // The age of good news would only tick.
+    if let Some(age) = since.filter(|_| ready.status != crate::model::kube::Tri::True) {
+        condition = format!("{condition} for {age} (Ready={})", ready.status.word());
+    }
+    let mut rows = vec![
+        ("state", condition, Role::Text),
+        ("reason", format!("{}: {}", ready.reason, ready.message), Role::Dim),
+        ("address", or_dash(node.address.as_ref()), Role::Text),
+        ("zone", or_dash(node.zone.as_ref()), Role::Text),
+        ("role", role.to_owned(), Role::Text),
+        ("kubelet", node.kubelet_version.to_string(), Role::Text),
+    ];
+    if node.unschedulable {
+        rows.push(("cordoned", "no new pods".to_owned(), Role::Warning));
+    }
+    for taint in &node.taints {
+        rows.push((
+            "taint",
+            format!("{}={}:{}", taint.key, taint.value, taint.effect),
+            Role::Warning,
+        ));
+    }
+    let amounts = node.allocatable;
+    let memory = words::size(i64::try_from(amounts.memory_bytes).unwrap_or(i64::MAX));
+    let cores = amounts.cpu_milli / 1000;
+    rows.push((
+        "allocatable",
+        format!("{cores} cores, {memory}, {} pods", amounts.pods),
+        Role::Dim,
+    ));
+    rows.push(("uid", node.uid.to_string(), Role::Dim));
+    rows.extend(fresh::note(state, &fresh::kind(state, KubeKind::Nodes)).map(|(note, role)| ("seen", note, role)));
+    rows
+}
+
+fn of_member(state: &State, of: &MemberState) -> Vec<Paragraph> {
+    let urls: Vec<&str> = of.member.peer_urls.iter().map(Text::as_str).collect();
+    let mut rows = vec![
+        ("id", of.member.id.to_string(), Role::Text),
+        ("peer URLs", urls.join(" "), Role::Text),
+        ("role", of.role.word().to_owned(), Role::Text),
+    ];
+    match &of.health {
+        Health::Healthy { .. } => rows.push(("health", "healthy: it answers now".to_owned(), Role::Ok)),
+        Health::Dead { last_seen, why } => {
+            let seen = last_seen.map_or_else(
+                || "never seen alive".to_owned(),
+                |at| format!("last sign of life {} ago", words::age(state.snapshot.now.since(at))),
+            );
+            rows.push(("health", format!("DEAD: {seen}"), Role::Critical));
+            rows.extend(because(why));
+        }
+        Health::Unknown { why } => {
+            rows.push((
+                "health",
+                "unknown: neither alive nor dead is proven".to_owned(),
+                Role::Unknown,
+            ));
+            rows.extend(because(why));
+        }
+    }
+    rows
+}
+
+fn of_workload(state: &State, placement: &Placement) -> Vec<Paragraph> {
+    let workload = &placement.workload;
+    let mut rows = vec![(
+        "replicas",
+        format!("{} of {} ready", workload.ready, workload.desired),
+        Role::Text,
+    )];
+    for spread in &workload.spread {
+        let hardness = if spread.hard { "DoNotSchedule" } else { "ScheduleAnyway" };
+        let text = format!(
+            "over {}, at most {} apart, {hardness}",
+            spread.topology_key, spread.max_skew
+        );
+        rows.push(("spread", text, Role::Text));
+    }
+    if workload.hard_host_anti_affinity {
+        rows.push((
+            "spread",
+            "never two on one host (required anti-affinity)".to_owned(),
+            Role::Text,
+        ));
+    }
+    for (node, tally) in &placement.nodes {
+        rows.push((
+            "on",
+            format!(
+                "{node}: {}, {} ready",
+                words::count(tally.pods as usize, "pod"),
+                tally.ready
+            ),
+            Role::Text,
+        ));
+    }
+    if placement.unscheduled > 0 {
+        rows.push((
+            "pending",
+            format!("{} not scheduled", placement.unscheduled),
+            Role::Warning,
+        ));
+    }
+    let feed = fresh::kind(state, workloads::kind(workload.kind));
+    rows.extend(fresh::note(state, &feed).map(|(note, role)| ("seen", note, role)));
+    rows
+}
+
+fn of_feed(state: &State, theme: &Theme, id: FeedId) -> Vec<Paragraph> {
+    let feed = state.snapshot.feed(id);
+    let (word, role) = words::feed(theme, &feed);
+    let mut rows = vec![("state", word, role)];
+    rows.extend(words::dated(&state.snapshot, &feed).map(|age| ("last answer", age, Role::Stale)));
+    rows.extend(feed.why().map(because).unwrap_or_default());
+    rows
+}

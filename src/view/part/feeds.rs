@@ -1,0 +1,62 @@
+//! Every source and how fresh it is.
+
+use crate::app::{RowId, State};
+use crate::model::FeedState;
+use crate::view::fresh;
+use crate::view::part::section::Heading;
+use crate::view::part::table::{Cell, cell};
+use crate::view::theme::{Role, Theme};
+use crate::view::words;
+
+/// The cells of the rows, in the order of `ladder::FEEDS`.
+pub fn render(state: &State, theme: &Theme, rows: &[RowId]) -> Vec<Vec<Cell>> {
+    let ids = rows.iter().filter_map(|row| match row {
+        RowId::Feed(id) => Some(*id),
+        RowId::Node(_) | RowId::Member(_) | RowId::Workload(..) | RowId::Finding(..) | RowId::Untold(_) => None,
+    });
+    ids.map(|id| {
+        let feed = state.snapshot.feed(id);
+        let (word, role) = words::feed(theme, &feed);
+        vec![
+            cell(id.to_string(), Role::Text),
+            cell(word, role),
+            as_of(state, &feed),
+            cell(feed.why().map(ToString::to_string).unwrap_or_default(), Role::Dim),
+        ]
+    })
+    .collect()
+}
+
+fn as_of(state: &State, feed: &FeedState) -> Cell {
+    match feed {
+        FeedState::Lost { as_of: None, .. } => cell("never", Role::Stale),
+        FeedState::Live { .. }
+        | FeedState::Lagging { .. }
+        | FeedState::Lost { .. }
+        | FeedState::Syncing { .. }
+        | FeedState::Off { .. } => fresh::dated(state, feed),
+    }
+}
+
+/// How many are in which state.
+pub fn heading(state: &State) -> Heading {
+    let feeds = state.snapshot.feeds.values();
+    let of = |word| feeds.clone().filter(|feed| feed.word() == word).count();
+    let counts = [
+        ("live", Role::Text),
+        ("lagging", Role::Stale),
+        ("lost", Role::Critical),
+        ("syncing", Role::Dim),
+        ("off", Role::Dim),
+    ];
+    Heading {
+        title: "Feeds",
+        summary: counts
+            .into_iter()
+            .map(|(word, role)| (of(word), word, role))
+            .filter(|(number, ..)| *number > 0)
+            .map(|(number, word, role)| (format!("{number} {word}"), role))
+            .collect(),
+        note: String::new(),
+    }
+}

@@ -1,0 +1,166 @@
+//! A table: columns go down the ladder until what is left fits; the selected row is marked by sign and by style.
+
+use std::borrow::Cow;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Widget;
+use unicode_width::UnicodeWidthStr;
+
+use crate::app::list::scroll;
+use crate::view::ladder::Column;
+use crate::view::theme::{Glyph, Role, Theme};
+use crate::view::words;
+
+/// Columns before the first cell: the sign of the selected row.
+const MARGIN: usize = 2;
+/// Columns between cells.
+const GAP: usize = 2;
+/// No column is made narrower than this before it is cut off by the edge.
+const NARROWEST: usize = 4;
+
+/// One cell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cell {
+    /// What it says; empty where there is nothing to say.
+    pub text: Cow<'static, str>,
+    /// What it is.
+    pub role: Role,
+}
+
+/// A cell.
+pub fn cell(text: impl Into<Cow<'static, str>>, role: Role) -> Cell {
+    Cell {
+        text: text.into(),
+        role,
+    }
+}
+
+/// A table and where the operator is in it.
+#[derive(Debug)]
+pub struct Table<'a> {
+    /// Its columns.
+    pub columns: &'a [Column],
+    /// Its rows: one cell per column.
+    pub rows: &'a [Vec<Cell>],
+    /// The selected row.
+    pub selected: Option<usize>,
+    /// The first row to show, if the selected one is visible then.
+    pub offset: usize,
+    /// Whether headings are shown.
+    pub has_header: bool,
+}
+
+/// Which rows a table had room for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// The first.
+    pub offset: usize,
+    /// How many.
+    pub rows: usize,
+}
+
+/// Draws a table.
+pub fn render(table: &Table, theme: &Theme, area: Rect, buf: &mut Buffer) -> Shown {
+    let area = area.intersection(buf.area);
+    let header = u16::from(table.has_header && area.height > 1);
+    let visible = usize::from(area.height.saturating_sub(header));
+    let offset = scroll(table.offset, table.selected.unwrap_or(0), visible, table.rows.len());
+    let widths = fit(table, usize::from(area.width).saturating_sub(MARGIN));
+    if header == 1 {
+        let cells: Vec<Cell> = table
+            .columns
+            .iter()
+            .map(|column| cell(column.title.clone(), Role::Header))
+            .collect();
+        line(table, &cells, &widths, theme, false).render(Rect { height: 1, ..area }, buf);
+    }
+    let shown = table.rows.iter().enumerate().skip(offset).take(visible);
+    for (y, (index, row)) in (area.y + header..area.bottom()).zip(shown) {
+        let area = Rect { y, height: 1, ..area };
+        let is_selected = table.selected == Some(index);
+        line(table, row, &widths, theme, is_selected).render(area, buf);
+        if is_selected {
+            buf.set_style(area, theme.style(Role::Selection));
+        }
+    }
+    Shown { offset, rows: visible }
+}
+
+fn line(table: &Table, cells: &[Cell], widths: &[usize], theme: &Theme, is_selected: bool) -> Line<'static> {
+    let ellipsis = theme.glyph(Glyph::Ellipsis);
+    let mut spans = vec![Span::styled(
+        if is_selected { "> " } else { "  " },
+        theme.style(Role::Accent),
+    )];
+    for ((column, cell), width) in table.columns.iter().zip(cells).zip(widths) {
+        if *width == 0 {
+            continue;
+        }
+        let text = if column.is_name {
+            words::clip_middle(&cell.text, *width, ellipsis)
+        } else {
+            words::clip(&cell.text, *width, ellipsis)
+        };
+        let padding = width - text.width() + GAP;
+        spans.push(Span::styled(text, theme.style(cell.role)));
+        spans.push(Span::raw(" ".repeat(padding)));
+    }
+    Line::from(spans)
+}
+
+/// The width of every column; 0 for those that have nothing to say or no room.
+fn fit(table: &Table, available: usize) -> Vec<usize> {
+    let natural: Vec<usize> = table
+        .columns
+        .iter()
+        .enumerate()
+        .map(|(n, _)| natural(table, n))
+        .collect();
+    let mut widths: Vec<usize> = table
+        .columns
+        .iter()
+        .zip(&natural)
+        .map(|(column, natural)| (*natural).min(usize::from(column.cap)))
+        .collect();
+    let total = |widths: &[usize]| {
+        let shown = widths.iter().filter(|width| **width > 0).count();
+        widths.iter().sum::<usize>() + GAP * shown.saturating_sub(1)
+    };
+    while total(&widths) > available {
+        let candidates = table
+            .columns
+            .iter()
+            .zip(&mut widths)
+            .filter(|(column, width)| **width > 0 && column.rung > 0);
+        match candidates.max_by_key(|(column, _)| column.rung) {
+            Some((_, width)) => *width = 0,
+            None => break,
+        }
+    }
+    while total(&widths) > available {
+        match widths.iter_mut().max() {
+            Some(widest) if *widest > NARROWEST => *widest -= 1,
+            Some(_) | None => break,
+        }
+    }
+    // What is left goes to columns that had to stop at their cap.
+    let mut left = available.saturating_sub(total(&widths));
+    for (width, natural) in widths.iter_mut().zip(&natural).filter(|(width, _)| **width > 0) {
+        let more = natural.saturating_sub(*width).min(left);
+        *width += more;
+        left -= more;
+    }
+    widths
+}
+
+/// The width that a column would like; 0 if all its cells are empty.
+fn natural(table: &Table, number: usize) -> usize {
+    let cells = table.rows.iter().filter_map(|row| row.get(number));
+    let widest = cells.map(|cell| cell.text.width()).max().unwrap_or(0);
+    match table.columns.get(number) {
+        Some(column) if widest > 0 && table.has_header => widest.max(column.title.width()),
+        Some(_) | None => widest,
+    }
+}

@@ -1,0 +1,56 @@
+//! The line above everything: how the cluster stands.
+
+use ratatui::style::Modifier;
+use ratatui::text::{Line, Span};
+use unicode_width::UnicodeWidthStr;
+
+use crate::app::State;
+use crate::check::Level;
+use crate::view::theme::{Glyph, Role, Theme};
+use crate::view::words;
+
+/// The verdict in at most `most` lines of `width` columns.
+pub fn render(state: &State, theme: &Theme, width: usize, most: usize) -> Vec<Line<'static>> {
+    let verdict = &state.derived.report.verdict;
+    let (glyph, word, role) = look(verdict.level);
+    let badge = format!(" {} {word} ", theme.glyph(glyph));
+    let indent = badge.width() + 1;
+    let text = if verdict.line.is_empty() {
+        "nothing is known yet"
+    } else {
+        verdict.line.as_str()
+    };
+    let mut lines = words::wrap(text, width.saturating_sub(indent).max(8));
+    if lines.len() > most {
+        lines.truncate(most);
+        if let Some(last) = lines.last_mut() {
+            let ellipsis = theme.glyph(Glyph::Ellipsis);
+            last.push_str("  ");
+            *last = words::clip(last, width.saturating_sub(indent + 1), "")
+                .trim_end()
+                .to_owned()
+                + ellipsis;
+        }
+    }
+    let style = theme.style(role);
+    let continued = " ".repeat(indent);
+    let badge = Span::styled(badge, style.add_modifier(Modifier::REVERSED));
+    let mut first = Some(badge);
+    lines
+        .into_iter()
+        .map(|text| match first.take() {
+            Some(badge) => Line::from(vec![badge, Span::raw(" "), Span::styled(text, style)]),
+            None => Line::from(vec![Span::raw(continued.clone()), Span::styled(text, style)]),
+        })
+        .collect()
+}
+
+/// How a level looks.
+pub const fn look(level: Level) -> (Glyph, &'static str, Role) {
+    match level {
+        Level::Ok => (Glyph::Ok, "OK", Role::Ok),
+        Level::Warning => (Glyph::Warning, "WARNING", Role::Warning),
+        Level::Critical => (Glyph::Critical, "CRITICAL", Role::Critical),
+        Level::Unknown => (Glyph::Unknown, "UNKNOWN", Role::Unknown),
+    }
+}

@@ -1,0 +1,10 @@
+//! The screens: each puts parts into an area.
+
+pub mod etcd;
+pub mod feeds;
+pub mod findings;
+pub mod list;
+pub mod log;
+pub mod nodes;
+pub mod overview;
+pub mod placement;

@@ -1,0 +1,25 @@
+//! Nodes by zone, and the selected one in full.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use crate::app::{State, rows};
+use crate::model::KubeKind;
+use crate::view::part::nodes;
+use crate::view::part::table::Shown;
+use crate::view::screen::list::{self, List};
+use crate::view::theme::Theme;
+use crate::view::{fresh, ladder};
+
+/// Draws the screen.
+pub fn render(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Shown {
+    let rows = rows::rows(state);
+    let list = List {
+        heading: nodes::heading(state, theme),
+        columns: &ladder::NODES,
+        cells: &nodes::render(state, theme, &rows),
+        rows: &rows,
+        nothing: fresh::nothing(theme, &fresh::kind(state, KubeKind::Nodes), "nodes"),
+    };
+    list::render(&list, state, theme, area, buf)
+}

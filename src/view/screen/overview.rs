@@ -1,0 +1,183 @@
+//! Everything at a glance: nodes by zone, etcd, placement, the worst findings. At 80x24 all four are there.
+//!
+//! ```text
+//! Nodes  3 of 3 Ready ─────────
+//!   zone-a  nbe-1  ● Ready …
+//! etcd  quorum held … ─────────
+//!   nbe-1 (here)  ● healthy …
+//! Placement ───────────────────
+//! Findings ────────────────────
+//! ```
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+use ratatui::widgets::Widget;
+
+use crate::app::{RowId, Screen, State, rows};
+use crate::model::KubeKind;
+use crate::view::fresh;
+use crate::view::ladder::{self, Column};
+use crate::view::part::section::{self, Heading};
+use crate::view::part::table::{self, Cell, Shown, Table};
+use crate::view::part::workloads::Places;
+use crate::view::part::{detail, findings, members, nodes, workloads};
+use crate::view::screen::list;
+use crate::view::theme::{Glyph, Role, Theme};
+use crate::view::words;
+
+/// One of the four.
+struct Section {
+    heading: Heading,
+    columns: Vec<Column>,
+    cells: Vec<Vec<Cell>>,
+    nothing: (String, Role),
+    /// Rows that it gets before others get more.
+    least: usize,
+}
+
+/// Draws the screen.
+pub fn render(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Shown {
+    let rows = rows::rows(state);
+    let sections = sections(state, theme, &rows);
+    let wanted: Vec<usize> = sections.iter().map(|section| section.cells.len().max(1)).collect();
+    let least: Vec<usize> = sections.iter().map(|section| section.least).collect();
+    let room = usize::from(area.height).saturating_sub(sections.len());
+    let heights = share(room, &wanted, &least);
+    let spare = room.saturating_sub(heights.iter().sum());
+    let gap = u16::from(spare >= sections.len() - 1);
+    let selected = state.cursor().index;
+    let (mut y, mut before, mut visible) = (area.y, 0, 0);
+    for (section, height) in sections.iter().zip(&heights) {
+        let height = u16::try_from(height + 1)
+            .unwrap_or(u16::MAX)
+            .min(area.bottom().saturating_sub(y));
+        let part = Rect { y, height, ..area };
+        let here = selected
+            .checked_sub(before)
+            .filter(|index| *index < section.cells.len());
+        visible += draw(section, here, theme, part, buf);
+        before += section.cells.len();
+        y += height + gap;
+    }
+    let below = Rect {
+        y: y.min(area.bottom()),
+        height: area.bottom().saturating_sub(y),
+        ..area
+    };
+    worst(state, theme, &rows, below, buf);
+    Shown {
+        offset: 0,
+        rows: visible,
+    }
+}
+
+fn sections(state: &State, theme: &Theme, rows: &[RowId]) -> [Section; 4] {
+    let of = |home: Screen| -> Vec<RowId> { rows.iter().filter(|row| row.home() == home).cloned().collect() };
+    [
+        Section {
+            heading: nodes::heading(state, theme),
+            columns: ladder::NODES.to_vec(),
+            cells: nodes::render(state, theme, &of(Screen::Nodes)),
+            nothing: fresh::nothing(theme, &fresh::kind(state, KubeKind::Nodes), "nodes"),
+            least: 3,
+        },
+        Section {
+            heading: members::heading(state),
+            columns: ladder::MEMBERS.to_vec(),
+            cells: members::render(state, theme, &of(Screen::Etcd)),
+            nothing: no_members(state, theme),
+            least: 3,
+        },
+        Section {
+            heading: workloads::heading(state),
+            columns: workloads::columns(state, Places::Words),
+            cells: workloads::render(state, theme, &of(Screen::Placement), Places::Words),
+            nothing: fresh::nothing(theme, &fresh::kind(state, KubeKind::Deployments), "workloads"),
+            least: 4,
+        },
+        Section {
+            heading: findings::heading(state),
+            columns: ladder::FINDINGS.to_vec(),
+            cells: findings::render(state, theme, &of(Screen::Findings)),
+            nothing: findings::nothing(state, theme),
+            least: 5,
+        },
+    ]
+}
+
+/// What stands in place of etcd's members where none is known.
+pub fn no_members(state: &State, theme: &Theme) -> (String, Role) {
+    match &state.snapshot.etcd.no_access {
+        Some(why) => (format!("n/a  {why}"), Role::Unknown),
+        None => (
+            format!("{} waiting for a member list", theme.glyph(Glyph::Loading)),
+            Role::Dim,
+        ),
+    }
+}
+
+/// Draws a section and returns how many rows of it are visible.
+fn draw(section: &Section, selected: Option<usize>, theme: &Theme, area: Rect, buf: &mut Buffer) -> usize {
+    let visible = usize::from(area.height.saturating_sub(1));
+    let total = section.cells.len();
+    let offset = crate::app::list::scroll(0, selected.unwrap_or(0), visible, total);
+    let mut heading = section.heading.clone();
+    heading.note = section::place(offset, visible, total);
+    let inner = section::render(&heading, theme, area, buf);
+    if section.cells.is_empty() {
+        let (text, role) = &section.nothing;
+        let text = words::clip(
+            text,
+            usize::from(inner.width).saturating_sub(2),
+            theme.glyph(Glyph::Ellipsis),
+        );
+        Line::styled(format!("  {text}"), theme.style(*role)).render(inner.intersection(buf.area), buf);
+        return 0;
+    }
+    let table = Table {
+        columns: &section.columns,
+        rows: &section.cells,
+        selected,
+        offset,
+        has_header: false,
+    };
+    table::render(&table, theme, inner, buf).rows
+}
+
+/// With room to spare: the worst finding, or the selected one, in full.
+fn worst(state: &State, theme: &Theme, rows: &[RowId], area: Rect, buf: &mut Buffer) {
+    let selected = rows
+        .get(state.cursor().index)
+        .filter(|row| matches!(row, RowId::Finding(..)));
+    let first = || rows.iter().find(|row| matches!(row, RowId::Finding(..)));
+    let Some(row) = selected.or_else(first).filter(|_| area.height >= 5) else {
+        return;
+    };
+    let heading = Heading {
+        title: "What to do",
+        summary: vec![(detail::title(state, row), Role::Dim)],
+        note: String::new(),
+    };
+    let lines = detail::render(state, theme, row, usize::from(area.width));
+    list::text(heading, lines, theme, area, buf);
+}
+
+/// Shares `room` lines: first everybody gets the least, then what is left goes round in order.
+fn share(room: usize, wanted: &[usize], least: &[usize]) -> Vec<usize> {
+    let mut left = room;
+    let mut give = |most: usize| {
+        let given = most.min(left);
+        left -= given;
+        given
+    };
+    let mut heights: Vec<usize> = wanted
+        .iter()
+        .zip(least)
+        .map(|(wanted, least)| give(*wanted.min(least)))
+        .collect();
+    for (height, wanted) in heights.iter_mut().zip(wanted) {
+        *height += give(wanted - *height);
+    }
+    heights
+}

@@ -1,0 +1,267 @@
+//! Reads themes: flat `role = "style"` files that may inherit. Strict: what is not understood is an error that names file,
+//! line and the nearest right word.
+
+use std::fmt::Write as _;
+use std::ops::Range;
+use std::str::FromStr;
+
+use ratatui::style::{Color, Modifier, Style};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::{BUILT_IN, Role};
+
+/// How deep themes may inherit.
+const MAX_DEPTH: usize = 8;
+
+/// A theme cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}{what}{}", location(file, *line), advice.as_ref().map(|advice| format!("; {advice}")).unwrap_or_default())]
+pub struct ThemeError {
+    /// Path of the file, or the name of a built-in theme.
+    pub file: String,
+    /// Line, from 1; None where no line is to blame.
+    pub line: Option<usize>,
+    /// What is wrong.
+    pub what: String,
+    /// What may have been meant.
+    pub advice: Option<String>,
+}
+
+fn location(file: &str, line: Option<usize>) -> String {
+    let mut out = format!("theme {file}");
+    if let Some(line) = line {
+        let _ = write!(out, ", line {line}");
+    }
+    out + ": "
+}
+
+type Find<'a> = &'a dyn Fn(&str) -> Option<(String, String)>;
+
+/// The styles of a theme and of those that it inherits.
+pub(super) fn styles(name: &str, find: Find) -> Result<[Style; Role::ALL.len()], ThemeError> {
+    let mut layers = Vec::new();
+    let mut next = Some(name.to_owned());
+    let mut blame: Option<(String, usize)> = None;
+    while let Some(name) = next.take() {
+        let is_inherited = blame.is_some();
+        let error = |what: String, advice| ThemeError {
+            file: blame.as_ref().map_or_else(|| name.clone(), |(file, _)| file.clone()),
+            line: blame.as_ref().map(|(_, line)| *line),
+            what,
+            advice,
+        };
+        if layers.len() >= MAX_DEPTH {
+            return Err(error(
+                format!("themes inherit in a circle, or more than {MAX_DEPTH} deep"),
+                None,
+            ));
+        }
+        // A user's "default" may inherit the built-in one.
+        let user = if is_inherited && BUILT_IN.iter().any(|(built_in, _)| *built_in == name) {
+            None
+        } else {
+            find(&name)
+        };
+        let (file, text) = match (user, BUILT_IN.iter().find(|(built_in, _)| *built_in == name)) {
+            (Some(user), _) => user,
+            (None, Some((built_in, text))) => ((*built_in).to_owned(), (*text).to_owned()),
+            (None, None) => {
+                let names = BUILT_IN.iter().map(|(name, _)| *name);
+                return Err(error(format!("there is no theme {name:?}"), near(&name, names)));
+            }
+        };
+        let layer = read(&file, &text)?;
+        if let Some((parent, line)) = &layer.inherits {
+            next = Some(parent.clone());
+            blame = Some((file, *line));
+        }
+        layers.push(layer);
+    }
+    let mut styles = [Style::new(); Role::ALL.len()];
+    for (role, style) in layers.iter().rev().flat_map(|layer| &layer.styles) {
+        if let Some(slot) = styles.get_mut(*role as usize) {
+            *slot = *style;
+        }
+    }
+    Ok(styles)
+}
+
+/// One file.
+struct Layer {
+    inherits: Option<(String, usize)>,
+    styles: Vec<(Role, Style)>,
+}
+
+fn read(file: &str, text: &str) -> Result<Layer, ThemeError> {
+    let error = |span: Option<Range<usize>>, what: String, advice: Option<String>| ThemeError {
+        file: file.to_owned(),
+        line: span.map(|span| line_of(text, span.start)),
+        what,
+        advice,
+    };
+    let table = DeTable::parse(text).map_err(|bad| error(bad.span(), bad.message().to_owned(), None))?;
+    let mut layer = Layer {
+        inherits: None,
+        styles: Vec::new(),
+    };
+    for (key, value) in table.get_ref() {
+        let Some(written) = as_str(value) else {
+            let what = format!("{} needs a text in quotes", key.get_ref());
+            return Err(error(Some(value.span()), what, None));
+        };
+        if key.get_ref() == "inherits" {
+            layer.inherits = Some((written.to_owned(), line_of(text, value.span().start)));
+            continue;
+        }
+        let Some(role) = Role::ALL.into_iter().find(|role| role.name() == key.get_ref()) else {
+            let names = Role::ALL.iter().map(|role| role.name()).chain(["inherits"]);
+            let what = format!("there is no role {:?}", key.get_ref());
+            return Err(error(Some(key.span()), what, near(key.get_ref(), names)));
+        };
+        let style = style(written).map_err(|(what, advice)| error(Some(value.span()), what, advice))?;
+        layer.styles.push((role, style));
+    }
+    Ok(layer)
+}
+
+fn as_str<'a>(value: &'a Spanned<DeValue<'_>>) -> Option<&'a str> {
+    if let DeValue::String(text) = value.get_ref() {
+        Some(text)
+    } else {
+        None
+    }
+}
+
+fn line_of(text: &str, byte: usize) -> usize {
+    1 + text.bytes().take(byte).filter(|byte| *byte == b'\n').count()
+}
+
+const MODIFIERS: [(&str, Modifier); 5] = [
+    ("bold", Modifier::BOLD),
+    ("dim", Modifier::DIM),
+    ("italic", Modifier::ITALIC),
+    ("underlined", Modifier::UNDERLINED),
+    ("reversed", Modifier::REVERSED),
+];
+
+const NAMES: [(&str, Color); 17] = [
+    ("default", Color::Reset),
+    ("black", Color::Black),
+    ("red", Color::Red),
+    ("green", Color::Green),
+    ("yellow", Color::Yellow),
+    ("blue", Color::Blue),
+    ("magenta", Color::Magenta),
+    ("cyan", Color::Cyan),
+    ("gray", Color::Gray),
+    ("dark-gray", Color::DarkGray),
+    ("light-red", Color::LightRed),
+    ("light-green", Color::LightGreen),
+    ("light-yellow", Color::LightYellow),
+    ("light-blue", Color::LightBlue),
+    ("light-magenta", Color::LightMagenta),
+    ("light-cyan", Color::LightCyan),
+    ("white", Color::White),
+];
+
+/// Reads `bold red on #102030`.
+fn style(written: &str) -> Result<Style, (String, Option<String>)> {
+    let mut style = Style::new();
+    let mut is_background = false;
+    for word in written.split_whitespace() {
+        if word == "on" {
+            is_background = true;
+        } else if let Some((_, modifier)) = MODIFIERS.iter().find(|(name, _)| *name == word) {
+            style = style.add_modifier(*modifier);
+        } else {
+            let color = color(word)?;
+            style = if is_background {
+                style.bg(color)
+            } else {
+                style.fg(color)
+            };
+        }
+    }
+    Ok(style)
+}
+
+fn color(word: &str) -> Result<Color, (String, Option<String>)> {
+    if word.starts_with('#') {
+        return Color::from_str(word).map_err(|_| (format!("{word:?} is no colour; write #rrggbb"), None));
+    }
+    if let Some((_, color)) = NAMES.iter().find(|(name, _)| *name == word) {
+        return Ok(*color);
+    }
+    let names = NAMES.iter().map(|(name, _)| *name);
+    let modifiers = MODIFIERS.iter().map(|(name, _)| *name);
+    let advice = near(word, names.chain(modifiers));
+    Err((format!("there is no colour or modifier {word:?}"), advice))
+}
+
+fn near<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
+    names
+        .map(|name| (strsim::jaro_winkler(word, name), name))
+        .filter(|(likeness, _)| *likeness > 0.75)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, name)| format!("did you mean {name:?}?"))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn message(text: &str) -> String {
+        let find = |name: &str| (name == "mine").then(|| ("mine.toml".to_owned(), text.to_owned()));
+        styles("mine", &find).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn errors_name_file_line_and_the_nearest_word() {
+        assert_eq!(
+            message("text = \"red\"\nwarnin = \"red\"\n"),
+            "theme mine.toml, line 2: there is no role \"warnin\"; did you mean \"warning\"?"
+        );
+        assert_eq!(
+            message("text = \"rde\""),
+            "theme mine.toml, line 1: there is no colour or modifier \"rde\"; did you mean \"red\"?"
+        );
+        assert_eq!(
+            message("\n\ntext = \"blod red\""),
+            "theme mine.toml, line 3: there is no colour or modifier \"blod\"; did you mean \"bold\"?"
+        );
+        assert_eq!(
+            message("text = \"#12\""),
+            "theme mine.toml, line 1: \"#12\" is no colour; write #rrggbb"
+        );
+        assert_eq!(
+            message("text = 3"),
+            "theme mine.toml, line 1: text needs a text in quotes"
+        );
+        assert!(message("text = \"red").starts_with("theme mine.toml, line 1: "));
+        assert_eq!(
+            message("inherits = \"lihgt\""),
+            "theme mine.toml, line 1: there is no theme \"lihgt\"; did you mean \"light\"?"
+        );
+        assert!(message("inherits = \"mine\"").contains("in a circle"));
+    }
+
+    #[test]
+    fn a_theme_inherits_and_overrides() {
+        let find =
+            |name: &str| (name == "default").then(|| ("u".to_owned(), "inherits = \"default\"\nok = \"blue\"".into()));
+        let own = styles("default", &find).unwrap();
+        let built_in = styles("default", &|_| None).unwrap();
+        assert_eq!(own[Role::Ok as usize], Style::new().fg(Color::Blue));
+        assert_eq!(own[Role::Critical as usize], built_in[Role::Critical as usize]);
+    }
+
+    #[test]
+    fn broken_theme_falls_back() {
+        let find = |_: &str| Some(("u".to_owned(), "bad".to_owned()));
+        let (theme, error) = super::super::Theme::named_or_default("mine", &find);
+        assert_eq!(theme, super::super::Theme::default());
+        assert!(error.is_some());
+    }
+}

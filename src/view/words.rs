@@ -1,0 +1,199 @@
+//! Figures in words: ages, buckets, sizes, the three blanks. Coarse on purpose: what only wobbles must not redraw.
+
+use std::time::Duration;
+
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use super::theme::{Glyph, Role, Theme};
+use crate::base::WhyKind;
+use crate::model::{FeedState, Snapshot};
+
+/// An age, in the largest unit of which there are two or more; whole seconds only below two minutes.
+pub fn age(age: Duration) -> String {
+    let seconds = age.as_secs();
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds / 60),
+        7200..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
+/// A round trip, in buckets.
+pub fn rtt(micros: u64) -> &'static str {
+    match micros {
+        0..1_000 => "<1ms",
+        1_000..5_000 => "<5ms",
+        5_000..10_000 => "<10ms",
+        10_000..50_000 => "<50ms",
+        50_000..100_000 => "<100ms",
+        100_000..500_000 => "<500ms",
+        500_000..1_000_000 => "<1s",
+        _ => ">1s",
+    }
+}
+
+/// The difference between two clocks, in buckets up to a second, then in whole seconds.
+pub fn skew(millis: i64) -> String {
+    match millis.unsigned_abs() {
+        0..100 => "<0.1s".to_owned(),
+        100..1_000 => "<1s".to_owned(),
+        _ => format!("{:+}s", millis / 1000),
+    }
+}
+
+/// A size, in whole units.
+pub fn size(bytes: i64) -> String {
+    const UNITS: [(&str, i64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+    UNITS.into_iter().find(|(_, unit)| bytes >= *unit).map_or_else(
+        || format!("{bytes} B"),
+        |(name, unit)| format!("{} {name}", bytes / unit),
+    )
+}
+
+/// `1 node`, `3 nodes`.
+pub fn count(number: usize, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
+}
+
+/// What stands where there is no value: still loading, empty, or not available.
+pub fn blank(theme: &Theme, feed: &FeedState) -> &'static str {
+    match feed {
+        FeedState::Syncing { .. } => theme.glyph(Glyph::Loading),
+        FeedState::Off { why } if why.kind == WhyKind::NotYet => theme.glyph(Glyph::Loading),
+        FeedState::Live { .. } | FeedState::Lagging { .. } | FeedState::Lost { as_of: Some(_), .. } => "-",
+        FeedState::Lost { as_of: None, .. } | FeedState::Off { .. } => "n/a",
+    }
+}
+
+/// How old the rows of a feed are; None while they are live or there are none.
+pub fn dated(snapshot: &Snapshot, feed: &FeedState) -> Option<String> {
+    match feed {
+        FeedState::Lagging { as_of, .. } | FeedState::Lost { as_of: Some(as_of), .. } => {
+            Some(format!("{} ago", age(snapshot.now.since(*as_of))))
+        }
+        FeedState::Live { .. }
+        | FeedState::Syncing { .. }
+        | FeedState::Lost { as_of: None, .. }
+        | FeedState::Off { .. } => None,
+    }
+}
+
+/// A feed's state as a sign, a word and a role.
+pub fn feed(theme: &Theme, feed: &FeedState) -> (String, Role) {
+    let (glyph, role) = match feed {
+        FeedState::Live { .. } => (Glyph::Ok, Role::Ok),
+        FeedState::Syncing { .. } => (Glyph::Loading, Role::Dim),
+        FeedState::Lagging { .. } => (Glyph::Stale, Role::Stale),
+        FeedState::Lost { .. } => (Glyph::Critical, Role::Critical),
+        FeedState::Off { .. } => (Glyph::Off, Role::Dim),
+    };
+    (format!("{} {}", theme.glyph(glyph), feed.word()), role)
+}
+
+/// Cuts a text to `width` columns, with a sign that something is missing.
+pub fn clip(text: &str, width: usize, ellipsis: &str) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let mut out = String::new();
+    let mut used = ellipsis.width();
+    for c in text.chars() {
+        used += c.width().unwrap_or(0);
+        if used > width {
+            break;
+        }
+        out.push(c);
+    }
+    if width >= ellipsis.width() {
+        out.push_str(ellipsis);
+    }
+    out
+}
+
+/// Cuts the middle out of a name, because names differ at their ends.
+pub fn clip_middle(text: &str, width: usize, ellipsis: &str) -> String {
+    if text.width() <= width || width < 8 {
+        return clip(text, width, ellipsis);
+    }
+    let tail_width = (width - ellipsis.width()) / 2;
+    let mut tail: Vec<char> = Vec::new();
+    let mut used = 0;
+    for c in text.chars().rev() {
+        used += c.width().unwrap_or(0);
+        if used > tail_width {
+            break;
+        }
+        tail.push(c);
+    }
+    let tail: String = tail.into_iter().rev().collect();
+    clip(text, width - tail.width(), ellipsis) + &tail
+}
+
+/// Breaks a text into lines of at most `width` columns, between words where possible.
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
+    let width = width.max(2);
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in text.split(' ') {
+        let mut word = word.to_owned();
+        if !line.is_empty() && line.width() + 1 + word.width() > width {
+            lines.push(std::mem::take(&mut line));
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        while word.width() > width {
+            let head = clip(&word, width, "");
+            word = word.split_off(head.len());
+            lines.push(head);
+        }
+        line.push_str(&word);
+    }
+    lines.push(line);
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn ages_are_coarse() {
+        let said = |seconds| age(Duration::from_secs(seconds));
+        assert_eq!(
+            [0, 59, 119, 120, 7199, 7200, 172_800].map(said),
+            ["0 s", "59 s", "119 s", "2 min", "119 min", "2 h", "2 d"]
+        );
+    }
+
+    #[test]
+    fn noise_stays_within_its_bucket() {
+        assert_eq!(rtt(310), rtt(870));
+        assert_eq!(rtt(2_000_000), ">1s");
+        assert_eq!(skew(-40), skew(60));
+        assert_eq!(skew(-3_200), "-3s");
+        assert_eq!(size(25 * 1024 * 1024), "25 MiB");
+    }
+
+    #[test]
+    fn names_keep_both_ends() {
+        assert_eq!(clip_middle("controller-rack-one", 11, "…"), "contr…k-one");
+        assert_eq!(clip("北北北", 4, "…"), "北…");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_wider_than_asked(text in "[a-z北 ]{0,80}", width in 2usize..40) {
+            prop_assert!(clip(&text, width, "…").width() <= width);
+            prop_assert!(clip_middle(&text, width, "…").width() <= width);
+            let lines = wrap(&text, width);
+            prop_assert!(lines.iter().all(|line| line.width() <= width));
+            let kept: String = lines.concat().chars().filter(|c| *c != ' ').collect();
+            let given: String = text.chars().filter(|c| *c != ' ').collect();
+            prop_assert_eq!(kept, given);
+        }
+    }
+}
