@@ -135,8 +135,24 @@ async fn handshake(
     };
     match opened.await {
         Ok(stream) => Ok(Dialled { stream, unbound }),
-        Err(error) => Err(unbound_too(broken(target, *hop, &error), unbound.as_deref())),
+        Err(error) => {
+            let why = broken(target, *hop, &error);
+            let why = if why.kind == WhyKind::Broken {
+                refused_us(target, *hop)
+            } else {
+                why
+            };
+            Err(unbound_too(why, unbound.as_deref()))
+        }
     }
+}
+
+/// Somebody accepted our connection and closed it before the first answer. That is a live process which does not want us;
+/// a connection that merely broke would read as a dead one.
+pub fn refused_us(target: &Target, hop: Hop) -> Why {
+    let words = "it closed the connection without a word: it refuses our certificate, or the address that we dial from";
+    failed(target, hop, WhyKind::Tls, words)
+        .hint("the log of etcd on that host says why: look for `rejected connection`")
 }
 
 fn open(target: SocketAddr) -> io::Result<TcpSocket> {

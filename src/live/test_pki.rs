@@ -1,7 +1,7 @@
 //! Certificates for tests: an authority that signs, and servers and clients that use what it signed.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
@@ -97,21 +97,17 @@ impl TestCa {
             peer_cert: write("peer.crt", &peer.cert_pem),
             peer_key: write("peer.key", &peer.key_pem),
         };
-        TestDir { dir, pki }
+        TestDir { _dir: dir, pki }
     }
 }
 
 /// Files that are deleted in the end.
 pub struct TestDir {
-    dir: tempfile::TempDir,
+    _dir: tempfile::TempDir,
     pub pki: EtcdPki,
 }
 
 impl TestDir {
-    pub fn path(&self) -> &Path {
-        self.dir.path()
-    }
-
     pub fn peer_files(&self) -> PemFiles {
         self.pki.peer_files()
     }

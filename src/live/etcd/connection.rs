@@ -9,11 +9,12 @@ use hyper::body::Incoming;
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper::{Request, Response, Uri};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::io::AsyncBufReadExt;
 use tonic::body::Body;
 use tonic::codegen::Service;
 
 use crate::base::{Why, WhyKind};
-use crate::live::dial::{self, DialFrom, Hop, Target, broken, failed};
+use crate::live::dial::{self, DialFrom, Hop, Target, broken, failed, refused_us};
 use crate::live::tls::Identity;
 use crate::pb::etcdserverpb::cluster_client::ClusterClient;
 use crate::pb::etcdserverpb::maintenance_client::MaintenanceClient;
@@ -43,9 +44,14 @@ pub struct Clients {
 
 /// Connects.
 pub async fn open(target: &Target, identity: &Identity, hop: &mut Hop) -> Result<Connection, Why> {
-    let stream = dial::dial(target, DialFrom::Anywhere, identity, hop).await?.stream;
+    let mut stream = dial::dial(target, DialFrom::Anywhere, identity, hop).await?.stream;
     if stream.get_ref().1.alpn_protocol() != Some(ALPN) {
         return Err(failed(target, *hop, WhyKind::Garbage, "it does not speak HTTP/2"));
+    }
+    // A server of HTTP/2 speaks first. If it refuses our certificate, it says so now: HTTP/2 would swallow the reason.
+    let greeting = stream.fill_buf().await.map_err(|error| broken(target, *hop, &error))?;
+    if greeting.is_empty() {
+        return Err(refused_us(target, *hop));
     }
     let (requests, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
         .await

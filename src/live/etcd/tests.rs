@@ -150,12 +150,17 @@ async fn a_hanging_linearizable_read_delays_nothing() {
         observing.members(false).await.unwrap();
     }
     assert_eq!(etcd.linearizable_reads(), 1, "one in flight");
-    tokio::time::pause();
+
+    let impatient = Pace {
+        linearizable: (Duration::from_millis(1), Duration::from_millis(20)),
+        ..BRISK
+    };
+    let mut observing = observe(&dir, &etcd.url, impatient);
     let why = observing.members(true).await.unwrap_err();
     assert_says(
         &why,
         WhyKind::TimedOut,
-        &["linearizable MemberList", "no answer within 30s"],
+        &["linearizable MemberList", "no answer within 20ms"],
     );
 }
 
@@ -240,7 +245,7 @@ async fn a_member_that_comes_back_is_found_again_with_new_certificates() {
     ] {
         std::fs::copy(from, to).unwrap();
     }
-    let _etcd = FakeEtcd::start_at(address, &new, Says::default()).await;
+    let _etcd = FakeEtcd::start_at(address, &new, Says::default());
     while observing.status().await.is_err() {}
 }
 

@@ -129,10 +129,11 @@ async fn ask<T>(
 /// The other clock minus ours, in milliseconds, if it was read in the middle of a round trip that took `took` and ended at
 /// `arrived`.
 fn skew_ms(remote: Timestamp, arrived: Timestamp, took: Duration) -> i64 {
-    let back = i64::try_from((took / 2).as_millis()).unwrap_or(i64::MAX);
-    remote
-        .as_millisecond()
-        .saturating_sub(arrived.as_millisecond().saturating_sub(back))
+    let back = i64::try_from((took / 2).as_micros()).unwrap_or(i64::MAX);
+    let middle = arrived.as_microsecond().saturating_sub(back);
+    let skew_us = remote.as_microsecond().saturating_sub(middle);
+    // To the nearest millisecond: two equal clocks differ by 0, not by -1 now and then.
+    (skew_us + 500).div_euclid(1000)
 }
 
 #[cfg(test)]
@@ -145,5 +146,7 @@ mod tests {
         assert_eq!(skew_ms(at(10_000), at(10_050), Duration::from_millis(100)), 0);
         assert_eq!(skew_ms(at(13_000), at(10_050), Duration::from_millis(100)), 3_000);
         assert_eq!(skew_ms(at(7_000), at(10_000), Duration::ZERO), -3_000);
+        assert_eq!(skew_ms(at(10_000), at(10_000), Duration::from_micros(700)), 0);
+        assert_eq!(skew_ms(at(10_000), at(10_001), Duration::from_micros(700)), -1);
     }
 }

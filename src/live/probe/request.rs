@@ -15,7 +15,7 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 
 use crate::base::{Why, WhyKind};
-use crate::live::dial::{self, DialFrom, Hop, Target, broken, failed, unbound_too};
+use crate::live::dial::{self, DialFrom, Hop, Target, broken, failed, refused_us, unbound_too};
 use crate::live::tls::Loader;
 
 /// A peer port closes HTTP/2 connections without an answer.
@@ -119,9 +119,15 @@ impl Link {
         let fresh = Connection {
             requests,
             driver: Some(Box::pin(driver.map(drop))),
-            unbound: dialled.unbound,
+            unbound: dialled.unbound.clone(),
         };
-        self.get_over(fresh, path).await
+        match self.get_over(fresh, path).await {
+            Err(why) if why.kind == WhyKind::Broken => {
+                let why = refused_us(&self.target, self.hop);
+                Err(unbound_too(why, dialled.unbound.as_deref()))
+            }
+            outcome => outcome,
+        }
     }
 
     async fn get_over(&mut self, mut connection: Connection, path: PeerPath) -> Result<Answer, Why> {

@@ -130,7 +130,7 @@ impl FakeEtcd {
     }
 
     /// Where another one has just stopped.
-    pub async fn start_at(address: SocketAddr, ca: &TestCa, says: Says) -> Self {
+    pub fn start_at(address: SocketAddr, ca: &TestCa, says: Says) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_reuseaddr(true).unwrap();
         socket.bind(address).unwrap();

@@ -18,8 +18,10 @@ pub enum Reply {
     Status(&'static str),
     /// Answer and close.
     Last(String),
-    /// Never answer; the sender is dropped once the request was read.
+    /// Never answer.
     Hang,
+    /// Close without an answer.
+    Close,
 }
 
 #[derive(Default)]
@@ -138,6 +140,7 @@ async fn serve(
             Reply::Status(status) => (status, "", String::new(), false),
             Reply::Last(body) => ("200 OK", "Connection: close\r\n", body, true),
             Reply::Hang => continue,
+            Reply::Close => return,
         };
         let head = format!("HTTP/1.1 {status}\r\n{extra}Content-Length: {}\r\n\r\n", body.len());
         if tls.write_all(format!("{head}{body}").as_bytes()).await.is_err() {

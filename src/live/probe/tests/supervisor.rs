@@ -77,9 +77,8 @@ fn start(dir: &TestDir, first: Snapshot) -> Supervised {
 impl Supervised {
     async fn next(&mut self) -> MemberId {
         loop {
-            match self.observed.recv().await.expect("probers run").what {
-                Observation::EtcdPeer { id, .. } => return id,
-                _ => {}
+            if let Observation::EtcdPeer { id, .. } = self.observed.recv().await.expect("probers run").what {
+                return id;
             }
         }
     }
