@@ -21,7 +21,6 @@ pub struct Usage {
 pub fn install_hooks() -> eyre::Result<()> {
     let (panic_hook, eyre_hook) = color_eyre::config::HookBuilder::default()
         .display_env_section(false)
-        .display_location_section(false)
         .into_hooks();
     eyre_hook.install()?;
     let report = panic_hook.into_panic_hook();

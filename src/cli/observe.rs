@@ -93,11 +93,7 @@ pub fn runtime() -> eyre::Result<Runtime> {
 pub fn start(resolved: &Resolved, clock: Clock) -> Observation {
     let (mut observation, sink) = Observation::begin(clock);
     let layout = &resolved.layout;
-    let kube = KubeSource {
-        kubeconfig: resolved.settings.kubeconfig_override().first().cloned(),
-        context: resolved.settings.context.value.clone(),
-        candidates: layout.kubeconfigs.clone(),
-    };
+    let kube = kube_source(resolved);
     let paths = layout.etcd_pki.clone();
     let pki = EtcdPki {
         ca: paths.ca,
@@ -118,6 +114,18 @@ pub fn start(resolved: &Resolved, clock: Clock) -> Observation {
     observation.add(sources.2);
     observation.add(sources.3);
     observation
+}
+
+/// One named file stands alone; several, or those of `KUBECONFIG`, are merged as kubectl does; otherwise the usual places.
+fn kube_source(resolved: &Resolved) -> KubeSource {
+    let mut named = resolved.settings.kubeconfig.value.clone();
+    let is_one = named.len() == 1 && resolved.settings.kubeconfig_override().len() == 1;
+    KubeSource {
+        kubeconfig: if is_one { named.pop() } else { None },
+        merged: named,
+        candidates: resolved.layout.kubeconfigs.clone(),
+        context: resolved.settings.context.value.clone(),
+    }
 }
 
 /// Observes until nothing more is to be expected, or until the time is up: then with what there is.
