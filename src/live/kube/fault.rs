@@ -126,9 +126,9 @@ fn of_io(server: &Server, error: &io::Error, connect_limit: Duration) -> Option<
         Kind::HostUnreachable | Kind::NetworkUnreachable | Kind::NetworkDown | Kind::AddrNotAvailable => {
             why(WhyKind::Unreachable, &format!("no way there ({error})"))
         }
-        Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe | Kind::UnexpectedEof => {
-            why(WhyKind::Broken, &format!("the connection broke ({error})"))
-        }
+        Kind::ConnectionReset => why(WhyKind::Broken, "the other side reset the connection"),
+        Kind::ConnectionAborted | Kind::BrokenPipe => why(WhyKind::Broken, "the connection broke"),
+        Kind::UnexpectedEof => why(WhyKind::Broken, "the other side closed the connection too early"),
         _ => None,
     }
 }

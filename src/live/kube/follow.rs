@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use super::catalog::Catalog;
@@ -36,6 +36,8 @@ pub struct Shared<'a> {
     pub epoch: u64,
     /// Counts the heartbeats' recoveries; each one ends a pause.
     pub recoveries: watch::Receiver<u64>,
+    /// Asks for a heartbeat at once.
+    pub doubt: &'a Notify,
 }
 
 /// Follows one kind until nobody reads any more.
@@ -130,6 +132,8 @@ impl Follower<'_> {
                     }
                 }
                 End::Broken(fault) => {
+                    // A watch often notices first that a server died.
+                    self.shared.doubt.notify_one();
                     let pause = self.failed(fault, "watch").await?;
                     self.rest(pause).await;
                 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::catalog::Catalog;
@@ -60,7 +60,7 @@ impl<'a> Watchman<'a> {
     pub async fn watch(&self, snapshots: &mut Snapshots) -> Result<Ended, Closed> {
         self.sink.send(Observation::Endpoint(self.endpoint.clone())).await?;
         let (recovered, recoveries) = watch::channel(0);
-        let catalog = Catalog::default();
+        let (catalog, doubt) = (Catalog::default(), Notify::new());
         let kinds = KubeKind::ALL.map(|kind| {
             let shared = Shared {
                 session: self.session,
@@ -68,22 +68,31 @@ impl<'a> Watchman<'a> {
                 sink: self.sink,
                 epoch: self.endpoint.epoch,
                 recoveries: recoveries.clone(),
+                doubt: &doubt,
             };
             follow(kind, shared)
         });
         tokio::select! {
-            ended = self.heartbeats(&recovered, snapshots) => ended,
+            ended = self.heartbeats(&recovered, &doubt, snapshots) => ended,
             Err(closed) = try_join_all(kinds) => Err(closed),
             Err(closed) = self.tell_version() => Err(closed),
         }
     }
 
-    async fn heartbeats(&self, recovered: &watch::Sender<u64>, snapshots: &mut Snapshots) -> Result<Ended, Closed> {
+    async fn heartbeats(
+        &self,
+        recovered: &watch::Sender<u64>,
+        doubt: &Notify,
+        snapshots: &mut Snapshots,
+    ) -> Result<Ended, Closed> {
         let mut ticks = tokio::time::interval(PERIOD);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut trouble = Trouble::default();
         loop {
-            ticks.tick().await;
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = doubt.notified(), if trouble.is_none() => ticks.reset(),
+            }
             match beat(self.session).await {
                 Pulse::Proven => {
                     if trouble.is_over() {
@@ -149,6 +158,10 @@ impl Default for Trouble {
 }
 
 impl Trouble {
+    fn is_none(&self) -> bool {
+        self.failures == 0
+    }
+
     /// One more failure. Whether to look for another server now: one failure may be chance, unless nobody listens there.
     fn grows(&mut self, kind: WhyKind) -> bool {
         self.failures = self.failures.saturating_add(1);
@@ -163,7 +176,7 @@ impl Trouble {
 
     /// A heartbeat came through. Whether there was trouble before.
     fn is_over(&mut self) -> bool {
-        let was = self.failures > 0;
+        let was = !self.is_none();
         *self = Self::default();
         was
     }

@@ -7,7 +7,7 @@ mod sessions;
 
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 use super::catalog::Catalog;
 use super::follow::{Shared, follow};
@@ -83,6 +83,7 @@ fn follow_kind(kind: KubeKind, wire: &Wire) -> (Reader, watch::Sender<u64>) {
             sink: &sink,
             epoch: 7,
             recoveries,
+            doubt: &Notify::new(),
         };
         let _ = follow(kind, shared).await;
     });

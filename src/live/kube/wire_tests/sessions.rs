@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::super::heartbeat::{Pulse, beat};
 use super::super::kubeconfig::{self, Access};
 use super::super::watchman::Watchman;
-use super::super::wire::{Reply, empty_cluster, refuse};
+use super::super::wire::{Reply, Then, empty_cluster, refuse};
 use super::super::{KubeSource, Snapshots};
 use super::*;
 use crate::model::Snapshot;
@@ -122,6 +122,24 @@ async fn the_endpoint_is_announced_and_then_its_version() {
     assert_eq!((first.epoch, first.server.as_str()), (1, "https://10.77.0.11:6443"));
     assert_eq!((first.is_preferred, first.version), (false, None));
     assert_eq!(endpoint().await.version.unwrap(), "v1.37.2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_breaks_asks_for_a_heartbeat_at_once() {
+    let breaks = AtomicUsize::new(0);
+    let wire = Wire::new(move |path, query| {
+        let is_node_watch = path.ends_with("/nodes") && query.contains("watch=true");
+        if is_node_watch && breaks.fetch_add(1, Ordering::SeqCst) == 0 {
+            return Reply::Lines(Vec::new(), Then::Break);
+        }
+        empty_cluster(path, query)
+    });
+    let began = tokio::time::Instant::now();
+    let mut reader = keep(&wire).await;
+    assert_eq!(reader.report(FeedId::Api).await, Report::Verified);
+    reader.failure(FeedId::Kube(KubeKind::Nodes)).await;
+    assert_eq!(reader.report(FeedId::Api).await, Report::Verified);
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
