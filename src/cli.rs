@@ -6,8 +6,8 @@ pub mod check;
 pub mod config;
 pub mod console;
 pub mod doctor;
-pub mod explain;
 pub mod exit;
+pub mod explain;
 pub mod generate;
 pub mod keys;
 pub mod observe;
@@ -47,7 +47,11 @@ fn run(cli: Cli) -> eyre::Result<ExitCode> {
         Some(Command::Explain { check, output }) => explain::run(check.as_deref(), output),
         Some(Command::Doctor(look)) => doctor::run(&settings, &look),
         Some(Command::Keys { output }) => keys::run(output),
-        Some(Command::Config { template, check, output }) => config::run(&settings, template, check, output),
+        Some(Command::Config {
+            template,
+            check,
+            output,
+        }) => config::run(&settings, template, check, output),
         Some(Command::Completions { shell }) => generate::completions(shell),
         Some(Command::Man) => generate::man(),
     }

@@ -1,4 +1,4 @@
 //! stub
 
 /// x
-pub fn restore(){}
+pub fn restore() {}

@@ -6,6 +6,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::config::value::Value;
+
 /// Terminal console for a three-controller NetBox Enterprise cluster: what is true, what the next loss would do.
 #[derive(Debug, Parser)]
 #[command(name = "quorate", version, propagate_version = true, disable_help_subcommand = true)]
@@ -131,10 +133,9 @@ pub enum Output {
     Json,
 }
 
-/// Reads a time such as `500ms`, `10s` or `2m`.
-pub fn parse_timeout(raw: &str) -> Result<Duration, String> {
-    let span: jiff::SignedDuration = raw.parse().map_err(|_| format!("{raw:?} is no time; write it like 10s or 500ms"))?;
-    let timeout = Duration::try_from(span).map_err(|_| format!("{raw:?} is negative"))?;
+/// Reads a time such as `500ms`, `10s` or `2m`, as the configuration does.
+fn parse_timeout(raw: &str) -> Result<Duration, String> {
+    let timeout = <Duration as Value>::parse(raw).map_err(|problem| problem.to_string())?;
     let bounds = Duration::from_millis(100)..=Duration::from_mins(10);
     if bounds.contains(&timeout) {
         Ok(timeout)
@@ -158,7 +159,7 @@ mod tests {
     fn timeouts_have_bounds() {
         assert_eq!(parse_timeout("10s").unwrap(), Duration::from_secs(10));
         assert_eq!(parse_timeout("500ms").unwrap(), Duration::from_millis(500));
-        for wrong in ["", "0s", "-1s", "10", "1h", "soon"] {
+        for wrong in ["", "0s", "-1s", "10", "11m", "soon"] {
             assert!(parse_timeout(wrong).is_err(), "{wrong}");
         }
     }

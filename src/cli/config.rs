@@ -39,5 +39,9 @@ pub fn run(resolved: &Resolved, template: bool, check: bool, output: Output) -> 
             print(&table(&["SETTING", "VALUE", "FROM"], &rows))?;
         }
     }
-    Ok(if is_right { ExitCode::SUCCESS } else { ExitCode::from(USAGE) })
+    Ok(if is_right {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(USAGE)
+    })
 }

@@ -1,2 +1,6 @@
-use std::process::ExitCode; use color_eyre::eyre; /// x
-pub fn run(_r: &super::observe::Resolved) -> eyre::Result<ExitCode> { Ok(ExitCode::SUCCESS) }
+use color_eyre::eyre;
+use std::process::ExitCode;
+/// x
+pub fn run(_r: &super::observe::Resolved) -> eyre::Result<ExitCode> {
+    Ok(ExitCode::SUCCESS)
+}

@@ -37,7 +37,11 @@ pub fn usage(error: &clap::Error) -> ExitCode {
     let is_answer = !error.use_stderr();
     // Nothing can be done when the message cannot be printed.
     let _ = error.print();
-    if is_answer { ExitCode::SUCCESS } else { ExitCode::from(USAGE) }
+    if is_answer {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(USAGE)
+    }
 }
 
 /// Tells an error and chooses the exit code. A reader that went away (a closed pipe) is no error.
@@ -47,7 +51,11 @@ pub fn failed(report: &eyre::Report) -> ExitCode {
         return ExitCode::from(USAGE);
     }
     let is_closed_pipe = |cause: &std::io::Error| cause.kind() == std::io::ErrorKind::BrokenPipe;
-    if report.chain().filter_map(|cause| cause.downcast_ref()).any(is_closed_pipe) {
+    if report
+        .chain()
+        .filter_map(|cause| cause.downcast_ref())
+        .any(is_closed_pipe)
+    {
         return ExitCode::SUCCESS;
     }
     eprintln!("quorate: {report:?}");

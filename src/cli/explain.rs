@@ -28,12 +28,17 @@ fn find(name: &str) -> Result<&'static Check, Usage> {
     let found = name.parse::<CheckId>().ok().and_then(check::find);
     found.ok_or_else(|| {
         let distance = |id: &CheckId| strsim::damerau_levenshtein(id.name(), name);
-        let nearest = CheckId::ALL.into_iter().min_by_key(distance).filter(|id| distance(id) <= 4);
+        let nearest = CheckId::ALL
+            .into_iter()
+            .min_by_key(distance)
+            .filter(|id| distance(id) <= 4);
         let advice = nearest.map_or_else(
             || "`quorate explain` lists all checks".to_owned(),
             |id| format!("did you mean {id}?"),
         );
-        Usage { message: format!("there is no check {:?}; {advice}", crate::base::Text::new(name)) }
+        Usage {
+            message: format!("there is no check {:?}; {advice}", crate::base::Text::new(name)),
+        }
     })
 }
 
@@ -44,8 +49,9 @@ fn list(output: Output) -> eyre::Result<ExitCode> {
             print_json(&serde_json::json!({ "schema": "quorate.explain/v1", "checks": checks }))?;
         }
         Output::Table => {
-            let rows: Vec<Vec<String>> =
-                check::all().map(|check| vec![check.id.to_string(), check.title.to_owned()]).collect();
+            let rows: Vec<Vec<String>> = check::all()
+                .map(|check| vec![check.id.to_string(), check.title.to_owned()])
+                .collect();
             print(&table(&["CHECK", "WHAT MUST HOLD"], &rows))?;
         }
     }

@@ -15,8 +15,10 @@ pub fn run(output: Output) -> eyre::Result<ExitCode> {
     match output {
         Output::Json => print_json(&serde_json::json!({ "schema": "quorate.keys/v1", "keys": rows }))?,
         Output::Table => {
-            let rows: Vec<Vec<String>> =
-                rows.into_iter().map(|row| vec![row.keys, row.context, row.help]).collect();
+            let rows: Vec<Vec<String>> = rows
+                .into_iter()
+                .map(|row| vec![row.keys, row.context, row.help])
+                .collect();
             print(&table(&["KEY", "WHERE", "WHAT IT DOES"], &rows))?;
         }
     }

@@ -80,13 +80,20 @@ fn flags(global: &Global) -> BTreeMap<&'static str, String> {
         ("log_file", path(&global.log_file)),
         ("log_level", level.map(str::to_owned)),
     ];
-    flags.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+    flags
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect()
 }
 
 /// A runtime for the sources.
 pub fn runtime() -> eyre::Result<Runtime> {
     let mut builder = Builder::new_multi_thread();
-    builder.worker_threads(2).enable_all().build().wrap_err("the runtime could not be started")
+    builder
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .wrap_err("the runtime could not be started")
 }
 
 /// Starts every source. Must be called inside a runtime.

@@ -14,7 +14,10 @@ pub fn is_settled(snapshot: &Snapshot, began: Stamp) -> bool {
     let waited = snapshot.now.since(began);
     let has_feeds = snapshot.feeds.len() > 1;
     has_feeds
-        && snapshot.feeds.iter().all(|(id, state)| feed_is_settled(*id, state, waited))
+        && snapshot
+            .feeds
+            .iter()
+            .all(|(id, state)| feed_is_settled(*id, state, waited))
         && members_are_settled(snapshot, waited)
 }
 
@@ -57,5 +60,8 @@ fn members_are_settled(snapshot: &Snapshot, waited: Duration) -> bool {
     quorum.membership.source != MembershipSource::Nobody
         && quorum.membership.source != MembershipSource::Objects
         && snapshot.etcd.linearizable.is_some()
-        && quorum.members.iter().all(|state| !matches!(state.health, Health::Unknown { .. }))
+        && quorum
+            .members
+            .iter()
+            .all(|state| !matches!(state.health, Health::Unknown { .. }))
 }

@@ -40,7 +40,14 @@ fn median(mut times: Vec<Duration>) -> Duration {
 /// From start to a frame, while nothing that quorate asks exists.
 fn first_frame() {
     let quorate = env!("CARGO_BIN_EXE_quorate");
-    let nothing = ["--kubeconfig", "/nonexistent", "--etcd-pki", "/nonexistent", "--k0s-dir", "/nonexistent"];
+    let nothing = [
+        "--kubeconfig",
+        "/nonexistent",
+        "--etcd-pki",
+        "/nonexistent",
+        "--k0s-dir",
+        "/nonexistent",
+    ];
     let times = (0..11).map(|_| {
         let began = Instant::now();
         let mut console = Console::start(&[&[quorate], &nothing[..]].concat(), &[], SIZE);
@@ -48,7 +55,11 @@ fn first_frame() {
         began.elapsed()
     });
     let median = median(times.collect());
-    row("first frame, all sources dead (median of 11)", &format!("{} ms", median.as_millis()), "< 100 ms");
+    row(
+        "first frame, all sources dead (median of 11)",
+        &format!("{} ms", median.as_millis()),
+        "< 100 ms",
+    );
 }
 
 /// From start to a console that shows everything.
@@ -62,7 +73,11 @@ fn complete(lab: &Lab) {
         began.elapsed()
     });
     let median = median(times.collect());
-    row("complete on a healthy cluster (median of 7)", &format!("{} ms", median.as_millis()), "< 500 ms");
+    row(
+        "complete on a healthy cluster (median of 7)",
+        &format!("{} ms", median.as_millis()),
+        "< 500 ms",
+    );
 }
 
 /// What a console costs on which nobody presses a key.
@@ -76,7 +91,11 @@ fn idle(lab: &Lab) {
     let minutes = began.elapsed().as_secs_f64() / 60.0;
     let cpu = (process::cpu(pid) - cpu).as_secs_f64() / (minutes * 60.0) * 100.0;
     let asked = f64::from(u32::try_from(api_requests(lab) - requests).unwrap()) / minutes;
-    row("resident memory", &format!("{:.1} MiB", process::resident_mib(pid)), "< 40 MiB");
+    row(
+        "resident memory",
+        &format!("{:.1} MiB", process::resident_mib(pid)),
+        "< 40 MiB",
+    );
     row("CPU while idle", &format!("{cpu:.2} %"), "");
     row("bytes to the terminal in an idle minute", &bytes.to_string(), "0");
     row("API requests a minute besides watches", &format!("{asked:.0}"), "< 60");
@@ -87,8 +106,13 @@ fn api_requests(lab: &Lab) -> usize {
     let texts = files.map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap());
     let count = |text: String| {
         let events = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let ours = events.filter(|event| event["userAgent"].as_str().is_some_and(|agent| agent.starts_with("quorate/")));
-        ours.filter(|event| event["stage"] == "ResponseComplete" && event["verb"] != "watch").count()
+        let ours = events.filter(|event| {
+            event["userAgent"]
+                .as_str()
+                .is_some_and(|agent| agent.starts_with("quorate/"))
+        });
+        ours.filter(|event| event["stage"] == "ResponseComplete" && event["verb"] != "watch")
+            .count()
     };
     texts.map(count).sum()
 }
@@ -104,10 +128,20 @@ fn losses(lab: &Lab) {
         let (lost, began) = (Timestamp::now(), Instant::now());
         console.wait_for("spare 0", SOON, |screen| screen.contains("spare 0"));
         let seen = began.elapsed().as_secs_f64();
-        console.wait_for("NotReady", Duration::from_secs(120), |screen| screen.contains("NotReady"));
+        console.wait_for("NotReady", Duration::from_secs(120), |screen| {
+            screen.contains("NotReady")
+        });
         let kubernetes = not_ready_since(lab, "nbe-3").duration_since(lost).as_secs();
-        row(&format!("host lost by {fault}: spare 0 is shown after"), &format!("{seen:.1} s"), aim);
-        row("    the same, Node no longer Ready after", &format!("{kubernetes} s"), "");
+        row(
+            &format!("host lost by {fault}: spare 0 is shown after"),
+            &format!("{seen:.1} s"),
+            aim,
+        );
+        row(
+            "    the same, Node no longer Ready after",
+            &format!("{kubernetes} s"),
+            "",
+        );
         lab.run(&["revive", "3"]);
     }
 }
@@ -116,7 +150,10 @@ fn losses(lab: &Lab) {
 fn not_ready_since(lab: &Lab, node: &str) -> Timestamp {
     let node: Value = serde_json::from_str(&lab.run(&["kubectl", "get", "node", node, "-o", "json"])).unwrap();
     let conditions = node["status"]["conditions"].as_array().unwrap();
-    let ready = conditions.iter().find(|condition| condition["type"] == "Ready").unwrap();
+    let ready = conditions
+        .iter()
+        .find(|condition| condition["type"] == "Ready")
+        .unwrap();
     assert_ne!(ready["status"], "True");
     ready["lastTransitionTime"].as_str().unwrap().parse().unwrap()
 }

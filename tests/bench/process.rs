@@ -9,7 +9,9 @@ const TICKS: u64 = 100;
 /// The one process that runs this executable.
 pub fn running(executable: &str) -> u32 {
     let executable = fs::canonicalize(executable).unwrap();
-    let processes = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
+    let processes = fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
     let is_it = |pid: &u32| fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|path| path == executable);
     let found: Vec<u32> = processes.filter(is_it).collect();
     assert_eq!(found.len(), 1, "processes of {}: {found:?}", executable.display());

@@ -19,15 +19,29 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("live", &["base", "model", "port", "assemble", "pb"]),
     (
         "cli",
-        &["base", "model", "check", "app", "view", "tui", "config", "port", "assemble", "live"],
+        &[
+            "base", "model", "check", "app", "view", "tui", "config", "port", "assemble", "live",
+        ],
     ),
     ("main", &[]),
 ];
 
 /// What pure layers must not touch: runtimes, terminals, clients, the clock and the outside world.
 const IMPURE: &[&str] = &[
-    "tokio::", "kube::", "tonic::", "hyper::", "ratatui::", "crossterm::", "tui_logger::", "std::fs", "std::net",
-    "std::env", "std::process", "Instant::now", "SystemTime::now", "Timestamp::now",
+    "tokio::",
+    "kube::",
+    "tonic::",
+    "hyper::",
+    "ratatui::",
+    "crossterm::",
+    "tui_logger::",
+    "std::fs",
+    "std::net",
+    "std::env",
+    "std::process",
+    "Instant::now",
+    "SystemTime::now",
+    "Timestamp::now",
 ];
 
 /// Exceptions to [`IMPURE`]: module, then what it may touch after all, and why.
@@ -47,7 +61,9 @@ fn imports_go_one_way() {
     for file in sources() {
         let module = module_path(&file);
         let Some(layer) = module.first() else { continue };
-        let allowed = rules.get(layer.as_str()).unwrap_or_else(|| panic!("no rule for the layer {layer}"));
+        let allowed = rules
+            .get(layer.as_str())
+            .unwrap_or_else(|| panic!("no rule for the layer {layer}"));
         files += 1;
         for target in named_layers(&code(&file), &module) {
             let is_layer = rules.contains_key(target.as_str());
@@ -96,7 +112,10 @@ fn the_scanner_sees_every_form_of_path() {
     let here = ["view".to_owned(), "part".to_owned()];
     let found = |code: &str| named_layers(code, &here);
     assert_eq!(found("use crate::live::kube;"), ["live"]);
-    assert_eq!(found("use crate::{base::Text, tui, cli::{self}};"), ["base", "tui", "cli"]);
+    assert_eq!(
+        found("use crate::{base::Text, tui, cli::{self}};"),
+        ["base", "tui", "cli"]
+    );
     assert_eq!(found("use super::super::live;"), ["live"]);
     assert_eq!(found("use super::{sibling};"), Vec::<String>::new());
     assert_eq!(found("let x = crate::port::Sink;"), ["port"]);
@@ -131,8 +150,14 @@ fn module_path(file: &Path) -> Vec<String> {
 /// The file without comment lines, without its tests at the end, and with white space folded.
 fn code(file: &Path) -> String {
     let text = fs::read_to_string(file).unwrap();
-    let is_test_file = file.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with("tests"));
-    let code = text.split("#[cfg(test)]\n").next().filter(|_| !is_test_file).unwrap_or_default();
+    let is_test_file = file
+        .file_stem()
+        .is_some_and(|stem| stem.to_string_lossy().ends_with("tests"));
+    let code = text
+        .split("#[cfg(test)]\n")
+        .next()
+        .filter(|_| !is_test_file)
+        .unwrap_or_default();
     let lines = code.lines().map(str::trim).filter(|line| !line.starts_with("//"));
     lines.collect::<Vec<_>>().join(" ")
 }
@@ -164,7 +189,10 @@ fn named_layers(code: &str, module: &[String]) -> Vec<String> {
 /// The first names of a path or of a group of paths.
 fn heads(rest: &str) -> Vec<String> {
     let word = |text: &str| {
-        text.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>()
+        text.trim_start()
+            .chars()
+            .take_while(|c| c.is_alphanumeric() || *c == '_')
+            .collect::<String>()
     };
     let Some(group) = rest.strip_prefix('{') else {
         return vec![word(rest)];

@@ -8,12 +8,18 @@ use crate::lab::Lab;
 
 fn feed<'a>(document: &'a Value, id: &str) -> &'a Value {
     let feeds = document["feeds"].as_array().unwrap();
-    feeds.iter().find(|feed| feed["id"] == id).unwrap_or_else(|| panic!("no feed {id} in {feeds:?}"))
+    feeds
+        .iter()
+        .find(|feed| feed["id"] == id)
+        .unwrap_or_else(|| panic!("no feed {id} in {feeds:?}"))
 }
 
 fn says(feed: &Value, words: &[&str]) {
     let text = format!("{} {}", feed["why"], feed["hint"]).to_lowercase();
-    assert!(words.iter().all(|word| text.contains(&word.to_lowercase())), "{words:?} are not all in {feed}");
+    assert!(
+        words.iter().all(|word| text.contains(&word.to_lowercase())),
+        "{words:?} are not all in {feed}"
+    );
 }
 
 /// What a broken way to the API must leave standing: etcd's own picture.
@@ -30,7 +36,11 @@ fn a_bad_kubeconfig_is_named_and_etcd_is_read_all_the_same() {
         fs::write(&path, text).unwrap();
         path.to_str().unwrap().to_owned()
     };
-    let admin = String::from_utf8(lab.on_host(1, &["cat", "/var/lib/embedded-cluster/k0s/pki/admin.conf"]).stdout).unwrap();
+    let admin = String::from_utf8(
+        lab.on_host(1, &["cat", "/var/lib/embedded-cluster/k0s/pki/admin.conf"])
+            .stdout,
+    )
+    .unwrap();
     let server = |to: &str| admin.replace("https://localhost:6443", to);
     assert_ne!(server("x"), admin, "the lab's admin.conf names another server");
 
@@ -38,7 +48,10 @@ fn a_bad_kubeconfig_is_named_and_etcd_is_read_all_the_same() {
         ("/nonexistent/kubeconfig".into(), vec!["/nonexistent/kubeconfig"]),
         (file("garbage", "{{{ not yaml"), vec!["garbage"]),
         (file("empty", ""), vec!["empty"]),
-        (file("refused", &server("https://127.0.0.1:1")), vec!["127.0.0.1:1", "refused"]),
+        (
+            file("refused", &server("https://127.0.0.1:1")),
+            vec!["127.0.0.1:1", "refused"],
+        ),
     ];
     for (path, words) in cases {
         let status = lab.json(1, &["status", "--timeout", "5s", "--kubeconfig", &path]);
@@ -55,24 +68,45 @@ fn without_root_and_without_certificates_the_rest_still_works() {
     let status = lab.json(1, &["status", "--timeout", "5s", "--etcd-pki", "/nonexistent"]);
     says(feed(&status, "etcd.local"), &["/nonexistent"]);
     assert_eq!(feed(&status, "api")["state"], "live");
-    assert_eq!(status["quorum"]["standing"], "held", "a consistent read of the API server proves quorum");
+    assert_eq!(
+        status["quorum"]["standing"], "held",
+        "a consistent read of the API server proves quorum"
+    );
     assert_eq!(status["quorum"]["spare"], Value::Null, "and nothing more than that");
 
     // An ordinary user with a readable kubeconfig: a laptop.
     let kubeconfig = lab.state().join("laptop.conf");
-    let admin = lab.on_host(1, &["cat", "/var/lib/embedded-cluster/k0s/pki/admin.conf"]).stdout;
+    let admin = lab
+        .on_host(1, &["cat", "/var/lib/embedded-cluster/k0s/pki/admin.conf"])
+        .stdout;
     fs::write(&kubeconfig, admin).unwrap();
     let quorate = env!("CARGO_BIN_EXE_quorate");
     let output = lab.on_host(
         1,
-        &["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", quorate, "check", "-o", "json", "--timeout", "5s",
-            "--kubeconfig", kubeconfig.to_str().unwrap()],
+        &[
+            "setpriv",
+            "--reuid=65534",
+            "--regid=65534",
+            "--clear-groups",
+            quorate,
+            "check",
+            "-o",
+            "json",
+            "--timeout",
+            "5s",
+            "--kubeconfig",
+            kubeconfig.to_str().unwrap(),
+        ],
     );
     let document: Value = serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
     says(feed(&document, "etcd.local"), &["root"]);
     let checks = document["checks"].as_array().unwrap();
-    let result = |id: &str| checks.iter().find(|check| check["id"] == id).unwrap()["result"].as_str().unwrap();
+    let result = |id: &str| {
+        checks.iter().find(|check| check["id"] == id).unwrap()["result"]
+            .as_str()
+            .unwrap()
+    };
     assert_eq!(result("placement.web-spread"), "holds");
     assert_eq!(result("etcd.spare"), "cannot-tell");
     assert_eq!(output.status.code(), Some(3), "the quorum picture is missing");
@@ -85,7 +119,10 @@ fn expired_certificates_and_forbidden_kinds_are_said() {
     let document = lab.json(1, &["check", "--timeout", "8s"]);
     let findings = document["findings"].as_array().unwrap();
     let expired = findings.iter().find(|finding| finding["check"] == "cert.expiry");
-    assert_eq!(expired.unwrap_or_else(|| panic!("{findings:?}"))["severity"], "critical");
+    assert_eq!(
+        expired.unwrap_or_else(|| panic!("{findings:?}"))["severity"],
+        "critical"
+    );
     lab.run(&["revive", "1"]);
 
     // A viewer who may read everything but pods.
@@ -93,30 +130,49 @@ fn expired_certificates_and_forbidden_kinds_are_said() {
     fs::write(&manifest, VIEWER).unwrap();
     lab.run(&["kubectl", "apply", "-f", manifest.to_str().unwrap()]);
     let token = lab.run(&["kubectl", "-n", "default", "create", "token", "viewer"]);
-    let admin = String::from_utf8(lab.on_host(1, &["cat", "/var/lib/embedded-cluster/k0s/pki/admin.conf"]).stdout).unwrap();
+    let admin = String::from_utf8(
+        lab.on_host(1, &["cat", "/var/lib/embedded-cluster/k0s/pki/admin.conf"])
+            .stdout,
+    )
+    .unwrap();
     let config = lab.state().join("viewer.conf");
     fs::write(&config, viewer_config(&admin, token.trim())).unwrap();
-    let document = lab.json(1, &["check", "--timeout", "8s", "--kubeconfig", config.to_str().unwrap()]);
+    let document = lab.json(
+        1,
+        &["check", "--timeout", "8s", "--kubeconfig", config.to_str().unwrap()],
+    );
     says(feed(&document, "kube.pods"), &["list", "pods"]);
     assert_eq!(feed(&document, "kube.nodes")["state"], "live");
     let checks = document["checks"].as_array().unwrap();
-    let result = |id: &str| checks.iter().find(|check| check["id"] == id).unwrap()["result"].as_str().unwrap();
+    let result = |id: &str| {
+        checks.iter().find(|check| check["id"] == id).unwrap()["result"]
+            .as_str()
+            .unwrap()
+    };
     assert_eq!(result("placement.pending"), "cannot-tell");
     assert_eq!(result("zone.labels"), "holds");
 
     let garbage = viewer_config(&admin, "not-a-token");
     fs::write(&config, garbage).unwrap();
-    let status = lab.json(1, &["status", "--timeout", "5s", "--kubeconfig", config.to_str().unwrap()]);
+    let status = lab.json(
+        1,
+        &["status", "--timeout", "5s", "--kubeconfig", config.to_str().unwrap()],
+    );
     says(feed(&status, "api"), &["401"]);
 }
 
 /// The admin kubeconfig with a token in the place of the client certificate.
 fn viewer_config(admin: &str, token: &str) -> String {
-    let without: Vec<&str> = admin.lines().filter(|line| !line.trim_start().starts_with("client-key-data")).collect();
-    let lines = without.into_iter().map(|line| match line.split_once("client-certificate-data:") {
-        Some((indent, _)) => format!("{indent}token: {token}"),
-        None => line.to_owned(),
-    });
+    let without: Vec<&str> = admin
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("client-key-data"))
+        .collect();
+    let lines = without
+        .into_iter()
+        .map(|line| match line.split_once("client-certificate-data:") {
+            Some((indent, _)) => format!("{indent}token: {token}"),
+            None => line.to_owned(),
+        });
     lines.collect::<Vec<_>>().join("\n")
 }
 

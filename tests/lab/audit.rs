@@ -36,11 +36,19 @@ fn nothing_mutates_and_a_quiet_console_asks_little() {
     console.listen(Duration::from_secs(60));
     let minutes = began.elapsed().as_secs_f64() / 60.0;
     let all = requests(&lab);
-    assert!(before > 20, "only {before} requests of quorate were found: the audit log or the user agent is wrong");
+    assert!(
+        before > 20,
+        "only {before} requests of quorate were found: the audit log or the user agent is wrong"
+    );
 
     let verbs: std::collections::BTreeSet<&str> = all.iter().map(|event| event["verb"].as_str().unwrap()).collect();
-    assert!(verbs.iter().all(|verb| ["get", "list", "watch"].contains(verb)), "{verbs:?}");
-    let quiet = all[before..].iter().filter(|event| event["verb"] != "watch" && event["stage"] == "ResponseComplete");
+    assert!(
+        verbs.iter().all(|verb| ["get", "list", "watch"].contains(verb)),
+        "{verbs:?}"
+    );
+    let quiet = all[before..]
+        .iter()
+        .filter(|event| event["verb"] != "watch" && event["stage"] == "ResponseComplete");
     let per_minute = f64::from(u32::try_from(quiet.count()).unwrap()) / minutes;
     assert!(per_minute < 60.0, "{per_minute:.0} requests a minute");
 }

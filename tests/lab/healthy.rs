@@ -19,7 +19,11 @@ fn three_nodes_three_members_and_the_round_trip_of_each() {
         assert_eq!(quorum["standing"], "held");
         nodes_and_members(&status);
         replicas(&status);
-        assert!(feeds(&status).iter().all(|(_, state)| state == "live"), "{:?}", feeds(&status));
+        assert!(
+            feeds(&status).iter().all(|(_, state)| state == "live"),
+            "{:?}",
+            feeds(&status)
+        );
     }
 }
 
@@ -30,8 +34,14 @@ fn nodes_and_members(status: &Value) {
     assert_eq!(leaders.len(), 1);
     assert_eq!(leaders[0]["id"], status["quorum"]["leader"]);
     for member in members {
-        assert_eq!((&member["state"], &member["reachable"]), (&json!("healthy"), &json!(true)), "{member}");
-        let rtt = member["rtt_ms"].as_f64().unwrap_or_else(|| panic!("no round trip of {member}"));
+        assert_eq!(
+            (&member["state"], &member["reachable"]),
+            (&json!("healthy"), &json!(true)),
+            "{member}"
+        );
+        let rtt = member["rtt_ms"]
+            .as_f64()
+            .unwrap_or_else(|| panic!("no round trip of {member}"));
         assert!(rtt > 0.0 && rtt < 1000.0, "{rtt}");
     }
     let zones = status["zones"].as_array().unwrap();
@@ -53,7 +63,10 @@ fn nodes_and_members(status: &Value) {
 fn replicas(status: &Value) {
     let placement = status["placement"].as_array().unwrap();
     let web = placement.iter().find(|row| row["name"] == "netbox-netbox").unwrap();
-    assert_eq!((&web["kind"], &web["desired"], &web["ready"]), (&json!("Deployment"), &json!(3), &json!(3)));
+    assert_eq!(
+        (&web["kind"], &web["desired"], &web["ready"]),
+        (&json!("Deployment"), &json!(3), &json!(3))
+    );
     assert_eq!(web["nodes"], json!({"nbe-1": 1, "nbe-2": 1, "nbe-3": 1}));
     assert_eq!((&web["hard_spread"], &web["spread_ok"]), (&json!(true), &json!(true)));
     assert!(placement.len() > 15, "only {} workloads", placement.len());
@@ -62,7 +75,10 @@ fn replicas(status: &Value) {
 fn feeds(status: &Value) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let feeds = status["feeds"].as_array().unwrap();
-    feeds.iter().map(|feed| (text(&feed["id"]), text(&feed["state"]))).collect()
+    feeds
+        .iter()
+        .map(|feed| (text(&feed["id"]), text(&feed["state"])))
+        .collect()
 }
 
 #[test]
@@ -72,7 +88,10 @@ fn the_checks_find_what_is_missing_and_nothing_else() {
         let document = lab.json(1, &["check"]);
         let checks = document["checks"].as_array().unwrap();
         let of = |result: &str| {
-            checks.iter().filter(|check| check["result"] == result).map(|check| check["id"].as_str().unwrap().to_owned())
+            checks
+                .iter()
+                .filter(|check| check["result"] == result)
+                .map(|check| check["id"].as_str().unwrap().to_owned())
         };
         assert_eq!(of("cannot-tell").collect::<Vec<_>>(), Vec::<String>::new());
         of("broken").collect()

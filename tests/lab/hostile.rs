@@ -9,7 +9,15 @@ const ESCAPE: &str = "\u{1b}]0;owned\u{7}\u{1b}[2J\u{9b}31m\u{202e}evil\u{200b}\
 /// Bytes of the hostile text that must not come out anywhere.
 fn hostile_bytes(bytes: &[u8]) -> Option<&'static str> {
     let text = String::from_utf8_lossy(bytes);
-    let forbidden = ["\u{1b}]0;", "\u{7}", "\u{1b}[2Jx", "\u{9b}", "\u{202e}", "\u{200b}", "\u{1f600}"];
+    let forbidden = [
+        "\u{1b}]0;",
+        "\u{7}",
+        "\u{1b}[2Jx",
+        "\u{9b}",
+        "\u{202e}",
+        "\u{200b}",
+        "\u{1f600}",
+    ];
     forbidden.into_iter().find(|needle| text.contains(needle))
 }
 
@@ -23,12 +31,34 @@ fn no_hostile_byte_comes_out() {
     let long = "n".repeat(253);
     let patch = status.to_string();
     // The lab's NetBoxEnterprise may have its status as a subresource or not: one of the two must work.
-    let base = ["kubectl", "-n", "kotsadm", "patch", "nbe", "netbox", "--type=merge", "-p", &patch];
+    let base = [
+        "kubectl",
+        "-n",
+        "kotsadm",
+        "patch",
+        "nbe",
+        "netbox",
+        "--type=merge",
+        "-p",
+        &patch,
+    ];
     lab.run(&[&base[..], &["--subresource=status"]].concat());
-    lab.run(&["kubectl", "create", "deployment", &long, "-n", "kotsadm", "--image=x", "--replicas=0"]);
+    lab.run(&[
+        "kubectl",
+        "create",
+        "deployment",
+        &long,
+        "-n",
+        "kotsadm",
+        "--image=x",
+        "--replicas=0",
+    ]);
 
     let json = lab.quorate(1, &["check", "-o", "json"]).stdout;
-    assert!(String::from_utf8_lossy(&json).contains("\\\\u{1b}"), "the message is shown, written out");
+    assert!(
+        String::from_utf8_lossy(&json).contains("\\\\u{1b}"),
+        "the message is shown, written out"
+    );
     assert_eq!(hostile_bytes(&json), None);
     let table = lab.quorate(1, &["check"]).stdout;
     assert_eq!(hostile_bytes(&table), None);
@@ -47,5 +77,8 @@ fn no_hostile_byte_comes_out() {
     let logged = std::fs::read(&log).unwrap();
     assert!(!logged.is_empty());
     assert_eq!(hostile_bytes(&logged), None);
-    assert!(!logged.iter().any(|byte| *byte < b' ' && *byte != b'\n'), "a control byte in the log");
+    assert!(
+        !logged.iter().any(|byte| *byte < b' ' && *byte != b'\n'),
+        "a control byte in the log"
+    );
 }

@@ -16,7 +16,8 @@ pub struct Lab {
 impl Lab {
     /// Starts a lab; `tests/lab/up --help` tells the options.
     pub fn up(options: &[&str]) -> Self {
-        let bin = std::env::var("QUORATE_LAB_BIN").expect("QUORATE_LAB_BIN names the folder that tests/lab/build prints");
+        let bin =
+            std::env::var("QUORATE_LAB_BIN").expect("QUORATE_LAB_BIN names the folder that tests/lab/build prints");
         let lab = Self {
             program: Path::new(&bin).join("lab"),
             state: tempfile::Builder::new().prefix("quorate-lab-").tempdir().unwrap(),
@@ -79,8 +80,20 @@ impl Lab {
 
     /// The console on a host, on a terminal of 24 x 80 or another size.
     pub fn console(&self, host: u8, arguments: &[&str], size: (u16, u16)) -> Console {
-        let (program, state, host) = (self.program.to_str().unwrap(), self.state.path().to_str().unwrap(), host.to_string());
-        let start = [program, "--state", state, "exec", &host, "--", env!("CARGO_BIN_EXE_quorate")];
+        let (program, state, host) = (
+            self.program.to_str().unwrap(),
+            self.state.path().to_str().unwrap(),
+            host.to_string(),
+        );
+        let start = [
+            program,
+            "--state",
+            state,
+            "exec",
+            &host,
+            "--",
+            env!("CARGO_BIN_EXE_quorate"),
+        ];
         Console::start(&[&start, arguments].concat(), &[], size)
     }
 }

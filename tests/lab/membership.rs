@@ -6,12 +6,17 @@ use crate::lab::Lab;
 
 fn result<'a>(document: &'a Value, id: &str) -> &'a str {
     let checks = document["checks"].as_array().unwrap();
-    checks.iter().find(|check| check["id"] == id).unwrap()["result"].as_str().unwrap()
+    checks.iter().find(|check| check["id"] == id).unwrap()["result"]
+        .as_str()
+        .unwrap()
 }
 
 fn subjects(document: &Value, id: &str) -> Vec<String> {
     let findings = document["findings"].as_array().unwrap().iter();
-    findings.filter(|finding| finding["check"] == id).map(|finding| finding["subject"].as_str().unwrap().to_owned()).collect()
+    findings
+        .filter(|finding| finding["check"] == id)
+        .map(|finding| finding["subject"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 #[test]
@@ -28,14 +33,20 @@ fn objects_are_leftovers_only_once_etcd_no_longer_lists_their_member() {
     assert_eq!(result(&removed, "etcd.member-lost"), "holds");
     assert_eq!(result(&removed, "members.zombie"), "broken");
     let leftovers = subjects(&removed, "members.zombie");
-    assert!(leftovers.iter().all(|subject| subject.contains("nbe-3")), "{leftovers:?}");
+    assert!(
+        leftovers.iter().all(|subject| subject.contains("nbe-3")),
+        "{leftovers:?}"
+    );
     let status = lab.json(1, &["status"]);
     assert_eq!(status["quorum"]["voters"], 2);
     assert_eq!(status["quorum"]["spare"], 0);
 
     lab.run(&["join", "4"]);
     let joined = lab.json(1, &["status"]);
-    assert_eq!((joined["quorum"]["voters"].as_i64(), joined["quorum"]["spare"].as_i64()), (Some(3), Some(1)));
+    assert_eq!(
+        (joined["quorum"]["voters"].as_i64(), joined["quorum"]["spare"].as_i64()),
+        (Some(3), Some(1))
+    );
     let names: Vec<&str> = joined["etcd"]["members"]
         .as_array()
         .unwrap()

@@ -22,7 +22,12 @@ pub struct Console {
 impl Console {
     /// Starts `argv` on a terminal of `rows` x `columns`.
     pub fn start(argv: &[&str], environment: &[(&str, &str)], (rows, columns): (u16, u16)) -> Self {
-        let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
+        let size = PtySize {
+            rows,
+            cols: columns,
+            pixel_width: 0,
+            pixel_height: 0,
+        };
         let pair = native_pty_system().openpty(size).unwrap();
         let mut command = CommandBuilder::new(argv[0]);
         command.args(&argv[1..]);
@@ -43,8 +48,15 @@ impl Console {
                 }
             }
         });
-        let parser = vt100::Parser::new(rows, columns, 0);
-        Self { child, master: pair.master, keys, output, parser, written: Vec::new() }
+        let parser = vt100::Parser::new(cells(rows), cells(columns), 0);
+        Self {
+            child,
+            master: pair.master,
+            keys,
+            output,
+            parser,
+            written: Vec::new(),
+        }
     }
 
     /// The screen as lines of text.
@@ -62,7 +74,11 @@ impl Console {
         let began = Instant::now();
         while !wanted(&self.screen()) {
             let left = deadline.saturating_sub(began.elapsed());
-            assert!(self.read(left), "no {what} within {deadline:?}; the screen is\n{}", self.screen());
+            assert!(
+                self.read(left),
+                "no {what} within {deadline:?}; the screen is\n{}",
+                self.screen()
+            );
         }
         began.elapsed()
     }
@@ -93,8 +109,15 @@ impl Console {
 
     /// Changes the terminal's size.
     pub fn resize(&mut self, rows: u16, columns: u16) {
-        self.parser.screen_mut().set_size(rows, columns);
-        self.master.resize(PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 }).unwrap();
+        self.parser.screen_mut().set_size(cells(rows), cells(columns));
+        self.master
+            .resize(PtySize {
+                rows,
+                cols: columns,
+                pixel_width: 0,
+                pixel_height: 0,
+            })
+            .unwrap();
     }
 
     /// The process that was started.
@@ -109,6 +132,10 @@ impl Console {
         let status = self.child.try_wait().unwrap();
         status.unwrap_or_else(|| panic!("still running after {deadline:?}; the screen is\n{}", self.screen()))
     }
+}
+
+fn cells(count: u16) -> std::num::NonZero<u16> {
+    std::num::NonZero::new(count).unwrap()
 }
 
 impl Drop for Console {

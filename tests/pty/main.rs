@@ -13,7 +13,14 @@ const SIZE: (u16, u16) = (24, 80);
 
 /// A console with nothing to see.
 fn dead(size: (u16, u16), environment: &[(&str, &str)]) -> Console {
-    let nothing = ["--kubeconfig", "/nonexistent", "--etcd-pki", "/nonexistent", "--k0s-dir", "/nonexistent"];
+    let nothing = [
+        "--kubeconfig",
+        "/nonexistent",
+        "--etcd-pki",
+        "/nonexistent",
+        "--k0s-dir",
+        "/nonexistent",
+    ];
     let argv = [&[env!("CARGO_BIN_EXE_quorate")], &nothing[..]].concat();
     Console::start(&argv, environment, size)
 }
@@ -45,7 +52,13 @@ fn signals_give_the_terminal_back() {
     for signal in ["TERM", "HUP", "INT"] {
         let mut console = opened(SIZE, &[]);
         let pid = console.pid().to_string();
-        assert!(std::process::Command::new("kill").args(["-s", signal, &pid]).status().unwrap().success());
+        assert!(
+            std::process::Command::new("kill")
+                .args(["-s", signal, &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
         console.wait_for_exit(SOON);
         is_restored(&console);
     }
@@ -78,8 +91,15 @@ fn dumb_and_linux_terminals_work_and_no_color_means_no_color() {
         console.press("q");
         assert!(console.wait_for_exit(SOON).success(), "{terminal}");
         let text = String::from_utf8_lossy(&console.written).into_owned();
-        let is_color = |sequence: &str| sequence.split(';').any(|code| matches!(code.parse::<u32>(), Ok(31..=37 | 90..=97 | 41..=47)));
-        let styled = text.split("\u{1b}[").skip(1).filter_map(|rest| rest.split_once('m').map(|(codes, _)| codes));
+        let is_color = |sequence: &str| {
+            sequence
+                .split(';')
+                .any(|code| matches!(code.parse::<u32>(), Ok(31..=37 | 90..=97 | 41..=47)))
+        };
+        let styled = text
+            .split("\u{1b}[")
+            .skip(1)
+            .filter_map(|rest| rest.split_once('m').map(|(codes, _)| codes));
         let colors: Vec<&str> = styled.filter(|codes| codes.len() < 12 && is_color(codes)).collect();
         assert!(colors.is_empty(), "{terminal}: {colors:?}");
     }

@@ -51,7 +51,11 @@ pub fn document<'a>(snapshot: &Snapshot, report: &'a Report) -> CheckDocument<'a
         taken_at: snapshot.now.wall,
         verdict: &report.verdict,
         findings: report.findings(),
-        checks: report.outcomes.iter().map(|(id, outcome)| result(*id, outcome)).collect(),
+        checks: report
+            .outcomes
+            .iter()
+            .map(|(id, outcome)| result(*id, outcome))
+            .collect(),
         feeds: feeds(snapshot),
     }
 }
@@ -81,7 +85,11 @@ pub fn text(report: &Report) -> String {
         .iter()
         .map(|(id, outcome)| {
             let shown = result(*id, outcome);
-            vec![id.to_string(), shown.result.to_owned(), shown.why.map(ToString::to_string).unwrap_or_default()]
+            vec![
+                id.to_string(),
+                shown.result.to_owned(),
+                shown.why.map(ToString::to_string).unwrap_or_default(),
+            ]
         })
         .collect();
     out.push('\n');
@@ -103,7 +111,11 @@ fn finding_text(finding: &Finding) -> String {
         Severity::Info => "INFO",
     };
     // Writing to a String cannot fail.
-    let _ = writeln!(out, "{severity}  {}  {}  [{}]", finding.subject, finding.title, finding.check);
+    let _ = writeln!(
+        out,
+        "{severity}  {}  {}  [{}]",
+        finding.subject, finding.title, finding.check
+    );
     for line in &finding.evidence {
         let _ = writeln!(out, "    {line}");
     }
@@ -126,7 +138,10 @@ pub fn explain(check: &Check) -> ExplainDocument {
 
 /// One check explained, for people.
 pub fn explain_text(check: &Check) -> String {
-    let statement = check.statement.map(|text| format!("\nThe HA document says:\n  \"{text}\"\n")).unwrap_or_default();
+    let statement = check
+        .statement
+        .map(|text| format!("\nThe HA document says:\n  \"{text}\"\n"))
+        .unwrap_or_default();
     format!(
         "{}: {}\n\nLooks at:\n  {}\n\nWhy:\n  {}\n\nFix:\n  {}\n{statement}",
         check.id, check.title, check.looks_at, check.why, check.fix

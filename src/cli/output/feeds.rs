@@ -25,7 +25,11 @@ pub struct FeedDocument {
 
 /// All sources of a snapshot.
 pub fn feeds(snapshot: &Snapshot) -> Vec<FeedDocument> {
-    snapshot.feeds.iter().map(|(id, state)| document(snapshot, *id, state)).collect()
+    snapshot
+        .feeds
+        .iter()
+        .map(|(id, state)| document(snapshot, *id, state))
+        .collect()
 }
 
 fn document(snapshot: &Snapshot, id: FeedId, state: &FeedState) -> FeedDocument {

@@ -137,7 +137,11 @@ pub fn document<'a>(snapshot: &Snapshot, verdict: &'a Verdict) -> StatusDocument
             cluster_id: quorum.membership.cluster_id,
             members: quorum.members.iter().map(|state| member(snapshot, state)).collect(),
         },
-        placement: snapshot.placements().iter().map(|placement| placed(snapshot, placement)).collect(),
+        placement: snapshot
+            .placements()
+            .iter()
+            .map(|placement| placed(snapshot, placement))
+            .collect(),
         api: snapshot.kube.endpoint.as_ref().map(|endpoint| ApiDocument {
             server: endpoint.server.clone(),
             version: endpoint.version.clone(),
@@ -180,12 +184,17 @@ fn zones(snapshot: &Snapshot, quorum: &Quorum) -> Vec<ZoneDocument> {
 }
 
 fn node(snapshot: &Snapshot, quorum: &Quorum, node: &Node) -> NodeDocument {
-    let member = node.address.as_ref().and_then(|address| quorum.member_at(address.as_str()));
+    let member = node
+        .address
+        .as_ref()
+        .and_then(|address| quorum.member_at(address.as_str()));
     NodeDocument {
         name: node.name.clone(),
         ready: node.ready.status.word(),
         ready_reason: node.ready.reason.clone(),
-        heartbeat_age_ms: snapshot.heartbeat_age(node.name.as_str()).map(|heartbeat| millis(heartbeat.age)),
+        heartbeat_age_ms: snapshot
+            .heartbeat_age(node.name.as_str())
+            .map(|heartbeat| millis(heartbeat.age)),
         address: node.address.clone(),
         controller: node.is_controller,
         etcd_member_id: member.map(|state| state.member.id),
@@ -199,7 +208,10 @@ fn member(snapshot: &Snapshot, state: &MemberState) -> MemberDocument {
     let (reachable, why) = match &state.health {
         Health::Healthy { .. } => (Some(true), None),
         Health::Dead { why, .. } => (Some(false), Some(why)),
-        Health::Unknown { why } => (peer.and_then(|facts| facts.history.failing.as_ref()).map(|_| false), Some(why)),
+        Health::Unknown { why } => (
+            peer.and_then(|facts| facts.history.failing.as_ref()).map(|_| false),
+            Some(why),
+        ),
     };
     let version = peer.and_then(|facts| facts.version.clone());
     MemberDocument {
@@ -210,8 +222,13 @@ fn member(snapshot: &Snapshot, state: &MemberState) -> MemberDocument {
         state: state.health.word(),
         why: why.map(|why| why.text.clone()),
         reachable,
-        revision: local.filter(|_| snapshot.feed(FeedId::EtcdLocal).is_current()).map(|fact| fact.value.revision),
-        rtt_ms: peer.and_then(|facts| facts.rtt_us).filter(|_| reachable == Some(true)).map(milliseconds),
+        revision: local
+            .filter(|_| snapshot.feed(FeedId::EtcdLocal).is_current())
+            .map(|fact| fact.value.revision),
+        rtt_ms: peer
+            .and_then(|facts| facts.rtt_us)
+            .filter(|_| reachable == Some(true))
+            .map(milliseconds),
         clock_skew_ms: peer.and_then(|facts| facts.clock_skew_ms),
         version: version.or_else(|| local.map(|fact| fact.value.version.clone())),
     }
@@ -230,7 +247,11 @@ fn placed(snapshot: &Snapshot, placement: &Placement) -> PlacementDocument {
         name: placement.key.name.clone(),
         desired: placement.workload.desired,
         ready: placement.workload.ready,
-        nodes: placement.nodes.iter().map(|(name, tally)| (name.clone(), tally.pods)).collect(),
+        nodes: placement
+            .nodes
+            .iter()
+            .map(|(name, tally)| (name.clone(), tally.pods))
+            .collect(),
         unscheduled: placement.unscheduled,
         hard_spread: placement.is_hard_spread(),
         spread_ok: placement.spread_ok(snapshot).filter(|_| is_known),

@@ -8,7 +8,12 @@ use crate::base::Age;
 
 /// Everything on plain lines.
 pub fn text(status: &StatusDocument<'_>) -> String {
-    let mut sections = vec![headline(status.verdict), quorum_line(status), nodes(status), members(status)];
+    let mut sections = vec![
+        headline(status.verdict),
+        quorum_line(status),
+        nodes(status),
+        members(status),
+    ];
     sections.push(placement(&status.placement));
     sections.push(missing(&status.feeds));
     sections.retain(|section| !section.is_empty());
@@ -25,7 +30,13 @@ fn quorum_line(status: &StatusDocument<'_>) -> String {
     };
     let api = status.api.as_ref().map_or_else(
         || "no API server has answered".to_owned(),
-        |api| format!("{} {}", api.server, api.version.as_ref().map_or("", |version| version.as_str())),
+        |api| {
+            format!(
+                "{} {}",
+                api.server,
+                api.version.as_ref().map_or("", |version| version.as_str())
+            )
+        },
     );
     format!(
         "quorum   {} ({} of {} voters healthy, {} needed, spare {spare})\napi      {}\n",
@@ -49,7 +60,10 @@ fn nodes(status: &StatusDocument<'_>) -> String {
     if rows.is_empty() {
         return String::new();
     }
-    table(&["ZONE", "NODE", "READY", "HEARTBEAT", "ROLE", "ADDRESS", "VERSION"], &rows)
+    table(
+        &["ZONE", "NODE", "READY", "HEARTBEAT", "ROLE", "ADDRESS", "VERSION"],
+        &rows,
+    )
 }
 
 fn node_row(zone: &str, node: &NodeDocument) -> Vec<String> {
@@ -78,12 +92,22 @@ fn members(status: &StatusDocument<'_>) -> String {
 
 fn member_row(member: &MemberDocument) -> Vec<String> {
     vec![
-        if member.name.is_empty() { "(never started)".to_owned() } else { member.name.to_string() },
+        if member.name.is_empty() {
+            "(never started)".to_owned()
+        } else {
+            member.name.to_string()
+        },
         member.id.to_string(),
         member.role.to_owned(),
         member.state.to_owned(),
-        member.rtt_ms.map_or_else(|| "n/a".to_owned(), |ms| format!("{ms:.1}ms")),
-        member.peer_address.as_ref().map(ToString::to_string).unwrap_or_default(),
+        member
+            .rtt_ms
+            .map_or_else(|| "n/a".to_owned(), |ms| format!("{ms:.1}ms")),
+        member
+            .peer_address
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
         member.why.as_ref().map(ToString::to_string).unwrap_or_default(),
     ]
 }
@@ -92,7 +116,11 @@ fn placement(rows: &[PlacementDocument]) -> String {
     let rows: Vec<Vec<String>> = rows
         .iter()
         .map(|row| {
-            let nodes: Vec<String> = row.nodes.iter().map(|(node, count)| format!("{node}:{count}")).collect();
+            let nodes: Vec<String> = row
+                .nodes
+                .iter()
+                .map(|(node, count)| format!("{node}:{count}"))
+                .collect();
             let spread = match (row.hard_spread, row.spread_ok) {
                 (_, None) => "-",
                 (true, Some(true)) => "hard, kept",

@@ -7,7 +7,13 @@ pub fn table(header: &[&str], rows: &[Vec<String>]) -> String {
     let head: Vec<String> = header.iter().map(|&cell| cell.to_owned()).collect();
     let lines = || std::iter::once(&head).chain(rows);
     let widths: Vec<usize> = (0..header.len())
-        .map(|column| lines().filter_map(|row| row.get(column)).map(|cell| cell.width()).max().unwrap_or(0))
+        .map(|column| {
+            lines()
+                .filter_map(|row| row.get(column))
+                .map(|cell| cell.width())
+                .max()
+                .unwrap_or(0)
+        })
         .collect();
     lines().map(|row| line(row, &widths)).collect()
 }
@@ -27,7 +33,10 @@ mod tests {
 
     #[test]
     fn columns_align_by_display_width() {
-        let rows = [vec!["北".to_owned(), "x".to_owned()], vec!["abc".to_owned(), String::new()]];
+        let rows = [
+            vec!["北".to_owned(), "x".to_owned()],
+            vec!["abc".to_owned(), String::new()],
+        ];
         assert_eq!(table(&["A", "B"], &rows), "A    B\n北   x\nabc\n");
     }
 }

@@ -1,0 +1,127 @@
+//! The settings, typed, each with its level. Their names and their order are in [`super::key::KEYS`].
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::key::KEYS;
+use super::value::{Color, LogLevel, Origin, Setting};
+use crate::base::Text;
+use crate::model::Policy;
+
+/// Everything that an operator may set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// `kubeconfig`, `KUBECONFIG`: kubeconfigs, separated by colons. Empty: found by quorate itself.
+    pub kubeconfig: Setting<Vec<PathBuf>>,
+    /// `context`: which context of the kubeconfig. None: its current one.
+    pub context: Setting<Option<String>>,
+    /// `k0s_dir`: k0s's data directory. None: found by quorate itself.
+    pub k0s_dir: Setting<Option<PathBuf>>,
+    /// `etcd_pki`: a directory with etcd's certificates. None: below k0s's data directory.
+    pub etcd_pki: Setting<Option<PathBuf>>,
+    /// `theme`: the name of a theme.
+    pub theme: Setting<String>,
+    /// `color`: when to use colours.
+    pub color: Setting<Color>,
+    /// `ascii`: whether to draw with ASCII only.
+    pub ascii: Setting<bool>,
+    /// `timeout`: how long headless commands wait for the sources that they need.
+    pub timeout: Setting<Duration>,
+    /// `log_file`: where to log to. None: to the console's log screen only.
+    pub log_file: Setting<Option<PathBuf>>,
+    /// `log_level`: how much is logged.
+    pub log_level: Setting<LogLevel>,
+    /// Section `[policy]`.
+    pub policy: PolicySettings,
+}
+
+/// Thresholds of the checks; what each means is said at [`Policy`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct PolicySettings {
+    pub certificate_warning: Setting<Duration>,
+    pub certificate_critical: Setting<Duration>,
+    pub heartbeat_late: Setting<Duration>,
+    pub detection_slow: Setting<Duration>,
+    pub eviction_slow: Setting<Duration>,
+    pub learner_stuck: Setting<Duration>,
+    pub pending_late: Setting<Duration>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let policy = Policy::default();
+        Self {
+            kubeconfig: Setting::default(Vec::new()),
+            context: Setting::default(None),
+            k0s_dir: Setting::default(None),
+            etcd_pki: Setting::default(None),
+            theme: Setting::default("default".to_owned()),
+            color: Setting::default(Color::Auto),
+            ascii: Setting::default(false),
+            timeout: Setting::default(Duration::from_secs(10)),
+            log_file: Setting::default(None),
+            log_level: Setting::default(LogLevel::Info),
+            policy: PolicySettings {
+                certificate_warning: Setting::default(policy.certificate_warning),
+                certificate_critical: Setting::default(policy.certificate_critical),
+                heartbeat_late: Setting::default(policy.heartbeat_late),
+                detection_slow: Setting::default(policy.detection_slow),
+                eviction_slow: Setting::default(policy.eviction_slow),
+                learner_stuck: Setting::default(policy.learner_stuck),
+                pending_late: Setting::default(policy.pending_late),
+            },
+        }
+    }
+}
+
+/// One setting as text, for `quorate config`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Entry {
+    /// Its name, with its section.
+    pub key: &'static str,
+    /// Its value as it would be written in a variable; empty where it is not set.
+    pub value: Text,
+    /// Its level.
+    pub origin: Origin,
+}
+
+impl Settings {
+    /// The thresholds of the checks.
+    pub fn policy(&self) -> Policy {
+        let policy = &self.policy;
+        Policy {
+            certificate_warning: policy.certificate_warning.value,
+            certificate_critical: policy.certificate_critical.value,
+            heartbeat_late: policy.heartbeat_late.value,
+            detection_slow: policy.detection_slow.value,
+            eviction_slow: policy.eviction_slow.value,
+            learner_stuck: policy.learner_stuck.value,
+            pending_late: policy.pending_late.value,
+        }
+    }
+
+    /// The kubeconfigs that a flag or a file names: with these, no other is tried. Those of `KUBECONFIG` are not among
+    /// them, because they are only tried first.
+    pub fn kubeconfig_override(&self) -> &[PathBuf] {
+        match self.kubeconfig.origin {
+            Origin::Environment(_) => &[],
+            Origin::Flag | Origin::UserFile(_) | Origin::SystemFile(_) | Origin::Default => &self.kubeconfig.value,
+        }
+    }
+
+    /// Every setting with its level, in the order of the template.
+    pub fn entries(&self) -> Vec<Entry> {
+        let entry = |key: &super::key::Key| {
+            let (value, origin) = (key.shown)(self);
+            Entry {
+                key: key.name,
+                value: value.into(),
+                origin: origin.clone(),
+            }
+        };
+        KEYS.iter().map(entry).collect()
+    }
+}

@@ -1,0 +1,200 @@
+//! The program as a user starts it, where there is no cluster: exit codes, words, and no claim that nothing proves.
+
+use std::fs;
+use std::time::Duration;
+
+use assert_cmd::Command;
+use serde_json::Value;
+
+/// quorate in an empty home, with an empty environment.
+fn quorate(home: &tempfile::TempDir) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
+    command
+        .env_clear()
+        .env("HOME", home.path())
+        .timeout(Duration::from_secs(60));
+    command
+}
+
+fn home() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+/// Arguments under which no source can be found, on whatever machine this runs.
+const NOTHING: [&str; 6] = [
+    "--kubeconfig",
+    "/nonexistent/config",
+    "--etcd-pki",
+    "/nonexistent/pki",
+    "--k0s-dir",
+    "/nonexistent/k0s",
+];
+
+fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = quorate(&home()).args(arguments).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+fn json(arguments: &[&str]) -> (Option<i32>, Value) {
+    let (code, out, err) = run(&[arguments, &["-o", "json", "--timeout", "1s"], &NOTHING].concat());
+    (
+        code,
+        serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}\n{out}\n{err}")),
+    )
+}
+
+#[test]
+fn a_wrong_command_line_exits_64_and_help_exits_0() {
+    for wrong in [
+        &["--colour"][..],
+        &["statsu"],
+        &["status", "-o", "yaml"],
+        &["check", "--timeout", "soon"],
+        &["completions"],
+    ] {
+        let (code, out, err) = run(wrong);
+        assert_eq!(code, Some(64), "{wrong:?}: {err}");
+        assert!(out.is_empty() && !err.is_empty());
+    }
+    assert!(run(&["statsu"]).2.contains("status"), "a suggestion");
+    for help in [&["--help"][..], &["-h"], &["--version"], &["check", "--help"]] {
+        let (code, out, err) = run(help);
+        assert_eq!((code, err.as_str()), (Some(0), ""), "{help:?}");
+        assert!(out.contains("quorate"));
+    }
+}
+
+#[test]
+fn without_any_source_nothing_is_claimed() {
+    let (code, status) = json(&["status"]);
+    assert_eq!(code, Some(0));
+    assert_eq!(status["schema"], "quorate.status/v1");
+    assert_eq!(status["verdict"]["level"], "unknown");
+    for name in ["voters", "healthy", "needed", "spare", "spare_range", "leader"] {
+        assert_eq!(status["quorum"][name], Value::Null, "{name}");
+    }
+    assert_eq!(status["quorum"]["standing"], "unproven");
+    assert_eq!(status["zones"], serde_json::json!([]));
+    let feeds = status["feeds"].as_array().unwrap();
+    assert!(feeds.len() > 15);
+    let api = feeds.iter().find(|feed| feed["id"] == "api").unwrap();
+    assert!(api["why"].as_str().unwrap().contains("/nonexistent/config"), "{api}");
+
+    let (code, check) = json(&["check"]);
+    assert_eq!(code, Some(3));
+    assert_eq!(check["schema"], "quorate.check/v1");
+    let checks = check["checks"].as_array().unwrap();
+    assert_eq!(checks.len(), 22);
+    let holding: Vec<&Value> = checks.iter().filter(|check| check["result"] == "holds").collect();
+    assert!(holding.is_empty(), "{holding:?}");
+
+    let (code, doctor) = json(&["doctor"]);
+    assert_eq!(code, Some(1));
+    assert!(!doctor["notes"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn every_check_is_explained_and_a_misspelt_one_is_guessed() {
+    let (code, out, _) = run(&["explain"]);
+    assert_eq!(code, Some(0));
+    for id in quorate::check::CheckId::ALL {
+        assert!(out.contains(id.name()), "{id}");
+        let (code, text, _) = run(&["explain", id.name()]);
+        assert_eq!(code, Some(0));
+        assert!(text.contains("Looks at:") && text.contains("Fix:"), "{text}");
+    }
+    let (code, _, err) = run(&["explain", "etcd.spar"]);
+    assert_eq!(code, Some(64));
+    assert!(err.contains("did you mean etcd.spare?"), "{err}");
+    let (_, _, err) = run(&["explain", "\u{1b}[31m"]);
+    assert!(!err.contains('\u{1b}'), "{err:?}");
+}
+
+#[test]
+fn a_mistake_in_a_file_is_told_with_its_line_and_a_suggestion() {
+    let home = home();
+    let folder = home.path().join(".config/quorate");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("config.toml"), "timeout = \"5s\"\n\ncolr = \"never\"\n").unwrap();
+    let output = quorate(&home).args(["config", "--check"]).output().unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(64));
+    assert!(
+        err.contains("config.toml") && err.contains('3') && err.contains("color"),
+        "{err}"
+    );
+    // What is right in the file still counts.
+    let output = quorate(&home).args(["config", "-o", "json"]).output().unwrap();
+    let config: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let timeout = config["settings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|entry| entry["key"] == "timeout")
+        .unwrap();
+    assert!(timeout["value"].as_str().unwrap().starts_with('5'), "{timeout}");
+}
+
+#[test]
+fn the_template_is_a_right_configuration() {
+    let home = home();
+    let file = home.path().join("config.toml");
+    fs::write(
+        &file,
+        quorate(&home).args(["config", "--template"]).output().unwrap().stdout,
+    )
+    .unwrap();
+    let checked = quorate(&home)
+        .args(["config", "--check", "--config"])
+        .arg(&file)
+        .output()
+        .unwrap();
+    assert_eq!(
+        checked.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&checked.stderr)
+    );
+    let missing = quorate(&home)
+        .args(["config", "--check", "--config", "/nonexistent"])
+        .output()
+        .unwrap();
+    assert_eq!(missing.status.code(), Some(64));
+}
+
+#[test]
+fn completions_and_the_man_page_know_every_command() {
+    let (_, man, _) = run(&["man"]);
+    let (_, bash, _) = run(&["completions", "bash"]);
+    for command in [
+        "status",
+        "check",
+        "explain",
+        "doctor",
+        "keys",
+        "config",
+        "completions",
+        "man",
+    ] {
+        assert!(man.contains(command), "{command} in the man page");
+        assert!(bash.contains(command), "{command} in the completions");
+    }
+}
+
+#[test]
+fn the_keys_are_listed() {
+    let (code, out, _) = run(&["keys"]);
+    assert_eq!(code, Some(0));
+    assert!(out.lines().count() > 10 && out.contains("ctrl-c"), "{out}");
+    let (_, keys, _) = run(&["keys", "-o", "json"]);
+    let keys: Value = serde_json::from_str(&keys).unwrap();
+    assert_eq!(keys["schema"], "quorate.keys/v1");
+}
+
+#[test]
+fn the_console_needs_a_terminal_and_says_what_works_without() {
+    let (code, _, err) = run(&NOTHING);
+    assert_eq!(code, Some(64));
+    assert!(err.contains("terminal") && err.contains("quorate status"), "{err}");
+}
