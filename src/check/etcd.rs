@@ -4,7 +4,7 @@ use super::look::{
     Looked, arg, called, cannot_tell, evidence, health_line, host_subject, member_subject, names, outcome, plural,
 };
 use super::{Check, CheckId, Finding, Severity};
-use crate::base::{Age, Why, WhyKind};
+use crate::base::{Age, Text, Why, WhyKind};
 use crate::model::quorum::{Contact, Health, MemberState, Quorum, Standing, needed};
 use crate::model::{FeedId, Snapshot};
 
@@ -115,16 +115,22 @@ fn lost(snapshot: &Snapshot, quorum: &Quorum) -> Finding {
 
 /// `bring back one of nbe-2, nbe-3`
 pub(super) fn bring_back(quorum: &Quorum) -> String {
-    let dead = dead_voters(quorum).map(|state| called(&state.member));
+    let dead = dead_names(quorum);
     match quorum.needed.saturating_sub(quorum.healthy) {
         1 => format!("bring back one of {}", names(dead)),
         missing => format!("bring back {missing} of {}", names(dead)),
     }
 }
 
-pub(super) fn dead_voters(quorum: &Quorum) -> impl Iterator<Item = &MemberState> {
-    let members = quorum.members.iter();
-    members.filter(|state| !state.member.is_learner && state.health.is_dead())
+/// The voters proven dead, by name.
+fn dead_names(quorum: &Quorum) -> Vec<Text> {
+    let dead = quorum
+        .members
+        .iter()
+        .filter(|state| !state.member.is_learner && state.health.is_dead());
+    let mut names: Vec<Text> = dead.map(|state| called(&state.member)).collect();
+    names.sort();
+    names
 }
 
 fn alone(snapshot: &Snapshot, quorum: &Quorum, unplugged: bool) -> Finding {
@@ -172,7 +178,16 @@ fn leaderless(snapshot: &Snapshot, quorum: &Quorum, why: &Why) -> Finding {
 }
 
 fn member_lines(snapshot: &Snapshot, quorum: &Quorum) -> impl Iterator<Item = String> {
-    quorum.members.iter().map(|state| health_line(snapshot, state))
+    by_name(&quorum.members)
+        .into_iter()
+        .map(|state| health_line(snapshot, state))
+}
+
+/// etcd lists its members by id; people look for names.
+fn by_name(members: &[MemberState]) -> Vec<&MemberState> {
+    let mut members: Vec<&MemberState> = members.iter().collect();
+    members.sort_by(|a, b| a.member.name.cmp(&b.member.name));
+    members
 }
 
 /// How linearizable reads fare, where they fail.
@@ -214,7 +229,8 @@ fn spare(snapshot: &Snapshot) -> Looked {
     };
     let since = snapshot.etcd.spare_zero_since;
     let since = since.map(|at| format!("no spare for {}", Age(snapshot.now.since(at))));
-    let missing = quorum.members.iter().filter(|state| !state.health.is_healthy());
+    let members = by_name(&quorum.members).into_iter();
+    let missing = members.filter(|state| !state.health.is_healthy());
     let lines = missing.map(|state| health_line(snapshot, state));
     Ok(vec![Finding {
         check: CheckId::EtcdSpare,
@@ -253,7 +269,10 @@ fn undecided(quorum: &Quorum) -> crate::check::Outcome {
 }
 
 fn spare_remedy(quorum: &Quorum) -> String {
-    let dead: Vec<_> = dead_voters(quorum).map(|state| called(&state.member)).collect();
+    let dead = dead_names(quorum);
+    if quorum.spare().is_some_and(|spare| spare < 0) {
+        return format!("{}; restart, drain and upgrade nothing until then", bring_back(quorum));
+    }
     if quorum.voters < 3 {
         let learner = quorum.members.iter().any(|state| state.member.is_learner);
         let join = "join a controller: sudo netbox-enterprise join print-command shows how";
@@ -275,9 +294,8 @@ fn member_lost(snapshot: &Snapshot) -> Looked {
         let why = why.unwrap_or_else(|| Why::new(WhyKind::NotYet, "no etcd member has told who the members are"));
         return Err(cannot_tell(FeedId::EtcdLocal, why));
     }
-    let dead: Vec<Finding> = quorum
-        .members
-        .iter()
+    let dead: Vec<Finding> = by_name(&quorum.members)
+        .into_iter()
         .filter(|state| state.health.is_dead())
         .map(|state| lost_member(snapshot, &quorum, state))
         .collect();
@@ -302,7 +320,7 @@ fn lost_member(snapshot: &Snapshot, quorum: &Quorum, state: &MemberState) -> Fin
         format!("{role} {name} at {address} is listed, but never started")
     };
     let listed = format!(
-        "etcd lists {} with {} needed",
+        "etcd lists {}; {} are needed",
         plural(quorum.voters, "voter"),
         quorum.needed
     );

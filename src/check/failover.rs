@@ -109,9 +109,13 @@ fn is_evicted_by_taint(pod: &Pod) -> bool {
     runs && !is_daemon && !pod.is_static
 }
 
-/// How long it may stay on a dead node: the longer of the two tolerations, because either may be the one that counts.
+/// How long it may stay on a dead node. A silent kubelet makes the node unreachable, a failing one not-ready: the longer of
+/// the two delays counts, and it stays for ever only where both taints are tolerated for ever.
 fn stays(pod: &Pod) -> Tolerates {
-    pod.tolerates_unreachable.max(pod.tolerates_not_ready)
+    match (pod.tolerates_unreachable, pod.tolerates_not_ready) {
+        (Tolerates::Forever, other) | (other, Tolerates::Forever) => other,
+        (unreachable, not_ready) => unreachable.max(not_ready),
+    }
 }
 
 fn delay_words(delay: Tolerates) -> String {

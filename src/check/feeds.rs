@@ -1,8 +1,8 @@
 //! The feeds family: are the sources that the picture stands on fresh?
 
-use super::look::{Looked, cannot_tell, evidence, names, outcome, plural};
+use super::look::{Looked, cannot_tell, evidence, outcome};
 use super::{Check, CheckId, Finding, Severity};
-use crate::base::{Age, Why, WhyKind};
+use crate::base::{Age, Text, Why, WhyKind};
 use crate::model::{FeedId, FeedState, KubeKind, Snapshot};
 
 /// The family's checks.
@@ -35,11 +35,11 @@ impl Family {
         }
     }
 
-    const fn subject(self) -> &'static str {
+    const fn word(self) -> &'static str {
         match self {
-            Family::Kubernetes => "feed/kubernetes",
-            Family::Etcd => "feed/etcd",
-            Family::Host => "feed/host",
+            Family::Kubernetes => "kubernetes",
+            Family::Etcd => "etcd",
+            Family::Host => "host",
         }
     }
 }
@@ -58,11 +58,8 @@ fn stale(snapshot: &Snapshot) -> Looked {
         .feeds
         .iter()
         .find(|(feed, state)| is_required(**feed) && is_syncing(state));
-    let findings: Vec<Finding> = Family::ALL
-        .into_iter()
-        .flat_map(|family| [Severity::Warning, Severity::Info].map(|severity| (family, severity)))
-        .filter_map(|(family, severity)| stale_family(snapshot, family, severity))
-        .collect();
+    let families = Family::ALL.into_iter();
+    let findings: Vec<Finding> = families.filter_map(|family| stale_family(snapshot, family)).collect();
     let unasked = [FeedId::Api, FeedId::EtcdLocal]
         .into_iter()
         .find(|feed| !snapshot.feeds.contains_key(feed));
@@ -83,12 +80,13 @@ fn severity(snapshot: &Snapshot, feed: FeedId, state: &FeedState) -> Option<Seve
         // Not installed: nothing is missing.
         FeedState::Off { why } if why.kind == WhyKind::NotFound => None,
         FeedState::Off { .. } => is_required(feed).then_some(Severity::Info),
-        FeedState::Lost { .. } if is_required(feed) && !is_of_dead_member(snapshot, feed) => Some(Severity::Warning),
+        FeedState::Lagging { .. } | FeedState::Lost { .. } if is_of_dead_member(snapshot, feed) => None,
+        FeedState::Lost { .. } if is_required(feed) => Some(Severity::Warning),
         FeedState::Lagging { .. } | FeedState::Lost { .. } => Some(Severity::Info),
     }
 }
 
-/// A member that is proven dead is `etcd.member-lost`'s: its silence is an answer.
+/// A member that is proven dead is `etcd.member-lost`'s: its silence is an answer. One that left the list is not asked.
 fn is_of_dead_member(snapshot: &Snapshot, feed: FeedId) -> bool {
     match feed {
         FeedId::EtcdPeer(id) => match snapshot.quorum().member(id) {
@@ -99,44 +97,29 @@ fn is_of_dead_member(snapshot: &Snapshot, feed: FeedId) -> bool {
     }
 }
 
-fn stale_family(snapshot: &Snapshot, family: Family, wanted: Severity) -> Option<Finding> {
-    let feeds: Vec<(FeedId, &FeedState)> = snapshot
-        .feeds
-        .iter()
-        .filter(|(feed, state)| Family::of(**feed) == family && severity(snapshot, **feed, state) == Some(wanted))
-        .map(|(feed, state)| (*feed, state))
+fn stale_family(snapshot: &Snapshot, family: Family) -> Option<Finding> {
+    let own = snapshot.feeds.iter().filter(|(feed, _)| Family::of(**feed) == family);
+    let unfresh: Vec<(FeedId, &FeedState, Severity)> = own
+        .filter_map(|(feed, state)| Some((*feed, state, severity(snapshot, *feed, state)?)))
         .collect();
-    let (title, remedy) = match feeds.as_slice() {
-        [] => return None,
-        [(feed, state)] => (format!("source {feed} is {}", state.word()), hint(state)),
-        several => (
-            format!(
-                "{} are not fresh: {}",
-                plural(several.len(), "source"),
-                names(several.iter().map(|(id, _)| id.to_string()))
-            ),
-            several
-                .iter()
-                .find_map(|(_, state)| state.why()?.hint.as_ref())
-                .map(ToString::to_string),
-        ),
+    let worst = unfresh.iter().map(|(.., severity)| *severity).max()?;
+    let title = match unfresh.as_slice() {
+        [(id, state, _)] => format!("source {id} is {}", state.word()),
+        several => format!("{} {} sources are not fresh", several.len(), family.word()),
     };
-    let lines = feeds.iter().map(|(feed, state)| state_line(snapshot, *feed, state));
+    let hint = unfresh.iter().find_map(|(_, state, _)| state.why()?.hint.clone());
+    let lines = unfresh
+        .iter()
+        .map(|(feed, state, _)| state_line(snapshot, *feed, state));
     Some(Finding {
         check: CheckId::FeedsStale,
-        severity: wanted,
-        subject: family.subject().into(),
+        severity: worst,
+        subject: Text::from(format!("feed/{}", family.word())),
         title: title.into(),
         evidence: evidence(lines),
         consequence: "what they told last stays on screen, dated; checks that need them cannot tell".into(),
-        remedy: remedy
-            .unwrap_or_else(|| "quorate doctor says what fails and what is missing".to_owned())
-            .into(),
+        remedy: hint.unwrap_or_else(|| "quorate doctor says what fails and what is missing".into()),
     })
-}
-
-fn hint(state: &FeedState) -> Option<String> {
-    state.why()?.hint.as_ref().map(ToString::to_string)
 }
 
 fn state_line(snapshot: &Snapshot, feed: FeedId, state: &FeedState) -> String {

@@ -116,7 +116,9 @@ fn late_finding(snapshot: &Snapshot, name: &Text, severity: Severity, title: Str
         || "Kubernetes will mark it NotReady, then evict its pods".to_owned(),
         |grace| {
             let after = Age(grace.period);
-            format!("Kubernetes marks it NotReady about {after} after its last heartbeat, then evicts its pods")
+            format!(
+                "Kubernetes marks it NotReady no sooner than {after} after its last heartbeat, then evicts its pods"
+            )
         },
     );
     Finding {

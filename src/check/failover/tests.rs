@@ -1,1 +1,243 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{go_duration, minor};
+use crate::check::testing::{assert_cannot_tell, assert_holds, evidence, findings, one, uninstall};
+use crate::check::{CheckId, Severity};
+use crate::model::example::{ago, change, healthy, wall_ago};
+use crate::model::feed::HostPart;
+use crate::model::kube::{Pod, Tolerates};
+use crate::model::{FeedId, KubeKind, ObjectKey, Snapshot};
+
+const DAY: u64 = 24 * 3_600;
+
+/// Sets the delay of every pod that a taint evicts and whose name is wanted.
+fn tolerate(snapshot: &mut Snapshot, delay: Tolerates, wanted: impl Fn(&str) -> bool) {
+    for (key, row) in snapshot.kube.pods.rows_mut() {
+        let pod: &mut Pod = &mut Arc::make_mut(row).value;
+        if pod.tolerates_unreachable != Tolerates::Forever && wanted(key.name.as_str()) {
+            pod.tolerates_unreachable = delay;
+            pod.tolerates_not_ready = delay;
+        }
+    }
+}
+
+fn flags(snapshot: &mut Snapshot, process: &str, flag: &str, value: Option<&str>) {
+    let processes = &mut snapshot.host.processes.as_mut().unwrap().value;
+    let process = processes.iter_mut().find(|p| p.name == process).unwrap();
+    process.flags.remove(flag);
+    if let Some(value) = value {
+        process.flags.insert(flag.into(), value.into());
+    }
+}
+
+fn grace(value: Option<&str>, configured: Option<&str>) -> Snapshot {
+    let mut snapshot = healthy();
+    flags(
+        &mut snapshot,
+        "kube-controller-manager",
+        "node-monitor-grace-period",
+        value,
+    );
+    change(
+        &mut snapshot.kube.cluster_configs,
+        &ObjectKey::new("kube-system", "k0s"),
+        |config| {
+            config.grace_period = configured.map(Into::into);
+        },
+    );
+    snapshot
+}
+
+#[test]
+fn slow_eviction_of_all_pods() {
+    let mut snapshot = healthy();
+    tolerate(&mut snapshot, Tolerates::Seconds(300), |_| true);
+    flags(
+        &mut snapshot,
+        "kube-apiserver",
+        "default-unreachable-toleration-seconds",
+        None,
+    );
+    let finding = one(CheckId::FailoverEviction, &snapshot, Severity::Warning, "cluster");
+    assert_eq!(finding.title, "24 of 24 pods are evicted only after 5 min");
+    let lines = evidence(&finding);
+    assert!(lines.contains("24 pods after 5 min"), "{lines}");
+    assert!(lines.contains("kube-apiserver gives new pods 300 s"), "{lines}");
+    assert!(
+        finding.remedy.as_str().contains("fixed when the cluster is created"),
+        "{}",
+        finding.remedy
+    );
+}
+
+#[test]
+fn mixed_eviction_names_the_slow_ones() {
+    let mut snapshot = healthy();
+    tolerate(&mut snapshot, Tolerates::Seconds(300), |name| {
+        name.starts_with("netbox-netbox")
+    });
+    tolerate(&mut snapshot, Tolerates::Seconds(0), |name| name.starts_with("coredns"));
+    let finding = one(CheckId::FailoverEviction, &snapshot, Severity::Warning, "cluster");
+    assert_eq!(
+        finding.title,
+        "3 of 24 pods are evicted only after 5 min, others sooner"
+    );
+    let lines = evidence(&finding);
+    for line in [
+        "19 pods after 30 s",
+        "3 pods after 5 min",
+        "slow: kotsadm/netbox-netbox",
+        "2 pods at once",
+    ] {
+        assert!(lines.contains(line), "{line} in {lines}");
+    }
+    assert!(
+        finding.remedy.as_str().contains("restart the rollout"),
+        "{}",
+        finding.remedy
+    );
+}
+
+#[test]
+fn either_toleration_may_be_the_slow_one() {
+    let mut snapshot = healthy();
+    let key = ObjectKey::new("kotsadm", "kotsadm-rqlite-0");
+    change(&mut snapshot.kube.pods, &key, |pod| {
+        pod.tolerates_not_ready = Tolerates::Seconds(61)
+    });
+    let finding = one(CheckId::FailoverEviction, &snapshot, Severity::Warning, "cluster");
+    assert!(finding.title.as_str().starts_with("1 of 24 pods"), "{}", finding.title);
+}
+
+#[test]
+fn tolerating_one_taint_for_ever_does_not_hide_the_other() {
+    let mut snapshot = healthy();
+    let key = ObjectKey::new("kotsadm", "kotsadm-rqlite-0");
+    change(&mut snapshot.kube.pods, &key, |pod| {
+        pod.tolerates_not_ready = Tolerates::Forever;
+        pod.tolerates_unreachable = Tolerates::Seconds(300);
+    });
+    one(CheckId::FailoverEviction, &snapshot, Severity::Warning, "cluster");
+    change(&mut snapshot.kube.pods, &key, |pod| {
+        pod.tolerates_unreachable = Tolerates::Forever
+    });
+    assert_holds(CheckId::FailoverEviction, &snapshot);
+}
+
+#[test]
+fn pods_that_stay_by_their_nature_are_not_slow() {
+    let mut snapshot = healthy();
+    tolerate(&mut snapshot, Tolerates::Seconds(60), |_| true);
+    assert_holds(CheckId::FailoverEviction, &snapshot);
+    let key = ObjectKey::new("kotsadm", "kotsadm-rqlite-0");
+    change(&mut snapshot.kube.pods, &key, |pod| {
+        pod.tolerates_unreachable = Tolerates::Seconds(300);
+        pod.phase = "Succeeded".into();
+    });
+    assert_holds(CheckId::FailoverEviction, &snapshot);
+}
+
+#[test]
+fn the_running_grace_period_counts() {
+    let finding = one(
+        CheckId::FailoverDetection,
+        &grace(Some("40s"), None),
+        Severity::Info,
+        "node/nbe-1",
+    );
+    assert_eq!(finding.title, "a dead node is noticed only after 40 s");
+    assert!(evidence(&finding).contains("runs with --node-monitor-grace-period=40s"));
+    assert_holds(CheckId::FailoverDetection, &grace(Some("0m20s"), Some("20s")));
+    assert_holds(CheckId::FailoverDetection, &grace(Some("20s"), None));
+}
+
+#[test]
+fn a_configured_value_that_does_not_run_needs_a_restart() {
+    let finding = one(
+        CheckId::FailoverDetection,
+        &grace(None, Some("20s")),
+        Severity::Info,
+        "node/nbe-1",
+    );
+    assert_eq!(
+        finding.title,
+        "the configured detection time is not in force on this host"
+    );
+    assert!(finding.remedy.as_str().contains("sudo systemctl restart k0scontroller"));
+    assert!(
+        evidence(&finding).contains("50 s is the default of v1.37.2+k0s.0"),
+        "{}",
+        evidence(&finding)
+    );
+}
+
+#[test]
+fn defaults_are_those_of_the_running_version() {
+    let mut snapshot = grace(None, None);
+    snapshot.host.k0s.as_mut().unwrap().value.version = "v1.31.14+k0s.0".into();
+    let finding = one(CheckId::FailoverDetection, &snapshot, Severity::Info, "node/nbe-1");
+    assert_eq!(finding.title, "a dead node is noticed only after 40 s");
+}
+
+#[test]
+fn without_the_process_the_running_value_is_not_known() {
+    let feed = FeedId::Host(HostPart::Processes);
+    let mut snapshot = healthy();
+    snapshot.host.processes.as_mut().unwrap().value.clear();
+    assert_cannot_tell(CheckId::FailoverDetection, &snapshot, feed);
+    assert_cannot_tell(CheckId::FailoverDetection, &grace(Some("soon"), None), feed);
+    let mut snapshot = healthy();
+    uninstall(&mut snapshot, KubeKind::ClusterConfigs);
+    assert_holds(CheckId::FailoverDetection, &snapshot);
+}
+
+#[test]
+fn certificates_by_the_days_that_are_left() {
+    let ends_in = |seconds: u64| {
+        let mut snapshot = healthy();
+        let certificate = &mut snapshot.host.certificates.as_mut().unwrap().value[2];
+        certificate.not_after = ago(0).plus(Duration::from_secs(seconds)).wall;
+        snapshot
+    };
+    let subject = "certificate//var/lib/embedded-cluster/k0s/pki/etcd/peer.crt";
+    assert_holds(CheckId::CertExpiry, &ends_in(30 * DAY + 1));
+    let finding = one(CheckId::CertExpiry, &ends_in(30 * DAY), Severity::Warning, subject);
+    assert_eq!(finding.title, "certificate etcd/peer.crt ends in 30 d");
+    assert!(finding.remedy.as_str().contains("restart k0scontroller"));
+    one(CheckId::CertExpiry, &ends_in(7 * DAY), Severity::Critical, subject);
+    let mut snapshot = healthy();
+    let certificate = &mut snapshot.host.certificates.as_mut().unwrap().value[0];
+    certificate.not_after = wall_ago(3 * DAY);
+    let finding = findings(CheckId::CertExpiry, &snapshot).remove(0);
+    assert_eq!(finding.title, "certificate ca.crt ended 3 d ago");
+    assert!(
+        finding.remedy.as_str().starts_with("a CA is not renewed"),
+        "{}",
+        finding.remedy
+    );
+    snapshot.host.certificates.as_mut().unwrap().value.clear();
+    assert_cannot_tell(CheckId::CertExpiry, &snapshot, FeedId::Host(HostPart::Certificates));
+}
+
+#[test]
+fn durations_as_go_writes_them() {
+    let seconds = |raw| go_duration(raw).map(|duration| duration.as_secs_f64());
+    assert_eq!(seconds("20s"), Some(20.0));
+    assert_eq!(seconds("1m30s"), Some(90.0));
+    assert_eq!(seconds("1h0m0.5s"), Some(3_600.5));
+    assert_eq!(seconds("500ms"), Some(0.5));
+    for bad in ["", "20", "s", "20 s", "1y", "-5s", "1e400h"] {
+        assert_eq!(seconds(bad), None, "{bad:?}");
+    }
+}
+
+#[test]
+fn minor_versions() {
+    assert_eq!(minor("v1.37.2+k0s.0"), Some(37));
+    assert_eq!(minor("1.9"), Some(9));
+    assert_eq!(minor("v2.1"), None);
+    assert_eq!(minor("devel"), None);
+}

@@ -1,1 +1,86 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use crate::base::{Why, WhyKind};
+use crate::check::testing::{assert_cannot_tell, assert_holds, evidence, findings, one, uninstall};
+use crate::check::{CheckId, Severity};
+use crate::model::example::{self, Death, ago, healthy, lose_feed, member_id, node_just_died, turn_off};
+use crate::model::feed::HostPart;
+use crate::model::{FeedId, FeedState, KubeKind};
+
+#[test]
+fn a_required_source_that_is_lost_is_a_warning() {
+    let mut snapshot = healthy();
+    lose_feed(&mut snapshot, FeedId::Kube(KubeKind::Pods));
+    let finding = one(CheckId::FeedsStale, &snapshot, Severity::Warning, "feed/kubernetes");
+    assert_eq!(finding.title, "source kube.pods is lost");
+    assert_eq!(
+        evidence(&finding),
+        "kube.pods is lost, last answer 2 min ago: no answer"
+    );
+    lose_feed(&mut snapshot, FeedId::Kube(KubeKind::Claims));
+    let finding = one(CheckId::FeedsStale, &snapshot, Severity::Warning, "feed/kubernetes");
+    assert_eq!(finding.title, "2 kubernetes sources are not fresh");
+}
+
+#[test]
+fn an_optional_source_is_only_worth_knowing() {
+    for feed in [FeedId::Host(HostPart::Unit), FeedId::Kube(KubeKind::Installations)] {
+        let mut snapshot = healthy();
+        lose_feed(&mut snapshot, feed);
+        let found = findings(CheckId::FeedsStale, &snapshot);
+        assert_eq!((found.len(), found[0].severity), (1, Severity::Info), "{feed}");
+    }
+}
+
+#[test]
+fn a_late_answer_is_only_worth_knowing() {
+    let mut snapshot = healthy();
+    snapshot.feeds.insert(
+        FeedId::Api,
+        FeedState::Lagging {
+            as_of: ago(5),
+            why: None,
+        },
+    );
+    let finding = one(CheckId::FeedsStale, &snapshot, Severity::Info, "feed/kubernetes");
+    assert_eq!(evidence(&finding), "api is lagging, last answer 5 s ago");
+}
+
+#[test]
+fn what_is_not_installed_is_not_missing() {
+    let mut snapshot = healthy();
+    uninstall(&mut snapshot, KubeKind::NetBoxEnterprises);
+    turn_off(&mut snapshot, FeedId::Host(HostPart::Links));
+    assert_holds(CheckId::FeedsStale, &snapshot);
+    turn_off(&mut snapshot, FeedId::EtcdLocal);
+    one(CheckId::FeedsStale, &snapshot, Severity::Info, "feed/etcd");
+}
+
+#[test]
+fn the_silence_of_a_dead_member_is_its_own_finding() {
+    assert_holds(CheckId::FeedsStale, &node_just_died(Death::Silent));
+    let found = findings(CheckId::FeedsStale, &example::cut_off(false));
+    let subjects: Vec<&str> = found.iter().map(|finding| finding.subject.as_str()).collect();
+    assert_eq!(subjects, ["feed/kubernetes", "feed/etcd"], "nobody is proven dead");
+}
+
+#[test]
+fn advice_of_the_source_comes_first() {
+    let mut snapshot = healthy();
+    let why = Why::new(WhyKind::Denied, "may not read the key").hint("run it with sudo");
+    snapshot
+        .feeds
+        .insert(FeedId::EtcdLocal, FeedState::Lost { as_of: None, why });
+    let finding = one(CheckId::FeedsStale, &snapshot, Severity::Warning, "feed/etcd");
+    assert_eq!(finding.remedy, "run it with sudo");
+}
+
+#[test]
+fn while_a_required_source_syncs_it_cannot_tell() {
+    let mut snapshot = healthy();
+    let syncing = FeedState::Syncing { since: ago(1) };
+    snapshot.feeds.insert(FeedId::Host(HostPart::Unit), syncing.clone());
+    assert_holds(CheckId::FeedsStale, &snapshot);
+    snapshot.feeds.insert(FeedId::EtcdPeer(member_id(2)), syncing);
+    assert_cannot_tell(CheckId::FeedsStale, &snapshot, FeedId::EtcdPeer(member_id(2)));
+}

@@ -1,1 +1,171 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::sync::Arc;
+
+use crate::check::testing::{assert_cannot_tell, assert_holds, assert_not_applicable, evidence, findings, one};
+use crate::check::{CheckId, Severity};
+use crate::model::etcd::EtcdFacts;
+use crate::model::example::{self, Death, ago, change, healthy, name, node_just_died, node_lost, put, wall_ago};
+use crate::model::{FeedId, KubeKind, ObjectKey, Snapshot};
+
+fn key(n: u8) -> ObjectKey {
+    ObjectKey::new("", name(n))
+}
+
+fn set_zone(snapshot: &mut Snapshot, n: u8, zone: Option<&str>) {
+    change(&mut snapshot.kube.nodes, &key(n), |node| {
+        node.zone = zone.map(Into::into)
+    });
+}
+
+/// The heartbeat of host 3: seen `watched` s ago, written `written` s ago.
+fn beat(watched: u64, written: u64, seen_changing: bool) -> Snapshot {
+    let mut snapshot = healthy();
+    let rows = snapshot.kube.leases.rows_mut();
+    let row = rows.get_mut(&ObjectKey::new("kube-node-lease", name(3))).unwrap();
+    let row = Arc::make_mut(row);
+    row.changed_at = ago(watched);
+    row.seen_changing = seen_changing;
+    row.value.renewed = Some(wall_ago(written));
+    snapshot
+}
+
+#[test]
+fn a_heartbeat_is_late_before_kubernetes_says_so() {
+    let finding = one(
+        CheckId::NodeHeartbeat,
+        &node_just_died(Death::Silent),
+        Severity::Warning,
+        "node/nbe-3",
+    );
+    assert_eq!(finding.evidence[0], "no renewal seen for 16 s; due every 10 s");
+    assert!(
+        finding.consequence.as_str().contains("no sooner than 20 s"),
+        "{}",
+        finding.consequence
+    );
+    assert_holds(CheckId::NodeNotReady, &node_just_died(Death::Silent));
+    assert_holds(CheckId::NodeHeartbeat, &node_lost(Death::Silent));
+}
+
+#[test]
+fn another_hosts_clock_alone_is_no_warning() {
+    // Its clock is an hour behind, and we have seen it renew.
+    assert_holds(CheckId::NodeHeartbeat, &beat(4, 3_600, true));
+    assert_holds(CheckId::NodeHeartbeat, &beat(14, 14, true));
+    let finding = one(
+        CheckId::NodeHeartbeat,
+        &beat(2, 40, false),
+        Severity::Info,
+        "node/nbe-3",
+    );
+    assert!(evidence(&finding).contains("renewed 40 s ago by the node's own clock; watched from here for 2 s only"));
+    one(
+        CheckId::NodeHeartbeat,
+        &beat(15, 15, false),
+        Severity::Warning,
+        "node/nbe-3",
+    );
+}
+
+#[test]
+fn a_node_without_a_lease_has_no_heartbeat() {
+    let mut snapshot = healthy();
+    let lease = ObjectKey::new("kube-node-lease", name(2));
+    snapshot.kube.leases.rows_mut().remove(&lease);
+    let finding = one(CheckId::NodeHeartbeat, &snapshot, Severity::Warning, "node/nbe-2");
+    assert_eq!(finding.title, "nbe-2 has no heartbeat");
+}
+
+#[test]
+fn a_node_that_is_not_ready_says_why_and_since_when() {
+    let finding = one(
+        CheckId::NodeNotReady,
+        &node_lost(Death::Refused),
+        Severity::Warning,
+        "node/nbe-3",
+    );
+    assert_eq!(finding.title, "nbe-3 is not ready (Unknown)");
+    let lines = evidence(&finding);
+    assert!(
+        lines.contains("Ready is Unknown for 1 min 35 s: NodeStatusUnknown Kubelet stopped"),
+        "{lines}"
+    );
+    assert!(lines.contains("last heartbeat 2 min 5 s ago"), "{lines}");
+}
+
+#[test]
+fn three_controllers_or_an_odd_number_above() {
+    let mut snapshot = healthy();
+    change(&mut snapshot.kube.nodes, &key(3), |node| node.is_controller = false);
+    let finding = one(CheckId::NodesThreeControllers, &snapshot, Severity::Warning, "cluster");
+    assert_eq!(finding.title, "2 of 3 controllers");
+    assert!(evidence(&finding).contains("no controllers: nbe-3"));
+    let mut snapshot = healthy();
+    put(&mut snapshot.kube.nodes, KubeKind::Nodes, key(4), example::node(4));
+    one(CheckId::NodesThreeControllers, &snapshot, Severity::Info, "cluster");
+    put(&mut snapshot.kube.nodes, KubeKind::Nodes, key(5), example::node(5));
+    assert_holds(CheckId::NodesThreeControllers, &snapshot);
+}
+
+#[test]
+fn labels_on_some_nodes_name_those_that_lack_one() {
+    let mut snapshot = healthy();
+    set_zone(&mut snapshot, 3, None);
+    let finding = one(CheckId::ZoneLabels, &snapshot, Severity::Warning, "node/nbe-3");
+    assert_eq!(finding.title, "no zone label on nbe-3");
+    assert!(
+        finding
+            .remedy
+            .as_str()
+            .starts_with("kubectl label node nbe-3 topology.kubernetes.io/zone=")
+    );
+    set_zone(&mut snapshot, 2, None);
+    let finding = one(CheckId::ZoneLabels, &snapshot, Severity::Warning, "cluster");
+    assert_eq!(finding.title, "no zone label on nbe-2, nbe-3");
+}
+
+#[test]
+fn no_label_at_all_is_a_single_location() {
+    let mut snapshot = healthy();
+    for n in 1..=3 {
+        set_zone(&mut snapshot, n, None);
+    }
+    one(CheckId::ZoneLabels, &snapshot, Severity::Info, "cluster");
+    assert_not_applicable(CheckId::ZoneThree, &snapshot);
+}
+
+#[test]
+fn two_zones_are_decided_by_one() {
+    let mut snapshot = healthy();
+    set_zone(&mut snapshot, 3, Some("zone-b"));
+    let found = findings(CheckId::ZoneThree, &snapshot);
+    let titles: Vec<&str> = found.iter().map(|finding| finding.title.as_str()).collect();
+    assert_eq!(
+        titles,
+        ["2 zones instead of 3", "zone zone-b holds 2 of 3 etcd members"]
+    );
+    assert_eq!(found[1].subject, "zone/zone-b");
+}
+
+#[test]
+fn more_than_three_zones_are_too_many() {
+    let mut snapshot = healthy();
+    put(&mut snapshot.kube.nodes, KubeKind::Nodes, key(4), example::node(4));
+    let finding = one(CheckId::ZoneThree, &snapshot, Severity::Warning, "cluster");
+    assert_eq!(finding.title, "4 zones instead of 3");
+}
+
+#[test]
+fn half_labeled_zones_wait_for_their_labels() {
+    let mut snapshot = healthy();
+    set_zone(&mut snapshot, 3, None);
+    assert_not_applicable(CheckId::ZoneThree, &snapshot);
+}
+
+#[test]
+fn zones_need_etcds_own_list() {
+    let mut snapshot = healthy();
+    snapshot.etcd = EtcdFacts::default();
+    assert_cannot_tell(CheckId::ZoneThree, &snapshot, FeedId::EtcdLocal);
+}

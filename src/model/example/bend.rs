@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{add_pod, address, ago, change, healthy, member_id, name, node, now, pod, put, wall_ago};
+use super::{add_pod, address, ago, change, healthy, lease, member_id, name, node, now, pod, put, wall_ago};
 use crate::base::{Text, Why, WhyKind};
 use crate::model::etcd::{MemberId, Vantage};
 use crate::model::feed::{FeedId, FeedState, History, KubeKind};
 use crate::model::kube::{Owner, Taint, Tri};
-use crate::model::{ObjectKey, Snapshot};
+use crate::model::{ObjectKey, Snapshot, Table};
 
 /// What a dead host looks like from another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -254,6 +254,7 @@ pub fn huge() -> Snapshot {
             ObjectKey::new("", name(n)),
             worker,
         );
+        lease(&mut snapshot.kube, "kube-node-lease", &name(n), &name(n), 40);
         for replica in 0..5 {
             let pod_name = format!("{}-{n}-{replica}", "p".repeat(200));
             add_pod(&mut snapshot.kube, "default", &pod_name, pod(&name(n)));
@@ -281,8 +282,24 @@ fn rename(snapshot: &mut Snapshot, to: &Text) {
             pod.node = Some(to.clone());
         }
     }
-    let deployments = snapshot.kube.deployments.rows_mut();
-    if let Some(row) = deployments.remove(&ObjectKey::new("kotsadm", "netbox-netbox")) {
-        deployments.insert(ObjectKey::new("kotsadm", to.clone()), row);
+    rekey(&mut snapshot.kube.leases, "kube-node-lease", &name(3), to);
+    let web = Text::from("netbox-netbox");
+    rekey(&mut snapshot.kube.deployments, "kotsadm", &web, to);
+    change(
+        &mut snapshot.kube.replica_sets,
+        &ObjectKey::new("kotsadm", "netbox-netbox-6d5f8"),
+        |set| {
+            set.owner = Some(Owner {
+                kind: "Deployment".into(),
+                name: to.clone(),
+            });
+        },
+    );
+}
+
+fn rekey<T: Clone>(table: &mut Table<T>, namespace: &str, from: &Text, to: &Text) {
+    let rows = table.rows_mut();
+    if let Some(row) = rows.remove(&ObjectKey::new(namespace, from.clone())) {
+        rows.insert(ObjectKey::new(namespace, to.clone()), row);
     }
 }
