@@ -365,12 +365,26 @@ pub fn node_lost() -> Snapshot {
             }
         }
     }
-    for (key, row) in snapshot.kube.deployments.rows_mut() {
-        if key.name == "netbox-web" {
-            Arc::make_mut(row).value.ready = 2;
+    count_ready(&mut snapshot);
+    snapshot
+}
+
+/// Writes the workloads' ready counts as their controllers would.
+fn count_ready(snapshot: &mut Snapshot) {
+    for placement in snapshot.placements() {
+        let ready = placement.nodes.values().map(|tally| tally.ready).sum();
+        let tables = [
+            &mut snapshot.kube.deployments,
+            &mut snapshot.kube.stateful_sets,
+            &mut snapshot.kube.daemon_sets,
+        ];
+        for row in tables
+            .into_iter()
+            .filter_map(|table| table.rows_mut().get_mut(&placement.key))
+        {
+            Arc::make_mut(row).value.ready = ready;
         }
     }
-    snapshot
 }
 
 /// Hosts 2 and 3 are off; the API server here answers no more.
