@@ -15,7 +15,7 @@ use std::io::{self, BufWriter, IsTerminal, Stdout};
 use std::sync::Arc;
 
 use crossterm::event::{Event, EventStream};
-use futures_util::{FutureExt, StreamExt};
+use futures_util::StreamExt;
 use ratatui::Terminal;
 use tokio::sync::watch;
 
@@ -107,7 +107,7 @@ impl Console {
                 biased;
                 () = signals.any() => return Ok(()),
                 event = events.next() => {
-                    if self.take_events(event, &mut events)? {
+                    if self.take_events(event, &mut events).await? {
                         return Ok(());
                     }
                 }
@@ -123,7 +123,7 @@ impl Console {
     }
 
     /// Takes in an event and all that wait behind it. Returns whether to leave.
-    fn take_events(&mut self, first: Option<io::Result<Event>>, events: &mut EventStream) -> io::Result<bool> {
+    async fn take_events(&mut self, first: Option<io::Result<Event>>, events: &mut EventStream) -> io::Result<bool> {
         let mut next = Some(first);
         for _ in 0..MAX_DRAINED {
             let Some(event) = next else { break };
@@ -133,7 +133,13 @@ impl Console {
             {
                 return Ok(true);
             }
-            next = events.next().now_or_never();
+            // Polled with this task's own waker: the stream keeps the waker of its last poll, and `now_or_never` would
+            // leave it with one that wakes nobody.
+            next = tokio::select! {
+                biased;
+                event = events.next() => Some(event),
+                () = std::future::ready(()) => None,
+            };
         }
         Ok(false)
     }
@@ -203,6 +209,9 @@ fn gather(messages: &[Message]) -> Option<Message> {
         format!("{} (and {more} more: see the log)", worst.text),
     ))
 }
+
+#[cfg(test)]
+mod pty_tests;
 
 #[cfg(test)]
 mod tests {

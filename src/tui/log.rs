@@ -202,7 +202,7 @@ mod tests {
             .buffer()
             .content()
             .iter()
-            .map(|cell| cell.symbol())
+            .map(ratatui::buffer::Cell::symbol)
             .collect();
         assert!(
             screen.contains("WARN  live: ") && screen.contains("watch failed for node\\u{1b}[2J"),
@@ -212,7 +212,7 @@ mod tests {
 
         let written = String::from_utf8(file.0.lock().unwrap().clone()).unwrap();
         assert!(
-            written.contains("WARN quorate::live: watch failed for node\\u{1b}[2J"),
+            written.contains("WARN  quorate::live: watch failed for node\\u{1b}[2J"),
             "{written}"
         );
         assert!(!written.contains("too much detail"));

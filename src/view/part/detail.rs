@@ -140,7 +140,7 @@ fn of_member(state: &State, of: &MemberState) -> Vec<Paragraph> {
     let mut rows = vec![
         ("id", of.member.id.to_string(), Role::Text),
         ("peer URLs", urls.join(" "), Role::Text),
-        ("role", of.role.word().to_owned(), Role::Text),
+        ("role", members::part(of.role).text.into_owned(), Role::Text),
     ];
     match &of.health {
         Health::Healthy { .. } => rows.push(("health", "healthy: it answers now".to_owned(), Role::Ok)),

@@ -56,7 +56,7 @@ fn row(state: &State, theme: &Theme, of: &MemberState) -> Vec<Cell> {
 }
 
 /// A member's part. Without a known leader, a voter may be either.
-fn part(part: Part) -> Cell {
+pub fn part(part: Part) -> Cell {
     match part {
         Part::Leader => cell("leader", Role::Accent),
         Part::Follower => cell("follower", Role::Text),

@@ -21,7 +21,7 @@ pub fn render(state: &State, theme: &Theme, width: usize) -> Line<'static> {
             Span::styled(format!(" {name} "), theme.style(Role::Tab))
         }
     });
-    let mut line = Line::from_iter(spans);
+    let mut line = spans.collect::<Line>();
     // With several terminals open, which host is this?
     let host = state.snapshot.host.name.as_str();
     let room = width.saturating_sub(line.width() + 2);
