@@ -1,4 +1,229 @@
-//! stub
+//! The terminal around the core: guard, input, the one loop, the log. It turns keys and snapshots into `Msg`s, performs
+//! `Effect`s, and draws a frame when something changed. It knows no cluster and decides nothing. Start reading at
+//! [`run`].
 
-/// x
-pub fn restore() {}
+mod backend;
+mod guard;
+mod input;
+mod log;
+mod signals;
+
+pub use guard::restore;
+pub use log::{LogError, init_log};
+
+use std::io::{self, BufWriter, IsTerminal, Stdout};
+use std::sync::Arc;
+
+use crossterm::event::{Event, EventStream};
+use futures_util::StreamExt;
+use ratatui::Terminal;
+use tokio::sync::watch;
+
+use crate::app::{Effect, Geometry, Message, Msg, State, update};
+use crate::check::Severity;
+use crate::model::{Policy, Snapshot};
+use crate::view::{self, Colors, Glyphs, Theme};
+use backend::QuietBackend;
+use guard::Guard;
+use log::LogView;
+use signals::Signals;
+
+/// Frames are collected here, so that one frame is one write.
+const OUTPUT_BYTES: usize = 64 * 1024;
+/// How many events are taken in before a frame is drawn, however fast they come.
+const MAX_DRAINED: usize = 256;
+
+/// How the console looks and judges.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// What counts as wrong.
+    pub policy: Policy,
+    /// How roles look.
+    pub theme: Theme,
+    /// Which glyphs the terminal has.
+    pub glyphs: Glyphs,
+    /// Which colours the terminal has.
+    pub colors: Colors,
+    /// What went wrong before the console opened, such as a broken theme.
+    pub messages: Vec<Message>,
+}
+
+/// Shows the console until the operator leaves or a signal ends it. The first frame does not wait for a snapshot. Returns
+/// an error if there is no terminal, or none any more; the terminal is restored in every case.
+pub async fn run(snapshots: watch::Receiver<Arc<Snapshot>>, options: Options) -> io::Result<()> {
+    if !io::stdout().is_terminal() {
+        let hint = "standard output is not a terminal; use `quorate status` or `quorate check` for files and pipes";
+        return Err(io::Error::new(io::ErrorKind::Unsupported, hint));
+    }
+    let guard = Guard::enter()?;
+    let mut console = Console::new(snapshots, options)?;
+    let result = console.run().await;
+    drop(guard);
+    result
+}
+
+type Screen = Terminal<QuietBackend<BufWriter<Stdout>>>;
+
+/// The loop's belongings.
+struct Console {
+    state: State,
+    theme: Theme,
+    terminal: Screen,
+    log: LogView,
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+    /// Whether the other side of `snapshots` is still there.
+    is_fed: bool,
+    /// Whether the next frame may differ from the last.
+    is_dirty: bool,
+}
+
+impl Console {
+    fn new(mut snapshots: watch::Receiver<Arc<Snapshot>>, options: Options) -> io::Result<Self> {
+        let output = BufWriter::with_capacity(OUTPUT_BYTES, io::stdout());
+        let terminal = Terminal::new(QuietBackend::new(output))?;
+        let mut state = State::new(Arc::clone(&snapshots.borrow_and_update()), options.policy);
+        let size = terminal.size()?;
+        update(&mut state, Msg::Resize(size.width, size.height));
+        if let Some(message) = gather(&options.messages) {
+            update(&mut state, Msg::Notice(message));
+        }
+        Ok(Self {
+            state,
+            theme: options.theme.on(options.colors, options.glyphs),
+            terminal,
+            log: LogView::default(),
+            snapshots,
+            is_fed: true,
+            is_dirty: true,
+        })
+    }
+
+    async fn run(&mut self) -> io::Result<()> {
+        let mut signals = Signals::listen()?;
+        let mut events = EventStream::new();
+        loop {
+            self.draw()?;
+            tokio::select! {
+                biased;
+                () = signals.any() => return Ok(()),
+                event = events.next() => {
+                    if self.take_events(event, &mut events).await? {
+                        return Ok(());
+                    }
+                }
+                changed = self.snapshots.changed(), if self.is_fed => {
+                    if changed.is_ok() {
+                        self.take_snapshot();
+                    } else {
+                        self.lose_feed();
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes in an event and all that wait behind it. Returns whether to leave.
+    async fn take_events(&mut self, first: Option<io::Result<Event>>, events: &mut EventStream) -> io::Result<bool> {
+        let mut next = Some(first);
+        for _ in 0..MAX_DRAINED {
+            let Some(event) = next else { break };
+            let event = event.ok_or_else(|| io::Error::new(io::ErrorKind::UnexpectedEof, "the terminal is gone"))??;
+            if let Some(msg) = input::read(event)
+                && self.take(msg)?
+            {
+                return Ok(true);
+            }
+            // Polled with this task's own waker: the stream keeps the waker of its last poll, and `now_or_never` would
+            // leave it with one that wakes nobody.
+            next = tokio::select! {
+                biased;
+                event = events.next() => Some(event),
+                () = std::future::ready(()) => None,
+            };
+        }
+        Ok(false)
+    }
+
+    /// Takes in one fact and does what the core wishes. Returns whether to leave.
+    fn take(&mut self, msg: Msg) -> io::Result<bool> {
+        self.is_dirty = true;
+        for effect in update(&mut self.state, msg) {
+            match effect {
+                Effect::Quit => return Ok(true),
+                Effect::Redraw => self.terminal.clear()?,
+                Effect::Log(by) => self.log.step(by),
+            }
+        }
+        Ok(false)
+    }
+
+    fn take_snapshot(&mut self) {
+        let snapshot = Arc::clone(&self.snapshots.borrow_and_update());
+        update(&mut self.state, Msg::Snapshot(snapshot));
+        self.is_dirty = true;
+    }
+
+    /// The console stays open with what it has.
+    fn lose_feed(&mut self) {
+        self.is_fed = false;
+        self.is_dirty = true;
+        let text = "quorate stopped observing: what is shown will not change any more; see the log";
+        update(&mut self.state, Msg::Notice(Message::new(Severity::Critical, text)));
+    }
+
+    fn draw(&mut self) -> io::Result<()> {
+        log::collect();
+        if !std::mem::take(&mut self.is_dirty) {
+            return Ok(());
+        }
+        if !guard::is_ours() {
+            return Err(io::Error::other(
+                "a part of quorate panicked and the terminal was given back",
+            ));
+        }
+        let (state, theme, log) = (&self.state, &self.theme, &self.log);
+        let mut geometry = Geometry::default();
+        self.terminal.draw(|frame| {
+            geometry = view::render(state, theme, frame);
+            if let Some(area) = geometry.log {
+                log.render(theme, area, frame);
+            }
+        })?;
+        update(&mut self.state, Msg::Geometry(geometry));
+        Ok(())
+    }
+}
+
+/// One message that stands for all: the worst, and how many more there are.
+fn gather(messages: &[Message]) -> Option<Message> {
+    for message in messages {
+        tracing::warn!("{}", message.text);
+    }
+    let worst = messages.iter().max_by_key(|message| message.severity)?;
+    let more = messages.len() - 1;
+    if more == 0 {
+        return Some(worst.clone());
+    }
+    Some(Message::new(
+        worst.severity,
+        format!("{} (and {more} more: see the log)", worst.text),
+    ))
+}
+
+#[cfg(test)]
+mod pty_tests;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_messages_become_the_worst_one() {
+        assert_eq!(gather(&[]), None);
+        let one = Message::new(Severity::Info, "one");
+        assert_eq!(gather(std::slice::from_ref(&one)), Some(one.clone()));
+        let gathered = gather(&[one, Message::new(Severity::Warning, "theme broken")]);
+        let expected = Message::new(Severity::Warning, "theme broken (and 1 more: see the log)");
+        assert_eq!(gathered, Some(expected));
+    }
+}

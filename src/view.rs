@@ -18,7 +18,7 @@ pub mod words;
 #[cfg(test)]
 mod dump;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;
 

@@ -99,17 +99,22 @@ pub fn read_line(raw: &str) -> Result<Line, String> {
         (Some((_, line)), None) => Ok(line),
         (Some((first, _)), Some((second, _))) => Err(format!(":{typed} could be {first} or {second}")),
         (None, _) => {
-            let near = words()
-                .map(|(word, _)| (strsim::jaro_winkler(typed, word), word))
-                .filter(|(likeness, _)| *likeness > 0.7)
-                .max_by(|a, b| a.0.total_cmp(&b.0));
-            let advice = near.map_or_else(
+            let advice = nearest(typed, words().map(|(word, _)| word)).map_or_else(
                 || "tab shows what there is".to_owned(),
-                |(_, word)| format!("did you mean :{word}?"),
+                |word| format!("did you mean :{word}?"),
             );
             Err(format!("there is no command :{typed}; {advice}"))
         }
     }
+}
+
+/// The name that was probably meant, if one is near enough.
+pub fn nearest<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    names
+        .map(|name| (strsim::normalized_damerau_levenshtein(typed, name), name))
+        .filter(|(likeness, _)| *likeness > 0.5)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, name)| name)
 }
 
 #[cfg(test)]

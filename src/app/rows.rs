@@ -10,7 +10,7 @@ use crate::model::etcd::MemberId;
 use crate::model::kube::{Node, Tri, WorkloadKind};
 use crate::model::placement::Placement;
 use crate::model::quorum::MemberState;
-use crate::model::{FeedId, ObjectKey};
+use crate::model::{FeedId, FeedState, ObjectKey};
 
 /// Names one row for as long as the thing it shows exists.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -55,7 +55,7 @@ pub fn rows_of(state: &State, screen: Screen) -> Vec<RowId> {
         Screen::Etcd => members(state),
         Screen::Placement => workloads(state),
         Screen::Findings => findings(state),
-        Screen::Feeds => state.snapshot.feeds.keys().copied().map(RowId::Feed).collect(),
+        Screen::Feeds => feeds(state),
         Screen::Log => Vec::new(),
     };
     let wanted = state.filters.get(&screen).map(|filter| filter.to_lowercase());
@@ -99,6 +99,27 @@ fn findings(state: &State) -> Vec<RowId> {
     found.chain(untold).collect()
 }
 
+/// Sources, those that fail first.
+fn feeds(state: &State) -> Vec<RowId> {
+    let mut feeds: Vec<(u8, FeedId)> = state
+        .snapshot
+        .feeds
+        .iter()
+        .map(|(id, feed)| {
+            let rank = match feed {
+                FeedState::Lost { .. } => 0,
+                FeedState::Lagging { .. } => 1,
+                FeedState::Syncing { .. } => 2,
+                FeedState::Live { .. } => 3,
+                FeedState::Off { .. } => 4,
+            };
+            (rank, *id)
+        })
+        .collect();
+    feeds.sort_unstable();
+    feeds.into_iter().map(|(_, id)| RowId::Feed(id)).collect()
+}
+
 /// The node of a row.
 pub fn node<'a>(state: &'a State, name: &Text) -> Option<&'a Node> {
     state.snapshot.node(name)
@@ -131,12 +152,11 @@ pub fn outcome(state: &State, check: CheckId) -> Option<&Outcome> {
     outcomes.find(|(id, _)| *id == check).map(|(_, outcome)| outcome)
 }
 
-/// A node's Ready condition in the words of kubectl.
+/// A node's Ready condition in the words of kubectl, which calls a node without news NotReady, too.
 pub const fn ready_word(node: &Node) -> &'static str {
     match node.ready.status {
         Tri::True => "Ready",
-        Tri::False => "NotReady",
-        Tri::Unknown => "Unknown",
+        Tri::False | Tri::Unknown => "NotReady",
     }
 }
 

@@ -11,6 +11,7 @@ use super::prompt::Prompt;
 use super::screen::Screen;
 use crate::base::Text;
 use crate::check::{self, Report, Severity};
+use crate::model::kube::WorkloadKind;
 use crate::model::placement::Placement;
 use crate::model::quorum::Quorum;
 use crate::model::{Policy, Snapshot};
@@ -42,12 +43,22 @@ impl Derived {
     }
 }
 
-/// How much a workload needs to be looked at: broken spread, missing replicas, then those that are spread at all.
-fn attention(placement: &Placement, snapshot: &Snapshot) -> (bool, bool, bool, bool) {
+/// Whether it wants two replicas or more, and the loss of one node would take all that are ready. A daemon set has one
+/// per node by its nature.
+pub fn stands_on_one_node(placement: &Placement) -> bool {
+    placement.workload.kind != WorkloadKind::DaemonSet
+        && placement.workload.desired > 1
+        && !placement.nodes.is_empty()
+        && !placement.survives_any_loss()
+}
+
+/// How much a workload needs to be looked at: broken spread, missing replicas, all on one node, then those that are spread at all.
+fn attention(placement: &Placement, snapshot: &Snapshot) -> (bool, bool, bool, bool, bool) {
     let workload = &placement.workload;
     (
         placement.spread_ok(snapshot) == Some(false),
         workload.ready < workload.desired || placement.unscheduled > 0,
+        stands_on_one_node(placement),
         placement.is_hard_spread(),
         workload.desired > 1,
     )

@@ -1,6 +1,8 @@
 //! Frames as text for snapshots. ratatui's own form drops styles, so every line is followed by the runs of what is not
 //! plain text: the role where the theme is the marked one, the modifiers where it has no colours.
 
+use std::fmt::Write as _;
+
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::{Buffer, Cell};
@@ -44,10 +46,10 @@ pub fn text(buffer: &Buffer) -> Vec<String> {
 pub fn dump(buffer: &Buffer) -> String {
     let mut out = String::new();
     for (y, line) in (buffer.area.top()..).zip(text(buffer)) {
-        out.push_str(&format!("{y:2}|{line}\n"));
+        let _ = writeln!(out, "{y:2}|{line}");
         let runs = runs(buffer, y);
         if !runs.is_empty() {
-            out.push_str(&format!("   {}\n", runs.join(" ")));
+            let _ = writeln!(out, "   {}", runs.join(" "));
         }
     }
     out
@@ -75,10 +77,7 @@ fn name(cell: &Cell) -> String {
     };
     let mut names: Vec<&str> = Vec::new();
     names.extend(role(cell.bg).map(Role::name));
-    // Spaces have no foreground that anybody sees.
-    if cell.symbol() != " " {
-        names.extend(role(cell.fg).filter(|role| *role != Role::Text).map(Role::name));
-    }
+    names.extend(role(cell.fg).filter(|role| *role != Role::Text).map(Role::name));
     for (modifier, name) in [
         (Modifier::BOLD, "bold"),
         (Modifier::ITALIC, "italic"),

@@ -1,13 +1,13 @@
 //! Snapshots for the tests of the view: one cluster in several states.
 
+pub mod states;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::app::{Derived, Msg, State, update};
 use crate::base::{Stamp, Text, Why, WhyKind};
-use crate::check::{CheckId, Finding, Level, Outcome, Report, Severity, Verdict};
 use crate::model::etcd::{ClusterId, LocalStatus, Member, MemberId, MembershipView, PeerFacts, Vantage};
 use crate::model::fact::{Fact, ObjectKey};
 use crate::model::feed::{Failing, History, HostPart};
@@ -15,7 +15,7 @@ use crate::model::kube::{
     Amounts, Condition, Endpoint, Lease, Node, Owner, Pod, ReplicaSet, Spread, Taint, Tolerates, Tri, Workload,
     WorkloadKind,
 };
-use crate::model::{FeedId, FeedState, KubeKind, Policy, Snapshot};
+use crate::model::{FeedId, FeedState, KubeKind, Snapshot};
 
 /// Seconds after the start at which the snapshots are taken.
 const NOW: u64 = 600;
@@ -365,12 +365,26 @@ pub fn node_lost() -> Snapshot {
             }
         }
     }
-    for (key, row) in snapshot.kube.deployments.rows_mut() {
-        if key.name == "netbox-web" {
-            Arc::make_mut(row).value.ready = 2;
+    count_ready(&mut snapshot);
+    snapshot
+}
+
+/// Writes the workloads' ready counts as their controllers would.
+fn count_ready(snapshot: &mut Snapshot) {
+    for placement in snapshot.placements() {
+        let ready = placement.nodes.values().map(|tally| tally.ready).sum();
+        let tables = [
+            &mut snapshot.kube.deployments,
+            &mut snapshot.kube.stateful_sets,
+            &mut snapshot.kube.daemon_sets,
+        ];
+        for row in tables
+            .into_iter()
+            .filter_map(|table| table.rows_mut().get_mut(&placement.key))
+        {
+            Arc::make_mut(row).value.ready = ready;
         }
     }
-    snapshot
 }
 
 /// Hosts 2 and 3 are off; the API server here answers no more.
@@ -428,185 +442,4 @@ pub fn huge_names() -> Snapshot {
         "very-long-controller-name-".repeat(8)
     );
     named(&[&long, "\u{1b}[2J\u{202e}evil\u{7}\u{1f600}", "controller-zürich-北京"])
-}
-
-/// What the checks would say, in the words of this fixture: the screens are tested apart from the checks.
-pub fn report(level: Level, line: &str, findings: Vec<Finding>) -> Report {
-    let mut outcomes = vec![(CheckId::EtcdQuorum, Outcome::Holds)];
-    if level == Level::Unknown {
-        let why = Why::new(WhyKind::NotYet, "no answer yet");
-        let feed = FeedId::EtcdLocal;
-        outcomes = vec![(CheckId::EtcdQuorum, Outcome::CannotTell { feed, why })];
-    }
-    for finding in findings {
-        outcomes.push((
-            finding.check,
-            Outcome::Broken {
-                findings: vec![finding],
-            },
-        ));
-    }
-    Report {
-        verdict: Verdict {
-            level,
-            line: line.into(),
-        },
-        outcomes,
-    }
-}
-
-fn finding(check: CheckId, severity: Severity, subject: &str, title: &str) -> Finding {
-    Finding {
-        check,
-        severity,
-        subject: subject.into(),
-        title: title.into(),
-        evidence: vec![
-            "member 3c2e6cb104444f5d refuses connections on 10.77.0.13:2380 since 75 s".into(),
-            "2 of 3 voters are healthy, 2 are needed".into(),
-        ],
-        consequence: "The loss of one more controller stops etcd: the API answers no more, nothing is rescheduled, and NetBox runs on only as long as its pods do.".into(),
-        remedy: "Bring nbe-3 back (power, network, `systemctl start k0scontroller`). If it cannot come back, replace it; do not restart or drain another controller before.".into(),
-    }
-}
-
-fn lost_findings() -> Vec<Finding> {
-    vec![
-        finding(
-            CheckId::EtcdMemberLost,
-            Severity::Critical,
-            "member/nbe-3",
-            "etcd member nbe-3 is dead",
-        ),
-        finding(
-            CheckId::EtcdSpare,
-            Severity::Critical,
-            "cluster",
-            "No voter to spare: the next loss stops etcd",
-        ),
-        finding(
-            CheckId::NodeNotReady,
-            Severity::Critical,
-            "node/nbe-3",
-            "Node nbe-3 is not ready for 40 s",
-        ),
-        finding(
-            CheckId::PlacementPending,
-            Severity::Warning,
-            "netbox/netbox-web",
-            "1 replica of netbox-web waits for a node",
-        ),
-        finding(
-            CheckId::FailoverEviction,
-            Severity::Warning,
-            "cluster",
-            "14 pods stay 5 min on a dead node",
-        ),
-    ]
-}
-
-/// Every fixture as a state, by name.
-pub fn all() -> Vec<(&'static str, State)> {
-    let state = |snapshot, report| {
-        let mut state = State::new(Arc::new(snapshot), Policy::default());
-        let derived = Derived {
-            report,
-            ..(*state.derived).clone()
-        };
-        state.derived = Arc::new(derived);
-        state
-    };
-    let mut lost = lost_findings();
-    lost.insert(
-        0,
-        finding(
-            CheckId::EtcdQuorum,
-            Severity::Critical,
-            "cluster",
-            "etcd has lost its quorum",
-        ),
-    );
-    vec![
-        (
-            "healthy",
-            state(
-                healthy(),
-                report(
-                    Level::Ok,
-                    "Highly available: 3 of 3 voters healthy, any one node may be lost.",
-                    Vec::new(),
-                ),
-            ),
-        ),
-        (
-            "node_lost",
-            state(
-                node_lost(),
-                report(
-                    Level::Critical,
-                    "nbe-3 is lost: 2 of 3 voters healthy, NO MORE may be lost. The next loss stops etcd.",
-                    lost_findings(),
-                ),
-            ),
-        ),
-        (
-            "quorum_lost",
-            state(
-                quorum_lost(),
-                report(
-                    Level::Critical,
-                    "etcd has lost its quorum: 1 of 3 voters healthy, 2 needed.",
-                    lost,
-                ),
-            ),
-        ),
-        (
-            "cut_off",
-            state(
-                cut_off(),
-                report(
-                    Level::Unknown,
-                    "Nobody answers this host: it may be us. What is shown is as of 30 s ago.",
-                    Vec::new(),
-                ),
-            ),
-        ),
-        (
-            "syncing",
-            state(
-                syncing(),
-                report(Level::Unknown, "Waiting for the first answers.", Vec::new()),
-            ),
-        ),
-        ("empty", State::new(Arc::new(empty()), Policy::default())),
-        (
-            "huge_names",
-            state(
-                huge_names(),
-                report(
-                    Level::Warning,
-                    &format!("Node {} says \u{1b}[31mthings", "n".repeat(253)),
-                    vec![finding(
-                        CheckId::NodeHeartbeat,
-                        Severity::Warning,
-                        &"s".repeat(253),
-                        &format!("Heartbeat of {} is late", "n".repeat(253)),
-                    )],
-                ),
-            ),
-        ),
-    ]
-}
-
-/// One fixture as a state.
-pub fn state(name: &str) -> State {
-    let found = all().into_iter().find(|(own, _)| *own == name);
-    found.map_or_else(|| State::new(Arc::new(empty()), Policy::default()), |(_, state)| state)
-}
-
-/// Presses keys, written as `jj<enter>`.
-#[allow(clippy::unwrap_used)]
-pub fn press(state: &mut State, keys: &str) -> Vec<crate::app::Effect> {
-    let keys = crate::app::key::parse_sequence(keys).unwrap();
-    keys.into_iter().flat_map(|key| update(state, Msg::Key(key))).collect()
 }

@@ -46,7 +46,8 @@ pub fn mark(theme: &Theme, feed: &FeedState, glyph: Glyph, role: Role, word: &st
 
 /// The cell that dates a row; empty while it is live.
 pub fn dated(state: &State, feed: &FeedState) -> Cell {
-    cell(words::dated(&state.snapshot, feed).unwrap_or_default(), Role::Stale)
+    let date = words::dated(&state.snapshot, feed).map(|date| format!("as of {date}"));
+    cell(date.unwrap_or_default(), Role::Stale)
 }
 
 /// `as of 14 s ago: connection refused`, for a section's heading; empty while it is live.

@@ -14,6 +14,8 @@ pub struct Column {
     pub cap: u16,
     /// Whether it holds names, which differ at their ends: cut in the middle.
     pub is_name: bool,
+    /// Whether its cells mean nothing without the heading: not shown where there are no headings.
+    pub needs_heading: bool,
 }
 
 const fn words(title: &'static str, rung: u8, cap: u16) -> Column {
@@ -22,6 +24,7 @@ const fn words(title: &'static str, rung: u8, cap: u16) -> Column {
         rung,
         cap,
         is_name: false,
+        needs_heading: false,
     }
 }
 
@@ -31,7 +34,14 @@ const fn name(title: &'static str, rung: u8, cap: u16) -> Column {
         rung,
         cap,
         is_name: true,
+        needs_heading: false,
     }
+}
+
+const fn figures(title: &'static str, rung: u8, cap: u16) -> Column {
+    let mut column = words(title, rung, cap);
+    column.needs_heading = true;
+    column
 }
 
 /// Nodes.
@@ -39,7 +49,7 @@ pub const NODES: [Column; 11] = [
     name("zone", 0, 12),
     name("node", 0, 16),
     words("state", 0, 24),
-    words("as of", 0, 14),
+    words("fresh", 0, 15),
     words("heartbeat", 1, 16),
     words("etcd", 2, 12),
     words("pods", 4, 8),
@@ -55,10 +65,10 @@ pub const MEMBERS: [Column; 10] = [
     words("health", 0, 24),
     words("role", 0, 8),
     words("rtt", 1, 7),
-    words("why", 2, 34),
+    words("why", 2, 20),
     name("peer address", 3, 21),
-    words("own view", 4, 8),
-    words("clock", 5, 7),
+    figures("own view", 4, 8),
+    figures("clock", 5, 7),
     words("version", 6, 8),
     words("id", 7, 16),
 ];
@@ -68,7 +78,7 @@ pub const WORKLOADS: [Column; 7] = [
     name("workload", 0, 26),
     words("ready", 0, 12),
     words("spread", 0, 20),
-    words("as of", 0, 14),
+    words("fresh", 0, 15),
     words("pending", 1, 9),
     name("namespace", 4, 16),
     words("kind", 5, 11),
@@ -81,6 +91,7 @@ pub fn placed(title: String, rung: u8, cap: u16) -> Column {
         rung,
         cap,
         is_name: false,
+        needs_heading: false,
     }
 }
 
@@ -96,6 +107,6 @@ pub const FINDINGS: [Column; 4] = [
 pub const FEEDS: [Column; 4] = [
     name("feed", 0, 32),
     words("state", 0, 10),
-    words("as of", 0, 14),
+    words("last answer", 0, 14),
     words("why", 1, 30),
 ];

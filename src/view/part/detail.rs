@@ -10,7 +10,7 @@ use crate::model::kube::Node;
 use crate::model::placement::Placement;
 use crate::model::quorum::{Health, MemberState};
 use crate::model::{FeedId, KubeKind};
-use crate::view::part::{footer, labelled, members, workloads};
+use crate::view::part::{footer, labelled, members, nodes, workloads};
 use crate::view::theme::{Role, Theme};
 use crate::view::{fresh, words};
 
@@ -33,7 +33,7 @@ pub fn title(state: &State, row: &RowId) -> String {
 /// The paragraphs of a row, wrapped to `width`.
 pub fn render(state: &State, theme: &Theme, row: &RowId, width: usize) -> Vec<Line<'static>> {
     let paragraphs = match row {
-        RowId::Node(name) => node(state, name).map(|node| of_node(state, node)),
+        RowId::Node(name) => node(state, name).map(|node| of_node(state, theme, node)),
         RowId::Member(id) => member(state, *id).map(|member| of_member(state, member)),
         RowId::Workload(kind, key) => placement(state, *kind, key).map(|placement| of_workload(state, placement)),
         RowId::Finding(check, subject) => finding(state, *check, subject).map(of_finding),
@@ -93,7 +93,7 @@ fn of_untold(id: CheckId, outcome: &Outcome) -> Vec<Paragraph> {
     rows
 }
 
-fn of_node(state: &State, node: &Node) -> Vec<Paragraph> {
+fn of_node(state: &State, theme: &Theme, node: &Node) -> Vec<Paragraph> {
     let ready = &node.ready;
     let role = if node.is_controller { "controller" } else { "worker" };
     let since = ready.changed.map(|at| words::age(state.snapshot.wall_age(at)));
@@ -102,9 +102,11 @@ fn of_node(state: &State, node: &Node) -> Vec<Paragraph> {
     if let Some(age) = since.filter(|_| ready.status != crate::model::kube::Tri::True) {
         condition = format!("{condition} for {age} (Ready={})", ready.status.word());
     }
+    let beat = nodes::heartbeat(state, theme, node);
     let mut rows = vec![
         ("state", condition, Role::Text),
         ("reason", format!("{}: {}", ready.reason, ready.message), Role::Dim),
+        ("heartbeat", beat.text.into_owned(), beat.role),
         ("address", or_dash(node.address.as_ref()), Role::Text),
         ("zone", or_dash(node.zone.as_ref()), Role::Text),
         ("role", role.to_owned(), Role::Text),
@@ -138,7 +140,7 @@ fn of_member(state: &State, of: &MemberState) -> Vec<Paragraph> {
     let mut rows = vec![
         ("id", of.member.id.to_string(), Role::Text),
         ("peer URLs", urls.join(" "), Role::Text),
-        ("role", of.role.word().to_owned(), Role::Text),
+        ("role", members::part(of.role).text.into_owned(), Role::Text),
     ];
     match &of.health {
         Health::Healthy { .. } => rows.push(("health", "healthy: it answers now".to_owned(), Role::Ok)),

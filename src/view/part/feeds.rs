@@ -2,7 +2,6 @@
 
 use crate::app::{RowId, State};
 use crate::model::FeedState;
-use crate::view::fresh;
 use crate::view::part::section::Heading;
 use crate::view::part::table::{Cell, cell};
 use crate::view::theme::{Role, Theme};
@@ -28,14 +27,12 @@ pub fn render(state: &State, theme: &Theme, rows: &[RowId]) -> Vec<Vec<Cell>> {
 }
 
 fn as_of(state: &State, feed: &FeedState) -> Cell {
-    match feed {
-        FeedState::Lost { as_of: None, .. } => cell("never", Role::Stale),
-        FeedState::Live { .. }
-        | FeedState::Lagging { .. }
-        | FeedState::Lost { .. }
-        | FeedState::Syncing { .. }
-        | FeedState::Off { .. } => fresh::dated(state, feed),
-    }
+    let never = matches!(feed, FeedState::Lost { as_of: None, .. });
+    let date = words::dated(&state.snapshot, feed);
+    cell(
+        date.unwrap_or_else(|| if never { "never".to_owned() } else { String::new() }),
+        Role::Stale,
+    )
 }
 
 /// How many are in which state.

@@ -85,8 +85,13 @@ pub fn nothing(state: &State, theme: &Theme) -> (String, Role) {
             Role::Dim,
         )
     } else {
+        let checks = if holding == 1 {
+            "1 check holds".to_owned()
+        } else {
+            format!("{holding} checks hold")
+        };
         (
-            format!("{} nothing is wrong: {holding} checks hold", theme.glyph(Glyph::Ok)),
+            format!("{} nothing is wrong: {checks}", theme.glyph(Glyph::Ok)),
             Role::Ok,
         )
     }

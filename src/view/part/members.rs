@@ -40,14 +40,7 @@ fn row(state: &State, theme: &Theme, of: &MemberState) -> Vec<Cell> {
     vec![
         cell(name(of), Role::Text),
         health(state, theme, &of.health),
-        cell(
-            of.role.word(),
-            if of.role == Part::Leader {
-                Role::Accent
-            } else {
-                Role::Text
-            },
-        ),
+        part(of.role),
         told(
             facts
                 .and_then(|facts| facts.rtt_us)
@@ -60,6 +53,16 @@ fn row(state: &State, theme: &Theme, of: &MemberState) -> Vec<Cell> {
         version.map_or_else(|| blank(&feed), |version| cell(version.to_string(), Role::Dim)),
         cell(member.id.to_string(), Role::Dim),
     ]
+}
+
+/// A member's part. Without a known leader, a voter may be either.
+pub fn part(part: Part) -> Cell {
+    match part {
+        Part::Leader => cell("leader", Role::Accent),
+        Part::Follower => cell("follower", Role::Text),
+        Part::Learner => cell("learner", Role::Warning),
+        Part::Unknown => cell("voter", Role::Text),
+    }
 }
 
 /// A member's name, with a word where it runs on this host.

@@ -77,14 +77,14 @@ fn ready(state: &State, theme: &Theme, node: &Node, feed: &FeedState) -> Cell {
 }
 
 /// Whether the kubelet renews its lease. Only a live watch can tell silence from not hearing.
-fn heartbeat(state: &State, theme: &Theme, node: &Node) -> Cell {
+pub fn heartbeat(state: &State, theme: &Theme, node: &Node) -> Cell {
     let feed = fresh::kind(state, KubeKind::Leases);
     if fresh::is_stale(&feed) {
-        return cell("unknown", Role::Unknown);
+        return cell("not heard", Role::Unknown);
     }
     match state.snapshot.heartbeat_age(node.name.as_str()) {
         None => cell(words::blank(theme, &feed), Role::Dim),
-        Some(beat) if beat.age <= state.policy.heartbeat_late => cell("live", Role::Ok),
+        Some(beat) if beat.age <= state.policy.heartbeat_late => cell("alive", Role::Ok),
         // Until we saw a renewal ourselves, the age compares two clocks.
         Some(beat) => {
             let doubt = if beat.seen { "" } else { "?" };

@@ -14,9 +14,7 @@ use crate::view::{fresh, words};
 /// The paragraphs.
 pub fn render(state: &State, theme: &Theme, width: usize) -> Vec<Line<'static>> {
     let quorum = &state.derived.quorum;
-    let (standing, role) = members::standing(state);
-    let mut rows = vec![("quorum", standing, role)];
-    rows.push(("proof", proof(state, quorum), Role::Text));
+    let mut rows = vec![("proof", proof(state, quorum), Role::Text)];
     if quorum.voters > 0 {
         rows.push(("arithmetic", arithmetic(quorum), Role::Text));
         rows.push(next_loss(quorum));
@@ -116,11 +114,11 @@ const fn contact(contact: Contact) -> Option<(&'static str, Role)> {
 fn local(state: &State, theme: &Theme) -> Vec<(&'static str, String, Role)> {
     let feed = state.snapshot.feed(FeedId::EtcdLocal);
     let Some(fact) = &state.snapshot.etcd.local else {
-        let text = match (&state.snapshot.etcd.no_access, words::blank(theme, &feed)) {
-            (Some(why), _) => format!("n/a  {why}"),
-            (None, blank) => format!("{blank} {}", feed.why().map(ToString::to_string).unwrap_or_default()),
+        let (text, role) = match &state.snapshot.etcd.no_access {
+            Some(why) => (format!("n/a  {why}"), Role::Unknown),
+            None => fresh::nothing(theme, &feed, "its status"),
         };
-        return vec![("this member", text, Role::Dim)];
+        return vec![("this member", text, role)];
     };
     let status = &fact.value;
     let mut text = format!(

@@ -29,12 +29,12 @@ pub fn render(heading: &Heading, theme: &Theme, area: Rect, buf: &mut Buffer) ->
     let width = usize::from(area.width);
     let rule = theme.glyph(Glyph::Rule);
     let ellipsis = theme.glyph(Glyph::Ellipsis);
-    let mut spans = vec![Span::styled(heading.title, theme.style(Role::Title)), Span::raw(" ")];
-    let mut used = heading.title.width() + 1;
-    for (text, role) in &heading.summary {
+    let mut spans = vec![Span::styled(heading.title, theme.style(Role::Title))];
+    let mut used = heading.title.width();
+    for (text, role) in heading.summary.iter().filter(|(text, _)| !text.is_empty()) {
         let text = words::clip(text, width.saturating_sub(used + 2), ellipsis);
-        used += text.width() + 1;
-        spans.push(Span::raw(" "));
+        used += text.width() + 2;
+        spans.push(Span::raw("  "));
         spans.push(Span::styled(text, theme.style(*role)));
     }
     let note = if used + heading.note.width() + 5 <= width {

@@ -161,6 +161,7 @@ fn natural(table: &Table, number: usize) -> usize {
     let widest = cells.map(|cell| cell.text.width()).max().unwrap_or(0);
     match table.columns.get(number) {
         Some(column) if widest > 0 && table.has_header => widest.max(column.title.width()),
+        Some(column) if column.needs_heading => 0,
         Some(_) | None => widest,
     }
 }

@@ -1,6 +1,7 @@
 //! Where replicas run.
 
 use crate::app::rows::placement;
+use crate::app::state::stands_on_one_node;
 use crate::app::{RowId, State};
 use crate::base::Text;
 use crate::model::kube::WorkloadKind;
@@ -30,7 +31,7 @@ pub fn columns(state: &State, places: Places) -> Vec<Column> {
             .iter()
             .map(|node| ladder::placed(words::clip_middle(node.as_str(), 14, "~"), 2, 14))
             .collect(),
-        Places::Words => vec![ladder::placed("on nodes".to_owned(), 2, 28)],
+        Places::Words => vec![ladder::placed("on nodes".to_owned(), 2, 20)],
     };
     let after = columns.len() - 2;
     columns.splice(after..after, nodes);
@@ -106,7 +107,7 @@ pub const fn kind(kind: WorkloadKind) -> KubeKind {
 fn spread(state: &State, theme: &Theme, placement: &Placement, feed: &FeedState) -> Cell {
     let hardness = if placement.is_hard_spread() { "hard" } else { "soft" };
     let verdict = placement.spread_ok(&state.snapshot);
-    if stands_on_one_place(placement) {
+    if stands_on_one_node(placement) {
         return fresh::mark(theme, feed, Glyph::Warning, Role::Warning, "ONE NODE");
     }
     match verdict {
@@ -122,14 +123,6 @@ fn spread(state: &State, theme: &Theme, placement: &Placement, feed: &FeedState)
     }
 }
 
-/// Two replicas or more, and the loss of one node would take all ready ones.
-fn stands_on_one_place(placement: &Placement) -> bool {
-    placement.workload.kind != WorkloadKind::DaemonSet
-        && placement.workload.desired > 1
-        && !placement.nodes.is_empty()
-        && !placement.survives_any_loss()
-}
-
 fn tally(tally: Option<&Tally>) -> Cell {
     match tally {
         None => cell("-", Role::Dim),
@@ -138,17 +131,13 @@ fn tally(tally: Option<&Tally>) -> Cell {
     }
 }
 
-/// `nbe-1 nbe-2×2`, with what is not ready.
+/// `nbe-1, nbe-2×2, nbe-3 0/1`: the last one has a pod that is not ready.
 fn on_nodes(theme: &Theme, placement: &Placement) -> String {
     let times = theme.glyph(Glyph::Times);
-    let each = placement.nodes.iter().map(|(node, tally)| {
-        let times = if tally.pods == 1 {
-            String::new()
-        } else {
-            format!("{times}{}", tally.pods)
-        };
-        let not_ready = if tally.ready < tally.pods { " not ready" } else { "" };
-        format!("{node}{times}{not_ready}")
+    let each = placement.nodes.iter().map(|(node, tally)| match tally {
+        Tally { pods, ready } if ready < pods => format!("{node} {ready}/{pods}"),
+        Tally { pods: 1, .. } => node.to_string(),
+        Tally { pods, .. } => format!("{node}{times}{pods}"),
     });
     let text = each.collect::<Vec<_>>().join(", ");
     if text.is_empty() { "-".to_owned() } else { text }
@@ -167,7 +156,7 @@ pub fn heading(state: &State) -> Heading {
         .count();
     let single = placements
         .iter()
-        .filter(|placement| stands_on_one_place(placement))
+        .filter(|placement| stands_on_one_node(placement))
         .count();
     let mut summary = Vec::new();
     if !placements.is_empty() {

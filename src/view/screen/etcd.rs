@@ -12,6 +12,9 @@ use crate::view::screen::list::{self, List};
 use crate::view::screen::overview;
 use crate::view::theme::Theme;
 
+/// With so many lines left, the selected member is shown in full, too.
+const SELECTED_FROM: u16 = 5;
+
 /// Draws the screen.
 pub fn render(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Shown {
     let rows = rows::rows(state);
@@ -21,6 +24,7 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Sho
         cells: &members::render(state, theme, &rows),
         rows: &rows,
         nothing: overview::no_members(state, theme),
+        below: 11,
     };
     let (shown, below) = list::top(&list, state, theme, area, buf);
     let heading = Heading {
@@ -28,6 +32,12 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Sho
         ..Heading::default()
     };
     let lines = quorum::render(state, theme, usize::from(below.width));
-    list::text(heading, lines, theme, below, buf);
+    let mut rest = list::text(heading, &lines, theme, below, buf);
+    // A line between them.
+    rest.y += rest.height.min(1);
+    rest.height = rest.height.saturating_sub(1);
+    if rest.height >= SELECTED_FROM {
+        list::selected(&rows, state, theme, rest, buf);
+    }
     shown
 }

@@ -22,6 +22,7 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Sho
             format!("{} no source was asked yet", theme.glyph(Glyph::Loading)),
             Role::Dim,
         ),
+        below: 6,
     };
     list::render(&list, state, theme, area, buf)
 }

@@ -19,6 +19,7 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Sho
         cells: &findings::render(state, theme, &rows),
         rows: &rows,
         nothing: findings::nothing(state, theme),
+        below: 14,
     };
     list::render(&list, state, theme, area, buf)
 }

@@ -12,9 +12,6 @@ use crate::view::part::section::{self, Heading};
 use crate::view::part::table::{self, Cell, Shown, Table};
 use crate::view::theme::{Role, Theme};
 
-/// The fewest lines below the table that are worth showing.
-const BELOW: u16 = 5;
-
 /// A list screen.
 #[derive(Debug)]
 pub struct List<'a> {
@@ -28,20 +25,14 @@ pub struct List<'a> {
     pub rows: &'a [RowId],
     /// What to say where there are none.
     pub nothing: (String, Role),
+    /// Lines that are kept for what stands below it, up to half of the screen.
+    pub below: u16,
 }
 
 /// Draws the list and, below it, the selected row in full; returns what was visible and the area that is left.
 pub fn render(list: &List, state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Shown {
     let (shown, below) = top(list, state, theme, area, buf);
-    if let Some(row) = list.rows.get(state.cursor().index) {
-        let heading = Heading {
-            title: "Selected",
-            summary: vec![(detail::title(state, row), Role::Text)],
-            note: String::new(),
-        };
-        let lines = detail::render(state, theme, row, usize::from(below.width));
-        text(heading, lines, theme, below, buf);
-    }
+    selected(list.rows, state, theme, below, buf);
     shown
 }
 
@@ -49,12 +40,7 @@ pub fn render(list: &List, state: &State, theme: &Theme, area: Rect, buf: &mut B
 pub fn top(list: &List, state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> (Shown, Rect) {
     let mut heading = list.heading.clone();
     let wanted = u16::try_from(list.cells.len().max(1) + 2).unwrap_or(u16::MAX);
-    // Half of the area belongs to the details, where there is enough of it.
-    let most = if area.height >= 2 * BELOW + 4 {
-        (area.height / 2).max(area.height.saturating_sub(14))
-    } else {
-        area.height
-    };
+    let most = area.height - list.below.min(area.height / 2);
     let height = wanted.min(most).min(area.height);
     let upper = Rect { height, ..area };
     let cursor = state.cursor();
@@ -75,7 +61,7 @@ pub fn top(list: &List, state: &State, theme: &Theme, area: Rect, buf: &mut Buff
         };
         table::render(&table, theme, inner, buf)
     };
-    let gap = u16::from(area.height > height + BELOW);
+    let gap = u16::from(area.height > height + list.below);
     let below = Rect {
         y: area.y + height + gap,
         height: area.height - height - gap,
@@ -84,10 +70,10 @@ pub fn top(list: &List, state: &State, theme: &Theme, area: Rect, buf: &mut Buff
     (shown, below)
 }
 
-/// Draws lines under a heading, if that is worth it.
-pub fn text(heading: Heading, lines: Vec<Line<'static>>, theme: &Theme, area: Rect, buf: &mut Buffer) {
+/// Draws lines under a heading, if that is worth it, and returns what is left.
+pub fn text(heading: Heading, lines: &[Line<'static>], theme: &Theme, area: Rect, buf: &mut Buffer) -> Rect {
     if area.height < 2 {
-        return;
+        return area;
     }
     let visible = usize::from(area.height - 1);
     let hidden = lines.len().saturating_sub(visible);
@@ -99,8 +85,25 @@ pub fn text(heading: Heading, lines: Vec<Line<'static>>, theme: &Theme, area: Re
         },
         ..heading
     };
-    let inner = section::render(&heading, theme, area, buf);
-    for (y, line) in (inner.y..inner.bottom()).zip(lines) {
-        line.render(Rect { y, height: 1, ..inner }, buf);
+    let mut rest = section::render(&heading, theme, area, buf);
+    for line in lines.iter().take(visible) {
+        line.render(Rect { height: 1, ..rest }, buf);
+        rest.y += 1;
+        rest.height -= 1;
     }
+    rest
+}
+
+/// Draws the selected row in full.
+pub fn selected(rows: &[RowId], state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) {
+    let Some(row) = rows.get(state.cursor().index) else {
+        return;
+    };
+    let heading = Heading {
+        title: "Selected",
+        summary: vec![(detail::title(state, row), Role::Text)],
+        note: String::new(),
+    };
+    let lines = detail::render(state, theme, row, usize::from(area.width));
+    text(heading, &lines, theme, area, buf);
 }

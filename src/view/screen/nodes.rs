@@ -20,6 +20,7 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Sho
         cells: &nodes::render(state, theme, &rows),
         rows: &rows,
         nothing: fresh::nothing(theme, &fresh::kind(state, KubeKind::Nodes), "nodes"),
+        below: 11,
     };
     list::render(&list, state, theme, area, buf)
 }

@@ -26,6 +26,9 @@ use crate::view::screen::list;
 use crate::view::theme::{Glyph, Role, Theme};
 use crate::view::words;
 
+/// From this height on, there is room for the headings of columns.
+const HEADINGS_FROM: u16 = 30;
+
 /// One of the four.
 struct Section {
     heading: Heading,
@@ -42,21 +45,23 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Sho
     let sections = sections(state, theme, &rows);
     let wanted: Vec<usize> = sections.iter().map(|section| section.cells.len().max(1)).collect();
     let least: Vec<usize> = sections.iter().map(|section| section.least).collect();
-    let room = usize::from(area.height).saturating_sub(sections.len());
+    let has_header = area.height >= HEADINGS_FROM;
+    let above = if has_header { 2 } else { 1 };
+    let room = usize::from(area.height).saturating_sub(sections.len() * above);
     let heights = share(room, &wanted, &least);
     let spare = room.saturating_sub(heights.iter().sum());
     let gap = u16::from(spare >= sections.len() - 1);
     let selected = state.cursor().index;
     let (mut y, mut before, mut visible) = (area.y, 0, 0);
     for (section, height) in sections.iter().zip(&heights) {
-        let height = u16::try_from(height + 1)
+        let height = u16::try_from(height + above)
             .unwrap_or(u16::MAX)
             .min(area.bottom().saturating_sub(y));
         let part = Rect { y, height, ..area };
         let here = selected
             .checked_sub(before)
             .filter(|index| *index < section.cells.len());
-        visible += draw(section, here, theme, part, buf);
+        visible += draw(section, here, has_header, theme, part, buf);
         before += section.cells.len();
         y += height + gap;
     }
@@ -118,8 +123,15 @@ pub fn no_members(state: &State, theme: &Theme) -> (String, Role) {
 }
 
 /// Draws a section and returns how many rows of it are visible.
-fn draw(section: &Section, selected: Option<usize>, theme: &Theme, area: Rect, buf: &mut Buffer) -> usize {
-    let visible = usize::from(area.height.saturating_sub(1));
+fn draw(
+    section: &Section,
+    selected: Option<usize>,
+    has_header: bool,
+    theme: &Theme,
+    area: Rect,
+    buf: &mut Buffer,
+) -> usize {
+    let visible = usize::from(area.height.saturating_sub(1 + u16::from(has_header)));
     let total = section.cells.len();
     let offset = crate::app::list::scroll(0, selected.unwrap_or(0), visible, total);
     let mut heading = section.heading.clone();
@@ -140,7 +152,7 @@ fn draw(section: &Section, selected: Option<usize>, theme: &Theme, area: Rect, b
         rows: &section.cells,
         selected,
         offset,
-        has_header: false,
+        has_header,
     };
     table::render(&table, theme, inner, buf).rows
 }
@@ -160,7 +172,7 @@ fn worst(state: &State, theme: &Theme, rows: &[RowId], area: Rect, buf: &mut Buf
         note: String::new(),
     };
     let lines = detail::render(state, theme, row, usize::from(area.width));
-    list::text(heading, lines, theme, area, buf);
+    list::text(heading, &lines, theme, area, buf);
 }
 
 /// Shares `room` lines: first everybody gets the least, then what is left goes round in order.

@@ -31,6 +31,7 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Sho
         cells: &workloads::render(state, theme, &rows, places),
         rows: &rows,
         nothing: fresh::nothing(theme, &fresh::kind(state, KubeKind::Deployments), "workloads"),
+        below: 9,
     };
     list::render(&list, state, theme, area, buf)
 }

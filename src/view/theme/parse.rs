@@ -10,6 +10,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::{BUILT_IN, Role};
+use crate::app::prompt::nearest;
 
 /// How deep themes may inherit.
 const MAX_DEPTH: usize = 8;
@@ -200,11 +201,7 @@ fn color(word: &str) -> Result<Color, (String, Option<String>)> {
 }
 
 fn near<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
-    names
-        .map(|name| (strsim::jaro_winkler(word, name), name))
-        .filter(|(likeness, _)| *likeness > 0.75)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, name)| format!("did you mean {name:?}?"))
+    nearest(word, names).map(|name| format!("did you mean {name:?}?"))
 }
 
 #[cfg(test)]

@@ -1,0 +1,224 @@
+//! The log: what quorate itself did. tui-logger keeps the lines in global state, so this is the one part of the screen that
+//! is drawn outside `view`. Every line passes through `base::Text`: no control byte of a message reaches the terminal or
+//! the file. Start reading at [`init_log`].
+
+use std::fmt::Write as _;
+use std::io::Write;
+use std::sync::Mutex;
+
+use jiff::Timestamp;
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::{Context, SubscriberExt};
+use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+use tui_logger::{
+    ExtLogRecord, LogFormatter, TuiLoggerWidget, TuiTracingSubscriberLayer, TuiWidgetEvent, TuiWidgetState,
+};
+
+use crate::app::{Area, LogMove};
+use crate::base::Text;
+use crate::view::theme::{Role, Theme};
+use crate::view::words;
+
+/// How many lines are kept for the log screen.
+const KEPT: usize = 2000;
+
+/// The log could not be set up.
+#[derive(Debug, thiserror::Error)]
+#[error("the log is already set up")]
+pub struct LogError(#[source] TryInitError);
+
+/// Sets up the log, once per process: events of quorate from `level` on, of others from warnings on, go to the log screen
+/// and, one line each, to `file`.
+pub fn init_log(level: Level, file: Option<Box<dyn Write + Send>>) -> Result<(), LogError> {
+    tui_logger::set_default_level(tui_logger::LevelFilter::Trace);
+    tui_logger::set_buffer_depth(KEPT);
+    let wanted = Targets::new()
+        .with_default(LevelFilter::WARN)
+        .with_target("quorate", level);
+    tracing_subscriber::registry()
+        .with(wanted)
+        .with(TuiTracingSubscriberLayer)
+        .with(file.map(|file| FileLayer(Mutex::new(file))))
+        .try_init()
+        .map_err(LogError)
+}
+
+/// Moves new lines to where the screen sees them. Called by the loop; tui-logger's own thread would wake a hundred times a
+/// second.
+pub fn collect() {
+    tui_logger::move_events();
+}
+
+/// Writes one clean line per event.
+struct FileLayer(Mutex<Box<dyn Write + Send>>);
+
+impl<S: Subscriber> Layer<S> for FileLayer {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        let data = event.metadata();
+        let line = format!(
+            "{:.3} {:5} {}:{}",
+            Timestamp::now(),
+            data.level(),
+            data.target(),
+            fields.0
+        );
+        // A full disk must not stop the console.
+        if let Ok(mut file) = self.0.lock() {
+            let _ = writeln!(file, "{}", Text::new(&line));
+            let _ = file.flush();
+        }
+    }
+}
+
+/// An event's message and fields as one text.
+#[derive(Default)]
+struct Fields(String);
+
+impl Visit for Fields {
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        let _ = match field.name() {
+            "message" => write!(self.0, " {value:?}"),
+            name => write!(self.0, " {name}={value:?}"),
+        };
+    }
+}
+
+/// Where the operator is in the log.
+#[derive(Default)]
+pub struct LogView(TuiWidgetState);
+
+impl LogView {
+    /// Moves.
+    pub fn step(&self, by: LogMove) {
+        self.0.transition(match by {
+            LogMove::Older => TuiWidgetEvent::PrevPageKey,
+            LogMove::Newer => TuiWidgetEvent::NextPageKey,
+            LogMove::Newest => TuiWidgetEvent::EscapeKey,
+        });
+    }
+
+    /// Draws the lines into `area`.
+    pub fn render(&self, theme: &Theme, area: Area, frame: &mut Frame) {
+        let area = Rect::new(area.x, area.y, area.width, area.height).intersection(frame.area());
+        let widget = TuiLoggerWidget::default()
+            .style(theme.style(Role::Text))
+            .formatter(Box::new(CleanFormatter(theme.clone())))
+            .state(&self.0);
+        frame.render_widget(widget, area);
+    }
+}
+
+/// Formats a record as clean lines: time, level, target, message.
+struct CleanFormatter(Theme);
+
+impl LogFormatter for CleanFormatter {
+    fn min_width(&self) -> u16 {
+        20
+    }
+
+    fn format(&self, width: usize, record: &ExtLogRecord) -> Vec<Line<'_>> {
+        let role = match record.level.as_str() {
+            "ERROR" => Role::Critical,
+            "WARN" => Role::Warning,
+            "INFO" => Role::Info,
+            _ => Role::Dim,
+        };
+        let time = record.timestamp.strftime("%H:%M:%S").to_string();
+        let target = record.target().strip_prefix("quorate::").unwrap_or(record.target());
+        let text = Text::new(&format!("{target}: {}", record.msg().trim_start()));
+        let head = format!("{time} {:5} ", record.level.as_str());
+        let indent = head.len();
+        let mut head = Some(head);
+        words::wrap(text.as_str(), width.saturating_sub(indent).max(8))
+            .into_iter()
+            .map(|line| {
+                let head = head.take().unwrap_or_else(|| " ".repeat(indent));
+                Line::from(vec![
+                    Span::styled(head, self.0.style(role)),
+                    Span::styled(line, self.0.style(Role::Text)),
+                ])
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use ratatui::Terminal;
+    use ratatui::backend::TestBackend;
+    use std::sync::Arc;
+
+    #[derive(Clone, Default)]
+    struct File(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for File {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// One test, because a process has one log.
+    #[test]
+    fn hostile_messages_are_clean_on_screen_and_in_the_file() {
+        let file = File::default();
+        init_log(Level::INFO, Some(Box::new(file.clone()))).unwrap();
+        assert!(init_log(Level::INFO, None).is_err());
+        let name = "node\u{1b}[2J\u{202e}\u{7}x\nsecond line";
+        tracing::warn!(target: "quorate::live", node = name, "watch failed for {name}");
+        tracing::debug!(target: "quorate::live", "too much detail");
+        tracing::info!(target: "hyper", "too much detail");
+        collect();
+
+        let mut terminal = Terminal::new(TestBackend::new(100, 8)).unwrap();
+        let view = LogView::default();
+        let theme = Theme::default();
+        for by in [LogMove::Older, LogMove::Newer, LogMove::Newest] {
+            let area = Area {
+                x: 0,
+                y: 0,
+                width: 100,
+                height: 8,
+            };
+            terminal.draw(|frame| view.render(&theme, area, frame)).unwrap();
+            view.step(by);
+        }
+        let screen: String = terminal
+            .backend()
+            .buffer()
+            .content()
+            .iter()
+            .map(ratatui::buffer::Cell::symbol)
+            .collect();
+        assert!(
+            screen.contains("WARN  live: ") && screen.contains("watch failed for node\\u{1b}[2J"),
+            "{screen}"
+        );
+        assert!(screen.chars().all(crate::base::text::is_plain), "{screen:?}");
+
+        let written = String::from_utf8(file.0.lock().unwrap().clone()).unwrap();
+        assert!(
+            written.contains("WARN  quorate::live: watch failed for node\\u{1b}[2J"),
+            "{written}"
+        );
+        assert!(!written.contains("too much detail"));
+        assert!(
+            written.chars().all(|c| c == '\n' || crate::base::text::is_plain(c)),
+            "{written:?}"
+        );
+    }
+}
