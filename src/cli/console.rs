@@ -1,6 +1,116 @@
-use color_eyre::eyre;
+//! `quorate` without a command: the console. It opens before any source has answered.
+
+use std::fs::{File, OpenOptions};
+use std::io::IsTerminal;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-/// x
-pub fn run(_r: &super::observe::Resolved) -> eyre::Result<ExitCode> {
+
+use color_eyre::eyre;
+use tracing::Level;
+
+use super::exit::Usage;
+use super::observe::{self, Resolved};
+use crate::app::Message;
+use crate::base::Clock;
+use crate::check::Severity;
+use crate::config::{Color, LogLevel, user_file};
+use crate::tui::{self, Options};
+use crate::view::{Colors, Glyphs, Theme};
+
+/// The largest theme file that is read.
+const MAX_THEME_BYTES: u64 = 64 * 1024;
+
+/// Opens the console and returns when the operator leaves it.
+pub fn run(resolved: &Resolved) -> eyre::Result<ExitCode> {
+    if !std::io::stdout().is_terminal() {
+        let message = "the console needs a terminal; `quorate status` and `quorate check` write to files and pipes";
+        return Err(Usage {
+            message: message.to_owned(),
+        }
+        .into());
+    }
+    let mut messages: Vec<Message> = resolved
+        .problems
+        .iter()
+        .map(|problem| Message::new(Severity::Warning, problem.why().to_string()))
+        .collect();
+    let log = open_log(resolved, &mut messages);
+    tui::init_log(level(resolved.settings.log_level.value), log)?;
+    let theme = theme(resolved, &mut messages);
+    let options = Options {
+        policy: resolved.settings.policy(),
+        theme,
+        glyphs: if resolved.settings.ascii.value {
+            Glyphs::Ascii
+        } else {
+            Glyphs::Unicode
+        },
+        colors: colors(resolved.settings.color.value),
+        messages,
+    };
+    let runtime = observe::runtime()?;
+    let outcome = runtime.block_on(async {
+        let observation = observe::start(resolved, Clock::start());
+        tui::run(observation.snapshots.clone(), options).await
+    });
+    // A file system that hangs must not keep the operator from leaving.
+    runtime.shutdown_background();
+    outcome?;
     Ok(ExitCode::SUCCESS)
+}
+
+const fn level(level: LogLevel) -> Level {
+    match level {
+        LogLevel::Error => Level::ERROR,
+        LogLevel::Warn => Level::WARN,
+        LogLevel::Info => Level::INFO,
+        LogLevel::Debug => Level::DEBUG,
+        LogLevel::Trace => Level::TRACE,
+    }
+}
+
+/// Opens the log file for this user alone. Without it the console opens all the same.
+fn open_log(resolved: &Resolved, messages: &mut Vec<Message>) -> Option<Box<dyn std::io::Write + Send>> {
+    let path = resolved.settings.log_file.value.as_ref()?;
+    match OpenOptions::new().create(true).append(true).mode(0o600).open(path) {
+        Ok(file) => Some(Box::new(file)),
+        Err(error) => {
+            let text = format!("the log file {} cannot be written: {error}", path.display());
+            messages.push(Message::new(Severity::Warning, text));
+            None
+        }
+    }
+}
+
+fn theme(resolved: &Resolved, messages: &mut Vec<Message>) -> Theme {
+    let environment = std::env::vars().collect();
+    let folder = user_file(&environment).and_then(|file| Some(file.parent()?.join("themes")));
+    let find = |name: &str| find_theme(folder.as_deref(), name);
+    let (theme, error) = Theme::named_or_default(&resolved.settings.theme.value, &find);
+    messages.extend(error.map(|error| Message::new(Severity::Warning, error.to_string())));
+    theme
+}
+
+/// A user's theme: a file when the name is a path, otherwise `NAME.toml` in the folder of themes.
+fn find_theme(folder: Option<&Path>, name: &str) -> Option<(String, String)> {
+    let path = if name.contains('/') {
+        PathBuf::from(name)
+    } else {
+        folder?.join(format!("{name}.toml"))
+    };
+    let mut text = String::new();
+    let file = File::open(&path).ok()?;
+    std::io::Read::read_to_string(&mut std::io::Read::take(file, MAX_THEME_BYTES), &mut text).ok()?;
+    Some((path.display().to_string(), text))
+}
+
+fn colors(color: Color) -> Colors {
+    let variable = |name: &str| std::env::var(name).ok();
+    let able = Colors::detect(None, variable("TERM").as_deref(), variable("COLORTERM").as_deref());
+    match (color, able) {
+        (Color::Never, _) => Colors::None,
+        (Color::Always, Colors::None) => Colors::Sixteen,
+        (Color::Always | Color::Auto, able) => able,
+    }
 }

@@ -47,6 +47,7 @@ fn failing(last: u64, count: u32, why: Why) -> History {
     let mut history = answered(last);
     history.failing = Some(Failing {
         since: at(last + 1),
+        latest: at(last + u64::from(count)),
         count,
         why,
     });
