@@ -254,38 +254,40 @@ fn detection(snapshot: &Snapshot, policy: &Policy) -> Looked {
     if !differs && !is_slow {
         return Ok(Vec::new());
     }
-    let title = if differs {
-        "the configured detection time is not in force on this host".to_owned()
-    } else {
-        format!("a dead node is noticed only after {}", Age(grace.period))
-    };
-    let remedy = if differs {
-        "on each controller, one at a time and while all members are healthy: sudo systemctl restart k0scontroller"
-    } else {
-        "on a cluster that was upgraded from before 2.2: sudo systemctl restart k0scontroller on each controller, one at a \
-         time; otherwise set it in the ClusterConfig"
-    };
     let configured = configured.map_or_else(
         || format!("ClusterConfig sets no {GRACE_FLAG}"),
         |value| format!("ClusterConfig sets {GRACE_FLAG}: {value}"),
     );
-    Ok(vec![Finding {
+    let limit = format!("slow from {} on, by policy", Age(policy.detection_slow));
+    Ok(vec![slow_detection(snapshot, &grace, differs, [configured, limit])])
+}
+
+fn slow_detection(snapshot: &Snapshot, grace: &Grace, differs: bool, lines: [String; 2]) -> Finding {
+    let period = Age(grace.period);
+    let (title, remedy) = if differs {
+        (
+            "the configured detection time is not in force on this host".to_owned(),
+            "on each controller, one at a time and while all members are healthy: sudo systemctl restart k0scontroller",
+        )
+    } else {
+        (
+            format!("a dead node is noticed only after {period}"),
+            "on a cluster that was upgraded from before 2.2: sudo systemctl restart k0scontroller on each controller, one at \
+             a time and while all members are healthy; otherwise set it in the ClusterConfig",
+        )
+    };
+    Finding {
         check: CheckId::FailoverDetection,
         severity: Severity::Info,
         subject: host_subject(snapshot),
         title: title.into(),
-        evidence: evidence([
-            format!("kube-controller-manager {}", grace.source),
-            configured,
-            format!("slow from {} on, by policy", Age(policy.detection_slow)),
-        ]),
+        evidence: evidence(std::iter::once(format!("kube-controller-manager {}", grace.source)).chain(lines)),
         consequence: format!(
-            "while this host's kube-controller-manager leads, a dead node keeps its pods for {} and more",
-            Age(grace.period)
+            "while this host's kube-controller-manager leads, a dead node keeps its pods for {period} and more"
         )
         .into(),
         remedy: remedy.into(),
-    }])
+    }
 }
 
 fn certificates(snapshot: &Snapshot, policy: &Policy) -> Looked {

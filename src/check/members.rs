@@ -270,45 +270,7 @@ fn stranger(snapshot: &Snapshot) -> Looked {
 
 fn incomplete(snapshot: &Snapshot, membership: &Membership, member: &Member) -> Option<Finding> {
     let address = member.peer_address()?;
-    let annotation = snapshot
-        .kube
-        .etcd_members
-        .iter()
-        .find(|(_, fact)| match fact.value.member_id {
-            Some(id) => id == member.id,
-            None => fact.value.peer_address.as_ref().is_some_and(|own| own == address),
-        });
-    // Hosts with several addresses: the node that the annotation's lease is named after.
-    let node_name = annotation
-        .and_then(|(_, fact)| fact.value.lease.as_ref())
-        .and_then(leaseholder);
-    let is_own = |name: Option<&Text>, own: Option<&Text>| {
-        own.is_some_and(|own| own == address) || (name.is_some() && name == node_name.as_ref())
-    };
-    let mut controls = snapshot.kube.control_nodes.values();
-    let has_control_node = controls.any(|control| is_own(control.node.as_ref(), control.address.as_ref()));
-    let mut nodes = snapshot.kube.nodes.values();
-    let has_node = nodes.any(|node| is_own(Some(&node.name), node.address.as_ref()));
-    // Controllers need not run a kubelet; judged only where other members have a Node.
-    let others_have = membership.members.iter().any(|other| {
-        other
-            .peer_address()
-            .is_some_and(|address| snapshot.node_at(address).is_some())
-    });
-    let missing: Vec<&str> = [
-        (
-            "EtcdMember",
-            annotation.is_none() && is_installed(snapshot, KubeKind::EtcdMembers),
-        ),
-        (
-            "ControlNode",
-            !has_control_node && is_installed(snapshot, KubeKind::ControlNodes),
-        ),
-        ("Node", !has_node && others_have),
-    ]
-    .into_iter()
-    .filter_map(|(kind, is_missing)| is_missing.then_some(kind))
-    .collect();
+    let missing = missing_objects(snapshot, membership, member, address);
     if missing.is_empty() {
         return None;
     }
@@ -327,6 +289,44 @@ fn incomplete(snapshot: &Snapshot, membership: &Membership, member: &Member) -> 
         )
         .into(),
     })
+}
+
+/// The kinds of which a member has no object.
+fn missing_objects(snapshot: &Snapshot, membership: &Membership, member: &Member, address: &str) -> Vec<&'static str> {
+    let mut annotations = snapshot.kube.etcd_members.values();
+    let annotation = annotations.find(|object| match object.member_id {
+        Some(id) => id == member.id,
+        None => object.peer_address.as_ref().is_some_and(|own| own == address),
+    });
+    // Hosts with several addresses: the node that the annotation's lease is named after.
+    let node_name = annotation
+        .and_then(|object| object.lease.as_ref())
+        .and_then(leaseholder);
+    let is_own = |name: Option<&Text>, own: Option<&Text>| {
+        own.is_some_and(|own| own == address) || (name.is_some() && name == node_name.as_ref())
+    };
+    let mut controls = snapshot.kube.control_nodes.values();
+    let has_control_node = controls.any(|control| is_own(control.node.as_ref(), control.address.as_ref()));
+    let mut nodes = snapshot.kube.nodes.values();
+    let has_node = nodes.any(|node| is_own(Some(&node.name), node.address.as_ref()));
+    // Controllers need not run a kubelet; judged only where other members have a Node.
+    let mut addresses = membership.members.iter().filter_map(Member::peer_address);
+    let others_have = addresses.any(|address| snapshot.node_at(address).is_some());
+    let kinds = [
+        (
+            "EtcdMember",
+            annotation.is_none() && is_installed(snapshot, KubeKind::EtcdMembers),
+        ),
+        (
+            "ControlNode",
+            !has_control_node && is_installed(snapshot, KubeKind::ControlNodes),
+        ),
+        ("Node", !has_node && others_have),
+    ];
+    kinds
+        .into_iter()
+        .filter_map(|(kind, is_missing)| is_missing.then_some(kind))
+        .collect()
 }
 
 #[cfg(test)]

@@ -2,11 +2,11 @@
 //! [`heartbeat`], which is ahead of Kubernetes.
 
 use super::failover;
-use super::look::{Looked, arg, evidence, names, need_kinds, outcome, plural};
+use super::look::{Looked, arg, cannot_tell, evidence, names, need_kinds, outcome, plural};
 use super::{Check, CheckId, Finding, Severity};
-use crate::base::{Age, Text};
+use crate::base::{Age, Stamp, Text, Why, WhyKind};
 use crate::model::kube::{Node, Tri};
-use crate::model::{KubeKind, ObjectKey, Policy, Snapshot};
+use crate::model::{FeedId, KubeKind, ObjectKey, Policy, Snapshot};
 
 mod zones;
 
@@ -66,16 +66,26 @@ pub const CHECKS: &[Check] = &[
 
 fn heartbeat(snapshot: &Snapshot, policy: &Policy) -> Looked {
     need_kinds(snapshot, &[KubeKind::Nodes, KubeKind::Leases])?;
+    // Ages count up to the watch's last sign of life: a watch that has gone silent must not make every node late.
+    let as_of = snapshot.kind(KubeKind::Leases).as_of().unwrap_or(snapshot.now);
+    let silence = snapshot.now.since(as_of);
+    if silence >= policy.heartbeat_late {
+        let why = Why::new(
+            WhyKind::TimedOut,
+            format!("the watch of leases has been silent for {}", Age(silence)),
+        );
+        return Err(cannot_tell(FeedId::Kube(KubeKind::Leases), why));
+    }
     // A node that Kubernetes calls NotReady already is `node.not-ready`'s.
     let ready = snapshot
         .kube
         .nodes
         .values()
         .filter(|node| node.ready.status == Tri::True);
-    Ok(ready.filter_map(|node| late(snapshot, policy, node)).collect())
+    Ok(ready.filter_map(|node| late(snapshot, policy, node, as_of)).collect())
 }
 
-fn late(snapshot: &Snapshot, policy: &Policy, node: &Node) -> Option<Finding> {
+fn late(snapshot: &Snapshot, policy: &Policy, node: &Node, as_of: Stamp) -> Option<Finding> {
     let name = &node.name;
     let Some(lease) = snapshot
         .kube
@@ -91,7 +101,7 @@ fn late(snapshot: &Snapshot, policy: &Policy, node: &Node) -> Option<Finding> {
             text,
         ));
     };
-    let watched = snapshot.now.since(lease.changed_at);
+    let watched = as_of.since(lease.changed_at);
     if watched >= policy.heartbeat_late {
         let title = format!("{name}'s heartbeat is late");
         let text = format!("no renewal seen for {}; due every 10 s", Age(watched));

@@ -74,71 +74,60 @@ fn nbe_ready(snapshot: &Snapshot) -> Looked {
 }
 
 fn judge(key: &ObjectKey, netbox: &NetBoxEnterprise) -> Vec<Finding> {
-    let message = format!("status.message: {}", netbox.message);
-    let bad = netbox.conditions.iter().filter(|condition| !is_fine(condition));
-    let lines: Vec<String> = bad
-        .map(condition_line)
-        .chain((!netbox.message.is_empty()).then_some(message))
-        .collect();
-    let degraded = netbox
-        .conditions
-        .iter()
-        .any(|c| c.kind == "Degraded" && c.status == Tri::True);
-    let consequence = "parts of NetBox may be down or unprotected: the message says which";
-    let mut findings = Vec::new();
-    match netbox.ready {
-        Some(false) => findings.push((
-            Severity::Warning,
-            "NetBox Enterprise is not ready".to_owned(),
-            lines,
-            consequence,
-        )),
-        _ if degraded => findings.push((
-            Severity::Warning,
-            "NetBox Enterprise is degraded".to_owned(),
-            lines,
-            consequence,
-        )),
-        None => findings.push((
-            Severity::Info,
-            "NetBox Enterprise does not say whether it is ready".to_owned(),
-            lines,
-            consequence,
-        )),
-        Some(true) => {
-            for condition in netbox.conditions.iter().filter(|condition| !is_fine(condition)) {
-                let title = format!("NetBox Enterprise: {} is {}", condition.kind, condition.status.word());
-                findings.push((
-                    Severity::Info,
-                    title,
-                    vec![condition_line(condition)],
-                    "see its message",
-                ));
-            }
-        }
-    }
+    let mut findings = unwell(key, netbox);
     if let (Some(wanted), Some(reached)) = (netbox.generation, netbox.converged_generation)
         && wanted != reached
     {
         let line = format!("metadata.generation {wanted}, status.convergedGeneration {reached}");
         let title = "NetBox Enterprise has not converged".to_owned();
-        findings.push((Severity::Info, title, vec![line], "a rollout is under way, or stuck"));
+        let meaning = "a rollout is under way, or stuck";
+        findings.push(finding(key, Severity::Info, title, vec![line], meaning));
     }
-    let finding = |(severity, title, lines, consequence): (Severity, String, Vec<String>, &str)| Finding {
+    findings
+}
+
+fn unwell(key: &ObjectKey, netbox: &NetBoxEnterprise) -> Vec<Finding> {
+    let bad: Vec<&Condition> = netbox
+        .conditions
+        .iter()
+        .filter(|condition| !is_fine(condition))
+        .collect();
+    let is_degraded = bad
+        .iter()
+        .any(|condition| condition.kind == "Degraded" && condition.status == Tri::True);
+    let (severity, title) = match netbox.ready {
+        Some(false) => (Severity::Warning, "NetBox Enterprise is not ready"),
+        Some(true) | None if is_degraded => (Severity::Warning, "NetBox Enterprise is degraded"),
+        None => (Severity::Info, "NetBox Enterprise does not say whether it is ready"),
+        Some(true) => {
+            let single = |condition: &&Condition| {
+                let title = format!("NetBox Enterprise: {} is {}", condition.kind, condition.status.word());
+                let lines = vec![condition_line(condition)];
+                finding(key, Severity::Info, title, lines, "see its message")
+            };
+            return bad.iter().map(single).collect();
+        }
+    };
+    let ready = netbox
+        .ready
+        .map_or_else(|| "not set".to_owned(), |ready| ready.to_string());
+    let status = format!("status.ready: {ready} {}", netbox.message);
+    let lines = std::iter::once(status.trim_end().to_owned()).chain(bad.into_iter().map(condition_line));
+    let meaning = "parts of NetBox may be down or unprotected: the message says which";
+    vec![finding(key, severity, title.to_owned(), lines.collect(), meaning)]
+}
+
+fn finding(key: &ObjectKey, severity: Severity, title: String, lines: Vec<String>, consequence: &str) -> Finding {
+    let (namespace, name) = (arg(key.namespace.as_str()), arg(key.name.as_str()));
+    Finding {
         check: CheckId::NbeReady,
         severity,
         subject: Text::from(format!("netboxenterprise/{key}")),
         title: title.into(),
         evidence: evidence(lines),
         consequence: consequence.into(),
-        remedy: format!(
-            "kubectl -n {} describe netboxenterprises {}, and the operator's log",
-            arg(key.namespace.as_str()),
-            arg(key.name.as_str())
-        )
-        .into(),
-    };
-    findings.into_iter().map(finding).collect()
+        remedy: format!("kubectl -n {namespace} describe netboxenterprises {name}, and the operator's log").into(),
+    }
 }
 
 /// Whether a condition says that all is well. Of a condition that we do not know, True is taken for well unless its words

@@ -6,6 +6,7 @@ use super::testing::look;
 use super::*;
 use crate::base::text::is_plain;
 use crate::model::example::{self, Death};
+use crate::model::feed::HostPart;
 use crate::model::{FeedId, KubeKind, Policy, Snapshot};
 
 /// Every bent example, by name.
@@ -134,7 +135,6 @@ fn needs(id: CheckId) -> Vec<FeedId> {
         let kinds = kinds.iter().map(|kind| FeedId::Kube(*kind));
         std::iter::once(FeedId::Api).chain(kinds).collect()
     };
-    use crate::model::feed::HostPart::{Certificates, Processes};
     match id {
         // Several sources may tell; see the family's own tests.
         CheckId::EtcdQuorum
@@ -167,11 +167,11 @@ fn needs(id: CheckId) -> Vec<FeedId> {
         ]),
         CheckId::PlacementPending | CheckId::FailoverEviction => kinds(&[KubeKind::Pods, KubeKind::ReplicaSets]),
         CheckId::FailoverDetection => vec![
-            FeedId::Host(Processes),
+            FeedId::Host(HostPart::Processes),
             FeedId::Api,
             FeedId::Kube(KubeKind::ClusterConfigs),
         ],
-        CheckId::CertExpiry => vec![FeedId::Host(Certificates)],
+        CheckId::CertExpiry => vec![FeedId::Host(HostPart::Certificates)],
     }
 }
 

@@ -168,7 +168,7 @@ fn feeds() -> BTreeMap<FeedId, FeedState> {
     let kinds = KubeKind::ALL.map(FeedId::Kube);
     let parts = HostPart::ALL.map(FeedId::Host);
     let ids = fixed.into_iter().chain(peers).chain(kinds).chain(parts);
-    ids.map(|id| (id, FeedState::Live { as_of: ago(1) })).collect()
+    ids.map(|id| (id, FeedState::Live { as_of: ago(0) })).collect()
 }
 
 fn etcd() -> EtcdFacts {

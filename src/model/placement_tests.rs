@@ -127,7 +127,7 @@ fn zones_are_judged_once_nodes_are_labeled() {
     assert_eq!(set.zones(&snapshot)["zone-b"], Tally { pods: 3, ready: 3 });
     for n in 1..=3 {
         change(&mut snapshot.kube.nodes, &ObjectKey::new("", name(n)), |node| {
-            node.zone = None
+            node.zone = None;
         });
     }
     assert_eq!(set.zones(&snapshot), BTreeMap::new());
@@ -142,7 +142,7 @@ fn anti_affinity_allows_one_per_node() {
     assert!(!find(&snapshot, "set").is_hard_spread());
     let key = ObjectKey::new("default", "set");
     change(&mut snapshot.kube.stateful_sets, &key, |set| {
-        set.hard_host_anti_affinity = true
+        set.hard_host_anti_affinity = true;
     });
     assert_eq!(find(&snapshot, "set").spread_ok(&snapshot), Some(false));
     assert!(find(&snapshot, "set").is_hard_spread());

@@ -106,7 +106,7 @@ fn either_toleration_may_be_the_slow_one() {
     let mut snapshot = healthy();
     let key = ObjectKey::new("kotsadm", "kotsadm-rqlite-0");
     change(&mut snapshot.kube.pods, &key, |pod| {
-        pod.tolerates_not_ready = Tolerates::Seconds(61)
+        pod.tolerates_not_ready = Tolerates::Seconds(61);
     });
     let finding = one(CheckId::FailoverEviction, &snapshot, Severity::Warning, "cluster");
     assert!(finding.title.as_str().starts_with("1 of 24 pods"), "{}", finding.title);
@@ -122,7 +122,7 @@ fn tolerating_one_taint_for_ever_does_not_hide_the_other() {
     });
     one(CheckId::FailoverEviction, &snapshot, Severity::Warning, "cluster");
     change(&mut snapshot.kube.pods, &key, |pod| {
-        pod.tolerates_unreachable = Tolerates::Forever
+        pod.tolerates_unreachable = Tolerates::Forever;
     });
     assert_holds(CheckId::FailoverEviction, &snapshot);
 }

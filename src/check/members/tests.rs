@@ -6,7 +6,7 @@ use crate::check::testing::{
 use crate::check::{CheckId, Severity};
 use crate::model::etcd::{MemberId, Vantage};
 use crate::model::example::{self, Death, change, healthy, member_id, name, node_lost, view};
-use crate::model::{FeedId, KubeKind, ObjectKey, Snapshot};
+use crate::model::{FeedId, KubeKind, ObjectKey, Snapshot, Table};
 
 /// Member 3 died and was removed from etcd; nobody has cleaned up.
 fn removed() -> Snapshot {
@@ -69,7 +69,7 @@ fn a_replacement_may_reuse_the_dead_hosts_address() {
     old.lease = Some("k0s-ctrl-old-3".into());
     example::put(&mut snapshot.kube.etcd_members, KubeKind::EtcdMembers, key, old);
     change(&mut snapshot.kube.etcd_members, &node_key(3), |object| {
-        object.member_id = Some(new)
+        object.member_id = Some(new);
     });
     let finding = one(CheckId::MembersZombie, &snapshot, Severity::Info, "member/old-3");
     assert!(
@@ -85,7 +85,7 @@ fn hosts_with_several_addresses_are_joined_by_their_lease() {
     let mut snapshot = healthy();
     for n in 1..=3 {
         change(&mut snapshot.kube.nodes, &node_key(n), |node| {
-            node.address = Some(format!("192.0.2.{n}").into())
+            node.address = Some(format!("192.0.2.{n}").into());
         });
         change(&mut snapshot.kube.control_nodes, &node_key(n), |control| {
             control.address = Some(format!("192.0.2.{n}").into());
@@ -120,7 +120,7 @@ fn leases_of_controllers_without_a_kubelet_are_joined_by_control_node() {
     for n in 1..=3 {
         snapshot.kube.nodes.rows_mut().remove(&node_key(n));
         change(&mut snapshot.kube.etcd_members, &node_key(n), |object| {
-            object.lease = None
+            object.lease = None;
         });
         let key = ObjectKey::new("kube-node-lease", format!("k0s-ctrl-nbe-{n}"));
         let row = snapshot.kube.leases.rows_mut().get_mut(&key).unwrap();
@@ -176,7 +176,7 @@ fn an_unstarted_member_has_no_objects_yet() {
 fn kinds_that_are_not_installed_are_not_judged() {
     let mut snapshot = healthy();
     uninstall(&mut snapshot, KubeKind::ControlNodes);
-    snapshot.kube.control_nodes = Default::default();
+    snapshot.kube.control_nodes = Table::default();
     assert_holds(CheckId::MembersZombie, &snapshot);
     assert_holds(CheckId::MembersStranger, &snapshot);
     uninstall(&mut snapshot, KubeKind::EtcdMembers);

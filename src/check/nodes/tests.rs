@@ -6,7 +6,7 @@ use crate::check::testing::{assert_cannot_tell, assert_holds, assert_not_applica
 use crate::check::{CheckId, Severity};
 use crate::model::etcd::EtcdFacts;
 use crate::model::example::{self, Death, ago, change, healthy, name, node_just_died, node_lost, put, wall_ago};
-use crate::model::{FeedId, KubeKind, ObjectKey, Snapshot};
+use crate::model::{FeedId, FeedState, KubeKind, ObjectKey, Snapshot};
 
 fn key(n: u8) -> ObjectKey {
     ObjectKey::new("", name(n))
@@ -14,7 +14,7 @@ fn key(n: u8) -> ObjectKey {
 
 fn set_zone(snapshot: &mut Snapshot, n: u8, zone: Option<&str>) {
     change(&mut snapshot.kube.nodes, &key(n), |node| {
-        node.zone = zone.map(Into::into)
+        node.zone = zone.map(Into::into);
     });
 }
 
@@ -66,6 +66,16 @@ fn another_hosts_clock_alone_is_no_warning() {
         Severity::Warning,
         "node/nbe-3",
     );
+}
+
+#[test]
+fn a_silent_watch_makes_no_node_late() {
+    let mut snapshot = beat(16, 16, true);
+    let live = |seconds| FeedState::Live { as_of: ago(seconds) };
+    snapshot.feeds.insert(FeedId::Kube(KubeKind::Leases), live(2));
+    assert_holds(CheckId::NodeHeartbeat, &snapshot);
+    snapshot.feeds.insert(FeedId::Kube(KubeKind::Leases), live(15));
+    assert_cannot_tell(CheckId::NodeHeartbeat, &snapshot, FeedId::Kube(KubeKind::Leases));
 }
 
 #[test]

@@ -36,7 +36,7 @@ fn the_web_is_found_by_label_name_or_container() {
     assert_not_applicable(CheckId::PlacementWebSpread, &snapshot);
     let key = ObjectKey::new("kotsadm", "netbox-enterprise");
     change(&mut snapshot.kube.deployments, &key, |web| {
-        web.containers = vec!["netbox".into()]
+        web.containers = vec!["netbox".into()];
     });
     // Its pods are still the other name's, so it has none.
     one(

@@ -5,7 +5,7 @@ use crate::check::{CheckId, Severity};
 use crate::model::example::{change, condition, healthy, name, put};
 use crate::model::kube::{Condition, Tri};
 use crate::model::product::NetBoxEnterprise;
-use crate::model::{KubeKind, ObjectKey, Snapshot};
+use crate::model::{KubeKind, ObjectKey, Snapshot, Table};
 
 fn netbox(bend: impl FnOnce(&mut NetBoxEnterprise)) -> Snapshot {
     let mut snapshot = healthy();
@@ -57,14 +57,14 @@ fn the_newest_installation_counts() {
 #[test]
 fn ha_concerns_embedded_clusters_of_three_controllers() {
     let mut snapshot = healthy();
-    snapshot.kube.installations = Default::default();
+    snapshot.kube.installations = Table::default();
     assert_not_applicable(CheckId::HaEnabled, &snapshot);
     let mut snapshot = healthy();
     uninstall(&mut snapshot, KubeKind::Installations);
     assert_not_applicable(CheckId::HaEnabled, &snapshot);
     let mut snapshot = healthy();
     change(&mut snapshot.kube.nodes, &ObjectKey::new("", name(3)), |node| {
-        node.is_controller = false
+        node.is_controller = false;
     });
     assert_not_applicable(CheckId::HaEnabled, &snapshot);
 }
@@ -81,7 +81,7 @@ fn netbox_not_ready_shows_every_condition_that_is_not_fine() {
     let lines = evidence(&finding);
     assert_eq!(
         lines,
-        "Ready=False ComponentsNotReady: hydra 0/2\nstatus.message: waiting for hydra"
+        "status.ready: false waiting for hydra\nReady=False ComponentsNotReady: hydra 0/2"
     );
 }
 
@@ -128,7 +128,7 @@ fn what_does_not_say_whether_it_is_ready_is_not_ready_nor_fine() {
 #[test]
 fn without_netbox_enterprise_it_does_not_concern() {
     let mut snapshot = healthy();
-    snapshot.kube.netbox_enterprises = Default::default();
+    snapshot.kube.netbox_enterprises = Table::default();
     assert_not_applicable(CheckId::NbeReady, &snapshot);
     uninstall(&mut snapshot, KubeKind::NetBoxEnterprises);
     assert_not_applicable(CheckId::NbeReady, &snapshot);
