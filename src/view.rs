@@ -34,7 +34,7 @@ use crate::app::list::scroll;
 use crate::app::{Geometry, RowId, Screen, State, rows};
 use part::section::{self, Heading};
 use part::table::Shown;
-use part::{detail, footer, help, small, tabs, verdict};
+use part::{detail, footer, help, quorum, small, tabs, verdict};
 use theme::Role;
 
 /// Below this, tables make no sense.
@@ -97,7 +97,13 @@ fn render_body(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Ge
 }
 
 fn render_detail(state: &State, theme: &Theme, row: &RowId, offset: usize, area: Rect, buf: &mut Buffer) -> Geometry {
-    let lines = detail::render(state, theme, row, usize::from(area.width));
+    let width = usize::from(area.width);
+    let mut lines = detail::render(state, theme, row, width);
+    if let RowId::Member(_) = row {
+        // On a low terminal, the screen behind has no room for all of it.
+        lines.push(Line::default());
+        lines.extend(quorum::render(state, theme, width));
+    }
     render_text("Details", &detail::title(state, row), &lines, offset, theme, area, buf)
 }
 

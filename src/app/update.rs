@@ -32,7 +32,10 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
         }
         Msg::Geometry(geometry) => {
             state.geometry = geometry;
-            state.cursors.entry(state.screen).or_default().offset = geometry.offset;
+            // A frame without rows (a row in full, the help) knows nothing about the list behind it.
+            if geometry.rows > 0 {
+                state.cursors.entry(state.screen).or_default().offset = geometry.offset;
+            }
             Vec::new()
         }
         Msg::Notice(message) => {

@@ -138,16 +138,18 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut line = String::new();
     for word in text.split(' ') {
         let mut word = word.to_owned();
-        if !line.is_empty() && line.width() + 1 + word.width() > width {
+        if !line.is_empty() && line.width() + 1 + word.width() > width && word.width() <= width {
             lines.push(std::mem::take(&mut line));
         }
         if !line.is_empty() {
             line.push(' ');
         }
-        while word.width() > width {
-            let head = clip(&word, width, "");
+        // A word longer than a line fills what is left of this one, then whole lines.
+        while line.width() + word.width() > width {
+            let head = clip(&word, width.saturating_sub(line.width()), "");
             word = word.split_off(head.len());
-            lines.push(head);
+            line.push_str(&head);
+            lines.push(std::mem::take(&mut line).trim_end().to_owned());
         }
         line.push_str(&word);
     }

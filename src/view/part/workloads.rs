@@ -24,12 +24,18 @@ pub enum Places {
 }
 
 /// The columns, with those of the nodes.
-pub fn columns(state: &State, places: Places) -> Vec<Column> {
+pub fn columns(state: &State, theme: &Theme, places: Places) -> Vec<Column> {
     let mut columns = ladder::WORKLOADS.to_vec();
     let nodes = match places {
         Places::Columns => nodes(state)
             .iter()
-            .map(|node| ladder::placed(words::clip_middle(node.as_str(), 14, "~"), 2, 14))
+            .map(|node| {
+                ladder::placed(
+                    words::clip_middle(node.as_str(), 14, theme.glyph(Glyph::Ellipsis)),
+                    2,
+                    14,
+                )
+            })
             .collect(),
         Places::Words => vec![ladder::placed("on nodes".to_owned(), 2, 20)],
     };

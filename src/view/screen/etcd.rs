@@ -32,7 +32,7 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Sho
         ..Heading::default()
     };
     let lines = quorum::render(state, theme, usize::from(below.width));
-    let mut rest = list::text(heading, &lines, theme, below, buf);
+    let mut rest = list::text(heading, &lines, "enter", theme, below, buf);
     // A line between them.
     rest.y += rest.height.min(1);
     rest.height = rest.height.saturating_sub(1);

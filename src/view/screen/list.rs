@@ -70,8 +70,8 @@ pub fn top(list: &List, state: &State, theme: &Theme, area: Rect, buf: &mut Buff
     (shown, below)
 }
 
-/// Draws lines under a heading, if that is worth it, and returns what is left.
-pub fn text(heading: Heading, lines: &[Line<'static>], theme: &Theme, area: Rect, buf: &mut Buffer) -> Rect {
+/// Draws lines under a heading, if that is worth it, and returns what is left. `all` says where all of them are.
+pub fn text(heading: Heading, lines: &[Line<'static>], all: &str, theme: &Theme, area: Rect, buf: &mut Buffer) -> Rect {
     if area.height < 2 {
         return area;
     }
@@ -79,7 +79,7 @@ pub fn text(heading: Heading, lines: &[Line<'static>], theme: &Theme, area: Rect
     let hidden = lines.len().saturating_sub(visible);
     let heading = Heading {
         note: if hidden > 0 {
-            format!("{hidden} more: enter")
+            format!("{hidden} more: {all}")
         } else {
             heading.note
         },
@@ -105,5 +105,5 @@ pub fn selected(rows: &[RowId], state: &State, theme: &Theme, area: Rect, buf: &
         note: String::new(),
     };
     let lines = detail::render(state, theme, row, usize::from(area.width));
-    text(heading, &lines, theme, area, buf);
+    text(heading, &lines, "enter", theme, area, buf);
 }

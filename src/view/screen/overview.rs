@@ -96,7 +96,7 @@ fn sections(state: &State, theme: &Theme, rows: &[RowId]) -> [Section; 4] {
         },
         Section {
             heading: workloads::heading(state),
-            columns: workloads::columns(state, Places::Words),
+            columns: workloads::columns(state, theme, Places::Words),
             cells: workloads::render(state, theme, &of(Screen::Placement), Places::Words),
             nothing: fresh::nothing(theme, &fresh::kind(state, KubeKind::Deployments), "workloads"),
             least: 4,
@@ -172,7 +172,7 @@ fn worst(state: &State, theme: &Theme, rows: &[RowId], area: Rect, buf: &mut Buf
         note: String::new(),
     };
     let lines = detail::render(state, theme, row, usize::from(area.width));
-    list::text(heading, &lines, theme, area, buf);
+    list::text(heading, &lines, "5 findings", theme, area, buf);
 }
 
 /// Shares `room` lines: first everybody gets the least, then what is left goes round in order.

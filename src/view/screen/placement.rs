@@ -27,7 +27,7 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Sho
     };
     let list = List {
         heading: workloads::heading(state),
-        columns: &workloads::columns(state, places),
+        columns: &workloads::columns(state, theme, places),
         cells: &workloads::render(state, theme, &rows, places),
         rows: &rows,
         nothing: fresh::nothing(theme, &fresh::kind(state, KubeKind::Deployments), "workloads"),

@@ -1,4 +1,5 @@
-//! The few signs beside words. All are one column wide in every terminal.
+//! The few signs beside words. All are one column wide in every terminal, but the
+//! ellipsis of ASCII, which takes two.
 
 /// A set of glyphs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -40,7 +41,7 @@ impl Glyph {
             Glyph::Stale => ("~", "~"),
             Glyph::Loading => ("…", "."),
             Glyph::Rule => ("─", "-"),
-            Glyph::Ellipsis => ("…", "~"),
+            Glyph::Ellipsis => ("…", ".."),
             Glyph::Times => ("×", "x"),
         };
         match set {
