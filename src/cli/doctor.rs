@@ -48,18 +48,19 @@ pub fn run(resolved: &Resolved, look: &Look) -> eyre::Result<ExitCode> {
 
 fn text(document: &DoctorDocument<'_>) -> String {
     let user = if document.is_root { "root" } else { "not root" };
-    let mut out = format!("{} as {user}\n\nFound here:\n", document.host);
-    for note in document.notes {
-        out.push_str(&format!("  {note}\n"));
-    }
+    let mut sections = vec![
+        format!("{} as {user}\n", document.host),
+        list("Found here:", document.notes),
+    ];
     if !document.settings.is_empty() {
-        out.push_str("\nWrong in the settings:\n");
-        for why in &document.settings {
-            out.push_str(&format!("  {why}\n"));
-        }
+        sections.push(list("Wrong in the settings:", &document.settings));
     }
     let rows: Vec<Vec<String>> = document.feeds.iter().map(feed_row).collect();
-    out.push('\n');
-    out.push_str(&table(&["SOURCE", "STATE", "LAST ANSWER", "BECAUSE"], &rows));
-    out
+    sections.push(table(&["SOURCE", "STATE", "LAST ANSWER", "BECAUSE"], &rows));
+    sections.join("\n")
+}
+
+fn list(title: &str, lines: &[impl std::fmt::Display]) -> String {
+    let lines = lines.iter().map(|line| format!("  {line}\n"));
+    format!("{title}\n{}", lines.collect::<String>())
 }

@@ -147,8 +147,7 @@ pub fn look(resolved: &Resolved, timeout: Option<Duration>) -> eyre::Result<Arc<
         let settled = observation.snapshots.wait_for(|snapshot| is_settled(snapshot, began));
         // Late or not: what is known by then is the answer, and it says itself what is missing.
         let _ = timeout_at(deadline, settled).await;
-        let newest = observation.snapshots.borrow().clone();
-        newest
+        observation.snapshots.borrow_and_update().clone()
     });
     runtime.shutdown_background();
     Ok(snapshot)

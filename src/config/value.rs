@@ -312,7 +312,8 @@ impl Value for Duration {
         for (unit, ms) in UNITS {
             let count = rest / ms;
             if count > 0 {
-                out += &format!("{count}{unit}");
+                out.push_str(&count.to_string());
+                out.push_str(unit);
             }
             rest %= ms;
         }

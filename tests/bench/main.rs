@@ -4,8 +4,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "../pty/console.rs"]
+#[allow(dead_code)] // shared by three test binaries; each uses a part
 mod console;
 #[path = "../lab/lab.rs"]
+#[allow(dead_code)] // shared by three test binaries; each uses a part
 mod lab;
 mod process;
 
@@ -87,9 +89,9 @@ fn idle(lab: &Lab) {
     console.listen(Duration::from_secs(10));
     let pid = process::running(env!("CARGO_BIN_EXE_quorate"));
     let (requests, cpu, began) = (api_requests(lab), process::cpu(pid), Instant::now());
-    let bytes = console.listen(Duration::from_secs(60));
+    let bytes = console.listen(Duration::from_mins(1));
     let minutes = began.elapsed().as_secs_f64() / 60.0;
-    let cpu = (process::cpu(pid) - cpu).as_secs_f64() / (minutes * 60.0) * 100.0;
+    let cpu = process::cpu(pid).saturating_sub(cpu).as_secs_f64() / (minutes * 60.0) * 100.0;
     let asked = f64::from(u32::try_from(api_requests(lab) - requests).unwrap()) / minutes;
     row(
         "resident memory",
@@ -121,14 +123,14 @@ fn api_requests(lab: &Lab) -> usize {
 fn losses(lab: &Lab) {
     let mut console = lab.console(1, &[], SIZE);
     for (fault, aim) in [("kill", "< 3 s"), ("freeze", "< 5 s"), ("blackhole", "< 5 s")] {
-        console.wait_for("three healthy members", Duration::from_secs(120), |screen| {
+        console.wait_for("three healthy members", Duration::from_mins(2), |screen| {
             screen.contains("3 of 3") && !screen.contains("NotReady")
         });
         lab.run(&[fault, "3"]);
         let (lost, began) = (Timestamp::now(), Instant::now());
         console.wait_for("spare 0", SOON, |screen| screen.contains("spare 0"));
         let seen = began.elapsed().as_secs_f64();
-        console.wait_for("NotReady", Duration::from_secs(120), |screen| {
+        console.wait_for("NotReady", Duration::from_mins(2), |screen| {
             screen.contains("NotReady")
         });
         let kubernetes = not_ready_since(lab, "nbe-3").duration_since(lost).as_secs();

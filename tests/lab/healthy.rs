@@ -87,14 +87,8 @@ fn the_checks_find_what_is_missing_and_nothing_else() {
     let broken = |lab: &Lab| -> Vec<String> {
         let document = lab.json(1, &["check"]);
         let checks = document["checks"].as_array().unwrap();
-        let of = |result: &str| {
-            checks
-                .iter()
-                .filter(|check| check["result"] == result)
-                .map(|check| check["id"].as_str().unwrap().to_owned())
-        };
-        assert_eq!(of("cannot-tell").collect::<Vec<_>>(), Vec::<String>::new());
-        of("broken").collect()
+        assert_eq!(with_result(checks, "cannot-tell"), Vec::<String>::new());
+        with_result(checks, "broken")
     };
     assert_eq!(broken(&lab), ["zone.labels"]);
     for (host, zone) in [("1", "a"), ("2", "b"), ("3", "b")] {
@@ -105,4 +99,9 @@ fn the_checks_find_what_is_missing_and_nothing_else() {
     lab.run(&["label", "3", "c"]);
     assert_eq!(broken(&lab), Vec::<String>::new());
     assert_eq!(lab.quorate(1, &["check"]).status.code(), Some(0));
+}
+
+fn with_result(checks: &[Value], result: &str) -> Vec<String> {
+    let found = checks.iter().filter(|check| check["result"] == result);
+    found.map(|check| check["id"].as_str().unwrap().to_owned()).collect()
 }

@@ -65,8 +65,8 @@ fn no_hostile_byte_comes_out() {
     let status = lab.quorate(1, &["status"]).stdout;
     assert!(String::from_utf8_lossy(&status).contains(&long));
 
-    let log = lab.state().join("quorate.log");
-    let mut console = lab.console(1, &["-vv", "--log-file", log.to_str().unwrap()], (40, 120));
+    let log_file = lab.state().join("quorate.log");
+    let mut console = lab.console(1, &["-vv", "--log-file", log_file.to_str().unwrap()], (40, 120));
     console.wait_for("verdict", Duration::from_secs(10), |screen| screen.contains("3 of 3"));
     for screen in ["nodes", "etcd", "placement", "findings", "feeds", "log", "overview"] {
         console.press(&format!(":{screen}\r"));
@@ -74,7 +74,7 @@ fn no_hostile_byte_comes_out() {
     }
     let frames: Vec<u8> = console.written.clone();
     assert_eq!(hostile_bytes(&frames), None);
-    let logged = std::fs::read(&log).unwrap();
+    let logged = std::fs::read(&log_file).unwrap();
     assert!(!logged.is_empty());
     assert_eq!(hostile_bytes(&logged), None);
     assert!(

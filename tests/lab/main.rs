@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "../pty/console.rs"]
+#[allow(dead_code)] // shared by three test binaries; each uses a part
 mod console;
 mod lab;
 

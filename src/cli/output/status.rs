@@ -109,6 +109,7 @@ pub struct PlacementDocument {
     pub kind: &'static str,
     pub name: Text,
     pub desired: u32,
+    /// By its pods, which know before its controller has counted them.
     pub ready: u32,
     pub nodes: BTreeMap<Text, u32>,
     pub unscheduled: u32,
@@ -153,11 +154,11 @@ pub fn document<'a>(snapshot: &Snapshot, verdict: &'a Verdict) -> StatusDocument
 }
 
 fn arithmetic(quorum: &Quorum) -> QuorumDocument {
-    let is_known = quorum.voters > 0;
+    let is_known = quorum.voters > 0 && quorum.membership.is_from_etcd();
     let is_judged = quorum.unknown < quorum.voters;
     QuorumDocument {
         voters: is_known.then_some(quorum.voters),
-        healthy: is_judged.then_some(quorum.healthy),
+        healthy: (is_known && is_judged).then_some(quorum.healthy),
         needed: is_known.then_some(quorum.needed),
         spare: quorum.spare(),
         spare_range: quorum.spare_range.map(|(low, high)| [low, high]),
@@ -246,7 +247,7 @@ fn placed(snapshot: &Snapshot, placement: &Placement) -> PlacementDocument {
         kind: placement.workload.kind.word(),
         name: placement.key.name.clone(),
         desired: placement.workload.desired,
-        ready: placement.workload.ready,
+        ready: placement.ready(),
         nodes: placement
             .nodes
             .iter()
