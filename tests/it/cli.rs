@@ -12,7 +12,7 @@ fn quorate(home: &tempfile::TempDir) -> Command {
     command
         .env_clear()
         .env("HOME", home.path())
-        .timeout(Duration::from_secs(60));
+        .timeout(Duration::from_mins(1));
     command
 }
 
