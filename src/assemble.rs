@@ -225,24 +225,26 @@ impl Assembler {
 }
 
 /// A watch is a promise of the API server to speak when something changes, so it is as fresh as the server's last
-/// consistent answer, and worth nothing once the server is gone. A server that merely forbids us the consistent read still
-/// keeps its promise.
+/// consistent answer, and worth nothing once the server is gone, whatever it may still say: one without quorum ends
+/// watches politely and starts them anew. A server that merely forbids us the consistent read still keeps its promise.
 fn as_fresh_as_api(watch: FeedState, api: &FeedState) -> FeedState {
-    let newest = watch.as_of().max(api.as_of());
-    let (Some(newest), true) = (newest, watch.is_current()) else {
+    let (Some(heard), true) = (watch.as_of(), watch.is_current()) else {
         return watch;
     };
+    let proven = api.as_of().unwrap_or(heard);
     match api {
         FeedState::Lost { why, .. } if why.kind == WhyKind::Forbidden => watch,
         FeedState::Lost { why, .. } => FeedState::Lost {
-            as_of: Some(newest),
+            as_of: Some(proven),
             why: why.clone(),
         },
         FeedState::Lagging { why, .. } if watch.is_live() => FeedState::Lagging {
-            as_of: newest,
+            as_of: proven,
             why: why.clone(),
         },
-        FeedState::Live { .. } if watch.is_live() => FeedState::Live { as_of: newest },
+        FeedState::Live { .. } if watch.is_live() => FeedState::Live {
+            as_of: heard.max(proven),
+        },
         FeedState::Live { .. } | FeedState::Lagging { .. } | FeedState::Syncing { .. } | FeedState::Off { .. } => watch,
     }
 }
