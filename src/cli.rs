@@ -10,6 +10,7 @@ pub mod exit;
 pub mod explain;
 pub mod generate;
 pub mod keys;
+pub mod log;
 pub mod observe;
 pub mod output;
 pub mod settle;

@@ -1,20 +1,19 @@
 //! `quorate` without a command: the console. It opens before any source has answered.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::IsTerminal;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use color_eyre::eyre;
-use tracing::Level;
 
 use super::exit::Usage;
+use super::log;
 use super::observe::{self, Resolved};
 use crate::app::Message;
 use crate::base::Clock;
 use crate::check::Severity;
-use crate::config::{Color, LogLevel, user_file};
+use crate::config::{Color, user_file};
 use crate::tui::{self, Options};
 use crate::view::{Colors, Glyphs, Theme};
 
@@ -35,8 +34,7 @@ pub fn run(resolved: &Resolved) -> eyre::Result<ExitCode> {
         .iter()
         .map(|problem| Message::new(Severity::Warning, problem.why().to_string()))
         .collect();
-    let log = open_log(resolved, &mut messages);
-    tui::init_log(level(resolved.settings.log_level.value), log)?;
+    messages.extend(log::start(&resolved.settings, None)?);
     let theme = theme(resolved, &mut messages);
     let options = Options {
         policy: resolved.settings.policy(),
@@ -58,29 +56,6 @@ pub fn run(resolved: &Resolved) -> eyre::Result<ExitCode> {
     runtime.shutdown_background();
     outcome?;
     Ok(ExitCode::SUCCESS)
-}
-
-const fn level(level: LogLevel) -> Level {
-    match level {
-        LogLevel::Error => Level::ERROR,
-        LogLevel::Warn => Level::WARN,
-        LogLevel::Info => Level::INFO,
-        LogLevel::Debug => Level::DEBUG,
-        LogLevel::Trace => Level::TRACE,
-    }
-}
-
-/// Opens the log file for this user alone. Without it the console opens all the same.
-fn open_log(resolved: &Resolved, messages: &mut Vec<Message>) -> Option<Box<dyn std::io::Write + Send>> {
-    let path = resolved.settings.log_file.value.as_ref()?;
-    match OpenOptions::new().create(true).append(true).mode(0o600).open(path) {
-        Ok(file) => Some(Box::new(file)),
-        Err(error) => {
-            let text = format!("the log file {} cannot be written: {error}", path.display());
-            messages.push(Message::new(Severity::Warning, text));
-            None
-        }
-    }
 }
 
 fn theme(resolved: &Resolved, messages: &mut Vec<Message>) -> Theme {

@@ -10,6 +10,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::time::{Instant, timeout_at};
 
 use super::args::{ColorChoice, Global};
+use super::log;
 use super::settle::is_settled;
 use crate::base::Clock;
 use crate::config::{self, ConfigError, Settings, Sources};
@@ -138,6 +139,8 @@ fn kube_source(resolved: &Resolved) -> KubeSource {
 /// Observes until nothing more is to be expected, or until the time is up: then with what there is.
 pub fn look(resolved: &Resolved, timeout: Option<Duration>) -> eyre::Result<Arc<Snapshot>> {
     let timeout = timeout.unwrap_or(resolved.settings.timeout.value);
+    warn_of(&resolved.problems);
+    start_log(resolved)?;
     let runtime = runtime()?;
     let snapshot = runtime.block_on(async {
         let clock = Clock::start();
@@ -151,6 +154,16 @@ pub fn look(resolved: &Resolved, timeout: Option<Duration>) -> eyre::Result<Arc<
     });
     runtime.shutdown_background();
     Ok(snapshot)
+}
+
+/// Logs to the file that was asked for, or to stderr with `-v`.
+fn start_log(resolved: &Resolved) -> eyre::Result<()> {
+    let is_verbose = resolved.settings.log_level.origin == config::Origin::Flag;
+    let stderr = is_verbose.then(|| Box::new(std::io::stderr()) as Box<dyn std::io::Write + Send>);
+    if let Some(problem) = log::start(&resolved.settings, stderr)? {
+        eprintln!("quorate: {}", problem.text);
+    }
+    Ok(())
 }
 
 /// Says on stderr what is wrong with the settings.

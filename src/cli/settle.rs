@@ -24,16 +24,17 @@ pub fn is_settled(snapshot: &Snapshot, began: Stamp) -> bool {
 fn feed_is_settled(id: FeedId, state: &FeedState, waited: Duration) -> bool {
     match state {
         FeedState::Live { .. } | FeedState::Lagging { .. } | FeedState::Off { .. } => true,
-        FeedState::Lost { why, .. } => waited >= PATIENCE || (id != FeedId::Api && is_final(why.kind)),
+        FeedState::Lost { why, .. } => waited >= PATIENCE || is_final(id, why.kind),
         FeedState::Syncing { .. } => false,
     }
 }
 
-/// Whether asking again soon would hardly change the answer.
-const fn is_final(kind: WhyKind) -> bool {
+/// Whether asking again soon would hardly change the answer. An API server that refuses may have a successor; a member or
+/// a socket that refuses has none.
+const fn is_final(id: FeedId, kind: WhyKind) -> bool {
     match kind {
-        WhyKind::Refused
-        | WhyKind::Unauthenticated
+        WhyKind::Refused => !matches!(id, FeedId::Api | FeedId::Kube(_)),
+        WhyKind::Unauthenticated
         | WhyKind::Forbidden
         | WhyKind::NotFound
         | WhyKind::Missing

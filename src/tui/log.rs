@@ -38,8 +38,11 @@ pub struct LogError(#[source] TryInitError);
 pub fn init_log(level: Level, file: Option<Box<dyn Write + Send>>) -> Result<(), LogError> {
     tui_logger::set_default_level(tui_logger::LevelFilter::Trace);
     tui_logger::set_buffer_depth(KEPT);
+    // The Kubernetes client calls every failed request an error; our sources report them, with what to do.
     let wanted = Targets::new()
         .with_default(LevelFilter::WARN)
+        .with_target("kube_client", LevelFilter::OFF)
+        .with_target("tower_http", LevelFilter::OFF)
         .with_target("quorate", level);
     tracing_subscriber::registry()
         .with(wanted)

@@ -121,6 +121,7 @@ fn the_scanner_sees_every_form_of_path() {
     assert_eq!(found("let x = crate::port::Sink;"), ["port"]);
     assert!(mentions("use tokio::sync;", "tokio::"));
     assert!(!mentions("use my_tokio::sync;", "tokio::"));
+    assert!(!mentions("use crate::model::kube::Node;", "kube::"));
 }
 
 fn sources() -> Vec<PathBuf> {
@@ -213,7 +214,9 @@ fn heads(rest: &str) -> Vec<String> {
 }
 
 fn mentions(code: &str, what: &str) -> bool {
-    code.match_indices(what).any(|(at, _)| starts_word(code, at))
+    // Behind `::` it is a module of ours with the name of a crate.
+    code.match_indices(what)
+        .any(|(at, _)| starts_word(code, at) && !code[..at].ends_with("::"))
 }
 
 fn starts_word(code: &str, at: usize) -> bool {

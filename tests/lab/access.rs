@@ -48,10 +48,7 @@ fn a_bad_kubeconfig_is_named_and_etcd_is_read_all_the_same() {
         ("/nonexistent/kubeconfig".into(), vec!["/nonexistent/kubeconfig"]),
         (file("garbage", "{{{ not yaml"), vec!["garbage"]),
         (file("empty", ""), vec!["empty"]),
-        (
-            file("refused", &server("https://127.0.0.1:1")),
-            vec!["127.0.0.1:1", "refused"],
-        ),
+        (file("wrong-ca", &wrong_ca(&lab, &admin)), vec!["certificate", "CA"]),
     ];
     for (path, words) in cases {
         let status = lab.json(1, &["status", "--timeout", "5s", "--kubeconfig", &path]);
@@ -60,6 +57,30 @@ fn a_bad_kubeconfig_is_named_and_etcd_is_read_all_the_same() {
     }
     let status = lab.json(1, &["status", "--timeout", "5s", "--context", "nobody"]);
     says(feed(&status, "api"), &["nobody"]);
+
+    let refused = file("refused", &server("https://127.0.0.1:1"));
+    let status = lab.json(1, &["status", "--timeout", "5s", "--kubeconfig", &refused]);
+    assert_eq!(
+        feed(&status, "api")["state"],
+        "live",
+        "another controller's API server answers"
+    );
+    assert_eq!(status["api"]["preferred"], false, "{}", status["api"]);
+}
+
+/// The admin kubeconfig, trusting etcd's CA in the place of Kubernetes' own.
+fn wrong_ca(lab: &Lab, admin: &str) -> String {
+    let ca = lab
+        .on_host(1, &["base64", "-w0", "/var/lib/embedded-cluster/k0s/pki/etcd/ca.crt"])
+        .stdout;
+    let ca = String::from_utf8(ca).unwrap();
+    let lines = admin
+        .lines()
+        .map(|line| match line.split_once("certificate-authority-data:") {
+            Some((indent, _)) => format!("{indent}certificate-authority-data: {ca}"),
+            None => line.to_owned(),
+        });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 #[test]

@@ -30,7 +30,6 @@ fn no_hostile_byte_comes_out() {
     }] } });
     let long = "n".repeat(253);
     let patch = status.to_string();
-    // The lab's NetBoxEnterprise may have its status as a subresource or not: one of the two must work.
     let base = [
         "kubectl",
         "-n",
@@ -43,16 +42,9 @@ fn no_hostile_byte_comes_out() {
         &patch,
     ];
     lab.run(&[&base[..], &["--subresource=status"]].concat());
-    lab.run(&[
-        "kubectl",
-        "create",
-        "deployment",
-        &long,
-        "-n",
-        "kotsadm",
-        "--image=x",
-        "--replicas=0",
-    ]);
+    let manifest = lab.state().join("long.yaml");
+    std::fs::write(&manifest, long_name(&long)).unwrap();
+    lab.run(&["kubectl", "apply", "-f", manifest.to_str().unwrap()]);
 
     let json = lab.quorate(1, &["check", "-o", "json"]).stdout;
     assert!(
@@ -81,4 +73,13 @@ fn no_hostile_byte_comes_out() {
         !logged.iter().any(|byte| *byte < b' ' && *byte != b'\n'),
         "a control byte in the log"
     );
+}
+
+/// A Deployment with the longest name that Kubernetes allows.
+fn long_name(name: &str) -> String {
+    format!(
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}, namespace: kotsadm}}\nspec:\n  replicas: 0\n  \
+         selector: {{matchLabels: {{app: long}}}}\n  template:\n    metadata: {{labels: {{app: long}}}}\n    \
+         spec: {{containers: [{{name: x, image: x}}]}}\n"
+    )
 }

@@ -1,7 +1,7 @@
 //! Drives the lab: starts a real control plane, breaks it, runs quorate on one of its hosts. Ends it when dropped.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -16,10 +16,8 @@ pub struct Lab {
 impl Lab {
     /// Starts a lab; `tests/lab/up --help` tells the options.
     pub fn up(options: &[&str]) -> Self {
-        let bin =
-            std::env::var("QUORATE_LAB_BIN").expect("QUORATE_LAB_BIN names the folder that tests/lab/build prints");
         let lab = Self {
-            program: Path::new(&bin).join("lab"),
+            program: programs().join("lab"),
             state: tempfile::Builder::new().prefix("quorate-lab-").tempdir().unwrap(),
         };
         let parent = std::process::id().to_string();
@@ -96,6 +94,15 @@ impl Lab {
         ];
         Console::start(&[&start, arguments].concat(), &[], size)
     }
+}
+
+/// Where the lab's programs are; builds what is missing, which takes minutes the first time.
+fn programs() -> PathBuf {
+    let build = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/build");
+    let output = Command::new(build).stderr(Stdio::inherit()).output().unwrap();
+    assert!(output.status.success(), "tests/lab/build: {}", output.status);
+    let out = String::from_utf8(output.stdout).unwrap();
+    PathBuf::from(out.lines().last().unwrap())
 }
 
 impl Drop for Lab {

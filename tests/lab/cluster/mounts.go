@@ -10,13 +10,17 @@ import (
 )
 
 // ownFolders are the directories a host has for itself; they lie in <state>/hosts/N/fs.
-var ownFolders = []string{"/etc/k0s", "/etc/embedded-cluster", "/run/k0s", "/var/lib/k0s", dataDir, "/var/log"}
+var ownFolders = []string{"/etc/k0s", "/etc/embedded-cluster", "/run/k0s", "/run/systemd", "/var/lib/k0s", dataDir, "/var/log"}
 
 func makeHostDirs(h Host) error {
 	for _, dir := range ownFolders {
 		if err := os.MkdirAll(h.fs(dir), 0o755); err != nil {
 			return err
 		}
+	}
+	// Programs look for this folder to tell whether a host runs systemd.
+	if err := os.MkdirAll(filepath.Join(h.fs("/run/systemd"), "system"), 0o755); err != nil {
+		return err
 	}
 	for _, dir := range []string{"bin", "hold", "outer"} {
 		if err := os.MkdirAll(filepath.Join(h.Dir, dir), 0o755); err != nil {
