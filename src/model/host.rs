@@ -45,6 +45,8 @@ pub struct K0sConfig {
     pub api_address: Option<Text>,
     /// `spec.api.port`.
     pub api_port: Option<u16>,
+    /// `spec.api.sans`: often names the other controllers, and is there when nothing else is.
+    pub api_sans: Vec<Text>,
     /// `spec.storage.etcd.peerAddress`.
     pub peer_address: Option<Text>,
     /// `spec.api.extraArgs`, the flags that concern failover.

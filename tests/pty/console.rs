@@ -129,8 +129,18 @@ impl Console {
     pub fn wait_for_exit(&mut self, deadline: Duration) -> ExitStatus {
         let began = Instant::now();
         while self.read(deadline.saturating_sub(began.elapsed())) {}
-        let status = self.child.try_wait().unwrap();
-        status.unwrap_or_else(|| panic!("still running after {deadline:?}; the screen is\n{}", self.screen()))
+        // The terminal is closed a moment before the process is gone.
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(
+                began.elapsed() < deadline,
+                "still running; the screen is\n{}",
+                self.screen()
+            );
+            thread::yield_now();
+        }
     }
 }
 

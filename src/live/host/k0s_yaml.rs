@@ -55,6 +55,7 @@ fn parse(text: &str) -> Result<K0sConfig, Why> {
     struct Api {
         address: Option<Text>,
         port: Option<u16>,
+        sans: Option<Vec<Text>>,
         extra_args: Option<Args>,
     }
     #[derive(Default, Deserialize)]
@@ -80,6 +81,7 @@ fn parse(text: &str) -> Result<K0sConfig, Why> {
         path: Text::default(),
         api_address: api.address.filter(|address| !address.is_empty()),
         api_port: api.port,
+        api_sans: api.sans.unwrap_or_default(),
         peer_address: etcd
             .and_then(|etcd| etcd.peer_address)
             .filter(|address| !address.is_empty()),
@@ -124,7 +126,7 @@ spec:
   api:
     address: 10.77.0.11
     port: 6443
-    sans: [10.77.0.11]
+    sans: [10.77.0.11, 10.77.0.12]
     extraArgs:
       default-not-ready-toleration-seconds: "30"
       default-unreachable-toleration-seconds: 30
@@ -142,6 +144,7 @@ spec:
         let config = parse(FILE).unwrap();
         assert_eq!(config.api_address.as_ref().unwrap(), &"10.77.0.11");
         assert_eq!(config.api_port, Some(6443));
+        assert_eq!(config.api_sans, ["10.77.0.11", "10.77.0.12"]);
         assert_eq!(config.peer_address.as_ref().unwrap(), &"10.77.0.11");
         assert_eq!(config.api_args.len(), 2);
         assert_eq!(config.api_args["default-unreachable-toleration-seconds"], "30");

@@ -89,7 +89,8 @@ pub fn candidates(snapshot: &Snapshot, preferred: &Server) -> Vec<Server> {
     servers
 }
 
-/// Addresses of controllers: etcd's members first, then k0s's and Kubernetes' objects.
+/// Addresses of controllers: etcd's members first, then k0s's and Kubernetes' objects, then the names in k0s.yaml's API
+/// certificate, which are there when etcd and the API server of this host are both dead.
 fn controllers(snapshot: &Snapshot) -> impl Iterator<Item = &str> {
     let views = snapshot.etcd.views.values().flat_map(|view| &view.value.members);
     let members = views.filter_map(|member| member.peer_address());
@@ -100,7 +101,9 @@ fn controllers(snapshot: &Snapshot) -> impl Iterator<Item = &str> {
         .filter_map(|node| node.address.as_ref());
     let nodes = snapshot.kube.nodes.values().filter(|node| node.is_controller);
     let nodes = nodes.filter_map(|node| node.address.as_ref());
-    members.chain(control_nodes.chain(nodes).map(Text::as_str))
+    let config = snapshot.host.config.iter();
+    let sans = config.flat_map(|config| &config.value.api_sans);
+    members.chain(control_nodes.chain(nodes).chain(sans).map(Text::as_str))
 }
 
 #[cfg(test)]
@@ -177,6 +180,7 @@ mod tests {
         snapshot.host.config = Some(fact(K0sConfig {
             api_address: Some("10.77.0.13".into()),
             api_port: Some(9443),
+            api_sans: vec!["10.77.0.11".into(), "10.77.0.12".into()],
             ..K0sConfig::default()
         }));
         let found = candidates(&snapshot, &server("https://api.example.com"));
@@ -185,6 +189,7 @@ mod tests {
             "https://10.77.0.13:9443",
             "https://10.77.0.11:9443",
             "https://[fd00::2]:9443",
+            "https://10.77.0.12:9443",
         ];
         assert_eq!(shown(&found), expected);
     }

@@ -92,6 +92,7 @@ fn config() -> K0sConfig {
     K0sConfig {
         path: "/etc/k0s/k0s.yaml".into(),
         api_address: Some(address(1)),
+        api_sans: vec![address(1), address(2), address(3)],
         api_port: Some(6_443),
         peer_address: Some(address(1)),
         api_args: BTreeMap::from(tolerations),
