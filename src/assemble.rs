@@ -140,6 +140,7 @@ impl Assembler {
         let history = history.get_or_insert_with(|| History::begin(at));
         match outcome {
             Ok(view) => {
+                self.etcd.no_access = None;
                 history.ok(at);
                 let older = self.etcd.views.remove(&vantage);
                 self.etcd
@@ -224,14 +225,14 @@ impl Assembler {
     }
 }
 
-/// A watch is a promise of the API server to speak when something changes, so it is as fresh as the server's last
-/// consistent answer, and worth nothing once the server is gone, whatever it may still say: one without quorum ends
-/// watches politely and starts them anew. A server that merely forbids us the consistent read still keeps its promise.
+/// A watch is a promise of the API server to speak when something changes. It is worth nothing once the server gives no
+/// consistent answer, whatever it may still say: one without quorum ends watches politely and starts them anew. Its rows are
+/// then as old as the older of the two. A server that merely forbids us the consistent read still keeps its promise.
 fn as_fresh_as_api(watch: FeedState, api: &FeedState) -> FeedState {
     let (Some(heard), true) = (watch.as_of(), watch.is_current()) else {
         return watch;
     };
-    let proven = api.as_of().unwrap_or(heard);
+    let proven = api.as_of().unwrap_or(heard).min(heard);
     match api {
         FeedState::Lost { why, .. } if why.kind == WhyKind::Forbidden => watch,
         FeedState::Lost { why, .. } => FeedState::Lost {
@@ -241,9 +242,6 @@ fn as_fresh_as_api(watch: FeedState, api: &FeedState) -> FeedState {
         FeedState::Lagging { why, .. } if watch.is_live() => FeedState::Lagging {
             as_of: proven,
             why: why.clone(),
-        },
-        FeedState::Live { .. } if watch.is_live() => FeedState::Live {
-            as_of: heard.max(proven),
         },
         FeedState::Live { .. } | FeedState::Lagging { .. } | FeedState::Syncing { .. } | FeedState::Off { .. } => watch,
     }

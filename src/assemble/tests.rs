@@ -151,10 +151,20 @@ fn a_watch_is_as_fresh_as_its_api_server() {
     say(&mut assembler, 0, endpoint(1));
     say(&mut assembler, 0, leases(1, 0));
     say(&mut assembler, 20, feed(FeedId::Api, Report::Verified));
-    assert_eq!(assembler.snapshot(at(20)).kind(kind), FeedState::Live { as_of: at(20) });
+    let live = FeedState::Live { as_of: at(0) };
+    assert_eq!(
+        assembler.snapshot(at(20)).kind(kind),
+        live,
+        "a heartbeat proves no watch"
+    );
+    say(&mut assembler, 22, feed(FeedId::Kube(kind), Report::Verified));
     say(&mut assembler, 28, feed(FeedId::Api, Report::Failed(refused())));
     let lost = assembler.snapshot(at(28)).kind(kind);
-    assert_eq!((lost.word(), lost.as_of()), ("lost", Some(at(20))));
+    assert_eq!(
+        (lost.word(), lost.as_of()),
+        ("lost", Some(at(20))),
+        "the older of the two"
+    );
     say(&mut assembler, 28, feed(FeedId::Kube(kind), Report::Verified));
     let polite = assembler.snapshot(at(28)).kind(kind);
     assert_eq!(

@@ -1,5 +1,6 @@
 //! `quorate check`.
 
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use color_eyre::eyre;
@@ -13,9 +14,17 @@ use crate::check;
 pub fn run(resolved: &Resolved, look: &Look) -> eyre::Result<ExitCode> {
     let snapshot = observe::look(resolved, look.timeout)?;
     let report = check::run(&snapshot, &resolved.settings.policy());
-    match look.output {
-        Output::Json => print_json(&document::document(&snapshot, &report))?,
-        Output::Table => print(&document::text(&report))?,
-    }
+    let printed = match look.output {
+        Output::Json => print_json(&document::document(&snapshot, &report)),
+        Output::Table => print(&document::text(&report)),
+    };
+    // The exit code is the answer, also for a reader that went away.
+    printed.or_else(|error| {
+        if error.kind() == ErrorKind::BrokenPipe {
+            Ok(())
+        } else {
+            Err(error)
+        }
+    })?;
     Ok(ExitCode::from(report.verdict.level.exit_code()))
 }

@@ -44,7 +44,7 @@ pub fn run(resolved: &Resolved) -> eyre::Result<ExitCode> {
         } else {
             Glyphs::Unicode
         },
-        colors: colors(resolved.settings.color.value),
+        colors: colors(resolved),
         messages,
     };
     let runtime = observe::runtime()?;
@@ -59,8 +59,7 @@ pub fn run(resolved: &Resolved) -> eyre::Result<ExitCode> {
 }
 
 fn theme(resolved: &Resolved, messages: &mut Vec<Message>) -> Theme {
-    let environment = std::env::vars().collect();
-    let folder = user_file(&environment).and_then(|file| Some(file.parent()?.join("themes")));
+    let folder = user_file(&resolved.environment).and_then(|file| Some(file.parent()?.join("themes")));
     let find = |name: &str| find_theme(folder.as_deref(), name);
     let (theme, error) = Theme::named_or_default(&resolved.settings.theme.value, &find);
     messages.extend(error.map(|error| Message::new(Severity::Warning, error.to_string())));
@@ -80,10 +79,10 @@ fn find_theme(folder: Option<&Path>, name: &str) -> Option<(String, String)> {
     Some((path.display().to_string(), text))
 }
 
-fn colors(color: Color) -> Colors {
-    let variable = |name: &str| std::env::var(name).ok();
-    let able = Colors::detect(None, variable("TERM").as_deref(), variable("COLORTERM").as_deref());
-    match (color, able) {
+fn colors(resolved: &Resolved) -> Colors {
+    let variable = |name: &str| resolved.environment.get(name).map(String::as_str);
+    let able = Colors::detect(None, variable("TERM"), variable("COLORTERM"));
+    match (resolved.settings.color.value, able) {
         (Color::Never, _) => Colors::None,
         (Color::Always, Colors::None) => Colors::Sixteen,
         (Color::Always | Color::Auto, able) => able,

@@ -32,6 +32,8 @@ pub struct Resolved {
     pub problems: Vec<ConfigError>,
     /// Where k0s keeps things.
     pub layout: Layout,
+    /// The environment, as far as it is text.
+    pub environment: BTreeMap<String, String>,
 }
 
 /// Resolves the settings and finds out where things are.
@@ -54,6 +56,7 @@ pub fn settings(global: &Global) -> Resolved {
         layout: layout::discover(&overrides, Path::new("/"), &environment),
         settings,
         problems,
+        environment,
     }
 }
 

@@ -6,25 +6,30 @@ use crate::base::{Stamp, WhyKind};
 use crate::model::quorum::{Health, MembershipSource};
 use crate::model::{FeedId, FeedState, Snapshot};
 
-/// A source that fails is given this long to recover: another API server may take over.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// A source that fails is given this long to recover: another API server may take over, which takes two rounds of asking.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Whether nothing more is to be expected from waiting.
 pub fn is_settled(snapshot: &Snapshot, began: Stamp) -> bool {
     let waited = snapshot.now.since(began);
-    let has_feeds = snapshot.feeds.len() > 1;
-    has_feeds
+    let has_begun = [FeedId::Api, FeedId::EtcdLocal]
+        .iter()
+        .all(|id| snapshot.feeds.contains_key(id));
+    has_begun
         && snapshot
             .feeds
             .iter()
-            .all(|(id, state)| feed_is_settled(*id, state, waited))
+            .all(|(id, state)| feed_is_settled(snapshot, *id, state, waited))
         && members_are_settled(snapshot, waited)
 }
 
-fn feed_is_settled(id: FeedId, state: &FeedState, waited: Duration) -> bool {
+fn feed_is_settled(snapshot: &Snapshot, id: FeedId, state: &FeedState, waited: Duration) -> bool {
     match state {
         FeedState::Live { .. } | FeedState::Lagging { .. } | FeedState::Off { .. } => true,
-        FeedState::Lost { why, .. } => waited >= PATIENCE || is_final(id, why.kind),
+        FeedState::Lost { why, .. } if is_final(id, why.kind) => true,
+        // While an API server answers, its lists are on their way.
+        FeedState::Lost { .. } if matches!(id, FeedId::Kube(_)) && snapshot.feed(FeedId::Api).is_live() => false,
+        FeedState::Lost { .. } => waited >= PATIENCE,
         FeedState::Syncing { .. } => false,
     }
 }
@@ -54,7 +59,7 @@ const fn is_final(id: FeedId, kind: WhyKind) -> bool {
 
 /// Every member was judged, unless etcd cannot be asked at all.
 fn members_are_settled(snapshot: &Snapshot, waited: Duration) -> bool {
-    if snapshot.etcd.no_access.is_some() || waited >= 2 * PATIENCE {
+    if snapshot.etcd.no_access.is_some() || waited >= PATIENCE {
         return true;
     }
     let quorum = snapshot.quorum();
@@ -65,4 +70,64 @@ fn members_are_settled(snapshot: &Snapshot, waited: Duration) -> bool {
             .members
             .iter()
             .all(|state| !matches!(state.health, Health::Unknown { .. }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Why;
+    use crate::model::KubeKind;
+    use crate::model::example;
+
+    fn lost(kind: WhyKind) -> FeedState {
+        FeedState::Lost {
+            as_of: None,
+            why: Why::new(kind, "x"),
+        }
+    }
+
+    /// Whether a healthy snapshot with one feed in another state is settled, after so many seconds.
+    fn settled(feed: FeedId, state: FeedState, waited_s: u64) -> bool {
+        let mut snapshot = example::healthy();
+        snapshot.feeds.insert(feed, state);
+        let began = Stamp {
+            mono_ms: snapshot.now.mono_ms - waited_s * 1000,
+            ..snapshot.now
+        };
+        is_settled(&snapshot, began)
+    }
+
+    #[test]
+    fn a_whole_picture_is_settled_at_once_and_none_is_not() {
+        let whole = example::healthy();
+        assert!(is_settled(&whole, whole.now));
+        let nothing = example::empty();
+        assert!(!is_settled(
+            &Snapshot {
+                feeds: std::collections::BTreeMap::new(),
+                ..nothing.clone()
+            },
+            nothing.now
+        ));
+        let syncing = example::syncing();
+        assert!(!is_settled(&syncing, syncing.now));
+    }
+
+    #[test]
+    fn lists_that_are_on_their_way_are_awaited() {
+        let pods = FeedId::Kube(KubeKind::Pods);
+        assert!(
+            !settled(pods, lost(WhyKind::Refused), 9),
+            "the API server in use answers"
+        );
+        assert!(settled(pods, lost(WhyKind::Forbidden), 0), "and will go on to say no");
+        assert!(!settled(pods, FeedState::Syncing { since: example::now() }, 9));
+    }
+
+    #[test]
+    fn a_dead_api_server_is_given_time_for_a_successor() {
+        assert!(!settled(FeedId::Api, lost(WhyKind::Refused), 4));
+        assert!(settled(FeedId::Api, lost(WhyKind::Refused), 5));
+        assert!(settled(FeedId::Api, lost(WhyKind::Config), 0));
+    }
 }

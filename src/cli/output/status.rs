@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::feeds::{FeedDocument, feeds, millis};
-use crate::base::Text;
+use crate::base::{Text, WhyKind};
 use crate::check::Verdict;
 use crate::model::etcd::{ClusterId, MemberId};
-use crate::model::kube::Node;
+use crate::model::kube::{Node, WorkloadKind};
 use crate::model::placement::Placement;
 use crate::model::quorum::{Contact, Health, MemberState, MembershipSource, Quorum, Standing};
 use crate::model::{FeedId, KubeKind, Snapshot};
@@ -67,7 +67,10 @@ pub struct NodeDocument {
     pub name: Text,
     pub ready: &'static str,
     pub ready_reason: Text,
+    /// Of the last renewal that we saw, or by the writer's clock against ours: see `heartbeat_seen`.
     pub heartbeat_age_ms: Option<u64>,
+    /// Whether we saw the renewal ourselves.
+    pub heartbeat_seen: bool,
     pub address: Option<Text>,
     pub controller: bool,
     pub etcd_member_id: Option<MemberId>,
@@ -109,10 +112,10 @@ pub struct PlacementDocument {
     pub kind: &'static str,
     pub name: Text,
     pub desired: u32,
-    /// By its pods, which know before its controller has counted them.
-    pub ready: u32,
-    pub nodes: BTreeMap<Text, u32>,
-    pub unscheduled: u32,
+    /// By its pods, which know before its controller has counted them; null while they are not known.
+    pub ready: Option<u32>,
+    pub nodes: Option<BTreeMap<Text, u32>>,
+    pub unscheduled: Option<u32>,
     pub hard_spread: bool,
     pub spread_ok: Option<bool>,
 }
@@ -124,6 +127,8 @@ pub struct ApiDocument {
     pub server: Text,
     pub version: Option<Text>,
     pub preferred: bool,
+    /// live, lagging, lost, …
+    pub state: &'static str,
 }
 
 /// Makes the document.
@@ -147,6 +152,7 @@ pub fn document<'a>(snapshot: &Snapshot, verdict: &'a Verdict) -> StatusDocument
             server: endpoint.server.clone(),
             version: endpoint.version.clone(),
             preferred: endpoint.is_preferred,
+            state: snapshot.feed(FeedId::Api).word(),
         }),
         feeds: feeds(snapshot),
         quorum: arithmetic(&quorum),
@@ -189,13 +195,13 @@ fn node(snapshot: &Snapshot, quorum: &Quorum, node: &Node) -> NodeDocument {
         .address
         .as_ref()
         .and_then(|address| quorum.member_at(address.as_str()));
+    let heartbeat = snapshot.heartbeat_age(node.name.as_str());
     NodeDocument {
         name: node.name.clone(),
         ready: node.ready.status.word(),
         ready_reason: node.ready.reason.clone(),
-        heartbeat_age_ms: snapshot
-            .heartbeat_age(node.name.as_str())
-            .map(|heartbeat| millis(heartbeat.age)),
+        heartbeat_age_ms: heartbeat.map(|heartbeat| millis(heartbeat.age)),
+        heartbeat_seen: heartbeat.is_some_and(|heartbeat| heartbeat.seen),
         address: node.address.clone(),
         controller: node.is_controller,
         etcd_member_id: member.map(|state| state.member.id),
@@ -204,15 +210,14 @@ fn node(snapshot: &Snapshot, quorum: &Quorum, node: &Node) -> NodeDocument {
 }
 
 fn member(snapshot: &Snapshot, state: &MemberState) -> MemberDocument {
-    let peer = snapshot.etcd.peers.get(&state.member.id);
-    let local = snapshot.etcd.local.as_ref().filter(|_| state.is_local);
+    let is_heard = snapshot.feed(FeedId::EtcdPeer(state.member.id)).is_live();
+    let peer = snapshot.etcd.peers.get(&state.member.id).filter(|_| is_heard);
+    let is_local_heard = state.is_local && snapshot.feed(FeedId::EtcdLocal).is_current();
+    let local = snapshot.etcd.local.as_ref().filter(|_| is_local_heard);
     let (reachable, why) = match &state.health {
         Health::Healthy { .. } => (Some(true), None),
         Health::Dead { why, .. } => (Some(false), Some(why)),
-        Health::Unknown { why } => (
-            peer.and_then(|facts| facts.history.failing.as_ref()).map(|_| false),
-            Some(why),
-        ),
+        Health::Unknown { why } => (is_silence(why.kind).then_some(false), Some(why)),
     };
     let version = peer.and_then(|facts| facts.version.clone());
     MemberDocument {
@@ -223,16 +228,19 @@ fn member(snapshot: &Snapshot, state: &MemberState) -> MemberDocument {
         state: state.health.word(),
         why: why.map(|why| why.text.clone()),
         reachable,
-        revision: local
-            .filter(|_| snapshot.feed(FeedId::EtcdLocal).is_current())
-            .map(|fact| fact.value.revision),
-        rtt_ms: peer
-            .and_then(|facts| facts.rtt_us)
-            .filter(|_| reachable == Some(true))
-            .map(milliseconds),
+        revision: local.map(|fact| fact.value.revision),
+        rtt_ms: peer.and_then(|facts| facts.rtt_us).map(milliseconds),
         clock_skew_ms: peer.and_then(|facts| facts.clock_skew_ms),
         version: version.or_else(|| local.map(|fact| fact.value.version.clone())),
     }
+}
+
+/// Whether somebody was asked and nothing came back.
+const fn is_silence(kind: WhyKind) -> bool {
+    matches!(
+        kind,
+        WhyKind::Refused | WhyKind::TimedOut | WhyKind::Unreachable | WhyKind::Broken
+    )
 }
 
 #[allow(clippy::cast_precision_loss)] // a round trip in microseconds is far below 2^52
@@ -241,19 +249,24 @@ fn milliseconds(microseconds: u64) -> f64 {
 }
 
 fn placed(snapshot: &Snapshot, placement: &Placement) -> PlacementDocument {
-    let is_known = snapshot.kind(KubeKind::Pods).as_of().is_some() && snapshot.kind(KubeKind::Nodes).as_of().is_some();
+    let was_read = |kind| snapshot.kind(kind).as_of().is_some();
+    let has_owners = placement.workload.kind != WorkloadKind::Deployment || was_read(KubeKind::ReplicaSets);
+    let is_known = has_owners && was_read(KubeKind::Pods) && was_read(KubeKind::Nodes);
+    let nodes = || {
+        placement
+            .nodes
+            .iter()
+            .map(|(name, tally)| (name.clone(), tally.pods))
+            .collect()
+    };
     PlacementDocument {
         namespace: placement.key.namespace.clone(),
         kind: placement.workload.kind.word(),
         name: placement.key.name.clone(),
         desired: placement.workload.desired,
-        ready: placement.ready(),
-        nodes: placement
-            .nodes
-            .iter()
-            .map(|(name, tally)| (name.clone(), tally.pods))
-            .collect(),
-        unscheduled: placement.unscheduled,
+        ready: is_known.then(|| placement.ready()),
+        nodes: is_known.then(nodes),
+        unscheduled: is_known.then_some(placement.unscheduled),
         hard_spread: placement.is_hard_spread(),
         spread_ok: placement.spread_ok(snapshot).filter(|_| is_known),
     }

@@ -116,11 +116,12 @@ fn placement(rows: &[PlacementDocument]) -> String {
     let rows: Vec<Vec<String>> = rows
         .iter()
         .map(|row| {
-            let nodes: Vec<String> = row
+            let nodes = row
                 .nodes
                 .iter()
-                .map(|(node, count)| format!("{node}:{count}"))
-                .collect();
+                .flatten()
+                .map(|(node, count)| format!("{node}:{count}"));
+            let ready = row.ready.map_or_else(|| "?".to_owned(), |ready| ready.to_string());
             let spread = match (row.hard_spread, row.spread_ok) {
                 (_, None) => "-",
                 (true, Some(true)) => "hard, kept",
@@ -131,9 +132,9 @@ fn placement(rows: &[PlacementDocument]) -> String {
             vec![
                 format!("{}/{}", row.namespace, row.name),
                 row.kind.to_owned(),
-                format!("{}/{}", row.ready, row.desired),
+                format!("{ready}/{}", row.desired),
                 spread.to_owned(),
-                nodes.join(" "),
+                nodes.collect::<Vec<_>>().join(" "),
             ]
         })
         .collect();
