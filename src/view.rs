@@ -18,8 +18,6 @@ pub mod words;
 #[cfg(test)]
 mod dump;
 #[cfg(test)]
-pub(crate) mod fixture;
-#[cfg(test)]
 mod tests;
 
 use ratatui::Frame;

@@ -48,20 +48,27 @@ impl Derived {
 pub fn stands_on_one_node(placement: &Placement) -> bool {
     placement.workload.kind != WorkloadKind::DaemonSet
         && placement.workload.desired > 1
-        && !placement.nodes.is_empty()
+        && placement.ready() > 0
         && !placement.survives_any_loss()
 }
 
-/// How much a workload needs to be looked at: broken spread, missing replicas, all on one node, then those that are spread at all.
-fn attention(placement: &Placement, snapshot: &Snapshot) -> (bool, bool, bool, bool, bool) {
+/// Whether its replicas lie as the scheduler is told never to place them. A soft spread is only a wish.
+pub fn breaks_spread(placement: &Placement, snapshot: &Snapshot) -> bool {
+    placement.is_hard_spread() && placement.spread_ok(snapshot) == Some(false)
+}
+
+/// How much a workload needs to be looked at: down, broken spread, missing replicas, all on one node, then those that are
+/// spread at all.
+fn attention(placement: &Placement, snapshot: &Snapshot) -> [bool; 6] {
     let workload = &placement.workload;
-    (
-        placement.spread_ok(snapshot) == Some(false),
+    [
+        workload.desired > 0 && workload.ready == 0,
+        breaks_spread(placement, snapshot),
         workload.ready < workload.desired || placement.unscheduled > 0,
         stands_on_one_node(placement),
         placement.is_hard_spread(),
         workload.desired > 1,
-    )
+    ]
 }
 
 /// Something to tell the operator that no snapshot carries.

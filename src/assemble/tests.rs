@@ -157,7 +157,11 @@ fn a_watch_is_as_fresh_as_its_api_server() {
     assert_eq!((lost.word(), lost.as_of()), ("lost", Some(at(20))));
     say(&mut assembler, 28, feed(FeedId::Kube(kind), Report::Verified));
     let polite = assembler.snapshot(at(28)).kind(kind);
-    assert_eq!((polite.word(), polite.as_of()), ("lost", Some(at(20))), "it ends its watches, and proves nothing");
+    assert_eq!(
+        (polite.word(), polite.as_of()),
+        ("lost", Some(at(20))),
+        "it ends its watches, and proves nothing"
+    );
     assert_eq!(assembler.snapshot(at(28)).kube.leases.len(), 1, "rows stay");
 }
 

@@ -130,9 +130,7 @@ fn losses(lab: &Lab) {
         let (lost, began) = (Timestamp::now(), Instant::now());
         console.wait_for("spare 0", SOON, |screen| screen.contains("spare 0"));
         let seen = began.elapsed().as_secs_f64();
-        console.wait_for("NotReady", Duration::from_mins(2), |screen| {
-            screen.contains("NotReady")
-        });
+        console.wait_for("NotReady", Duration::from_mins(2), |screen| screen.contains("NotReady"));
         let kubernetes = not_ready_since(lab, "nbe-3").duration_since(lost).as_secs();
         row(
             &format!("host lost by {fault}: spare 0 is shown after"),

@@ -41,11 +41,7 @@ fn row(state: &State, theme: &Theme, of: &MemberState) -> Vec<Cell> {
         cell(name(of), Role::Text),
         health(state, theme, &of.health),
         part(of.role),
-        told(
-            facts
-                .and_then(|facts| facts.rtt_us)
-                .map(|rtt| words::rtt(rtt).to_owned()),
-        ),
+        told(facts.and_then(|facts| facts.rtt_us).map(|rtt| words::rtt(rtt))),
         cell(why(&of.health), Role::Dim),
         cell(member.peer_authority().unwrap_or("-").to_owned(), Role::Dim),
         own_view(state, of).unwrap_or_else(|| told(None)),
@@ -55,7 +51,7 @@ fn row(state: &State, theme: &Theme, of: &MemberState) -> Vec<Cell> {
     ]
 }
 
-/// A member's part. Without a known leader, a voter may be either.
+/// A member's part. A voter that is not seen serving, or without a known leader, may be either.
 pub fn part(part: Part) -> Cell {
     match part {
         Part::Leader => cell("leader", Role::Accent),
@@ -88,7 +84,7 @@ fn health(state: &State, theme: &Theme, health: &Health) -> Cell {
 fn why(health: &Health) -> String {
     match health {
         Health::Healthy { .. } => String::new(),
-        Health::Dead { why, .. } | Health::Unknown { why } => why.text.to_string(),
+        Health::Dead { why, .. } | Health::Unknown { why } => words::short(why).to_owned(),
     }
 }
 
@@ -125,7 +121,7 @@ pub fn heading(state: &State) -> Heading {
 /// Quorum in one line.
 pub fn standing(state: &State) -> (String, Role) {
     let quorum = &state.derived.quorum;
-    let votes = format!("{} of {} voters healthy", quorum.healthy, quorum.voters);
+    let votes = format!("{} of {} healthy", quorum.healthy, quorum.voters);
     match &quorum.standing {
         Standing::Held { .. } if quorum.voters == 0 => ("quorum held, members not known".into(), Role::Unknown),
         Standing::Held { .. } => {
@@ -140,10 +136,7 @@ pub fn standing(state: &State) -> (String, Role) {
             format!("QUORUM LOST: {votes}, {} needed", quorum.needed),
             Role::Critical,
         ),
-        Standing::Alone { unplugged: true } => (
-            "unknown: this host is off the network, its links are down".into(),
-            Role::Unknown,
-        ),
+        Standing::Alone { unplugged: true } => ("unknown: this host's links are down".into(), Role::Unknown),
         Standing::Alone { unplugged: false } => {
             ("unknown: nobody answers this host; it may be us".into(), Role::Unknown)
         }
