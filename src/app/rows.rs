@@ -11,7 +11,6 @@ use crate::check::{CheckId, Finding, Outcome};
 use crate::model::etcd::{Member, MemberId};
 use crate::model::kube::{Node, Tri, WorkloadKind};
 use crate::model::placement::Placement;
-use crate::model::quorum::MemberState;
 use crate::model::{FeedId, FeedState, ObjectKey};
 
 /// Names one row for as long as the thing it shows exists.
@@ -52,6 +51,10 @@ pub fn rows(state: &State) -> Vec<RowId> {
 /// The rows of a screen, filtered by its own filter.
 pub fn rows_of(state: &State, screen: Screen) -> Vec<RowId> {
     let all = match screen {
+        // Where few rows are visible, the first ones must be what is wrong.
+        Screen::Overview if state.is_small() => {
+            [findings(state), nodes(state), members(state), workloads(state)].concat()
+        }
         Screen::Overview => [nodes(state), members(state), workloads(state), findings(state)].concat(),
         Screen::Nodes => nodes(state),
         Screen::Etcd => members(state),
@@ -121,16 +124,6 @@ fn feeds(state: &State) -> Vec<RowId> {
     feeds.into_iter().map(|(_, id)| RowId::Feed(id)).collect()
 }
 
-/// The node of a row.
-pub fn node<'a>(state: &'a State, name: &Text) -> Option<&'a Node> {
-    state.snapshot.node(name)
-}
-
-/// The member of a row.
-pub fn member(state: &State, id: MemberId) -> Option<&MemberState> {
-    state.derived.quorum.member(id)
-}
-
 /// The workload of a row.
 pub fn placement<'a>(state: &'a State, kind: WorkloadKind, key: &ObjectKey) -> Option<&'a Placement> {
     let placements = &state.derived.placements;
@@ -161,7 +154,11 @@ pub fn feed_name(state: &State, id: FeedId) -> String {
     let FeedId::EtcdPeer(member_id) = id else {
         return id.to_string();
     };
-    let member = member(state, member_id).filter(|state| state.member.has_started());
+    let member = state
+        .derived
+        .quorum
+        .member(member_id)
+        .filter(|state| state.member.has_started());
     member.map_or_else(|| id.to_string(), |state| format!("etcd.peer {}", state.member.name))
 }
 
@@ -176,13 +173,13 @@ pub const fn ready_word(node: &Node) -> &'static str {
 /// The text in which a filter looks.
 fn searched(state: &State, row: &RowId) -> String {
     match row {
-        RowId::Node(name) => node(state, name).map_or_else(String::new, |node| {
+        RowId::Node(name) => state.snapshot.node(name).map_or_else(String::new, |node| {
             let zone = node.zone.as_ref().map_or("", Text::as_str);
             let address = node.address.as_ref().map_or("", Text::as_str);
             let ready = ready_word(node);
             format!("{name} {zone} {address} {ready} {}", node.kubelet_version)
         }),
-        RowId::Member(id) => member(state, *id).map_or_else(String::new, |state| {
+        RowId::Member(id) => state.derived.quorum.member(*id).map_or_else(String::new, |state| {
             let member = &state.member;
             let address = member.peer_address().unwrap_or("");
             format!(

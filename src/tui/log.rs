@@ -11,7 +11,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use tracing::field::{Field, Visit};
-use tracing::{Event, Level, Subscriber};
+use tracing::{Event, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Context, SubscriberExt};
@@ -20,8 +20,11 @@ use tui_logger::{
     ExtLogRecord, LogFormatter, TuiLoggerWidget, TuiTracingSubscriberLayer, TuiWidgetEvent, TuiWidgetState,
 };
 
-use crate::app::{Area, LogMove};
+use crate::app::rows::feed_name;
+use crate::app::{Area, LogMove, State};
 use crate::base::Text;
+use crate::check::Level;
+use crate::model::FeedState;
 use crate::view::theme::{Role, Theme};
 use crate::view::words;
 
@@ -35,11 +38,13 @@ pub struct LogError(#[source] TryInitError);
 
 /// Sets up the log, once per process: events of quorate from `level` on, of others from warnings on, go to the log screen
 /// and, one line each, to `file`.
-pub fn init_log(level: Level, file: Option<Box<dyn Write + Send>>) -> Result<(), LogError> {
+pub fn init_log(level: tracing::Level, file: Option<Box<dyn Write + Send>>) -> Result<(), LogError> {
     tui_logger::set_default_level(tui_logger::LevelFilter::Trace);
     tui_logger::set_buffer_depth(KEPT);
     let wanted = Targets::new()
         .with_default(LevelFilter::WARN)
+        // Tells of every failed request, but not why. The reason stands with the source.
+        .with_target("kube_client", LevelFilter::OFF)
         .with_target("quorate", level);
     tracing_subscriber::registry()
         .with(wanted)
@@ -53,6 +58,33 @@ pub fn init_log(level: Level, file: Option<Box<dyn Write + Send>>) -> Result<(),
 /// second.
 pub fn collect() {
     tui_logger::move_events();
+}
+
+/// Writes down what changed from one snapshot to the next: the verdict's level, and which sources came or went. Lagging is
+/// no change: it passes within seconds, one way or the other.
+pub fn changes(before: &State, after: &State) {
+    let verdict = &after.derived.report.verdict;
+    if verdict.level != before.derived.report.verdict.level {
+        let word = verdict.level.word();
+        match verdict.level {
+            Level::Ok => tracing::info!("verdict is {word}: {}", verdict.line),
+            Level::Warning | Level::Unknown => tracing::warn!("verdict is {word}: {}", verdict.line),
+            Level::Critical => tracing::error!("verdict is {word}: {}", verdict.line),
+        }
+    }
+    for (id, now) in &after.snapshot.feeds {
+        let was = before.snapshot.feeds.get(id);
+        let name = feed_name(after, *id);
+        match (was, now) {
+            (Some(FeedState::Lost { .. }), FeedState::Lost { .. })
+            | (Some(FeedState::Off { .. }), FeedState::Off { .. })
+            | (Some(FeedState::Live { .. } | FeedState::Lagging { .. }), FeedState::Live { .. })
+            | (_, FeedState::Lagging { .. } | FeedState::Syncing { .. }) => {}
+            (_, FeedState::Live { .. }) => tracing::info!("{name} is live"),
+            (_, FeedState::Off { why }) => tracing::info!("{name} is off: {why}"),
+            (_, FeedState::Lost { why, .. }) => tracing::warn!("{name} is lost: {why}"),
+        }
+    }
 }
 
 /// Writes one clean line per event.
@@ -154,6 +186,7 @@ impl LogFormatter for CleanFormatter {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::model::{Policy, example};
     use ratatui::Terminal;
     use ratatui::backend::TestBackend;
     use std::sync::Arc;
@@ -176,12 +209,16 @@ mod tests {
     #[test]
     fn hostile_messages_are_clean_on_screen_and_in_the_file() {
         let file = File::default();
-        init_log(Level::INFO, Some(Box::new(file.clone()))).unwrap();
-        assert!(init_log(Level::INFO, None).is_err());
+        init_log(tracing::Level::INFO, Some(Box::new(file.clone()))).unwrap();
+        assert!(init_log(tracing::Level::INFO, None).is_err());
         let name = "node\u{1b}[2J\u{202e}\u{7}x\nsecond line";
         tracing::warn!(target: "quorate::live", node = name, "watch failed for {name}");
         tracing::debug!(target: "quorate::live", "too much detail");
         tracing::info!(target: "hyper", "too much detail");
+        let [healthy, lost] = [example::healthy(), example::quorum_lost()]
+            .map(|snapshot| State::new(Arc::new(snapshot), Policy::default()));
+        changes(&healthy, &healthy);
+        changes(&healthy, &lost);
         collect();
 
         let mut terminal = Terminal::new(TestBackend::new(100, 8)).unwrap();
@@ -216,6 +253,17 @@ mod tests {
             "{written}"
         );
         assert!(!written.contains("too much detail"));
+        let said = |text| written.matches(text).count();
+        assert_eq!(
+            (said("verdict is critical: quorum lost"), said(" is live")),
+            (1, 0),
+            "{written}"
+        );
+        assert_eq!(
+            (said("etcd.peer nbe-3 is lost: "), said("kube.nodes is lost: ")),
+            (1, 1),
+            "{written}"
+        );
         assert!(
             written.chars().all(|c| c == '\n' || crate::base::text::is_plain(c)),
             "{written:?}"

@@ -81,9 +81,10 @@ fn the_overview_in_every_state() {
 
 #[test]
 fn the_overview_in_every_size_and_without_colours() {
-    let state = state("node_lost");
+    let mut state = state("node_lost");
     for size in [(40, 10), (60, 15), (120, 40), (200, 60)] {
         let name = format!("overview_node_lost_{}x{}", size.0, size.1);
+        update(&mut state, Msg::Resize(size.0, size.1));
         assert_frame(&name, &state, &Theme::marked(), size);
     }
     assert_frame("overview_node_lost_mono", &state, &mono(), USUAL);
@@ -250,6 +251,10 @@ fn what_matters_is_on_the_overview_at_80x24() {
 fn what_is_wrong_comes_before_what_is_not() {
     let page = page(&state("node_lost"), 60, 15);
     assert!(page.contains("DEAD") && page.contains("member to spare"), "{page}");
+    let mut small = state("node_lost");
+    update(&mut small, Msg::Resize(40, 10));
+    let small = lines(&small, 40, 10);
+    assert!(small[3].starts_with("! warning no member to spare"), "{small:?}");
     let lines = lines(&on(state("node_lost"), Screen::Placement), 80, 24);
     let first = lines.iter().find(|line| line.starts_with("> ")).unwrap();
     assert!(first.contains("! 2/3 ready"), "{first}");

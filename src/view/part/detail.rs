@@ -2,7 +2,7 @@
 
 use ratatui::text::Line;
 
-use crate::app::rows::{feed_name, finding, member, node, placement, ready_word, untold};
+use crate::app::rows::{feed_name, finding, placement, ready_word, untold};
 use crate::app::{RowId, State};
 use crate::base::{Text, Why};
 use crate::check::{self, Finding};
@@ -20,7 +20,7 @@ type Paragraph = (&'static str, String, Role);
 pub fn title(state: &State, row: &RowId) -> String {
     match row {
         RowId::Node(name) => format!("node {name}"),
-        RowId::Member(id) => match member(state, *id) {
+        RowId::Member(id) => match state.derived.quorum.member(*id) {
             Some(member) => format!("member {}", members::name(member)),
             None => format!("member {id}"),
         },
@@ -33,8 +33,8 @@ pub fn title(state: &State, row: &RowId) -> String {
 /// The paragraphs of a row, wrapped to `width`.
 pub fn render(state: &State, theme: &Theme, row: &RowId, width: usize) -> Vec<Line<'static>> {
     let paragraphs = match row {
-        RowId::Node(name) => node(state, name).map(|node| of_node(state, theme, node)),
-        RowId::Member(id) => member(state, *id).map(|member| of_member(state, member)),
+        RowId::Node(name) => state.snapshot.node(name).map(|node| of_node(state, theme, node)),
+        RowId::Member(id) => state.derived.quorum.member(*id).map(|member| of_member(state, member)),
         RowId::Workload(kind, key) => placement(state, *kind, key).map(|placement| of_workload(state, placement)),
         RowId::Finding(check, subject) => finding(state, *check, subject).map(of_finding),
         RowId::Untold(feed) => Some(of_untold(state, *feed)),

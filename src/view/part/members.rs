@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use crate::app::rows::member;
 use crate::app::{RowId, State};
 use crate::model::etcd::{Member, MemberId, Vantage};
 use crate::model::quorum::{Health, MemberState, Role as Part, Standing};
@@ -19,7 +18,7 @@ pub fn render(state: &State, theme: &Theme, rows: &[RowId]) -> Vec<Vec<Cell>> {
         RowId::Member(id) => Some(*id),
         RowId::Node(_) | RowId::Workload(..) | RowId::Finding(..) | RowId::Untold(_) | RowId::Feed(_) => None,
     });
-    ids.filter_map(|id| member(state, id))
+    ids.filter_map(|id| state.derived.quorum.member(id))
         .map(|member| row(state, theme, member))
         .collect()
 }
@@ -41,7 +40,7 @@ fn row(state: &State, theme: &Theme, of: &MemberState) -> Vec<Cell> {
         cell(name(of), Role::Text),
         health(state, theme, &of.health),
         part(of.role),
-        told(facts.and_then(|facts| facts.rtt_us).map(|rtt| words::rtt(rtt))),
+        told(facts.and_then(|facts| facts.rtt_us).map(words::rtt)),
         cell(why(&of.health), Role::Dim),
         cell(member.peer_authority().unwrap_or("-").to_owned(), Role::Dim),
         own_view(state, of).unwrap_or_else(|| told(None)),

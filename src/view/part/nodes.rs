@@ -1,6 +1,6 @@
 //! Nodes by zone.
 
-use crate::app::rows::{node, ready_word};
+use crate::app::rows::ready_word;
 use crate::app::{RowId, State};
 use crate::model::kube::{Node, Tri};
 use crate::model::quorum::Health;
@@ -18,7 +18,7 @@ pub fn render(state: &State, theme: &Theme, rows: &[RowId]) -> Vec<Vec<Cell>> {
         RowId::Member(_) | RowId::Workload(..) | RowId::Finding(..) | RowId::Untold(_) | RowId::Feed(_) => None,
     });
     names
-        .filter_map(|name| node(state, name))
+        .filter_map(|name| state.snapshot.node(name))
         .map(|node| row(state, theme, node))
         .collect()
 }
