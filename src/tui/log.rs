@@ -2,6 +2,7 @@
 //! is drawn outside `view`. Every line passes through `base::Text`: no control byte of a message reaches the terminal or
 //! the file. Start reading at [`init_log`].
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write;
 use std::sync::Mutex;
@@ -28,6 +29,10 @@ use crate::model::FeedState;
 use crate::view::theme::{Role, Theme};
 use crate::view::words;
 
+/// Where lines about the cluster say that they come from.
+const OBSERVED: &str = "quorate::observed";
+/// How many sources are named that changed in the same way.
+const NAMED: usize = 3;
 /// How many lines are kept for the log screen.
 const KEPT: usize = 2000;
 
@@ -67,23 +72,39 @@ pub fn changes(before: &State, after: &State) {
     if verdict.level != before.derived.report.verdict.level {
         let word = verdict.level.word();
         match verdict.level {
-            Level::Ok => tracing::info!("verdict is {word}: {}", verdict.line),
-            Level::Warning | Level::Unknown => tracing::warn!("verdict is {word}: {}", verdict.line),
-            Level::Critical => tracing::error!("verdict is {word}: {}", verdict.line),
+            Level::Ok => tracing::info!(target: OBSERVED, "verdict is {word}: {}", verdict.line),
+            Level::Warning | Level::Unknown => tracing::warn!(target: OBSERVED, "verdict is {word}: {}", verdict.line),
+            Level::Critical => tracing::error!(target: OBSERVED, "verdict is {word}: {}", verdict.line),
         }
     }
+    let mut changed: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (id, now) in &after.snapshot.feeds {
-        let was = before.snapshot.feeds.get(id);
-        let name = feed_name(after, *id);
-        match (was, now) {
-            (Some(FeedState::Lost { .. }), FeedState::Lost { .. })
-            | (Some(FeedState::Off { .. }), FeedState::Off { .. })
-            | (Some(FeedState::Live { .. } | FeedState::Lagging { .. }), FeedState::Live { .. })
-            | (_, FeedState::Lagging { .. } | FeedState::Syncing { .. }) => {}
-            (_, FeedState::Live { .. }) => tracing::info!("{name} is live"),
-            (_, FeedState::Off { why }) => tracing::info!("{name} is off: {why}"),
-            (_, FeedState::Lost { why, .. }) => tracing::warn!("{name} is lost: {why}"),
+        if let Some(change) = change(before.snapshot.feeds.get(id), now) {
+            changed.entry(change).or_default().push(feed_name(after, *id));
         }
+    }
+    for (change, names) in changed {
+        let more = names.len().saturating_sub(NAMED);
+        let more = if more > 0 {
+            format!(" and {more} more")
+        } else {
+            String::new()
+        };
+        let names: Vec<String> = names.into_iter().take(NAMED).collect();
+        tracing::info!(target: OBSERVED, "{change}: {}{more}", names.join(", "));
+    }
+}
+
+/// What became of a source, in words.
+fn change(was: Option<&FeedState>, now: &FeedState) -> Option<String> {
+    match (was, now) {
+        (Some(FeedState::Lost { .. }), FeedState::Lost { .. })
+        | (Some(FeedState::Off { .. }), FeedState::Off { .. })
+        | (Some(FeedState::Live { .. } | FeedState::Lagging { .. }), FeedState::Live { .. })
+        | (_, FeedState::Lagging { .. } | FeedState::Syncing { .. }) => None,
+        (_, FeedState::Live { .. }) => Some("live".to_owned()),
+        (_, FeedState::Off { why }) => Some(format!("off ({why})")),
+        (_, FeedState::Lost { why, .. }) => Some(format!("lost ({why})")),
     }
 }
 
@@ -221,7 +242,7 @@ mod tests {
         changes(&healthy, &lost);
         collect();
 
-        let mut terminal = Terminal::new(TestBackend::new(100, 8)).unwrap();
+        let mut terminal = Terminal::new(TestBackend::new(100, 12)).unwrap();
         let view = LogView::default();
         let theme = Theme::default();
         for by in [LogMove::Older, LogMove::Newer, LogMove::Newest] {
@@ -229,7 +250,7 @@ mod tests {
                 x: 0,
                 y: 0,
                 width: 100,
-                height: 8,
+                height: 12,
             };
             terminal.draw(|frame| view.render(&theme, area, frame)).unwrap();
             view.step(by);
@@ -253,17 +274,14 @@ mod tests {
             "{written}"
         );
         assert!(!written.contains("too much detail"));
-        let said = |text| written.matches(text).count();
-        assert_eq!(
-            (said("verdict is critical: quorum lost"), said(" is live")),
-            (1, 0),
-            "{written}"
-        );
-        assert_eq!(
-            (said("etcd.peer nbe-3 is lost: "), said("kube.nodes is lost: ")),
-            (1, 1),
-            "{written}"
-        );
+        for said in [
+            "verdict is critical: quorum lost",
+            "lost (no answer within 2 s): api, kube.nodes, kube.pods and 11 more",
+            "lost (10.77.0.13:2380 refused the connection): etcd.peer nbe-3",
+        ] {
+            assert_eq!(written.matches(said).count(), 1, "{said}: {written}");
+        }
+        assert!(!written.contains(" live: "), "{written}");
         assert!(
             written.chars().all(|c| c == '\n' || crate::base::text::is_plain(c)),
             "{written:?}"
