@@ -63,7 +63,6 @@ async fn assemble(clock: Clock, mut receiver: mpsc::Receiver<Observed>, sender: 
             biased;
             () = sleep_until(publish_at) => {
                 let snapshot = assembler.snapshot(clock.now());
-                log_changes(&sender.borrow(), &snapshot);
                 if sender.send(Arc::new(snapshot)).is_err() {
                     return;
                 }
@@ -81,24 +80,5 @@ async fn assemble(clock: Clock, mut receiver: mpsc::Receiver<Observed>, sender: 
                 }
             }
         }
-    }
-}
-
-/// Logs which sources came, went or fell silent, and which API server is used.
-fn log_changes(before: &Snapshot, now: &Snapshot) {
-    for (id, state) in &now.feeds {
-        let word = state.word();
-        if before.feeds.get(id).is_some_and(|older| older.word() == word) {
-            continue;
-        }
-        if let Some(why) = state.why() {
-            tracing::info!("{id} is {word}: {why}");
-        } else {
-            tracing::info!("{id} is {word}");
-        }
-    }
-    let server = |snapshot: &Snapshot| snapshot.kube.endpoint.as_ref().map(|endpoint| endpoint.server.clone());
-    if let Some(server) = server(now).filter(|_| server(now) != server(before)) {
-        tracing::info!("the API server {server} is used");
     }
 }

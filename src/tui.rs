@@ -159,7 +159,9 @@ impl Console {
 
     fn take_snapshot(&mut self) {
         let snapshot = Arc::clone(&self.snapshots.borrow_and_update());
+        let before = self.state.clone();
         update(&mut self.state, Msg::Snapshot(snapshot));
+        log::changes(&before, &self.state);
         self.is_dirty = true;
     }
 

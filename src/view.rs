@@ -18,8 +18,6 @@ pub mod words;
 #[cfg(test)]
 mod dump;
 #[cfg(test)]
-pub(crate) mod fixture;
-#[cfg(test)]
 mod tests;
 
 use ratatui::Frame;
@@ -31,14 +29,12 @@ use ratatui::widgets::Widget;
 pub use theme::{Colors, Glyphs, Theme};
 
 use crate::app::list::scroll;
+use crate::app::state::SMALL;
 use crate::app::{Geometry, RowId, Screen, State, rows};
 use part::section::{self, Heading};
 use part::table::Shown;
 use part::{detail, footer, help, quorum, small, tabs, verdict};
 use theme::Role;
-
-/// Below this, tables make no sense.
-const SMALL: (u16, u16) = (60, 15);
 
 /// Draws one frame.
 pub fn render(state: &State, theme: &Theme, frame: &mut Frame) -> Geometry {

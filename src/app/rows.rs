@@ -1,15 +1,16 @@
 //! Which rows each screen lists, in which order, and what a filter finds in them. The view draws exactly these.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::screen::Screen;
 use super::state::State;
-use crate::base::Text;
+use crate::base::{Text, Why};
 use crate::check::{CheckId, Finding, Outcome};
-use crate::model::etcd::MemberId;
+use crate::model::etcd::{Member, MemberId};
 use crate::model::kube::{Node, Tri, WorkloadKind};
 use crate::model::placement::Placement;
-use crate::model::quorum::MemberState;
 use crate::model::{FeedId, FeedState, ObjectKey};
 
 /// Names one row for as long as the thing it shows exists.
@@ -23,8 +24,8 @@ pub enum RowId {
     Workload(WorkloadKind, ObjectKey),
     /// A finding: its check and its subject.
     Finding(CheckId, Text),
-    /// A check that could not tell.
-    Untold(CheckId),
+    /// The checks that cannot tell because this source does not say.
+    Untold(FeedId),
     /// A source.
     Feed(FeedId),
 }
@@ -50,6 +51,10 @@ pub fn rows(state: &State) -> Vec<RowId> {
 /// The rows of a screen, filtered by its own filter.
 pub fn rows_of(state: &State, screen: Screen) -> Vec<RowId> {
     let all = match screen {
+        // Where few rows are visible, the first ones must be what is wrong.
+        Screen::Overview if state.is_small() => {
+            [findings(state), nodes(state), members(state), workloads(state)].concat()
+        }
         Screen::Overview => [nodes(state), members(state), workloads(state), findings(state)].concat(),
         Screen::Nodes => nodes(state),
         Screen::Etcd => members(state),
@@ -75,8 +80,10 @@ fn nodes(state: &State) -> Vec<RowId> {
 }
 
 fn members(state: &State) -> Vec<RowId> {
-    let members = &state.derived.quorum.members;
-    members.iter().map(|state| RowId::Member(state.member.id)).collect()
+    let mut members: Vec<&Member> = state.derived.quorum.members.iter().map(|state| &state.member).collect();
+    // etcd lists them by id; people look for names. Those that never started have none, and come last.
+    members.sort_by_key(|member| (!member.has_started(), &member.name, member.id));
+    members.into_iter().map(|member| RowId::Member(member.id)).collect()
 }
 
 fn workloads(state: &State) -> Vec<RowId> {
@@ -92,11 +99,8 @@ fn findings(state: &State) -> Vec<RowId> {
         .findings()
         .into_iter()
         .map(|finding| RowId::Finding(finding.check, finding.subject.clone()));
-    let untold = report.outcomes.iter().filter_map(|(id, outcome)| match outcome {
-        Outcome::CannotTell { .. } => Some(RowId::Untold(*id)),
-        Outcome::Holds | Outcome::Broken { .. } | Outcome::NotApplicable { .. } => None,
-    });
-    found.chain(untold).collect()
+    let silent: BTreeSet<FeedId> = untold(state).map(|(_, feed, _)| feed).collect();
+    found.chain(silent.into_iter().map(RowId::Untold)).collect()
 }
 
 /// Sources, those that fail first.
@@ -120,16 +124,6 @@ fn feeds(state: &State) -> Vec<RowId> {
     feeds.into_iter().map(|(_, id)| RowId::Feed(id)).collect()
 }
 
-/// The node of a row.
-pub fn node<'a>(state: &'a State, name: &Text) -> Option<&'a Node> {
-    state.snapshot.node(name)
-}
-
-/// The member of a row.
-pub fn member(state: &State, id: MemberId) -> Option<&MemberState> {
-    state.derived.quorum.member(id)
-}
-
 /// The workload of a row.
 pub fn placement<'a>(state: &'a State, kind: WorkloadKind, key: &ObjectKey) -> Option<&'a Placement> {
     let placements = &state.derived.placements;
@@ -146,10 +140,26 @@ pub fn finding<'a>(state: &'a State, check: CheckId, subject: &Text) -> Option<&
         .find(|finding| finding.check == check && finding.subject == *subject)
 }
 
-/// The outcome of a check.
-pub fn outcome(state: &State, check: CheckId) -> Option<&Outcome> {
-    let mut outcomes = state.derived.report.outcomes.iter();
-    outcomes.find(|(id, _)| *id == check).map(|(_, outcome)| outcome)
+/// The checks that cannot tell, with the source that they miss and why it is missing.
+pub fn untold(state: &State) -> impl Iterator<Item = (CheckId, FeedId, &Why)> {
+    let outcomes = state.derived.report.outcomes.iter();
+    outcomes.filter_map(|(check, outcome)| match outcome {
+        Outcome::CannotTell { feed, why } => Some((*check, *feed, why)),
+        Outcome::Holds | Outcome::Broken { .. } | Outcome::NotApplicable { .. } => None,
+    })
+}
+
+/// A source as people call it: a member by its name.
+pub fn feed_name(state: &State, id: FeedId) -> String {
+    let FeedId::EtcdPeer(member_id) = id else {
+        return id.to_string();
+    };
+    let member = state
+        .derived
+        .quorum
+        .member(member_id)
+        .filter(|state| state.member.has_started());
+    member.map_or_else(|| id.to_string(), |state| format!("etcd.peer {}", state.member.name))
 }
 
 /// A node's Ready condition in the words of kubectl, which calls a node without news NotReady, too.
@@ -163,13 +173,13 @@ pub const fn ready_word(node: &Node) -> &'static str {
 /// The text in which a filter looks.
 fn searched(state: &State, row: &RowId) -> String {
     match row {
-        RowId::Node(name) => node(state, name).map_or_else(String::new, |node| {
+        RowId::Node(name) => state.snapshot.node(name).map_or_else(String::new, |node| {
             let zone = node.zone.as_ref().map_or("", Text::as_str);
             let address = node.address.as_ref().map_or("", Text::as_str);
             let ready = ready_word(node);
             format!("{name} {zone} {address} {ready} {}", node.kubelet_version)
         }),
-        RowId::Member(id) => member(state, *id).map_or_else(String::new, |state| {
+        RowId::Member(id) => state.derived.quorum.member(*id).map_or_else(String::new, |state| {
             let member = &state.member;
             let address = member.peer_address().unwrap_or("");
             format!(
@@ -183,7 +193,11 @@ fn searched(state: &State, row: &RowId) -> String {
         RowId::Finding(check, subject) => finding(state, *check, subject).map_or_else(String::new, |finding| {
             format!("{check} {subject} {} {}", finding.severity.word(), finding.title)
         }),
-        RowId::Untold(check) => format!("{check} unknown cannot tell"),
-        RowId::Feed(id) => format!("{id} {}", state.snapshot.feed(*id).word()),
+        RowId::Untold(feed) => {
+            let checks = untold(state).filter(|(_, own, _)| own == feed);
+            let names: Vec<&str> = checks.map(|(check, ..)| check.name()).collect();
+            format!("unknown cannot tell {feed} {}", names.join(" "))
+        }
+        RowId::Feed(id) => format!("{id} {} {}", feed_name(state, *id), state.snapshot.feed(*id).word()),
     }
 }

@@ -16,6 +16,9 @@ use crate::model::placement::Placement;
 use crate::model::quorum::Quorum;
 use crate::model::{Policy, Snapshot};
 
+/// Columns and rows of a terminal below which tables make no sense.
+pub const SMALL: (u16, u16) = (60, 15);
+
 /// How many screens `esc` can walk back.
 pub const MAX_BACK: usize = 16;
 
@@ -48,20 +51,27 @@ impl Derived {
 pub fn stands_on_one_node(placement: &Placement) -> bool {
     placement.workload.kind != WorkloadKind::DaemonSet
         && placement.workload.desired > 1
-        && !placement.nodes.is_empty()
+        && placement.ready() > 0
         && !placement.survives_any_loss()
 }
 
-/// How much a workload needs to be looked at: broken spread, missing replicas, all on one node, then those that are spread at all.
-fn attention(placement: &Placement, snapshot: &Snapshot) -> (bool, bool, bool, bool, bool) {
+/// Whether its replicas lie as the scheduler is told never to place them. A soft spread is only a wish.
+pub fn breaks_spread(placement: &Placement, snapshot: &Snapshot) -> bool {
+    placement.is_hard_spread() && placement.spread_ok(snapshot) == Some(false)
+}
+
+/// How much a workload needs to be looked at: down, broken spread, missing replicas, all on one node, then those that are
+/// spread at all.
+fn attention(placement: &Placement, snapshot: &Snapshot) -> [bool; 6] {
     let workload = &placement.workload;
-    (
-        placement.spread_ok(snapshot) == Some(false),
+    [
+        workload.desired > 0 && workload.ready == 0,
+        breaks_spread(placement, snapshot),
         workload.ready < workload.desired || placement.unscheduled > 0,
         stands_on_one_node(placement),
         placement.is_hard_spread(),
         workload.desired > 1,
-    )
+    ]
 }
 
 /// Something to tell the operator that no snapshot carries.
@@ -169,8 +179,73 @@ impl State {
         self.filters.get(&self.screen).map_or("", String::as_str)
     }
 
+    /// Whether the terminal is too small for tables.
+    pub const fn is_small(&self) -> bool {
+        self.size.0 < SMALL.0 || self.size.1 < SMALL.1
+    }
+
     /// Whether what is shown scrolls instead of having a selection.
     pub const fn is_text(&self) -> bool {
         self.help.is_some() || self.detail.is_some() || !self.screen.is_list()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::model::example::{self, change, healthy};
+    use crate::model::{ObjectKey, Table};
+
+    /// The placements of the healthy example, in which the pods of one workload are changed.
+    fn placements(workload: &str, bend: impl Fn(&mut crate::model::kube::Pod)) -> Vec<Placement> {
+        let mut snapshot = healthy();
+        let pods: Vec<ObjectKey> = snapshot.kube.pods.iter().map(|(key, _)| key.clone()).collect();
+        for key in pods.into_iter().filter(|key| key.name.as_str().starts_with(workload)) {
+            change(&mut snapshot.kube.pods, &key, &bend);
+        }
+        let ready = snapshot
+            .placements()
+            .into_iter()
+            .map(|placement| (placement.ready(), placement.key));
+        for (ready, key) in ready.collect::<Vec<_>>() {
+            let tables: [&mut Table<_>; 2] = [&mut snapshot.kube.deployments, &mut snapshot.kube.stateful_sets];
+            for table in tables {
+                change(table, &key, |workload| workload.ready = ready);
+            }
+        }
+        Derived::of(&snapshot, &Policy::default()).placements
+    }
+
+    #[test]
+    fn a_workload_that_is_down_comes_first_and_is_not_called_unspread() {
+        let placements = placements("netbox-worker", |pod| pod.ready = false);
+        let first = placements.first().unwrap();
+        assert_eq!(first.key.name.as_str(), "netbox-worker");
+        assert!(!stands_on_one_node(first));
+    }
+
+    #[test]
+    fn one_node_with_all_ready_replicas_is_told() {
+        let placements = placements("netbox-worker", |pod| pod.ready = pod.node == Some(example::name(2)));
+        let on_one: Vec<&Text> = placements
+            .iter()
+            .filter(|placement| stands_on_one_node(placement))
+            .map(|placement| &placement.key.name)
+            .collect();
+        assert_eq!(on_one, [&Text::from("netbox-worker")]);
+    }
+
+    #[test]
+    fn only_a_hard_spread_can_be_broken() {
+        let onto_one_node = |name| {
+            let placements = placements(name, |pod| pod.node = Some(example::name(1)));
+            let snapshot = healthy();
+            placements
+                .iter()
+                .filter(|placement| breaks_spread(placement, &snapshot))
+                .count()
+        };
+        assert_eq!((onto_one_node("netbox-netbox"), onto_one_node("netbox-worker")), (1, 0));
     }
 }

@@ -24,6 +24,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
         }
         Msg::Resize(columns, lines) => {
             state.size = (columns, lines);
+            follow_rows(state);
             Vec::new()
         }
         Msg::Snapshot(snapshot) => {

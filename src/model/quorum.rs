@@ -37,7 +37,7 @@ pub enum Role {
     Follower,
     /// Has no vote yet.
     Learner,
-    /// Votes; whether it leads is not known.
+    /// Votes; whether it leads or follows is not known.
     Unknown,
 }
 
@@ -151,11 +151,14 @@ impl Snapshot {
         let mut members: Vec<MemberState> = membership
             .members
             .iter()
-            .map(|member| MemberState {
-                role: role(member, leader),
-                health: self.health(member, &membership, local, witness),
-                is_local: Some(member.id) == local,
-                member: member.clone(),
+            .map(|member| {
+                let health = self.health(member, &membership, local, witness);
+                MemberState {
+                    role: role(member, leader, &health),
+                    health,
+                    is_local: Some(member.id) == local,
+                    member: member.clone(),
+                }
             })
             .collect();
         if let Some(proof) = proof {
@@ -226,12 +229,13 @@ impl Snapshot {
     }
 }
 
-fn role(member: &Member, leader: Option<MemberId>) -> Role {
+/// A member that is not seen serving follows nobody; that it leads, the local member may still believe.
+fn role(member: &Member, leader: Option<MemberId>, health: &Health) -> Role {
     match leader {
         _ if member.is_learner => Role::Learner,
-        None => Role::Unknown,
         Some(id) if id == member.id => Role::Leader,
-        Some(_) => Role::Follower,
+        Some(_) if health.is_healthy() => Role::Follower,
+        Some(_) | None => Role::Unknown,
     }
 }
 

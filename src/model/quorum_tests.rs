@@ -576,3 +576,26 @@ proptest! {
         }
     }
 }
+
+mod roles {
+    use super::*;
+
+    fn roles(snapshot: &Snapshot) -> [Role; 3] {
+        let quorum = snapshot.quorum();
+        [1, 2, 3].map(|n| quorum.member(member_id(n)).unwrap().role)
+    }
+
+    #[test]
+    fn a_member_that_does_not_serve_is_no_follower() {
+        assert_eq!(roles(&healthy()), [Role::Follower, Role::Leader, Role::Follower]);
+        let mut snapshot = healthy();
+        kill_member(&mut snapshot, 3, Death::Refused, 10);
+        assert_eq!(roles(&snapshot), [Role::Follower, Role::Leader, Role::Unknown]);
+        // The first second after the leader's death: the others have not elected yet.
+        kill_member(&mut snapshot, 2, Death::Refused, 1);
+        assert_eq!(roles(&snapshot)[1], Role::Leader);
+        // Then the local member gives it up.
+        snapshot.etcd.local.as_mut().unwrap().value.leader = None;
+        assert_eq!(roles(&snapshot), [Role::Unknown; 3]);
+    }
+}

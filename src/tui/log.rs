@@ -2,6 +2,7 @@
 //! is drawn outside `view`. Every line passes through `base::Text`: no control byte of a message reaches the terminal or
 //! the file. Start reading at [`init_log`].
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write;
 use std::sync::Mutex;
@@ -11,7 +12,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use tracing::field::{Field, Visit};
-use tracing::{Event, Level, Subscriber};
+use tracing::{Event, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Context, SubscriberExt};
@@ -20,11 +21,18 @@ use tui_logger::{
     ExtLogRecord, LogFormatter, TuiLoggerWidget, TuiTracingSubscriberLayer, TuiWidgetEvent, TuiWidgetState,
 };
 
-use crate::app::{Area, LogMove};
+use crate::app::rows::feed_name;
+use crate::app::{Area, LogMove, State};
 use crate::base::Text;
+use crate::check::Level;
+use crate::model::FeedState;
 use crate::view::theme::{Role, Theme};
 use crate::view::words;
 
+/// Where lines about the cluster say that they come from.
+const OBSERVED: &str = "quorate::observed";
+/// How many sources are named that changed in the same way.
+const NAMED: usize = 3;
 /// How many lines are kept for the log screen.
 const KEPT: usize = 2000;
 
@@ -35,7 +43,7 @@ pub struct LogError(#[source] TryInitError);
 
 /// Sets up the log, once per process: events of quorate from `level` on, of others from warnings on, go to the log screen
 /// and, one line each, to `file`.
-pub fn init_log(level: Level, file: Option<Box<dyn Write + Send>>) -> Result<(), LogError> {
+pub fn init_log(level: tracing::Level, file: Option<Box<dyn Write + Send>>) -> Result<(), LogError> {
     tui_logger::set_default_level(tui_logger::LevelFilter::Trace);
     tui_logger::set_buffer_depth(KEPT);
     // The Kubernetes client calls every failed request an error; our sources report them, with what to do.
@@ -56,6 +64,49 @@ pub fn init_log(level: Level, file: Option<Box<dyn Write + Send>>) -> Result<(),
 /// second.
 pub fn collect() {
     tui_logger::move_events();
+}
+
+/// Writes down what changed from one snapshot to the next: the verdict's level, and which sources came or went. Lagging is
+/// no change: it passes within seconds, one way or the other.
+pub fn changes(before: &State, after: &State) {
+    let verdict = &after.derived.report.verdict;
+    if verdict.level != before.derived.report.verdict.level {
+        let word = verdict.level.word();
+        match verdict.level {
+            Level::Ok => tracing::info!(target: OBSERVED, "verdict is {word}: {}", verdict.line),
+            Level::Warning | Level::Unknown => tracing::warn!(target: OBSERVED, "verdict is {word}: {}", verdict.line),
+            Level::Critical => tracing::error!(target: OBSERVED, "verdict is {word}: {}", verdict.line),
+        }
+    }
+    let mut changed: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (id, now) in &after.snapshot.feeds {
+        if let Some(change) = change(before.snapshot.feeds.get(id), now) {
+            changed.entry(change).or_default().push(feed_name(after, *id));
+        }
+    }
+    for (change, names) in changed {
+        let more = names.len().saturating_sub(NAMED);
+        let more = if more > 0 {
+            format!(" and {more} more")
+        } else {
+            String::new()
+        };
+        let names: Vec<String> = names.into_iter().take(NAMED).collect();
+        tracing::info!(target: OBSERVED, "{change}: {}{more}", names.join(", "));
+    }
+}
+
+/// What became of a source, in words.
+fn change(was: Option<&FeedState>, now: &FeedState) -> Option<String> {
+    match (was, now) {
+        (Some(FeedState::Lost { .. }), FeedState::Lost { .. })
+        | (Some(FeedState::Off { .. }), FeedState::Off { .. })
+        | (Some(FeedState::Live { .. } | FeedState::Lagging { .. }), FeedState::Live { .. })
+        | (_, FeedState::Lagging { .. } | FeedState::Syncing { .. }) => None,
+        (_, FeedState::Live { .. }) => Some("live".to_owned()),
+        (_, FeedState::Off { why }) => Some(format!("off ({why})")),
+        (_, FeedState::Lost { why, .. }) => Some(format!("lost ({why})")),
+    }
 }
 
 /// Writes one clean line per event.
@@ -157,6 +208,7 @@ impl LogFormatter for CleanFormatter {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::model::{Policy, example};
     use ratatui::Terminal;
     use ratatui::backend::TestBackend;
     use std::sync::Arc;
@@ -179,15 +231,19 @@ mod tests {
     #[test]
     fn hostile_messages_are_clean_on_screen_and_in_the_file() {
         let file = File::default();
-        init_log(Level::INFO, Some(Box::new(file.clone()))).unwrap();
-        assert!(init_log(Level::INFO, None).is_err());
+        init_log(tracing::Level::INFO, Some(Box::new(file.clone()))).unwrap();
+        assert!(init_log(tracing::Level::INFO, None).is_err());
         let name = "node\u{1b}[2J\u{202e}\u{7}x\nsecond line";
         tracing::warn!(target: "quorate::live", node = name, "watch failed for {name}");
         tracing::debug!(target: "quorate::live", "too much detail");
         tracing::info!(target: "hyper", "too much detail");
+        let [healthy, lost] = [example::healthy(), example::quorum_lost()]
+            .map(|snapshot| State::new(Arc::new(snapshot), Policy::default()));
+        changes(&healthy, &healthy);
+        changes(&healthy, &lost);
         collect();
 
-        let mut terminal = Terminal::new(TestBackend::new(100, 8)).unwrap();
+        let mut terminal = Terminal::new(TestBackend::new(100, 12)).unwrap();
         let view = LogView::default();
         let theme = Theme::default();
         for by in [LogMove::Older, LogMove::Newer, LogMove::Newest] {
@@ -195,7 +251,7 @@ mod tests {
                 x: 0,
                 y: 0,
                 width: 100,
-                height: 8,
+                height: 12,
             };
             terminal.draw(|frame| view.render(&theme, area, frame)).unwrap();
             view.step(by);
@@ -219,6 +275,14 @@ mod tests {
             "{written}"
         );
         assert!(!written.contains("too much detail"));
+        for said in [
+            "verdict is critical: quorum lost",
+            "lost (no answer within 2 s): api, kube.nodes, kube.pods and 11 more",
+            "lost (10.77.0.13:2380 refused the connection): etcd.peer nbe-3",
+        ] {
+            assert_eq!(written.matches(said).count(), 1, "{said}: {written}");
+        }
+        assert!(!written.contains(" live: "), "{written}");
         assert!(
             written.chars().all(|c| c == '\n' || crate::base::text::is_plain(c)),
             "{written:?}"

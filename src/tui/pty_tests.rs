@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use super::{Options, restore, run};
 use crate::model::Policy;
-use crate::view::fixture::healthy;
+use crate::model::example::healthy;
 use crate::view::{Colors, Glyphs, Theme};
 
 /// Says to the child that it is one.

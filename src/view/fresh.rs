@@ -50,10 +50,14 @@ pub fn dated(state: &State, feed: &FeedState) -> Cell {
     cell(date.unwrap_or_default(), Role::Stale)
 }
 
-/// `as of 14 s ago: connection refused`, for a section's heading; empty while it is live.
+/// `as of 14 s ago: connection refused`, for a section's heading; empty while it is live. The whole reason stands with
+/// the feed.
 pub fn note(state: &State, feed: &FeedState) -> Option<(String, Role)> {
     let date = words::dated(&state.snapshot, feed)?;
-    let why = feed.why().map(|why| format!(": {}", why.text)).unwrap_or_default();
+    let why = feed
+        .why()
+        .map(|why| format!(": {}", words::short(why)))
+        .unwrap_or_default();
     Some((format!("as of {date}{why}"), Role::Stale))
 }
 

@@ -1,5 +1,5 @@
 //! The ladder of columns: which columns each table has, and in which order they go when the terminal is narrow. The one
-//! place where that is declared.
+//! place where that is declared. The column `fresh` is not the last to go: a section's heading says it too.
 
 use std::borrow::Cow;
 
@@ -49,14 +49,14 @@ pub const NODES: [Column; 11] = [
     name("zone", 0, 12),
     name("node", 0, 16),
     words("state", 0, 24),
-    words("fresh", 0, 15),
+    words("fresh", 3, 15),
     words("heartbeat", 1, 16),
     words("etcd", 2, 12),
-    words("pods", 4, 8),
-    words("role", 5, 10),
-    name("address", 3, 15),
-    words("version", 6, 16),
-    words("taints", 7, 24),
+    words("pods", 5, 8),
+    words("role", 6, 10),
+    name("address", 4, 15),
+    words("version", 7, 16),
+    words("taints", 8, 24),
 ];
 
 /// etcd members.
@@ -65,7 +65,7 @@ pub const MEMBERS: [Column; 10] = [
     words("health", 0, 24),
     words("role", 0, 8),
     words("rtt", 1, 7),
-    words("why", 2, 20),
+    words("why", 2, 18),
     name("peer address", 3, 21),
     figures("own view", 4, 8),
     figures("clock", 5, 7),
@@ -74,12 +74,11 @@ pub const MEMBERS: [Column; 10] = [
 ];
 
 /// Workloads, before the columns of the nodes.
-pub const WORKLOADS: [Column; 7] = [
+pub const WORKLOADS: [Column; 6] = [
     name("workload", 0, 26),
     words("ready", 0, 12),
     words("spread", 0, 20),
-    words("fresh", 0, 15),
-    words("pending", 1, 9),
+    words("fresh", 3, 15),
     name("namespace", 4, 16),
     words("kind", 5, 11),
 ];
@@ -98,7 +97,7 @@ pub fn placed(title: String, rung: u8, cap: u16) -> Column {
 /// Findings.
 pub const FINDINGS: [Column; 4] = [
     words("severity", 0, 10),
-    words("finding", 0, 44),
+    words("finding", 0, 60),
     name("subject", 1, 24),
     words("check", 2, 22),
 ];
@@ -108,5 +107,5 @@ pub const FEEDS: [Column; 4] = [
     name("feed", 0, 32),
     words("state", 0, 10),
     words("last answer", 0, 14),
-    words("why", 1, 30),
+    words("why", 1, 18),
 ];

@@ -5,7 +5,7 @@ use std::time::Duration;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::theme::{Glyph, Role, Theme};
-use crate::base::WhyKind;
+use crate::base::{Why, WhyKind};
 use crate::model::{FeedState, Snapshot};
 
 /// An age, in the largest unit of which there are two or more; whole seconds only below two minutes.
@@ -19,18 +19,11 @@ pub fn age(age: Duration) -> String {
     }
 }
 
-/// A round trip, in buckets.
-pub fn rtt(micros: u64) -> &'static str {
-    match micros {
-        0..1_000 => "<1ms",
-        1_000..5_000 => "<5ms",
-        5_000..10_000 => "<10ms",
-        10_000..50_000 => "<50ms",
-        50_000..100_000 => "<100ms",
-        100_000..500_000 => "<500ms",
-        500_000..1_000_000 => "<1s",
-        _ => ">1s",
-    }
+/// A round trip, in buckets. The first ends where the usual ends (1 to 5 ms between zones).
+pub fn rtt(micros: u64) -> String {
+    let millis = micros / 1000;
+    let above = [5, 10, 20, 50, 100, 200, 500].into_iter().find(|edge| millis < *edge);
+    above.map_or_else(|| ">=500ms".to_owned(), |edge| format!("<{edge}ms"))
 }
 
 /// The difference between two clocks, in buckets up to a second, then in whole seconds.
@@ -49,6 +42,28 @@ pub fn size(bytes: i64) -> String {
         || format!("{bytes} B"),
         |(name, unit)| format!("{} {name}", bytes / unit),
     )
+}
+
+/// A reason in a few words, where there is no room for its text. What is no failure of a connection has no shorter name.
+pub fn short(why: &Why) -> &str {
+    match why.kind {
+        WhyKind::Refused => "connection refused",
+        WhyKind::TimedOut => "no answer in time",
+        WhyKind::Unreachable => "unreachable",
+        WhyKind::Broken => "connection broke",
+        WhyKind::Tls => "TLS failed",
+        WhyKind::Unauthenticated => "not authenticated",
+        WhyKind::Forbidden => "forbidden",
+        WhyKind::Throttled => "throttled",
+        WhyKind::Unavailable => "unavailable",
+        WhyKind::NotFound
+        | WhyKind::Garbage
+        | WhyKind::Missing
+        | WhyKind::Denied
+        | WhyKind::Config
+        | WhyKind::NotYet
+        | WhyKind::Disabled => why.text.as_str(),
+    }
 }
 
 /// `1 node`, `3 nodes`.
@@ -173,8 +188,9 @@ mod tests {
 
     #[test]
     fn noise_stays_within_its_bucket() {
-        assert_eq!(rtt(310), rtt(870));
-        assert_eq!(rtt(2_000_000), ">1s");
+        assert_eq!(rtt(310), rtt(4_870));
+        assert_eq!(rtt(5_000), "<10ms");
+        assert_eq!(rtt(2_000_000), ">=500ms");
         assert_eq!(skew(-40), skew(60));
         assert_eq!(skew(-3_200), "-3s");
         assert_eq!(size(25 * 1024 * 1024), "25 MiB");

@@ -2,10 +2,10 @@
 
 use ratatui::text::Line;
 
-use crate::app::rows::{finding, member, node, outcome, placement, ready_word};
+use crate::app::rows::{feed_name, finding, placement, ready_word, untold};
 use crate::app::{RowId, State};
 use crate::base::{Text, Why};
-use crate::check::{self, CheckId, Finding, Outcome};
+use crate::check::{self, Finding};
 use crate::model::kube::Node;
 use crate::model::placement::Placement;
 use crate::model::quorum::{Health, MemberState};
@@ -20,24 +20,24 @@ type Paragraph = (&'static str, String, Role);
 pub fn title(state: &State, row: &RowId) -> String {
     match row {
         RowId::Node(name) => format!("node {name}"),
-        RowId::Member(id) => match member(state, *id) {
+        RowId::Member(id) => match state.derived.quorum.member(*id) {
             Some(member) => format!("member {}", members::name(member)),
             None => format!("member {id}"),
         },
         RowId::Workload(kind, key) => format!("{} {key}", kind.word()),
-        RowId::Finding(check, _) | RowId::Untold(check) => check.to_string(),
-        RowId::Feed(id) => format!("feed {id}"),
+        RowId::Finding(check, _) => check.to_string(),
+        RowId::Untold(feed) | RowId::Feed(feed) => format!("feed {}", feed_name(state, *feed)),
     }
 }
 
 /// The paragraphs of a row, wrapped to `width`.
 pub fn render(state: &State, theme: &Theme, row: &RowId, width: usize) -> Vec<Line<'static>> {
     let paragraphs = match row {
-        RowId::Node(name) => node(state, name).map(|node| of_node(state, theme, node)),
-        RowId::Member(id) => member(state, *id).map(|member| of_member(state, member)),
+        RowId::Node(name) => state.snapshot.node(name).map(|node| of_node(state, theme, node)),
+        RowId::Member(id) => state.derived.quorum.member(*id).map(|member| of_member(state, member)),
         RowId::Workload(kind, key) => placement(state, *kind, key).map(|placement| of_workload(state, placement)),
         RowId::Finding(check, subject) => finding(state, *check, subject).map(of_finding),
-        RowId::Untold(check) => outcome(state, *check).map(|outcome| of_untold(*check, outcome)),
+        RowId::Untold(feed) => Some(of_untold(state, *feed)),
         RowId::Feed(id) => Some(of_feed(state, theme, *id)),
     };
     let gone = || vec![("", "it is gone".to_owned(), Role::Dim)];
@@ -75,20 +75,16 @@ fn of_finding(finding: &Finding) -> Vec<Paragraph> {
     rows
 }
 
-fn of_untold(id: CheckId, outcome: &Outcome) -> Vec<Paragraph> {
+/// Every reason once, and under it the checks that it stops.
+fn of_untold(state: &State, feed: FeedId) -> Vec<Paragraph> {
     let mut rows = Vec::new();
-    if let Some(check) = check::find(id) {
-        rows.push(("must hold", check.title.to_owned(), Role::Text));
-        rows.push(("looks at", check.looks_at.to_owned(), Role::Dim));
-    }
-    match outcome {
-        Outcome::CannotTell { feed, why } => {
-            rows.push(("cannot tell", format!("because {feed} does not say"), Role::Unknown));
+    let mut said: Option<&Why> = None;
+    for (check, _, why) in untold(state).filter(|(_, own, _)| *own == feed) {
+        if said.replace(why) != Some(why) {
             rows.extend(because(why));
         }
-        Outcome::Holds | Outcome::Broken { .. } | Outcome::NotApplicable { .. } => {
-            rows.push(("now", outcome.word().to_owned(), Role::Text));
-        }
+        let title = check::find(check).map_or("", |check| check.title);
+        rows.push(("cannot tell", format!("{check}: {title}"), Role::Unknown));
     }
     rows
 }
@@ -212,7 +208,7 @@ fn of_workload(state: &State, placement: &Placement) -> Vec<Paragraph> {
 fn of_feed(state: &State, theme: &Theme, id: FeedId) -> Vec<Paragraph> {
     let feed = state.snapshot.feed(id);
     let (word, role) = words::feed(theme, &feed);
-    let mut rows = vec![("state", word, role)];
+    let mut rows = vec![("id", id.to_string(), Role::Dim), ("state", word, role)];
     rows.extend(words::dated(&state.snapshot, &feed).map(|age| ("last answer", age, Role::Stale)));
     rows.extend(feed.why().map(because).unwrap_or_default());
     rows

@@ -1,7 +1,8 @@
 //! Every source and how fresh it is.
 
+use crate::app::rows::feed_name;
 use crate::app::{RowId, State};
-use crate::model::FeedState;
+use crate::model::{FeedId, FeedState};
 use crate::view::part::section::Heading;
 use crate::view::part::table::{Cell, cell};
 use crate::view::theme::{Role, Theme};
@@ -17,13 +18,23 @@ pub fn render(state: &State, theme: &Theme, rows: &[RowId]) -> Vec<Vec<Cell>> {
         let feed = state.snapshot.feed(id);
         let (word, role) = words::feed(theme, &feed);
         vec![
-            cell(id.to_string(), Role::Text),
+            cell(feed_name(state, id), Role::Text),
             cell(word, role),
             as_of(state, &feed),
-            cell(feed.why().map(ToString::to_string).unwrap_or_default(), Role::Dim),
+            cell(why(state, id, &feed), Role::Dim),
         ]
     })
     .collect()
+}
+
+/// In short; the watches of a lost API server have nothing to add to its reason.
+fn why(state: &State, id: FeedId, feed: &FeedState) -> String {
+    match feed.why() {
+        Some(why) if matches!(id, FeedId::Kube(_)) && state.snapshot.feed(FeedId::Api).why() == Some(why) => {
+            "as api".to_owned()
+        }
+        why => why.map(words::short).unwrap_or_default().to_owned(),
+    }
 }
 
 fn as_of(state: &State, feed: &FeedState) -> Cell {

@@ -1,12 +1,15 @@
 //! What is wrong, worst first, and what could not be told.
 
-use crate::app::rows::{finding, outcome};
+use crate::app::rows::{self, finding};
 use crate::app::{RowId, State};
-use crate::check::{self, CheckId, Outcome, Severity};
+use crate::base::Why;
+use crate::check::{CheckId, Outcome, Severity};
+use crate::model::FeedId;
 use crate::view::part::footer;
 use crate::view::part::section::Heading;
 use crate::view::part::table::{Cell, cell};
 use crate::view::theme::{Glyph, Role, Theme};
+use crate::view::words;
 
 /// The cells of the rows, in the order of `ladder::FINDINGS`.
 pub fn render(state: &State, theme: &Theme, rows: &[RowId]) -> Vec<Vec<Cell>> {
@@ -21,24 +24,30 @@ pub fn render(state: &State, theme: &Theme, rows: &[RowId]) -> Vec<Vec<Cell>> {
                 cell(check.name(), Role::Dim),
             ])
         }
-        RowId::Untold(check) => Some(untold(state, theme, *check)),
+        RowId::Untold(feed) => Some(untold(state, theme, *feed)),
         RowId::Node(_) | RowId::Member(_) | RowId::Workload(..) | RowId::Feed(_) => None,
     });
     cells.collect()
 }
 
-/// A check that could not tell.
-fn untold(state: &State, theme: &Theme, id: CheckId) -> Vec<Cell> {
-    let because = match outcome(state, id) {
-        Some(Outcome::CannotTell { feed, why }) => format!(": {feed}: {}", why.text),
-        Some(Outcome::Holds | Outcome::Broken { .. } | Outcome::NotApplicable { .. }) | None => String::new(),
-    };
-    let what = check::find(id).map_or("", |check| check.title);
+/// The checks that one source keeps from telling.
+fn untold(state: &State, theme: &Theme, feed: FeedId) -> Vec<Cell> {
+    let checks: Vec<(CheckId, &Why)> = rows::untold(state)
+        .filter(|(_, own, _)| *own == feed)
+        .map(|(check, _, why)| (check, why))
+        .collect();
+    let because = checks.first().map(|(_, why)| words::short(why)).unwrap_or_default();
+    let source = rows::feed_name(state, feed);
+    let text = format!(
+        "{} cannot tell: {source}: {because}",
+        words::count(checks.len(), "check")
+    );
+    let names: Vec<&str> = checks.iter().map(|(check, _)| check.name()).collect();
     vec![
         cell(format!("{} unknown", theme.glyph(Glyph::Unknown)), Role::Unknown),
-        cell(format!("cannot tell{because}"), Role::Text),
-        cell(what, Role::Dim),
-        cell(id.name(), Role::Dim),
+        cell(text, Role::Text),
+        cell(format!("feed/{source}"), Role::Dim),
+        cell(names.join(" "), Role::Dim),
     ]
 }
 
@@ -47,16 +56,11 @@ pub fn heading(state: &State) -> Heading {
     let report = &state.derived.report;
     let findings = report.findings();
     let of = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
-    let untold = report
-        .outcomes
-        .iter()
-        .filter(|(_, outcome)| matches!(outcome, Outcome::CannotTell { .. }))
-        .count();
     let counts = [
         (of(Severity::Critical), "critical", Role::Critical),
         (of(Severity::Warning), "warning", Role::Warning),
         (of(Severity::Info), "info", Role::Info),
-        (untold, "cannot tell", Role::Unknown),
+        (rows::untold(state).count(), "cannot tell", Role::Unknown),
     ];
     let summary = counts
         .into_iter()
@@ -85,13 +89,12 @@ pub fn nothing(state: &State, theme: &Theme) -> (String, Role) {
             Role::Dim,
         )
     } else {
-        let checks = if holding == 1 {
-            "1 check holds".to_owned()
-        } else {
-            format!("{holding} checks hold")
-        };
         (
-            format!("{} nothing is wrong: {checks}", theme.glyph(Glyph::Ok)),
+            format!(
+                "{} nothing is wrong, by {}",
+                theme.glyph(Glyph::Ok),
+                words::count(holding, "check")
+            ),
             Role::Ok,
         )
     }

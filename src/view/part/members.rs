@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use crate::app::rows::member;
 use crate::app::{RowId, State};
 use crate::model::etcd::{Member, MemberId, Vantage};
 use crate::model::quorum::{Health, MemberState, Role as Part, Standing};
@@ -19,7 +18,7 @@ pub fn render(state: &State, theme: &Theme, rows: &[RowId]) -> Vec<Vec<Cell>> {
         RowId::Member(id) => Some(*id),
         RowId::Node(_) | RowId::Workload(..) | RowId::Finding(..) | RowId::Untold(_) | RowId::Feed(_) => None,
     });
-    ids.filter_map(|id| member(state, id))
+    ids.filter_map(|id| state.derived.quorum.member(id))
         .map(|member| row(state, theme, member))
         .collect()
 }
@@ -41,11 +40,7 @@ fn row(state: &State, theme: &Theme, of: &MemberState) -> Vec<Cell> {
         cell(name(of), Role::Text),
         health(state, theme, &of.health),
         part(of.role),
-        told(
-            facts
-                .and_then(|facts| facts.rtt_us)
-                .map(|rtt| words::rtt(rtt).to_owned()),
-        ),
+        told(facts.and_then(|facts| facts.rtt_us).map(words::rtt)),
         cell(why(&of.health), Role::Dim),
         cell(member.peer_authority().unwrap_or("-").to_owned(), Role::Dim),
         own_view(state, of).unwrap_or_else(|| told(None)),
@@ -55,7 +50,7 @@ fn row(state: &State, theme: &Theme, of: &MemberState) -> Vec<Cell> {
     ]
 }
 
-/// A member's part. Without a known leader, a voter may be either.
+/// A member's part. A voter that is not seen serving, or without a known leader, may be either.
 pub fn part(part: Part) -> Cell {
     match part {
         Part::Leader => cell("leader", Role::Accent),
@@ -88,7 +83,7 @@ fn health(state: &State, theme: &Theme, health: &Health) -> Cell {
 fn why(health: &Health) -> String {
     match health {
         Health::Healthy { .. } => String::new(),
-        Health::Dead { why, .. } | Health::Unknown { why } => why.text.to_string(),
+        Health::Dead { why, .. } | Health::Unknown { why } => words::short(why).to_owned(),
     }
 }
 
@@ -125,7 +120,7 @@ pub fn heading(state: &State) -> Heading {
 /// Quorum in one line.
 pub fn standing(state: &State) -> (String, Role) {
     let quorum = &state.derived.quorum;
-    let votes = format!("{} of {} voters healthy", quorum.healthy, quorum.voters);
+    let votes = format!("{} of {} healthy", quorum.healthy, quorum.voters);
     match &quorum.standing {
         Standing::Held { .. } if quorum.voters == 0 => ("quorum held, members not known".into(), Role::Unknown),
         Standing::Held { .. } => {
@@ -140,10 +135,7 @@ pub fn standing(state: &State) -> (String, Role) {
             format!("QUORUM LOST: {votes}, {} needed", quorum.needed),
             Role::Critical,
         ),
-        Standing::Alone { unplugged: true } => (
-            "unknown: this host is off the network, its links are down".into(),
-            Role::Unknown,
-        ),
+        Standing::Alone { unplugged: true } => ("unknown: this host's links are down".into(), Role::Unknown),
         Standing::Alone { unplugged: false } => {
             ("unknown: nobody answers this host; it may be us".into(), Role::Unknown)
         }

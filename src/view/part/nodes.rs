@@ -1,6 +1,6 @@
 //! Nodes by zone.
 
-use crate::app::rows::{node, ready_word};
+use crate::app::rows::ready_word;
 use crate::app::{RowId, State};
 use crate::model::kube::{Node, Tri};
 use crate::model::quorum::Health;
@@ -18,7 +18,7 @@ pub fn render(state: &State, theme: &Theme, rows: &[RowId]) -> Vec<Vec<Cell>> {
         RowId::Member(_) | RowId::Workload(..) | RowId::Finding(..) | RowId::Untold(_) | RowId::Feed(_) => None,
     });
     names
-        .filter_map(|name| node(state, name))
+        .filter_map(|name| state.snapshot.node(name))
         .map(|node| row(state, theme, node))
         .collect()
 }
@@ -84,7 +84,7 @@ pub fn heartbeat(state: &State, theme: &Theme, node: &Node) -> Cell {
     }
     match state.snapshot.heartbeat_age(node.name.as_str()) {
         None => cell(words::blank(theme, &feed), Role::Dim),
-        Some(beat) if beat.age <= state.policy.heartbeat_late => cell("alive", Role::Ok),
+        Some(beat) if beat.age <= state.policy.heartbeat_late => cell("on time", Role::Ok),
         // Until we saw a renewal ourselves, the age compares two clocks.
         Some(beat) => {
             let doubt = if beat.seen { "" } else { "?" };
@@ -147,7 +147,7 @@ pub fn heading(state: &State, theme: &Theme) -> Heading {
     }
 }
 
-/// Which API server is used, and whether it is not the one that was asked for.
+/// Which API server is used, and whether it is not the preferred one.
 fn api(state: &State, theme: &Theme) -> Option<(String, Role)> {
     let endpoint = state.snapshot.kube.endpoint.as_ref()?;
     let server = endpoint.server.as_str();
@@ -159,6 +159,6 @@ fn api(state: &State, theme: &Theme) -> Option<(String, Role)> {
     Some(if endpoint.is_preferred {
         (format!("API {server}"), Role::Dim)
     } else {
-        (format!("API {server}, stepped in for the preferred one"), Role::Warning)
+        (format!("API {server} (fallback)"), Role::Warning)
     })
 }

@@ -5,7 +5,7 @@ use ratatui::text::Line;
 use crate::app::State;
 use crate::base::Stamp;
 use crate::model::etcd::LocalStatus;
-use crate::model::quorum::{Contact, Membership, MembershipSource, Quorum, Standing};
+use crate::model::quorum::{Contact, Membership, MembershipSource, PROOF_FRESH, Quorum, Standing};
 use crate::model::{FeedId, FeedState};
 use crate::view::part::{labelled, members};
 use crate::view::theme::{Role, Theme};
@@ -38,10 +38,17 @@ fn ago(state: &State, at: Stamp) -> String {
 }
 
 fn proof(state: &State, quorum: &Quorum) -> String {
-    if let Standing::Held { .. } = quorum.standing {
-        return "a linearizable read succeeds now".to_owned();
-    }
     let reads = state.snapshot.etcd.linearizable.as_ref();
+    if let Standing::Held { .. } = quorum.standing {
+        let last = reads.and_then(|reads| reads.last_ok);
+        let is_ours = last.is_some_and(|at| state.snapshot.now.since(at) < PROOF_FRESH);
+        let reader = if is_ours {
+            "linearizable read"
+        } else {
+            "read through the API server"
+        };
+        return format!("a {reader} succeeds now");
+    }
     let last = reads.and_then(|reads| reads.last_ok).map_or_else(
         || "no linearizable read has succeeded".to_owned(),
         |at| format!("the last linearizable read succeeded {}", ago(state, at)),
@@ -89,13 +96,16 @@ fn membership(state: &State, membership: &Membership) -> String {
     let source = match membership.source {
         MembershipSource::Linearizable => "through consensus".to_owned(),
         MembershipSource::Local => "this member's own copy".to_owned(),
-        MembershipSource::Peer(id) => format!("member {id}'s own copy"),
+        MembershipSource::Peer(id) => {
+            let member = state.derived.quorum.member(id).map(members::name);
+            format!("{}'s own copy", member.unwrap_or_else(|| format!("member {id}")))
+        }
         MembershipSource::Objects => "k0s's objects, which are notes and no truth".to_owned(),
         MembershipSource::Nobody => "nobody told yet".to_owned(),
     };
     let age = membership.as_of.map(|at| state.snapshot.now.since(at));
     // Lists are read every two seconds: younger is live.
-    match age.filter(|age| *age >= crate::model::quorum::PROOF_FRESH) {
+    match age.filter(|age| *age >= PROOF_FRESH) {
         Some(age) => format!("{source}, as of {} ago", words::age(age)),
         None => source,
     }

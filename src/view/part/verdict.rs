@@ -15,12 +15,9 @@ pub fn render(state: &State, theme: &Theme, width: usize, most: usize) -> Vec<Li
     let (glyph, word, role) = look(verdict.level);
     let badge = format!(" {} {word} ", theme.glyph(glyph));
     let indent = badge.width() + 1;
-    let text = if verdict.line.is_empty() {
-        "nothing is known yet"
-    } else {
-        verdict.line.as_str()
-    };
-    let mut lines = words::wrap(text, width.saturating_sub(indent).max(8));
+    // The line was cut for every terminal, with a sign that this one may not have.
+    let text = verdict.line.as_str().replace('…', theme.glyph(Glyph::Ellipsis));
+    let mut lines = words::wrap(&text, width.saturating_sub(indent).max(8));
     if lines.len() > most {
         lines.truncate(most);
         if let Some(last) = lines.last_mut() {

@@ -1,7 +1,7 @@
 //! Where replicas run.
 
 use crate::app::rows::placement;
-use crate::app::state::stands_on_one_node;
+use crate::app::state::{breaks_spread, stands_on_one_node};
 use crate::app::{RowId, State};
 use crate::base::Text;
 use crate::model::kube::WorkloadKind;
@@ -26,21 +26,24 @@ pub enum Places {
 /// The columns, with those of the nodes.
 pub fn columns(state: &State, theme: &Theme, places: Places) -> Vec<Column> {
     let mut columns = ladder::WORKLOADS.to_vec();
-    let nodes = match places {
-        Places::Columns => nodes(state)
-            .iter()
-            .map(|node| {
-                ladder::placed(
-                    words::clip_middle(node.as_str(), 14, theme.glyph(Glyph::Ellipsis)),
-                    2,
-                    14,
-                )
-            })
-            .collect(),
-        Places::Words => vec![ladder::placed("on nodes".to_owned(), 2, 20)],
+    let titles = match places {
+        Places::Words => vec!["on nodes".to_owned()],
+        Places::Columns => {
+            let ellipsis = theme.glyph(Glyph::Ellipsis);
+            let nodes = nodes(state).into_iter();
+            let names = nodes.map(|node| words::clip_middle(node.as_str(), 14, ellipsis));
+            std::iter::once("pending".to_owned()).chain(names).collect()
+        }
+    };
+    let cap = match places {
+        Places::Words => 24,
+        Places::Columns => 14,
     };
     let after = columns.len() - 2;
-    columns.splice(after..after, nodes);
+    columns.splice(
+        after..after,
+        titles.into_iter().map(|title| ladder::placed(title, 2, cap)),
+    );
     columns
 }
 
@@ -79,21 +82,18 @@ fn row(state: &State, theme: &Theme, placement: &Placement, places: Places, node
         (0, _) => (Glyph::Critical, Role::Critical),
         _ => (Glyph::Warning, Role::Warning),
     };
-    let pending = if placement.unscheduled > 0 {
-        cell(format!("{} pending", placement.unscheduled), Role::Warning)
-    } else {
-        cell("", Role::Dim)
-    };
     let mut cells = vec![
         cell(placement.key.name.to_string(), Role::Text),
         fresh::mark(theme, &feed, glyph, role, &ready),
         spread(state, theme, placement, &feed),
         fresh::dated(state, &feed),
-        pending,
     ];
     match places {
-        Places::Columns => cells.extend(nodes.iter().map(|node| tally(placement.nodes.get(node)))),
-        Places::Words => cells.push(cell(on_nodes(theme, placement), Role::Dim)),
+        Places::Words => cells.push(on_nodes(theme, placement)),
+        Places::Columns => {
+            cells.push(cell(pending(placement).unwrap_or_default(), Role::Warning));
+            cells.extend(nodes.iter().map(|node| tally(placement.nodes.get(node))));
+        }
     }
     cells.push(cell(placement.key.namespace.to_string(), Role::Dim));
     cells.push(cell(workload.kind.word(), Role::Dim));
@@ -118,13 +118,11 @@ fn spread(state: &State, theme: &Theme, placement: &Placement, feed: &FeedState)
     }
     match verdict {
         Some(true) => fresh::mark(theme, feed, Glyph::Ok, Role::Ok, &format!("{hardness}, even")),
-        Some(false) => fresh::mark(
-            theme,
-            feed,
-            Glyph::Warning,
-            Role::Warning,
-            &format!("{hardness}, UNEVEN"),
-        ),
+        Some(false) if placement.is_hard_spread() => {
+            fresh::mark(theme, feed, Glyph::Warning, Role::Warning, "hard, UNEVEN")
+        }
+        // Only a wish of the workload's: nothing is broken.
+        Some(false) => fresh::mark(theme, feed, Glyph::Info, Role::Info, "soft, uneven"),
         None => cell("-", Role::Dim),
     }
 }
@@ -137,16 +135,27 @@ fn tally(tally: Option<&Tally>) -> Cell {
     }
 }
 
-/// `nbe-1, nbe-2×2, nbe-3 0/1`: the last one has a pod that is not ready.
-fn on_nodes(theme: &Theme, placement: &Placement) -> String {
+/// `1 pending, nbe-3 0/1, nbe-1, nbe-2×2`: what is not ready comes first, where it is not cut off.
+fn on_nodes(theme: &Theme, placement: &Placement) -> Cell {
     let times = theme.glyph(Glyph::Times);
-    let each = placement.nodes.iter().map(|(node, tally)| match tally {
-        Tally { pods, ready } if ready < pods => format!("{node} {ready}/{pods}"),
-        Tally { pods: 1, .. } => node.to_string(),
-        Tally { pods, .. } => format!("{node}{times}{pods}"),
+    let (good, bad): (Vec<_>, Vec<_>) = placement.nodes.iter().partition(|(_, tally)| tally.ready >= tally.pods);
+    let is_whole = bad.is_empty() && placement.unscheduled == 0;
+    let bad = bad
+        .into_iter()
+        .map(|(node, Tally { pods, ready })| format!("{node} {ready}/{pods}"));
+    let good = good.into_iter().map(|(node, tally)| match tally.pods {
+        1 => node.to_string(),
+        pods => format!("{node}{times}{pods}"),
     });
-    let text = each.collect::<Vec<_>>().join(", ");
-    if text.is_empty() { "-".to_owned() } else { text }
+    let text: Vec<String> = pending(placement).into_iter().chain(bad).chain(good).collect();
+    if text.is_empty() {
+        return cell("-", Role::Dim);
+    }
+    cell(text.join(", "), if is_whole { Role::Dim } else { Role::Warning })
+}
+
+fn pending(placement: &Placement) -> Option<String> {
+    (placement.unscheduled > 0).then(|| format!("{} pending", placement.unscheduled))
 }
 
 /// What the placement says in short.
@@ -158,7 +167,7 @@ pub fn heading(state: &State) -> Heading {
         .count();
     let uneven = placements
         .iter()
-        .filter(|placement| placement.spread_ok(&state.snapshot) == Some(false))
+        .filter(|placement| breaks_spread(placement, &state.snapshot))
         .count();
     let single = placements
         .iter()

@@ -35,25 +35,22 @@ struct Section {
     columns: Vec<Column>,
     cells: Vec<Vec<Cell>>,
     nothing: (String, Role),
-    /// Rows that it gets before others get more.
-    least: usize,
 }
 
 /// Draws the screen.
 pub fn render(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Shown {
     let rows = rows::rows(state);
     let sections = sections(state, theme, &rows);
-    let wanted: Vec<usize> = sections.iter().map(|section| section.cells.len().max(1)).collect();
-    let least: Vec<usize> = sections.iter().map(|section| section.least).collect();
+    let wanted = sections.each_ref().map(|section| section.cells.len().max(1));
     let has_header = area.height >= HEADINGS_FROM;
     let above = if has_header { 2 } else { 1 };
     let room = usize::from(area.height).saturating_sub(sections.len() * above);
-    let heights = share(room, &wanted, &least);
+    let heights = share(room, wanted);
     let spare = room.saturating_sub(heights.iter().sum());
     let gap = u16::from(spare >= sections.len() - 1);
     let selected = state.cursor().index;
     let (mut y, mut before, mut visible) = (area.y, 0, 0);
-    for (section, height) in sections.iter().zip(&heights) {
+    for (section, height) in sections.iter().zip(heights) {
         let height = u16::try_from(height + above)
             .unwrap_or(u16::MAX)
             .min(area.bottom().saturating_sub(y));
@@ -85,28 +82,24 @@ fn sections(state: &State, theme: &Theme, rows: &[RowId]) -> [Section; 4] {
             columns: ladder::NODES.to_vec(),
             cells: nodes::render(state, theme, &of(Screen::Nodes)),
             nothing: fresh::nothing(theme, &fresh::kind(state, KubeKind::Nodes), "nodes"),
-            least: 3,
         },
         Section {
             heading: members::heading(state),
             columns: ladder::MEMBERS.to_vec(),
             cells: members::render(state, theme, &of(Screen::Etcd)),
             nothing: no_members(state, theme),
-            least: 3,
         },
         Section {
             heading: workloads::heading(state),
             columns: workloads::columns(state, theme, Places::Words),
             cells: workloads::render(state, theme, &of(Screen::Placement), Places::Words),
             nothing: fresh::nothing(theme, &fresh::kind(state, KubeKind::Deployments), "workloads"),
-            least: 4,
         },
         Section {
             heading: findings::heading(state),
             columns: ladder::FINDINGS.to_vec(),
             cells: findings::render(state, theme, &of(Screen::Findings)),
             nothing: findings::nothing(state, theme),
-            least: 5,
         },
     ]
 }
@@ -175,21 +168,26 @@ fn worst(state: &State, theme: &Theme, rows: &[RowId], area: Rect, buf: &mut Buf
     list::text(heading, &lines, "5 findings", theme, area, buf);
 }
 
-/// Shares `room` lines: first everybody gets the least, then what is left goes round in order.
-fn share(room: usize, wanted: &[usize], least: &[usize]) -> Vec<usize> {
+/// Shares `room` lines: first everybody gets the least, then what is left goes round in order. What is wrong with a workload
+/// is a finding, so findings come before placement.
+fn share(room: usize, [nodes, members, placement, findings]: [usize; 4]) -> [usize; 4] {
     let mut left = room;
     let mut give = |most: usize| {
         let given = most.min(left);
         left -= given;
         given
     };
-    let mut heights: Vec<usize> = wanted
-        .iter()
-        .zip(least)
-        .map(|(wanted, least)| give(*wanted.min(least)))
-        .collect();
-    for (height, wanted) in heights.iter_mut().zip(wanted) {
-        *height += give(wanted - *height);
-    }
-    heights
+    let first = [
+        give(nodes.min(3)),
+        give(members.min(3)),
+        give(findings.min(5)),
+        give(placement.min(4)),
+    ];
+    let [some_nodes, some_members, some_findings, some_placement] = first;
+    [
+        some_nodes + give(nodes - some_nodes),
+        some_members + give(members - some_members),
+        some_placement + give(placement - some_placement),
+        some_findings + give(findings - some_findings),
+    ]
 }
