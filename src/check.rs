@@ -21,8 +21,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Policy, Snapshot};
 
-/// One thing that must hold.
-#[derive(Debug)]
+/// One thing that must hold. Serializes as `explain` prints it.
+#[derive(Debug, Serialize)]
 pub struct Check {
     /// Its name.
     pub id: CheckId,
@@ -37,6 +37,7 @@ pub struct Check {
     /// The statement of the HA document that it implements, word for word, where there is one.
     pub statement: Option<&'static str>,
     /// Looks.
+    #[serde(skip)]
     pub look: fn(&Snapshot, &Policy) -> Outcome,
 }
 

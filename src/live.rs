@@ -1,5 +1,5 @@
 //! The real sources, each in a task of its own, and the task that assembles what they say. A source never ends because
-//! the cluster does: it reports and goes on. Start reading at [`Observation::begin`].
+//! the cluster does: it reports and goes on. Start reading at [`Observer::begin`].
 
 pub mod dial;
 pub mod etcd;
@@ -30,14 +30,14 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// Running sources. Dropping it ends them.
 #[derive(Debug)]
-pub struct Observation {
+pub struct Observer {
     /// The newest snapshot.
     pub snapshots: watch::Receiver<Arc<Snapshot>>,
     tasks: JoinSet<()>,
 }
 
-impl Observation {
-    /// Starts to assemble. Sources are added with [`Observation::add`].
+impl Observer {
+    /// Starts to assemble. Sources are added with [`Observer::add`].
     pub fn begin(clock: Clock) -> (Self, Sink) {
         let (sink, receiver) = Sink::channel(clock);
         let (sender, snapshots) = watch::channel(Arc::new(Snapshot::empty(clock.now())));

@@ -49,8 +49,8 @@ pub fn run(resolved: &Resolved) -> eyre::Result<ExitCode> {
     };
     let runtime = observe::runtime()?;
     let outcome = runtime.block_on(async {
-        let observation = observe::start(resolved, Clock::start());
-        tui::run(observation.snapshots.clone(), options).await
+        let observer = observe::start(resolved, Clock::start());
+        tui::run(observer.snapshots.clone(), options).await
     });
     // A file system that hangs must not keep the operator from leaving.
     runtime.shutdown_background();

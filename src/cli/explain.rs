@@ -6,7 +6,7 @@ use color_eyre::eyre;
 
 use super::args::Output;
 use super::exit::Usage;
-use super::output::check::{explain, explain_text};
+use super::output::check::explain_text;
 use super::output::table::table;
 use super::output::{print, print_json};
 use crate::check::{self, Check, CheckId};
@@ -18,7 +18,7 @@ pub fn run(name: Option<&str>, output: Output) -> eyre::Result<ExitCode> {
     };
     let check = find(name)?;
     match output {
-        Output::Json => print_json(&serde_json::json!({ "schema": "quorate.explain/v1", "checks": [explain(check)] }))?,
+        Output::Json => print_json(&serde_json::json!({ "schema": "quorate.explain/v1", "checks": [check] }))?,
         Output::Table => print(&explain_text(check))?,
     }
     Ok(ExitCode::SUCCESS)
@@ -45,7 +45,7 @@ fn find(name: &str) -> Result<&'static Check, Usage> {
 fn list(output: Output) -> eyre::Result<ExitCode> {
     match output {
         Output::Json => {
-            let checks: Vec<_> = check::all().map(explain).collect();
+            let checks: Vec<_> = check::all().collect();
             print_json(&serde_json::json!({ "schema": "quorate.explain/v1", "checks": checks }))?;
         }
         Output::Table => {

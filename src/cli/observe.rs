@@ -17,7 +17,7 @@ use crate::config::{self, ConfigError, Settings, Sources};
 use crate::live::etcd::EtcdPki;
 use crate::live::kube::KubeSource;
 use crate::live::layout::{self, Layout, Overrides};
-use crate::live::{self, Observation};
+use crate::live::{self, Observer};
 use crate::model::Snapshot;
 
 /// The local etcd member's client port, as k0s sets it (`--listen-client-urls`, k0s `pkg/component/controller/etcd.go`).
@@ -101,8 +101,8 @@ pub fn runtime() -> eyre::Result<Runtime> {
 }
 
 /// Starts every source. Must be called inside a runtime.
-pub fn start(resolved: &Resolved, clock: Clock) -> Observation {
-    let (mut observation, sink) = Observation::begin(clock);
+pub fn start(resolved: &Resolved, clock: Clock) -> Observer {
+    let (mut observer, sink) = Observer::begin(clock);
     let layout = &resolved.layout;
     let kube = kube_source(resolved);
     let paths = layout.etcd_pki.clone();
@@ -113,18 +113,18 @@ pub fn start(resolved: &Resolved, clock: Clock) -> Observation {
         peer_cert: paths.peer_cert,
         peer_key: paths.peer_key,
     };
-    let snapshots = || observation.snapshots.clone();
+    let snapshots = || observer.snapshots.clone();
     let sources = (
         live::kube::observe(kube, sink.clone(), snapshots()),
         live::probe::observe(pki.clone(), sink.clone(), snapshots()),
         live::etcd::observe(pki, ETCD_ENDPOINT.to_owned(), sink.clone()),
         live::host::observe(layout.clone(), sink),
     );
-    observation.add(sources.0);
-    observation.add(sources.1);
-    observation.add(sources.2);
-    observation.add(sources.3);
-    observation
+    observer.add(sources.0);
+    observer.add(sources.1);
+    observer.add(sources.2);
+    observer.add(sources.3);
+    observer
 }
 
 /// One named file stands alone; several, or those of `KUBECONFIG`, are merged as kubectl does; otherwise the usual places.
@@ -149,11 +149,11 @@ pub fn look(resolved: &Resolved, timeout: Option<Duration>) -> eyre::Result<Arc<
         let clock = Clock::start();
         let began = clock.now();
         let deadline = Instant::now() + timeout;
-        let mut observation = start(resolved, clock);
-        let settled = observation.snapshots.wait_for(|snapshot| is_settled(snapshot, began));
+        let mut observer = start(resolved, clock);
+        let settled = observer.snapshots.wait_for(|snapshot| is_settled(snapshot, began));
         // Late or not: what is known by then is the answer, and it says itself what is missing.
         let _ = timeout_at(deadline, settled).await;
-        observation.snapshots.borrow_and_update().clone()
+        observer.snapshots.borrow_and_update().clone()
     });
     runtime.shutdown_background();
     Ok(snapshot)

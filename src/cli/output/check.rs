@@ -32,18 +32,6 @@ pub struct ResultDocument<'a> {
     pub hint: Option<&'a Text>,
 }
 
-/// The document of `explain`.
-#[derive(Debug, Serialize)]
-#[allow(missing_docs)]
-pub struct ExplainDocument {
-    pub id: CheckId,
-    pub title: &'static str,
-    pub looks_at: &'static str,
-    pub why: &'static str,
-    pub fix: &'static str,
-    pub statement: Option<&'static str>,
-}
-
 /// Makes the document of `check`.
 pub fn document<'a>(snapshot: &Snapshot, report: &'a Report) -> CheckDocument<'a> {
     CheckDocument {
@@ -122,18 +110,6 @@ fn finding_text(finding: &Finding) -> String {
     let _ = writeln!(out, "  then  {}", finding.consequence);
     let _ = writeln!(out, "  do    {}", finding.remedy);
     out
-}
-
-/// One check explained, for programs.
-pub fn explain(check: &Check) -> ExplainDocument {
-    ExplainDocument {
-        id: check.id,
-        title: check.title,
-        looks_at: check.looks_at,
-        why: check.why,
-        fix: check.fix,
-        statement: check.statement,
-    }
 }
 
 /// One check explained, for people.
