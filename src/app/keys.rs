@@ -120,7 +120,7 @@ pub const TABLE: &[Binding] = &[
     bind(Context::Anywhere, &[Key::char('4')], Command::Go(Screen::Placement), "", "placement: where replicas run"),
     bind(Context::Anywhere, &[Key::char('5')], Command::Go(Screen::Findings), "", "findings: what is wrong and what to do"),
     bind(Context::Anywhere, &[Key::char('6')], Command::Go(Screen::Feeds), "", "feeds: sources and how fresh they are"),
-    bind(Context::Anywhere, &[Key::char('7')], Command::Go(Screen::Log), "", "log: what quorate itself did"),
+    bind(Context::Anywhere, &[Key::char('7')], Command::Go(Screen::Log), "", "log: what quorate saw and did"),
     bind(Context::Anywhere, &[Key::ctrl('l')], Command::Redraw, "", "draw the screen again"),
     bind(Context::List, &[Key::of(Code::Enter), Key::char('d')], Command::Open, "open", "open the selected row"),
     bind(Context::List, &[Key::char('/')], Command::OpenFilter, "filter", "show only rows that contain a text"),

@@ -189,7 +189,10 @@ fn searched(state: &State, row: &RowId) -> String {
                 state.health.word()
             )
         }),
-        RowId::Workload(kind, key) => format!("{} {key}", kind.word()),
+        RowId::Workload(kind, key) => placement(state, *kind, key).map_or_else(String::new, |placement| {
+            let nodes: Vec<&str> = placement.nodes.keys().map(Text::as_str).collect();
+            format!("{} {key} {}", kind.word(), nodes.join(" "))
+        }),
         RowId::Finding(check, subject) => finding(state, *check, subject).map_or_else(String::new, |finding| {
             format!("{check} {subject} {} {}", finding.severity.word(), finding.title)
         }),

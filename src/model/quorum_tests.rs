@@ -591,10 +591,9 @@ mod roles {
         let mut snapshot = healthy();
         kill_member(&mut snapshot, 3, Death::Refused, 10);
         assert_eq!(roles(&snapshot), [Role::Follower, Role::Leader, Role::Unknown]);
-        // The first second after the leader's death: the others have not elected yet.
+        // Until the local member gives its leader up, it is the leader, dead or not.
         kill_member(&mut snapshot, 2, Death::Refused, 1);
         assert_eq!(roles(&snapshot)[1], Role::Leader);
-        // Then the local member gives it up.
         snapshot.etcd.local.as_mut().unwrap().value.leader = None;
         assert_eq!(roles(&snapshot), [Role::Unknown; 3]);
     }

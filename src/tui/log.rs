@@ -78,13 +78,13 @@ pub fn changes(before: &State, after: &State) {
             Level::Critical => tracing::error!(target: OBSERVED, "verdict is {word}: {}", verdict.line),
         }
     }
-    let mut changed: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut changed: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
     for (id, now) in &after.snapshot.feeds {
         if let Some(change) = change(before.snapshot.feeds.get(id), now) {
             changed.entry(change).or_default().push(feed_name(after, *id));
         }
     }
-    for (change, names) in changed {
+    for ((became, why), names) in changed {
         let more = names.len().saturating_sub(NAMED);
         let more = if more > 0 {
             format!(" and {more} more")
@@ -92,20 +92,21 @@ pub fn changes(before: &State, after: &State) {
             String::new()
         };
         let names: Vec<String> = names.into_iter().take(NAMED).collect();
-        tracing::info!(target: OBSERVED, "{change}: {}{more}", names.join(", "));
+        let colon = if why.is_empty() { "" } else { ": " };
+        tracing::info!(target: OBSERVED, "{became}: {}{more}{colon}{why}", names.join(", "));
     }
 }
 
-/// What became of a source, in words.
-fn change(was: Option<&FeedState>, now: &FeedState) -> Option<String> {
+/// What became of a source, and why.
+fn change<'a>(was: Option<&FeedState>, now: &'a FeedState) -> Option<(&'static str, &'a str)> {
     match (was, now) {
         (Some(FeedState::Lost { .. }), FeedState::Lost { .. })
         | (Some(FeedState::Off { .. }), FeedState::Off { .. })
         | (Some(FeedState::Live { .. } | FeedState::Lagging { .. }), FeedState::Live { .. })
         | (_, FeedState::Lagging { .. } | FeedState::Syncing { .. }) => None,
-        (_, FeedState::Live { .. }) => Some("live".to_owned()),
-        (_, FeedState::Off { why }) => Some(format!("off ({why})")),
-        (_, FeedState::Lost { why, .. }) => Some(format!("lost ({why})")),
+        (_, FeedState::Live { .. }) => Some(("live", "")),
+        (_, FeedState::Off { why }) => Some(("off", why.text.as_str())),
+        (_, FeedState::Lost { why, .. }) => Some(("lost", why.text.as_str())),
     }
 }
 
@@ -277,8 +278,8 @@ mod tests {
         assert!(!written.contains("too much detail"));
         for said in [
             "verdict is critical: quorum lost",
-            "lost (no answer within 2 s): api, kube.nodes, kube.pods and 11 more",
-            "lost (10.77.0.13:2380 refused the connection): etcd.peer nbe-3",
+            "lost: api, kube.nodes, kube.pods and 11 more: no answer within 2 s",
+            "lost: etcd.peer nbe-3: 10.77.0.13:2380 refused the connection",
         ] {
             assert_eq!(written.matches(said).count(), 1, "{said}: {written}");
         }

@@ -19,11 +19,12 @@ pub fn age(age: Duration) -> String {
     }
 }
 
-/// A round trip, in buckets. The first ends where the usual ends (1 to 5 ms between zones).
+/// A round trip, in buckets, as wide as most. The first ends where the usual ends (1 to 5 ms between zones).
 pub fn rtt(micros: u64) -> String {
     let millis = micros / 1000;
     let above = [5, 10, 20, 50, 100, 200, 500].into_iter().find(|edge| millis < *edge);
-    above.map_or_else(|| ">=500ms".to_owned(), |edge| format!("<{edge}ms"))
+    let text = above.map_or_else(|| ">=500ms".to_owned(), |edge| format!("<{edge}ms"));
+    format!("{text:6}")
 }
 
 /// The difference between two clocks, in buckets up to a second, then in whole seconds.
@@ -189,7 +190,8 @@ mod tests {
     #[test]
     fn noise_stays_within_its_bucket() {
         assert_eq!(rtt(310), rtt(4_870));
-        assert_eq!(rtt(5_000), "<10ms");
+        assert_eq!(rtt(5_000).len(), rtt(0).len());
+        assert_eq!(rtt(5_000), "<10ms ");
         assert_eq!(rtt(2_000_000), ">=500ms");
         assert_eq!(skew(-40), skew(60));
         assert_eq!(skew(-3_200), "-3s");

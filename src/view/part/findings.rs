@@ -81,9 +81,7 @@ pub fn nothing(state: &State, theme: &Theme) -> (String, Role) {
         .iter()
         .filter(|(_, outcome)| *outcome == Outcome::Holds)
         .count();
-    if !state.filter().is_empty() {
-        ("- nothing matches the filter".to_owned(), Role::Dim)
-    } else if holding == 0 {
+    if holding == 0 {
         (
             format!("{} nothing was checked yet", theme.glyph(Glyph::Loading)),
             Role::Dim,

@@ -10,7 +10,8 @@ use crate::view::ladder::Column;
 use crate::view::part::detail;
 use crate::view::part::section::{self, Heading};
 use crate::view::part::table::{self, Cell, Shown, Table};
-use crate::view::theme::{Role, Theme};
+use crate::view::theme::{Glyph, Role, Theme};
+use crate::view::words;
 
 /// A list screen.
 #[derive(Debug)]
@@ -48,8 +49,7 @@ pub fn top(list: &List, state: &State, theme: &Theme, area: Rect, buf: &mut Buff
     heading.note = section::place(cursor.offset_for(visible, list.cells.len()), visible, list.cells.len());
     let inner = section::render(&heading, theme, upper, buf);
     let shown = if list.cells.is_empty() {
-        let (text, role) = &list.nothing;
-        Line::styled(format!("  {text}"), theme.style(*role)).render(inner.intersection(buf.area), buf);
+        nothing(&list.nothing, state, theme, inner, buf);
         Shown::default()
     } else {
         let table = Table {
@@ -68,6 +68,18 @@ pub fn top(list: &List, state: &State, theme: &Theme, area: Rect, buf: &mut Buff
         ..area
     };
     (shown, below)
+}
+
+/// Draws what stands in place of rows where there are none.
+pub fn nothing((text, role): &(String, Role), state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) {
+    let (text, role) = if state.filter().is_empty() {
+        (text.as_str(), *role)
+    } else {
+        ("- nothing matches the filter", Role::Dim)
+    };
+    let room = usize::from(area.width).saturating_sub(2);
+    let text = words::clip(text, room, theme.glyph(Glyph::Ellipsis));
+    Line::styled(format!("  {text}"), theme.style(role)).render(area.intersection(buf.area), buf);
 }
 
 /// Draws lines under a heading, if that is worth it, and returns what is left. `all` says where all of them are.

@@ -11,7 +11,7 @@ use crate::view::theme::{Role, Theme};
 pub fn render(theme: &Theme, area: Rect, buf: &mut Buffer) -> Area {
     let heading = Heading {
         title: "Log",
-        summary: vec![("what quorate itself did".to_owned(), Role::Dim)],
+        summary: vec![("what quorate saw and did".to_owned(), Role::Dim)],
         note: String::new(),
     };
     let inner = section::render(&heading, theme, area, buf);

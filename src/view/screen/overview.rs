@@ -11,8 +11,6 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::text::Line;
-use ratatui::widgets::Widget;
 
 use crate::app::{RowId, Screen, State, rows};
 use crate::model::KubeKind;
@@ -24,7 +22,6 @@ use crate::view::part::workloads::Places;
 use crate::view::part::{detail, findings, members, nodes, workloads};
 use crate::view::screen::list;
 use crate::view::theme::{Glyph, Role, Theme};
-use crate::view::words;
 
 /// From this height on, there is room for the headings of columns.
 const HEADINGS_FROM: u16 = 30;
@@ -58,7 +55,7 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Sho
         let here = selected
             .checked_sub(before)
             .filter(|index| *index < section.cells.len());
-        visible += draw(section, here, has_header, theme, part, buf);
+        visible += draw(section, state, here, has_header, theme, part, buf);
         before += section.cells.len();
         y += height + gap;
     }
@@ -118,6 +115,7 @@ pub fn no_members(state: &State, theme: &Theme) -> (String, Role) {
 /// Draws a section and returns how many rows of it are visible.
 fn draw(
     section: &Section,
+    state: &State,
     selected: Option<usize>,
     has_header: bool,
     theme: &Theme,
@@ -131,13 +129,7 @@ fn draw(
     heading.note = section::place(offset, visible, total);
     let inner = section::render(&heading, theme, area, buf);
     if section.cells.is_empty() {
-        let (text, role) = &section.nothing;
-        let text = words::clip(
-            text,
-            usize::from(inner.width).saturating_sub(2),
-            theme.glyph(Glyph::Ellipsis),
-        );
-        Line::styled(format!("  {text}"), theme.style(*role)).render(inner.intersection(buf.area), buf);
+        list::nothing(&section.nothing, state, theme, inner, buf);
         return 0;
     }
     let table = Table {
