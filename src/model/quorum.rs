@@ -220,7 +220,7 @@ impl Snapshot {
     fn unproven_because(&self) -> Why {
         let failing = self.etcd.linearizable.as_ref().and_then(|reads| reads.failing.as_ref());
         failing.map_or_else(
-            || Why::new(WhyKind::NotYet, "no linearizable read has answered yet"),
+            || self.no_access("no linearizable read has answered yet"),
             |run| Why::new(run.why.kind, format!("linearizable reads fail: {}", run.why.text)),
         )
     }

@@ -251,6 +251,41 @@ fn two_silent_hosts_may_be_us() {
 }
 
 #[test]
+fn questions_that_fail_on_our_side_say_nothing_about_the_others() {
+    for kind in [WhyKind::Denied, WhyKind::Missing, WhyKind::Config, WhyKind::Tls] {
+        let mut snapshot = example::cut_off(false);
+        for n in [2, 3] {
+            set_peer(&mut snapshot, n, history(Some(40), &[2, 1, 0], kind));
+        }
+        snapshot.etcd.linearizable = Some(history(Some(40), &[2, 1, 0], kind));
+        let quorum = snapshot.quorum();
+        assert_eq!(quorum.contact, Contact::NotTried, "{kind:?}");
+        let Standing::Unproven { why } = quorum.standing else {
+            panic!("{kind:?}: {:?}", quorum.standing);
+        };
+        assert_eq!(why.kind, kind);
+        // Nor does one silent host beside one that was not asked.
+        set_peer(&mut snapshot, 3, history(Some(40), &[2, 1, 0], WhyKind::TimedOut));
+        assert_eq!(snapshot.contact(), Contact::NotTried, "{kind:?}");
+    }
+}
+
+#[test]
+fn without_reads_the_reason_is_why_there_is_no_access() {
+    let mut snapshot = example::cut_off(false);
+    for n in [2, 3] {
+        set_peer(&mut snapshot, n, history(Some(40), &[2, 1, 0], WhyKind::Denied));
+    }
+    snapshot.etcd.linearizable = None;
+    snapshot.etcd.no_access = Some(why(WhyKind::Denied));
+    let standing = snapshot.quorum().standing;
+    let denied = Standing::Unproven {
+        why: why(WhyKind::Denied),
+    };
+    assert_eq!(standing, denied);
+}
+
+#[test]
 fn two_killed_hosts_are_a_lost_quorum() {
     let quorum = example::quorum_lost().quorum();
     assert_eq!(quorum.standing, Standing::Lost);
