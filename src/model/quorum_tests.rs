@@ -300,6 +300,55 @@ fn a_refusal_beside_a_silence_proves_that_our_network_works() {
 }
 
 #[test]
+fn silence_to_us_alone_is_no_lost_quorum_while_our_own_etcd_is_down() {
+    // k0s is stopped here, host 2 answers, host 3 is silent to us: 2 and 3 may well hold quorum.
+    let mut snapshot = healthy();
+    lose_local_etcd(&mut snapshot);
+    kill_member(&mut snapshot, 3, Death::Silent, 40);
+    fail_reads(&mut snapshot, 30);
+    snapshot.etcd.linearizable = Some(history(Some(30), &[2, 1, 0], WhyKind::Refused));
+    let quorum = snapshot.quorum();
+    assert!(
+        matches!(quorum.standing, Standing::Unproven { .. }),
+        "{:?}",
+        quorum.standing
+    );
+    assert_eq!((quorum.healthy, quorum.dead(), quorum.unknown), (1, 1, 1));
+    assert_eq!(quorum.spare_range, Some((-1, 0)));
+    let Health::Unknown { why } = &quorum.member(member_id(3)).unwrap().health else {
+        panic!("silent to us only");
+    };
+    assert!(why.text.as_str().contains("may hold quorum"), "{}", why.text);
+    // A refusal is more than silence.
+    kill_member(&mut snapshot, 3, Death::Refused, 40);
+    assert_eq!(snapshot.quorum().standing, Standing::Lost);
+}
+
+#[test]
+fn silence_is_a_lost_quorum_where_our_own_member_answers_without_a_leader() {
+    // Hosts 2 and 3 are frozen; a learner on host 4 shows that our network works.
+    let mut snapshot = example::quorum_lost();
+    for n in [2, 3] {
+        kill_member(&mut snapshot, n, Death::Silent, 40);
+    }
+    set_views(&mut snapshot, &[1, 2, 3, 4]);
+    for row in snapshot.etcd.views.values_mut() {
+        for member in &mut row.value.members {
+            member.is_learner = member.id == member_id(4);
+        }
+    }
+    let answers = snapshot.etcd.peers[&member_id(1)].clone();
+    snapshot.etcd.peers.insert(member_id(4), answers);
+    assert_eq!(snapshot.quorum().standing, Standing::Lost);
+    // Not while it has a leader, or what it said is old.
+    let mut led = snapshot.clone();
+    led.etcd.local.as_mut().unwrap().value.leader = Some(member_id(2));
+    assert!(matches!(led.quorum().standing, Standing::Unproven { .. }));
+    snapshot.etcd.serializable = Some(history(Some(30), &[2, 1, 0], WhyKind::TimedOut));
+    assert!(matches!(snapshot.quorum().standing, Standing::Unproven { .. }));
+}
+
+#[test]
 fn quorum_is_not_lost_while_a_leader_is_known() {
     let mut snapshot = example::quorum_lost();
     snapshot.etcd.local.as_mut().unwrap().value.leader = Some(member_id(2));
