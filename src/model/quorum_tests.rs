@@ -557,6 +557,33 @@ fn another_cluster_at_a_members_address_is_not_our_member() {
 }
 
 #[test]
+fn after_a_restore_the_members_that_answer_say_which_cluster_it_is() {
+    // Quorum was restored on hosts 2 and 3 while etcd here was down: new cluster id, new member ids.
+    let mut snapshot = healthy();
+    lose_local_etcd(&mut snapshot);
+    fail_reads(&mut snapshot, 30);
+    let mut restored = view(&[1, 2, 3]);
+    restored.cluster_id = Some(OTHER_CLUSTER);
+    let first = restored.members.iter_mut().find(|member| member.id == member_id(1));
+    first.unwrap().id = MemberId(77);
+    for n in [2, 3] {
+        let row = snapshot.etcd.views.get_mut(&Vantage::Peer(member_id(n))).unwrap();
+        row.value = restored.clone();
+    }
+    assert_eq!(snapshot.cluster_id(), Some(OTHER_CLUSTER));
+    let quorum = snapshot.quorum();
+    assert_eq!(quorum.membership.members, restored.members);
+    assert_eq!(quorum.healthy, 2, "{:?}", quorum.members);
+    assert_eq!(snapshot.local_member(), Some(MemberId(77)), "by this host's address");
+    // One against one: what our own member said last decides.
+    let row = snapshot.etcd.views.get_mut(&Vantage::Peer(member_id(3))).unwrap();
+    row.value = view(&[1, 2, 3]);
+    assert_eq!(snapshot.cluster_id(), Some(example::CLUSTER));
+    // While our own member answers, it knows best.
+    assert_eq!(healthy().cluster_id(), Some(example::CLUSTER));
+}
+
+#[test]
 fn a_single_controller_has_none_to_spare_and_nobody_to_ask() {
     let mut snapshot = healthy();
     set_views(&mut snapshot, &[1]);
