@@ -64,7 +64,10 @@ fn stale(snapshot: &Snapshot) -> Looked {
         .into_iter()
         .find(|feed| !snapshot.feeds.contains_key(feed));
     match syncing.map(|(feed, _)| *feed).or(unasked) {
-        Some(feed) if findings.is_empty() => Err(cannot_tell(feed, Why::new(WhyKind::NotYet, "no answer yet"))),
+        // What is only worth knowing must not hide that the picture is not there yet.
+        Some(feed) if findings.iter().all(|finding| finding.severity == Severity::Info) => {
+            Err(cannot_tell(feed, Why::new(WhyKind::NotYet, "no answer yet")))
+        }
         _ => Ok(findings),
     }
 }
