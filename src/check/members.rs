@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::look::{
-    Looked, arg, called, cannot_tell, evidence, is_installed, member_subject, names, need, need_kinds, not_applicable,
-    outcome,
+    Looked, arg, called, cannot_tell, evidence, is_installed, member_subject, names, need, need_kinds, need_own_api,
+    not_applicable, outcome,
 };
 use super::{Check, CheckId, Finding, Outcome, Severity};
 use crate::base::{Text, Why, WhyKind};
@@ -72,6 +72,7 @@ fn zombie(snapshot: &Snapshot) -> Looked {
 
 /// Both of k0s's own kinds, where they are installed.
 fn need_objects(snapshot: &Snapshot) -> Result<(), Outcome> {
+    need_own_api(snapshot)?;
     let kinds = [KubeKind::EtcdMembers, KubeKind::ControlNodes];
     let installed: Vec<KubeKind> = kinds.into_iter().filter(|kind| is_installed(snapshot, *kind)).collect();
     if installed.is_empty() {

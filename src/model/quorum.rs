@@ -13,6 +13,7 @@ use super::snapshot::Snapshot;
 use crate::base::{Stamp, Why, WhyKind};
 
 mod health;
+mod kinship;
 mod membership;
 
 pub use health::{Contact, FRESH, Health};
@@ -198,7 +199,8 @@ impl Snapshot {
         local.is_some_and(|local| local.value.leader.is_none())
     }
 
-    /// The newest proof of quorum, however old: a linearizable read of ours, or one that the API server made for us.
+    /// The newest proof of quorum, however old: a linearizable read of ours, or one that the API server made for us. One of
+    /// another cluster proves nothing here.
     fn newest_proof(&self) -> Option<Stamp> {
         let read = self.etcd.linearizable.as_ref().and_then(|reads| reads.last_ok);
         let api = match self.feed(FeedId::Api) {
@@ -206,7 +208,7 @@ impl Snapshot {
             FeedState::Lost { as_of, .. } => as_of,
             FeedState::Syncing { .. } | FeedState::Off { .. } => None,
         };
-        read.max(api)
+        read.max(api.filter(|_| self.api_is_of_this_cluster() != Some(false)))
     }
 
     fn standing(&self, proof: Option<Stamp>, range: Option<(i64, i64)>, contact: Contact) -> Standing {

@@ -120,6 +120,19 @@ fn what_lives_is_no_leftover() {
 }
 
 #[test]
+fn objects_of_another_cluster_are_no_leftovers() {
+    let snapshot = example::other_cluster(healthy());
+    for id in [CheckId::MembersZombie, CheckId::MembersStranger] {
+        assert_cannot_tell(id, &snapshot, FeedId::Api);
+        let crate::check::Outcome::CannotTell { why, .. } = crate::check::testing::look(id, &snapshot) else {
+            panic!("{id} cannot tell");
+        };
+        assert_eq!(why.text, "the kubeconfig is of another cluster");
+        assert!(why.hint.unwrap().as_str().contains("--kubeconfig"));
+    }
+}
+
+#[test]
 fn either_lease_shows_that_a_host_lives() {
     for (stops, remains) in [("nbe-3", "k0s-ctrl-nbe-3"), ("k0s-ctrl-nbe-3", "nbe-3")] {
         let mut snapshot = healthy();

@@ -236,10 +236,7 @@ impl Snapshot {
 }
 
 /// The cluster that most views are of; among equals the `preferred` one.
-fn most_said<'a>(
-    views: impl Iterator<Item = &'a MembershipView>,
-    preferred: Option<ClusterId>,
-) -> Option<ClusterId> {
+fn most_said<'a>(views: impl Iterator<Item = &'a MembershipView>, preferred: Option<ClusterId>) -> Option<ClusterId> {
     let mut votes: BTreeMap<ClusterId, usize> = BTreeMap::new();
     for id in views.filter_map(|view| view.cluster_id) {
         *votes.entry(id).or_default() += 1;
