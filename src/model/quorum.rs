@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::etcd::{Member, MemberId};
 use super::feed::{FeedId, FeedState};
 use super::snapshot::Snapshot;
-use crate::base::{Stamp, Why, WhyKind};
+use crate::base::{Stamp, Why};
 
 mod health;
 mod kinship;

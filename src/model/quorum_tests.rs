@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::health::judge;
 use super::*;
-use crate::base::Text;
+use crate::base::{Text, WhyKind};
 use crate::model::KubeKind;
 use crate::model::etcd::Vantage;
 use crate::model::example::{
