@@ -67,69 +67,10 @@ fn lose_local_etcd(snapshot: &mut Snapshot) {
     );
 }
 
-mod judging {
-    use super::*;
-
-    #[test]
-    fn one_refusal_is_proof_even_right_after_an_answer() {
-        let judged = judge(&history(Some(1), &[0], WhyKind::Refused), now(), None);
-        assert!(judged.is_dead(), "{judged:?}");
-    }
-
-    #[test]
-    fn an_old_refusal_is_no_news() {
-        let judged = judge(&history(Some(60), &[30, 29], WhyKind::Refused), now(), Some(now()));
-        assert!(judged.is_unknown(), "{judged:?}");
-    }
-
-    #[test]
-    fn one_late_answer_is_not_death() {
-        let judged = judge(&history(Some(2), &[1, 0], WhyKind::TimedOut), now(), Some(now()));
-        assert!(judged.is_healthy(), "{judged:?}");
-        let judged = judge(&history(Some(4), &[0], WhyKind::TimedOut), now(), Some(now()));
-        assert!(judged.is_unknown(), "{judged:?}");
-    }
-
-    #[test]
-    fn silence_is_proof_when_another_host_answered_meanwhile() {
-        let silent = history(Some(4), &[2, 1], WhyKind::TimedOut);
-        assert!(judge(&silent, now(), Some(now())).is_dead());
-        assert!(judge(&silent, now(), Some(ago(1))).is_dead());
-        // The witness fell silent about when the member did: it may be us.
-        assert!(judge(&silent, now(), Some(ago(2))).is_unknown());
-        assert!(judge(&silent, now(), None).is_unknown());
-    }
-
-    #[test]
-    fn an_old_witness_does_not_keep_a_silent_member_dead() {
-        let silent = history(Some(100), &[98, 97, 1, 0], WhyKind::TimedOut);
-        assert!(judge(&silent, now(), Some(ago(6))).is_unknown());
-        assert!(judge(&silent, now(), Some(ago(4))).is_dead());
-    }
-
-    #[test]
-    fn a_member_that_never_answered_can_be_proven_dead() {
-        let mut silent = History::begin(ago(4));
-        silent.failed(ago(2), why(WhyKind::TimedOut));
-        assert!(judge(&silent, now(), Some(now())).is_unknown());
-        silent.failed(ago(0), why(WhyKind::TimedOut));
-        assert!(judge(&silent, now(), Some(now())).is_dead());
-    }
-
-    #[test]
-    fn errors_that_prove_nothing_leave_it_unknown() {
-        for kind in [WhyKind::Tls, WhyKind::Forbidden, WhyKind::Unavailable, WhyKind::Denied] {
-            let judged = judge(&history(Some(30), &[2, 1, 0], kind), now(), Some(now()));
-            assert!(judged.is_unknown(), "{kind:?}: {judged:?}");
-        }
-    }
-
-    #[test]
-    fn nothing_asked_is_nothing_known() {
-        assert!(judge(&History::begin(ago(1)), now(), Some(now())).is_unknown());
-        assert!(judge(&answered(10), now(), Some(now())).is_unknown());
-    }
-}
+#[path = "quorum/judging_tests.rs"]
+mod judging;
+#[path = "quorum/kinship_tests.rs"]
+mod kinship;
 
 #[test]
 fn three_of_three_have_one_to_spare() {
@@ -248,41 +189,6 @@ fn two_silent_hosts_may_be_us() {
     assert_eq!(quorum.standing, Standing::Alone { unplugged: false });
     assert_eq!((quorum.healthy, quorum.dead(), quorum.unknown), (1, 0, 2));
     assert_eq!(quorum.spare_range, Some((-1, 1)));
-}
-
-#[test]
-fn questions_that_fail_on_our_side_say_nothing_about_the_others() {
-    for kind in [WhyKind::Denied, WhyKind::Missing, WhyKind::Config, WhyKind::Tls] {
-        let mut snapshot = example::cut_off(false);
-        for n in [2, 3] {
-            set_peer(&mut snapshot, n, history(Some(40), &[2, 1, 0], kind));
-        }
-        snapshot.etcd.linearizable = Some(history(Some(40), &[2, 1, 0], kind));
-        let quorum = snapshot.quorum();
-        assert_eq!(quorum.contact, Contact::NotTried, "{kind:?}");
-        let Standing::Unproven { why } = quorum.standing else {
-            panic!("{kind:?}: {:?}", quorum.standing);
-        };
-        assert_eq!(why.kind, kind);
-        // Nor does one silent host beside one that was not asked.
-        set_peer(&mut snapshot, 3, history(Some(40), &[2, 1, 0], WhyKind::TimedOut));
-        assert_eq!(snapshot.contact(), Contact::NotTried, "{kind:?}");
-    }
-}
-
-#[test]
-fn without_reads_the_reason_is_why_there_is_no_access() {
-    let mut snapshot = example::cut_off(false);
-    for n in [2, 3] {
-        set_peer(&mut snapshot, n, history(Some(40), &[2, 1, 0], WhyKind::Denied));
-    }
-    snapshot.etcd.linearizable = None;
-    snapshot.etcd.no_access = Some(why(WhyKind::Denied));
-    let standing = snapshot.quorum().standing;
-    let denied = Standing::Unproven {
-        why: why(WhyKind::Denied),
-    };
-    assert_eq!(standing, denied);
 }
 
 #[test]
@@ -581,62 +487,6 @@ fn after_a_restore_the_members_that_answer_say_which_cluster_it_is() {
     assert_eq!(snapshot.cluster_id(), Some(example::CLUSTER));
     // While our own member answers, it knows best.
     assert_eq!(healthy().cluster_id(), Some(example::CLUSTER));
-}
-
-/// Kubernetes' objects are those of another cluster, with its own members, names and addresses.
-fn meet_another_cluster(snapshot: &mut Snapshot) {
-    *snapshot = example::other_cluster(snapshot.clone());
-}
-
-#[test]
-fn the_heartbeat_of_another_cluster_proves_nothing() {
-    let mut snapshot = example::quorum_lost();
-    snapshot.feeds.extend(
-        healthy()
-            .feeds
-            .into_iter()
-            .filter(|(id, _)| matches!(id, FeedId::Api | FeedId::Kube(_))),
-    );
-    assert_eq!(snapshot.api_is_of_this_cluster(), Some(true));
-    assert!(matches!(snapshot.quorum().standing, Standing::Held { .. }));
-    meet_another_cluster(&mut snapshot);
-    assert_eq!(snapshot.api_is_of_this_cluster(), Some(false));
-    assert_eq!(snapshot.quorum().standing, Standing::Lost);
-}
-
-#[test]
-fn another_cluster_is_called_so_only_where_objects_can_tell() {
-    let mut snapshot = healthy();
-    meet_another_cluster(&mut snapshot);
-    // Etcd's list, or the objects, are not known yet.
-    let mut blind = snapshot.clone();
-    blind.etcd = crate::model::etcd::EtcdFacts::default();
-    assert_eq!(blind.api_is_of_this_cluster(), None);
-    let mut early = snapshot.clone();
-    early.feeds.insert(
-        FeedId::Kube(KubeKind::EtcdMembers),
-        FeedState::Syncing { since: ago(1) },
-    );
-    assert_eq!(early.api_is_of_this_cluster(), None);
-    // EtcdMembers may not be read: addresses alone may be of another network.
-    let mut forbidden = snapshot.clone();
-    forbidden.kube.etcd_members = crate::model::Table::default();
-    assert_eq!(forbidden.api_is_of_this_cluster(), None);
-    // A cluster of another make has none, and no node that we know.
-    let off = FeedState::Off {
-        why: why(WhyKind::NotFound),
-    };
-    forbidden.feeds.insert(FeedId::Kube(KubeKind::EtcdMembers), off);
-    assert_eq!(forbidden.api_is_of_this_cluster(), Some(false));
-    let mut named_alike = example::node(9);
-    named_alike.name = example::name(2);
-    let key = crate::model::ObjectKey::new("", example::name(2));
-    example::put(&mut forbidden.kube.nodes, KubeKind::Nodes, key, named_alike);
-    assert_eq!(forbidden.api_is_of_this_cluster(), None);
-    // One object of ours is enough.
-    let key = crate::model::ObjectKey::new("", example::name(3));
-    example::put(&mut snapshot.kube.nodes, KubeKind::Nodes, key, example::node(3));
-    assert_eq!(snapshot.api_is_of_this_cluster(), Some(true));
 }
 
 #[test]
