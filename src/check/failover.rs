@@ -1,7 +1,7 @@
 //! The failover family: how fast would the loss of a node be noticed, its pods be evicted, and do this host's certificates
 //! last. Judged by what runs, not by a product page.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::look::{
@@ -52,25 +52,36 @@ pub const CHECKS: &[Check] = &[
 fn eviction(snapshot: &Snapshot, policy: &Policy) -> Looked {
     need_kinds(snapshot, &[KubeKind::Pods, KubeKind::ReplicaSets])?;
     let rows = snapshot.kube.pods.iter().map(|(key, fact)| (key, &fact.value));
-    let pods: Vec<(&ObjectKey, &Pod)> = rows.filter(|(_, pod)| is_evicted_by_taint(pod)).collect();
+    let pods: Vec<Row> = rows.filter(|(_, pod)| is_evicted_by_taint(pod)).collect();
     let limit = policy.eviction_slow.as_secs();
-    let slow: Vec<_> = pods
-        .iter()
-        .filter(|(_, pod)| matches!(stays(pod), Tolerates::Seconds(s) if s > limit))
-        .collect();
-    let Some(slowest) = slow.iter().map(|(_, pod)| stays(pod)).max() else {
-        return Ok(Vec::new());
-    };
+    Ok(slow_eviction(snapshot, &pods, limit)
+        .into_iter()
+        .chain(no_eviction(snapshot, &pods))
+        .collect())
+}
+
+/// A pod with its name.
+type Row<'a> = (&'a ObjectKey, &'a Pod);
+
+/// Pods that leave a silent node late. Its taint is `unreachable`; `not-ready` is that of a kubelet which says so itself.
+fn slow_eviction(snapshot: &Snapshot, pods: &[Row], limit: u64) -> Option<Finding> {
+    let is_slow = |pod: &Pod| matches!(pod.tolerates_unreachable, Tolerates::Seconds(s) if s > limit);
+    let slow: Vec<Row> = pods.iter().copied().filter(|(_, pod)| is_slow(pod)).collect();
+    let slowest = slow.iter().map(|(_, pod)| pod.tolerates_unreachable).max()?;
     let mut delays: BTreeMap<Tolerates, usize> = BTreeMap::new();
-    for (_, pod) in &pods {
-        *delays.entry(stays(pod)).or_default() += 1;
+    for (_, pod) in pods {
+        *delays.entry(pod.tolerates_unreachable).or_default() += 1;
     }
+    let is_fast = |(_, pod): &Row| pod.tolerates_unreachable <= Tolerates::Seconds(limit);
+    let others = if pods.iter().any(is_fast) {
+        ", others sooner"
+    } else {
+        ""
+    };
     let spread = delays
         .iter()
         .map(|(delay, count)| format!("{} {}", plural(*count, "pod"), delay_words(*delay)));
-    let owners: std::collections::BTreeSet<String> = slow.iter().map(|(key, pod)| owner(snapshot, key, pod)).collect();
-    let owners = format!("slow: {}", names(owners));
-    let is_mixed = slow.len() < pods.len();
+    let owners = format!("slow: {}", owners(snapshot, &slow));
     let flag = flag_line(snapshot);
     let default_is_fast = default_toleration(snapshot).is_some_and(|seconds| seconds <= limit);
     let remedy = if default_is_fast {
@@ -80,16 +91,15 @@ fn eviction(snapshot: &Snapshot, policy: &Policy) -> Looked {
         "the delay is fixed when the cluster is created: on an upgraded cluster it stays until the cluster is reinstalled; \
          plan for a recovery of minutes"
     };
-    Ok(vec![Finding {
+    Some(Finding {
         check: CheckId::FailoverEviction,
         severity: Severity::Warning,
         subject: "cluster".into(),
         title: format!(
-            "{} of {} are evicted only {}{}",
+            "{} of {} are evicted only {}{others}",
             slow.len(),
             plural(pods.len(), "pod"),
             delay_words(slowest),
-            if is_mixed { ", others sooner" } else { "" }
         )
         .into(),
         evidence: evidence(spread.chain([owners]).chain(flag)),
@@ -99,7 +109,32 @@ fn eviction(snapshot: &Snapshot, policy: &Policy) -> Looked {
         )
         .into(),
         remedy: remedy.into(),
-    }])
+    })
+}
+
+/// Pods that a silent node keeps, though neither daemon set nor kubelet put them there.
+fn no_eviction(snapshot: &Snapshot, pods: &[Row]) -> Option<Finding> {
+    let never = |(_, pod): &Row| pod.tolerates_unreachable == Tolerates::Forever;
+    let staying: Vec<Row> = pods.iter().copied().filter(never).collect();
+    if staying.is_empty() {
+        return None;
+    }
+    let (count, all) = (staying.len(), plural(pods.len(), "pod"));
+    Some(Finding {
+        check: CheckId::FailoverEviction,
+        severity: Severity::Info,
+        subject: "taint/unreachable".into(),
+        title: format!("{count} of {all} never leave a silent node").into(),
+        evidence: evidence([
+            format!("of {}", owners(snapshot, &staying)),
+            "they tolerate node.kubernetes.io/unreachable for ever".to_owned(),
+        ]),
+        consequence: "after the loss of their node they are not replaced until the Node is deleted or comes back"
+            .into(),
+        remedy: "mostly so by design of their chart; where it is not, give their toleration of \
+                 node.kubernetes.io/unreachable tolerationSeconds"
+            .into(),
+    })
 }
 
 /// Whether a dead node's taint is what moves this pod: it runs on a node, and is neither static nor a daemon set's.
@@ -109,13 +144,10 @@ fn is_evicted_by_taint(pod: &Pod) -> bool {
     runs && !is_daemon && !pod.is_static
 }
 
-/// How long it may stay on a dead node. A silent kubelet makes the node unreachable, a failing one not-ready: the longer of
-/// the two delays counts, and it stays for ever only where both taints are tolerated for ever.
-fn stays(pod: &Pod) -> Tolerates {
-    match (pod.tolerates_unreachable, pod.tolerates_not_ready) {
-        (Tolerates::Forever, other) | (other, Tolerates::Forever) => other,
-        (unreachable, not_ready) => unreachable.max(not_ready),
-    }
+/// What these pods belong to, each once.
+fn owners(snapshot: &Snapshot, pods: &[Row]) -> String {
+    let owners: BTreeSet<String> = pods.iter().map(|(key, pod)| owner(snapshot, key, pod)).collect();
+    names(owners)
 }
 
 fn delay_words(delay: Tolerates) -> String {

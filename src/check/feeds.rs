@@ -1,6 +1,6 @@
 //! The feeds family: are the sources that the picture stands on fresh?
 
-use super::look::{Looked, cannot_tell, evidence, outcome};
+use super::look::{Looked, OTHER_CLUSTER, OWN_KUBECONFIG, called, cannot_tell, evidence, names, outcome};
 use super::{Check, CheckId, Finding, Severity};
 use crate::base::{Age, Text, Why, WhyKind};
 use crate::model::{FeedId, FeedState, KubeKind, Snapshot};
@@ -9,8 +9,9 @@ use crate::model::{FeedId, FeedState, KubeKind, Snapshot};
 pub const CHECKS: &[Check] = &[Check {
     id: CheckId::FeedsStale,
     title: "every source answers",
-    looks_at: "the freshness of every source: API server, watches, etcd members, this host",
-    why: "what is not fresh may have changed unseen",
+    looks_at: "the freshness of every source: API server, watches, etcd members, this host; and whether the API server is of \
+               the cluster that etcd is of",
+    why: "what is not fresh may have changed unseen; what is of another cluster misleads",
     fix: "see `quorate doctor`: it says what was discovered, what fails, and what is missing",
     statement: None,
     look: |snapshot, _| outcome(stale(snapshot)),
@@ -59,12 +60,16 @@ fn stale(snapshot: &Snapshot) -> Looked {
         .iter()
         .find(|(feed, state)| is_required(**feed) && is_syncing(state));
     let families = Family::ALL.into_iter();
-    let findings: Vec<Finding> = families.filter_map(|family| stale_family(snapshot, family)).collect();
+    let stale = families.filter_map(|family| stale_family(snapshot, family));
+    let findings: Vec<Finding> = other_cluster(snapshot).into_iter().chain(stale).collect();
     let unasked = [FeedId::Api, FeedId::EtcdLocal]
         .into_iter()
         .find(|feed| !snapshot.feeds.contains_key(feed));
     match syncing.map(|(feed, _)| *feed).or(unasked) {
-        Some(feed) if findings.is_empty() => Err(cannot_tell(feed, Why::new(WhyKind::NotYet, "no answer yet"))),
+        // What is only worth knowing must not hide that the picture is not there yet.
+        Some(feed) if findings.iter().all(|finding| finding.severity == Severity::Info) => {
+            Err(cannot_tell(feed, Why::new(WhyKind::NotYet, "no answer yet")))
+        }
         _ => Ok(findings),
     }
 }
@@ -95,6 +100,29 @@ fn is_of_dead_member(snapshot: &Snapshot, feed: FeedId) -> bool {
         },
         FeedId::Api | FeedId::Kube(_) | FeedId::EtcdLocal | FeedId::Host(_) => false,
     }
+}
+
+/// The API server answers for another cluster: critical, because whoever acts through it acts there.
+fn other_cluster(snapshot: &Snapshot) -> Option<Finding> {
+    if snapshot.api_is_of_this_cluster() != Some(false) {
+        return None;
+    }
+    let endpoint = snapshot.kube.endpoint.as_ref();
+    let server = endpoint.map_or("the API server", |endpoint| endpoint.server.as_str());
+    let members = names(snapshot.membership().members.iter().map(called));
+    let nodes = names(snapshot.kube.nodes.values().map(|node| node.name.clone()));
+    Some(Finding {
+        check: CheckId::FeedsStale,
+        severity: Severity::Critical,
+        subject: Text::from(format!("feed/{}", FeedId::Api)),
+        title: OTHER_CLUSTER.into(),
+        evidence: evidence([
+            format!("etcd lists {members}"),
+            format!("{server} names none of them; its nodes: {nodes}"),
+        ]),
+        consequence: "nodes, pods and workloads on screen are the other cluster's, and kubectl would change it".into(),
+        remedy: OWN_KUBECONFIG.into(),
+    })
 }
 
 fn stale_family(snapshot: &Snapshot, family: Family) -> Option<Finding> {

@@ -35,9 +35,24 @@ pub(super) fn need(snapshot: &Snapshot, feed: FeedId) -> Result<(), Outcome> {
     }
 }
 
-/// Goes on only if the objects of these kinds may be used. A silent watch looks alive for most of a minute, so the API
+/// Goes on only if the API server is not known to be another cluster's: what it tells would be said of this one.
+pub(super) fn need_own_api(snapshot: &Snapshot) -> Result<(), Outcome> {
+    if snapshot.api_is_of_this_cluster() == Some(false) {
+        let why = Why::new(WhyKind::Config, OTHER_CLUSTER).hint(OWN_KUBECONFIG);
+        return Err(cannot_tell(FeedId::Api, why));
+    }
+    Ok(())
+}
+
+pub(super) const OTHER_CLUSTER: &str = "the kubeconfig is of another cluster";
+
+pub(super) const OWN_KUBECONFIG: &str =
+    "name this cluster's with --kubeconfig; a KUBECONFIG that sudo kept may have named the other";
+
+/// Goes on only if the objects of these kinds may be used: they are this cluster's, and fresh. A silent watch looks alive for most of a minute, so the API
 /// server must answer too. A custom resource that is not installed does not concern this cluster.
 pub(super) fn need_kinds(snapshot: &Snapshot, kinds: &[KubeKind]) -> Result<(), Outcome> {
+    need_own_api(snapshot)?;
     for kind in kinds {
         if !is_installed(snapshot, *kind) {
             return Err(not_applicable(&format!(

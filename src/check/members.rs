@@ -2,17 +2,17 @@
 //! joined to it by member id, then by address, leases through EtcdMember's label or the Node's name. Start at [`zombie`].
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::look::{
-    Looked, arg, called, cannot_tell, evidence, is_installed, member_subject, names, need, need_kinds, not_applicable,
-    outcome,
+    Looked, arg, called, cannot_tell, evidence, is_installed, member_subject, names, need, need_kinds, need_own_api,
+    not_applicable, outcome,
 };
 use super::{Check, CheckId, Finding, Outcome, Severity};
 use crate::base::{Text, Why, WhyKind};
 use crate::model::etcd::Member;
-use crate::model::kube::{Node, Tri};
 use crate::model::quorum::{Membership, MembershipSource, PROOF_FRESH};
-use crate::model::{FeedId, KubeKind, Policy, Snapshot};
+use crate::model::{FeedId, KubeKind, ObjectKey, Snapshot};
 
 /// The family's checks.
 pub const CHECKS: &[Check] = &[
@@ -24,7 +24,7 @@ pub const CHECKS: &[Check] = &[
               constraints count a node that will not come back",
         fix: "delete them once etcd no longer lists the member, the lease last",
         statement: None,
-        look: |snapshot, policy| outcome(zombie(snapshot, policy)),
+        look: |snapshot, _| outcome(zombie(snapshot)),
     },
     Check {
         id: CheckId::MembersStranger,
@@ -36,6 +36,12 @@ pub const CHECKS: &[Check] = &[
         look: |snapshot, _| outcome(stranger(snapshot)),
     },
 ];
+
+/// Where kubelets and k0s's controllers renew their leases.
+const LEASES: &str = "kube-node-lease";
+
+/// k0s names a controller's lease after its node.
+const LEASE_PREFIX: &str = "k0s-ctrl-";
 
 /// What is left of one removed controller.
 #[derive(Default)]
@@ -49,14 +55,14 @@ struct Remains {
 /// Remains by the node's name: only to group what belongs together, nothing is judged by it.
 type Graves = BTreeMap<Text, Remains>;
 
-fn zombie(snapshot: &Snapshot, policy: &Policy) -> Looked {
+fn zombie(snapshot: &Snapshot) -> Looked {
     need_objects(snapshot)?;
     need_kinds(snapshot, &[KubeKind::Nodes, KubeKind::Leases])?;
     let membership = proven_membership(snapshot)?;
     let mut graves = Graves::new();
     dead_etcd_members(snapshot, &membership, &mut graves);
     dead_control_nodes(snapshot, &membership, &mut graves);
-    dead_nodes(snapshot, &membership, policy, &mut graves);
+    dead_nodes(snapshot, &membership, &mut graves);
     dead_leases(snapshot, &membership, &mut graves);
     Ok(graves
         .iter()
@@ -66,6 +72,7 @@ fn zombie(snapshot: &Snapshot, policy: &Policy) -> Looked {
 
 /// Both of k0s's own kinds, where they are installed.
 fn need_objects(snapshot: &Snapshot) -> Result<(), Outcome> {
+    need_own_api(snapshot)?;
     let kinds = [KubeKind::EtcdMembers, KubeKind::ControlNodes];
     let installed: Vec<KubeKind> = kinds.into_iter().filter(|kind| is_installed(snapshot, *kind)).collect();
     if installed.is_empty() {
@@ -112,6 +119,9 @@ fn dead_etcd_members(snapshot: &Snapshot, membership: &Membership, graves: &mut 
             .as_ref()
             .and_then(leaseholder)
             .unwrap_or_else(|| key.name.clone());
+        if lives(snapshot, &node) {
+            continue;
+        }
         let id = object.member_id.map(|id| format!(" (member {id})")).unwrap_or_default();
         let grave = graves.entry(node).or_default();
         grave.objects.push(format!("EtcdMember {}{id}", key.name));
@@ -123,7 +133,7 @@ fn dead_etcd_members(snapshot: &Snapshot, membership: &Membership, graves: &mut 
 
 /// The node's name in the name of a controller's lease.
 fn leaseholder(lease: &Text) -> Option<Text> {
-    lease.as_str().strip_prefix("k0s-ctrl-").map(Text::new)
+    lease.as_str().strip_prefix(LEASE_PREFIX).map(Text::new)
 }
 
 fn dead_control_nodes(snapshot: &Snapshot, membership: &Membership, graves: &mut Graves) {
@@ -135,6 +145,7 @@ fn dead_control_nodes(snapshot: &Snapshot, membership: &Membership, graves: &mut
         // One that names no address at all cannot be joined, so it is not judged.
         if address.is_none_or(|address| membership.lists_address(address.as_str()))
             || has_lease(snapshot, membership, &node)
+            || lives(snapshot, &node)
         {
             continue;
         }
@@ -156,12 +167,12 @@ fn has_lease(snapshot: &Snapshot, membership: &Membership, node: &Text) -> bool 
     })
 }
 
-fn dead_nodes(snapshot: &Snapshot, membership: &Membership, policy: &Policy, graves: &mut Graves) {
+fn dead_nodes(snapshot: &Snapshot, membership: &Membership, graves: &mut Graves) {
     for node in snapshot.controllers() {
         let Some(address) = &node.address else { continue };
         let is_listed = membership.lists_address(address.as_str()) || has_lease(snapshot, membership, &node.name);
         // A node that lives is no leftover, whatever its etcd does.
-        if is_listed || lives(snapshot, policy, node) {
+        if is_listed || lives(snapshot, &node.name) {
             continue;
         }
         let claims = snapshot.kube.claims.iter();
@@ -188,24 +199,33 @@ fn dead_nodes(snapshot: &Snapshot, membership: &Membership, policy: &Policy, gra
     }
 }
 
-fn lives(snapshot: &Snapshot, policy: &Policy, node: &Node) -> bool {
-    let beats = snapshot.heartbeat_age(node.name.as_str());
-    node.ready.status == Tri::True && beats.is_some_and(|beat| beat.age < policy.heartbeat_late)
+/// Whether the kubelet or the controller of this name still renews its lease.
+fn lives(snapshot: &Snapshot, node: &Text) -> bool {
+    is_renewed(snapshot, node.as_str()) || is_renewed(snapshot, &format!("{LEASE_PREFIX}{node}"))
+}
+
+/// Whether a lease in kube-node-lease is valid. One from the future is, until we have watched it in vain for as long as it lasts.
+fn is_renewed(snapshot: &Snapshot, name: &str) -> bool {
+    let Some(lease) = snapshot.kube.leases.get(&ObjectKey::new(LEASES, name)) else {
+        return false;
+    };
+    let lasts = Duration::from_secs(u64::from(lease.value.duration_s));
+    let age = if snapshot.is_ahead(lease) {
+        Some(snapshot.now.since(lease.changed_at))
+    } else {
+        snapshot.lease_age(LEASES, name).map(|beat| beat.age)
+    };
+    age.is_some_and(|age| age < lasts)
 }
 
 fn dead_leases(snapshot: &Snapshot, membership: &Membership, graves: &mut Graves) {
-    for (key, fact) in snapshot.kube.leases.iter() {
-        let Some(node) = leaseholder(&key.name).filter(|_| key.namespace == "kube-node-lease") else {
+    for (key, _) in snapshot.kube.leases.iter() {
+        let Some(node) = leaseholder(&key.name).filter(|_| key.namespace == LEASES) else {
             continue;
         };
         let address = address_of(snapshot, &node);
         let is_listed = address.is_some_and(|address| membership.lists_address(address.as_str()));
-        if is_listed || has_lease(snapshot, membership, &node) {
-            continue;
-        }
-        let lasts = std::time::Duration::from_secs(u64::from(fact.value.duration_s));
-        let age = snapshot.lease_age("kube-node-lease", key.name.as_str());
-        if age.is_some_and(|beat| beat.age < lasts) {
+        if is_listed || has_lease(snapshot, membership, &node) || lives(snapshot, &node) {
             continue;
         }
         let grave = graves.entry(node).or_default();

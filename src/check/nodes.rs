@@ -77,12 +77,29 @@ fn heartbeat(snapshot: &Snapshot, policy: &Policy) -> Looked {
         return Err(cannot_tell(FeedId::Kube(KubeKind::Leases), why));
     }
     // A node that Kubernetes calls NotReady already is `node.not-ready`'s.
-    let ready = snapshot
-        .kube
-        .nodes
-        .values()
-        .filter(|node| node.ready.status == Tri::True);
-    Ok(ready.filter_map(|node| late(snapshot, policy, node, as_of)).collect())
+    let nodes = snapshot.kube.nodes.values();
+    let ready: Vec<&Node> = nodes.filter(|node| node.ready.status == Tri::True).collect();
+    let late: Vec<Finding> = ready
+        .iter()
+        .filter_map(|node| late(snapshot, policy, node, as_of))
+        .collect();
+    match ready.iter().find_map(|node| ahead(snapshot, node)) {
+        Some(why) if late.is_empty() => Err(cannot_tell(FeedId::Kube(KubeKind::Leases), why)),
+        Some(_) | None => Ok(late),
+    }
+}
+
+/// Why nothing can be told about a node whose clock is ahead of ours, until we see it renew.
+fn ahead(snapshot: &Snapshot, node: &Node) -> Option<Why> {
+    let name = &node.name;
+    let leases = &snapshot.kube.leases;
+    leases
+        .get(&ObjectKey::new("kube-node-lease", name.clone()))
+        .filter(|lease| snapshot.is_ahead(lease))
+        .map(|_| {
+            let text = format!("{name}'s clock is ahead of this host's, and no renewal was seen from here yet");
+            Why::new(WhyKind::NotYet, text).hint("set the clocks: timedatectl on both hosts")
+        })
 }
 
 fn late(snapshot: &Snapshot, policy: &Policy, node: &Node, as_of: Stamp) -> Option<Finding> {

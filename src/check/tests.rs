@@ -25,6 +25,7 @@ fn examples() -> Vec<(&'static str, Snapshot)> {
         ("huge", example::huge()),
         ("all broken", all_broken()),
         ("HA off", ha_off()),
+        ("other cluster", example::other_cluster(example::healthy())),
     ]
 }
 

@@ -5,9 +5,9 @@ use unicode_width::UnicodeWidthChar;
 
 use super::etcd::bring_back;
 use super::{CheckId, Finding, Outcome, Severity};
-use crate::base::Text;
-use crate::model::Snapshot;
+use crate::base::{Text, Why};
 use crate::model::quorum::{Quorum, Standing};
+use crate::model::{FeedId, Snapshot};
 
 /// No line is wider than this, in columns: with `CRITICAL` and a gap before it, it fits 80.
 const COLUMNS: usize = 70;
@@ -57,7 +57,8 @@ pub struct Verdict {
     pub line: Text,
 }
 
-/// Judges: critical before cannot-tell of the quorum picture, before warning, before ok. Info leaves ok.
+/// Judges: critical before cannot-tell of the quorum picture, before warning, before a source that the picture needs and that
+/// was not read yet, before ok. Info leaves ok.
 pub fn judge(snapshot: &Snapshot, outcomes: &[(CheckId, Outcome)]) -> Verdict {
     let quorum = snapshot.quorum();
     let (level, line) = if let Some(worst) = first(outcomes, Severity::Critical) {
@@ -69,6 +70,14 @@ pub fn judge(snapshot: &Snapshot, outcomes: &[(CheckId, Outcome)]) -> Verdict {
             Level::Warning,
             warning(&quorum, worst, count(outcomes, Severity::Warning)),
         )
+    } else if let Some((feed, why)) = unread(outcomes) {
+        let sum = format!(
+            "{} of {} healthy, {}",
+            quorum.healthy,
+            quorum.voters,
+            next_loss(&quorum)
+        );
+        (Level::Unknown, format!("{sum}; source {feed}: {}", why.text))
     } else {
         let sum = format!("{} of {} controllers healthy", quorum.healthy, quorum.voters);
         (Level::Ok, format!("{sum}: {}", next_loss(&quorum)))
@@ -100,6 +109,14 @@ fn quorum_picture_missing(outcomes: &[(CheckId, Outcome)]) -> Option<Text> {
     let needed = [CheckId::EtcdQuorum, CheckId::EtcdSpare];
     outcomes.iter().find_map(|(id, outcome)| match outcome {
         Outcome::CannotTell { why, .. } if needed.contains(id) => Some(why.text.clone()),
+        Outcome::CannotTell { .. } | Outcome::Holds | Outcome::Broken { .. } | Outcome::NotApplicable { .. } => None,
+    })
+}
+
+/// The source that was not read yet, and that the picture of nodes and replicas needs.
+fn unread(outcomes: &[(CheckId, Outcome)]) -> Option<(FeedId, &Why)> {
+    outcomes.iter().find_map(|(id, outcome)| match outcome {
+        Outcome::CannotTell { feed, why } if *id == CheckId::FeedsStale => Some((*feed, why)),
         Outcome::CannotTell { .. } | Outcome::Holds | Outcome::Broken { .. } | Outcome::NotApplicable { .. } => None,
     })
 }

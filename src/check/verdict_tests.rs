@@ -104,6 +104,31 @@ fn critical_comes_before_unknown_and_unknown_before_warning() {
 }
 
 #[test]
+fn what_was_not_read_yet_is_not_ok() {
+    let mut snapshot = healthy();
+    let waits: Vec<FeedId> = snapshot
+        .feeds
+        .keys()
+        .copied()
+        .filter(|feed| matches!(feed, FeedId::Api | FeedId::Kube(_)))
+        .collect();
+    for feed in waits {
+        let since = example::ago(1);
+        snapshot.feeds.insert(feed, crate::model::FeedState::Syncing { since });
+    }
+    snapshot.kube = crate::model::kube::KubeFacts::default();
+    let line = "3 of 3 healthy, one may be lost; source api: no answer yet";
+    assert_eq!(verdict(&snapshot), said(Level::Unknown, line));
+    // Also beside something that is only worth knowing.
+    let unit = FeedId::Host(crate::model::feed::HostPart::Unit);
+    example::lose_feed(&mut snapshot, unit);
+    assert_eq!(verdict(&snapshot), said(Level::Unknown, line));
+    // What is proven is said all the same.
+    kill_member(&mut snapshot, 3, Death::Refused, 30);
+    assert_eq!(verdict(&snapshot).0, Level::Warning);
+}
+
+#[test]
 fn missing_optional_sources_leave_it_ok() {
     let mut snapshot = healthy();
     let optional: Vec<FeedId> = snapshot

@@ -22,8 +22,8 @@ mod host;
 mod workloads;
 
 pub use bend::{
-    Death, cut_off, empty, hostile, huge, kill_member, lose_feed, node_just_died, node_lost, quorum_lost, syncing,
-    turn_off,
+    Death, cut_off, empty, hostile, huge, kill_member, lose_feed, node_just_died, node_lost, other_cluster,
+    quorum_lost, syncing, turn_off,
 };
 pub use workloads::{add_pod, pod, spread_hard, workload};
 

@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use super::etcd::{Member, MemberId};
 use super::feed::{FeedId, FeedState};
 use super::snapshot::Snapshot;
-use crate::base::{Stamp, Why, WhyKind};
+use crate::base::{Stamp, Why};
 
 mod health;
+mod kinship;
 mod membership;
 
 pub use health::{Contact, FRESH, Health};
@@ -75,7 +76,8 @@ pub enum Standing {
         /// When.
         as_of: Stamp,
     },
-    /// Too many voters are positively dead, and nothing proves the contrary.
+    /// Too many voters are positively dead, or silent while the local member answers without a leader; and nothing proves
+    /// the contrary.
     Lost,
     /// This host is alone: quorum cannot be told from here.
     Alone {
@@ -161,8 +163,10 @@ impl Snapshot {
                 }
             })
             .collect();
-        if let Some(proof) = proof {
-            outrank(&mut members, proof);
+        match proof {
+            Some(proof) => outrank(&mut members, proof),
+            None if self.answers_without_leader(&members) => {}
+            None => doubt_silence(&mut members),
         }
         let voters = count(&members, |_| true);
         let healthy = count(&members, Health::is_healthy);
@@ -190,7 +194,16 @@ impl Snapshot {
         self.etcd.local.as_ref().filter(|_| is_current)?.value.leader
     }
 
-    /// The newest proof of quorum, however old: a linearizable read of ours, or one that the API server made for us.
+    /// Whether the local member answers now and knows no leader: then it is no part of a quorum.
+    fn answers_without_leader(&self, members: &[MemberState]) -> bool {
+        let answers = members.iter().any(|state| state.is_local && state.health.is_healthy());
+        let is_current = self.feed(FeedId::EtcdLocal).is_current();
+        let local = self.etcd.local.as_ref().filter(|_| answers && is_current);
+        local.is_some_and(|local| local.value.leader.is_none())
+    }
+
+    /// The newest proof of quorum, however old: a linearizable read of ours, or one that the API server made for us. One of
+    /// another cluster proves nothing here.
     fn newest_proof(&self) -> Option<Stamp> {
         let read = self.etcd.linearizable.as_ref().and_then(|reads| reads.last_ok);
         let api = match self.feed(FeedId::Api) {
@@ -198,7 +211,7 @@ impl Snapshot {
             FeedState::Lost { as_of, .. } => as_of,
             FeedState::Syncing { .. } | FeedState::Off { .. } => None,
         };
-        read.max(api)
+        read.max(api.filter(|_| self.api_is_of_this_cluster() != Some(false)))
     }
 
     fn standing(&self, proof: Option<Stamp>, range: Option<(i64, i64)>, contact: Contact) -> Standing {
@@ -223,7 +236,7 @@ impl Snapshot {
     fn unproven_because(&self) -> Why {
         let failing = self.etcd.linearizable.as_ref().and_then(|reads| reads.failing.as_ref());
         failing.map_or_else(
-            || Why::new(WhyKind::NotYet, "no linearizable read has answered yet"),
+            || self.no_access("no linearizable read has answered yet"),
             |run| Why::new(run.why.kind, format!("linearizable reads fail: {}", run.why.text)),
         )
     }
@@ -258,6 +271,30 @@ fn outrank(members: &mut [MemberState], proof: Stamp) {
             && last_seen.is_none_or(|seen| proof.since(seen) >= FRESH)
         {
             let text = format!("does not answer us ({}), but quorum holds and may need it", why.text);
+            state.health = Health::Unknown {
+                why: Why::new(why.kind, text),
+            };
+        }
+    }
+}
+
+/// Silence to us proves no lost quorum: members that are cut off from us alone may hold it with each other. Where too few are
+/// dead without the silent ones, nothing is known about these.
+fn doubt_silence(members: &mut [MemberState]) {
+    let voters = count(members, |_| true);
+    let may_be_lost = voters - needed(voters).min(voters);
+    let is_silent = |state: &MemberState| match &state.health {
+        Health::Dead { why, .. } => !state.member.is_learner && !state.is_local && health::is_silence(why.kind),
+        Health::Healthy { .. } | Health::Unknown { .. } => false,
+    };
+    let dead = count(members, Health::is_dead);
+    let silent = members.iter().filter(|state| is_silent(state)).count();
+    if dead <= may_be_lost || dead - silent > may_be_lost {
+        return;
+    }
+    for state in members.iter_mut().filter(|state| is_silent(state)) {
+        if let Health::Dead { why, .. } = &state.health {
+            let text = format!("does not answer us ({}), but may hold quorum with others", why.text);
             state.health = Health::Unknown {
                 why: Why::new(why.kind, text),
             };

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::health::judge;
 use super::*;
-use crate::base::Text;
+use crate::base::{Text, WhyKind};
 use crate::model::KubeKind;
 use crate::model::etcd::Vantage;
 use crate::model::example::{
@@ -67,69 +67,10 @@ fn lose_local_etcd(snapshot: &mut Snapshot) {
     );
 }
 
-mod judging {
-    use super::*;
-
-    #[test]
-    fn one_refusal_is_proof_even_right_after_an_answer() {
-        let judged = judge(&history(Some(1), &[0], WhyKind::Refused), now(), None);
-        assert!(judged.is_dead(), "{judged:?}");
-    }
-
-    #[test]
-    fn an_old_refusal_is_no_news() {
-        let judged = judge(&history(Some(60), &[30, 29], WhyKind::Refused), now(), Some(now()));
-        assert!(judged.is_unknown(), "{judged:?}");
-    }
-
-    #[test]
-    fn one_late_answer_is_not_death() {
-        let judged = judge(&history(Some(2), &[1, 0], WhyKind::TimedOut), now(), Some(now()));
-        assert!(judged.is_healthy(), "{judged:?}");
-        let judged = judge(&history(Some(4), &[0], WhyKind::TimedOut), now(), Some(now()));
-        assert!(judged.is_unknown(), "{judged:?}");
-    }
-
-    #[test]
-    fn silence_is_proof_when_another_host_answered_meanwhile() {
-        let silent = history(Some(4), &[2, 1], WhyKind::TimedOut);
-        assert!(judge(&silent, now(), Some(now())).is_dead());
-        assert!(judge(&silent, now(), Some(ago(1))).is_dead());
-        // The witness fell silent about when the member did: it may be us.
-        assert!(judge(&silent, now(), Some(ago(2))).is_unknown());
-        assert!(judge(&silent, now(), None).is_unknown());
-    }
-
-    #[test]
-    fn an_old_witness_does_not_keep_a_silent_member_dead() {
-        let silent = history(Some(100), &[98, 97, 1, 0], WhyKind::TimedOut);
-        assert!(judge(&silent, now(), Some(ago(6))).is_unknown());
-        assert!(judge(&silent, now(), Some(ago(4))).is_dead());
-    }
-
-    #[test]
-    fn a_member_that_never_answered_can_be_proven_dead() {
-        let mut silent = History::begin(ago(4));
-        silent.failed(ago(2), why(WhyKind::TimedOut));
-        assert!(judge(&silent, now(), Some(now())).is_unknown());
-        silent.failed(ago(0), why(WhyKind::TimedOut));
-        assert!(judge(&silent, now(), Some(now())).is_dead());
-    }
-
-    #[test]
-    fn errors_that_prove_nothing_leave_it_unknown() {
-        for kind in [WhyKind::Tls, WhyKind::Forbidden, WhyKind::Unavailable, WhyKind::Denied] {
-            let judged = judge(&history(Some(30), &[2, 1, 0], kind), now(), Some(now()));
-            assert!(judged.is_unknown(), "{kind:?}: {judged:?}");
-        }
-    }
-
-    #[test]
-    fn nothing_asked_is_nothing_known() {
-        assert!(judge(&History::begin(ago(1)), now(), Some(now())).is_unknown());
-        assert!(judge(&answered(10), now(), Some(now())).is_unknown());
-    }
-}
+#[path = "quorum/judging_tests.rs"]
+mod judging;
+#[path = "quorum/kinship_tests.rs"]
+mod kinship;
 
 #[test]
 fn three_of_three_have_one_to_spare() {
@@ -262,6 +203,55 @@ fn a_refusal_beside_a_silence_proves_that_our_network_works() {
     let mut snapshot = example::quorum_lost();
     kill_member(&mut snapshot, 3, Death::Silent, 40);
     assert_eq!(snapshot.quorum().standing, Standing::Lost);
+}
+
+#[test]
+fn silence_to_us_alone_is_no_lost_quorum_while_our_own_etcd_is_down() {
+    // k0s is stopped here, host 2 answers, host 3 is silent to us: 2 and 3 may well hold quorum.
+    let mut snapshot = healthy();
+    lose_local_etcd(&mut snapshot);
+    kill_member(&mut snapshot, 3, Death::Silent, 40);
+    fail_reads(&mut snapshot, 30);
+    snapshot.etcd.linearizable = Some(history(Some(30), &[2, 1, 0], WhyKind::Refused));
+    let quorum = snapshot.quorum();
+    assert!(
+        matches!(quorum.standing, Standing::Unproven { .. }),
+        "{:?}",
+        quorum.standing
+    );
+    assert_eq!((quorum.healthy, quorum.dead(), quorum.unknown), (1, 1, 1));
+    assert_eq!(quorum.spare_range, Some((-1, 0)));
+    let Health::Unknown { why } = &quorum.member(member_id(3)).unwrap().health else {
+        panic!("silent to us only");
+    };
+    assert!(why.text.as_str().contains("may hold quorum"), "{}", why.text);
+    // A refusal is more than silence.
+    kill_member(&mut snapshot, 3, Death::Refused, 40);
+    assert_eq!(snapshot.quorum().standing, Standing::Lost);
+}
+
+#[test]
+fn silence_is_a_lost_quorum_where_our_own_member_answers_without_a_leader() {
+    // Hosts 2 and 3 are frozen; a learner on host 4 shows that our network works.
+    let mut snapshot = example::quorum_lost();
+    for n in [2, 3] {
+        kill_member(&mut snapshot, n, Death::Silent, 40);
+    }
+    set_views(&mut snapshot, &[1, 2, 3, 4]);
+    for row in snapshot.etcd.views.values_mut() {
+        for member in &mut row.value.members {
+            member.is_learner = member.id == member_id(4);
+        }
+    }
+    let answers = snapshot.etcd.peers[&member_id(1)].clone();
+    snapshot.etcd.peers.insert(member_id(4), answers);
+    assert_eq!(snapshot.quorum().standing, Standing::Lost);
+    // Not while it has a leader, or what it said is old.
+    let mut led = snapshot.clone();
+    led.etcd.local.as_mut().unwrap().value.leader = Some(member_id(2));
+    assert!(matches!(led.quorum().standing, Standing::Unproven { .. }));
+    snapshot.etcd.serializable = Some(history(Some(30), &[2, 1, 0], WhyKind::TimedOut));
+    assert!(matches!(snapshot.quorum().standing, Standing::Unproven { .. }));
 }
 
 #[test]
@@ -470,6 +460,33 @@ fn another_cluster_at_a_members_address_is_not_our_member() {
     lose_local_etcd(&mut snapshot);
     snapshot.etcd.local = None;
     assert_eq!(snapshot.membership().members.len(), 3);
+}
+
+#[test]
+fn after_a_restore_the_members_that_answer_say_which_cluster_it_is() {
+    // Quorum was restored on hosts 2 and 3 while etcd here was down: new cluster id, new member ids.
+    let mut snapshot = healthy();
+    lose_local_etcd(&mut snapshot);
+    fail_reads(&mut snapshot, 30);
+    let mut restored = view(&[1, 2, 3]);
+    restored.cluster_id = Some(OTHER_CLUSTER);
+    let first = restored.members.iter_mut().find(|member| member.id == member_id(1));
+    first.unwrap().id = MemberId(77);
+    for n in [2, 3] {
+        let row = snapshot.etcd.views.get_mut(&Vantage::Peer(member_id(n))).unwrap();
+        row.value = restored.clone();
+    }
+    assert_eq!(snapshot.cluster_id(), Some(OTHER_CLUSTER));
+    let quorum = snapshot.quorum();
+    assert_eq!(quorum.membership.members, restored.members);
+    assert_eq!(quorum.healthy, 2, "{:?}", quorum.members);
+    assert_eq!(snapshot.local_member(), Some(MemberId(77)), "by this host's address");
+    // One against one: what our own member said last decides.
+    let row = snapshot.etcd.views.get_mut(&Vantage::Peer(member_id(3))).unwrap();
+    row.value = view(&[1, 2, 3]);
+    assert_eq!(snapshot.cluster_id(), Some(example::CLUSTER));
+    // While our own member answers, it knows best.
+    assert_eq!(healthy().cluster_id(), Some(example::CLUSTER));
 }
 
 #[test]

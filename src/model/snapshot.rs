@@ -8,10 +8,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::etcd::EtcdFacts;
-use super::fact::ObjectKey;
+use super::fact::{Fact, ObjectKey};
 use super::feed::{Feed, FeedId, FeedState, KubeKind};
 use super::host::HostFacts;
-use super::kube::{KubeFacts, Node};
+use super::kube::{KubeFacts, Lease, Node};
 use crate::base::{Stamp, Text, Why, WhyKind};
 
 /// Everything observed.
@@ -38,6 +38,9 @@ pub struct HeartbeatAge {
     /// Whether we saw the renewal ourselves. Otherwise the age compares the writer's clock with ours.
     pub seen: bool,
 }
+
+/// Clocks that keep time differ by less. A time stamp further ahead of our clock tells nothing about its age.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(2);
 
 impl Snapshot {
     /// A snapshot in which nothing is known yet.
@@ -79,7 +82,8 @@ impl Snapshot {
         self.now.wall_since(wall)
     }
 
-    /// Age of the lease `namespace/name`: from when we saw it renewed, or by its own time stamp until then.
+    /// Age of the lease `namespace/name`: from when we saw it renewed, or by its own time stamp until then. None also
+    /// where that stamp lies in the future.
     pub fn lease_age(&self, namespace: &str, name: &str) -> Option<HeartbeatAge> {
         let fact = self.kube.leases.get(&ObjectKey::new(namespace, name))?;
         let observed = self.now.since(fact.changed_at);
@@ -89,11 +93,21 @@ impl Snapshot {
                 seen: true,
             });
         }
+        if self.is_ahead(fact) {
+            return None;
+        }
         let written = fact.value.renewed.map(|at| self.wall_age(at))?;
         Some(HeartbeatAge {
             age: written.max(observed),
             seen: false,
         })
+    }
+
+    /// Whether a lease was renewed in the future, by our clock, and we have not seen a renewal: its holder's clock is ahead
+    /// of ours, and how old the renewal is cannot be told.
+    pub fn is_ahead(&self, lease: &Fact<Lease>) -> bool {
+        let ahead = |at: Timestamp| at.duration_since(self.now.wall) > CLOCKS_DIFFER.try_into().unwrap_or_default();
+        !lease.seen_changing && lease.value.renewed.is_some_and(ahead)
     }
 
     /// Age of a node's kubelet heartbeat (lease `kube-node-lease/NODE`).

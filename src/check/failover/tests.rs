@@ -102,18 +102,62 @@ fn mixed_eviction_names_the_slow_ones() {
 }
 
 #[test]
-fn either_toleration_may_be_the_slow_one() {
+fn the_taint_of_a_silent_node_counts() {
     let mut snapshot = healthy();
     let key = ObjectKey::new("kotsadm", "kotsadm-rqlite-0");
     change(&mut snapshot.kube.pods, &key, |pod| {
-        pod.tolerates_not_ready = Tolerates::Seconds(61);
+        pod.tolerates_not_ready = Tolerates::Seconds(300);
+    });
+    assert_holds(CheckId::FailoverEviction, &snapshot);
+    change(&mut snapshot.kube.pods, &key, |pod| {
+        pod.tolerates_unreachable = Tolerates::Seconds(61);
     });
     let finding = one(CheckId::FailoverEviction, &snapshot, Severity::Warning, "cluster");
     assert!(finding.title.as_str().starts_with("1 of 24 pods"), "{}", finding.title);
 }
 
 #[test]
-fn tolerating_one_taint_for_ever_does_not_hide_the_other() {
+fn pods_that_never_leave_a_silent_node_are_told() {
+    let mut snapshot = healthy();
+    tolerate(&mut snapshot, Tolerates::Forever, |name| name.starts_with("coredns"));
+    let finding = one(
+        CheckId::FailoverEviction,
+        &snapshot,
+        Severity::Info,
+        "taint/unreachable",
+    );
+    assert_eq!(finding.title, "2 of 24 pods never leave a silent node");
+    assert!(evidence(&finding).contains("coredns"), "{}", evidence(&finding));
+    // All of them, and by this taint alone.
+    let mut snapshot = healthy();
+    for row in snapshot.kube.pods.rows_mut().values_mut() {
+        Arc::make_mut(row).value.tolerates_unreachable = Tolerates::Forever;
+    }
+    let finding = one(
+        CheckId::FailoverEviction,
+        &snapshot,
+        Severity::Info,
+        "taint/unreachable",
+    );
+    assert_eq!(finding.title, "24 of 24 pods never leave a silent node");
+    // Beside slow ones.
+    let key = ObjectKey::new("kotsadm", "kotsadm-rqlite-0");
+    change(&mut snapshot.kube.pods, &key, |pod| {
+        pod.tolerates_unreachable = Tolerates::Seconds(300);
+    });
+    let found = findings(CheckId::FailoverEviction, &snapshot);
+    let titles: Vec<&str> = found.iter().map(|finding| finding.title.as_str()).collect();
+    assert_eq!(
+        titles,
+        [
+            "1 of 24 pods are evicted only after 5 min",
+            "23 of 24 pods never leave a silent node"
+        ]
+    );
+}
+
+#[test]
+fn tolerating_the_other_taint_for_ever_hides_nothing() {
     let mut snapshot = healthy();
     let key = ObjectKey::new("kotsadm", "kotsadm-rqlite-0");
     change(&mut snapshot.kube.pods, &key, |pod| {
@@ -121,10 +165,6 @@ fn tolerating_one_taint_for_ever_does_not_hide_the_other() {
         pod.tolerates_unreachable = Tolerates::Seconds(300);
     });
     one(CheckId::FailoverEviction, &snapshot, Severity::Warning, "cluster");
-    change(&mut snapshot.kube.pods, &key, |pod| {
-        pod.tolerates_unreachable = Tolerates::Forever;
-    });
-    assert_holds(CheckId::FailoverEviction, &snapshot);
 }
 
 #[test]

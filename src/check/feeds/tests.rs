@@ -65,6 +65,23 @@ fn the_silence_of_a_dead_member_is_its_own_finding() {
 }
 
 #[test]
+fn an_api_server_of_another_cluster_is_critical() {
+    let snapshot = example::other_cluster(healthy());
+    let finding = one(CheckId::FeedsStale, &snapshot, Severity::Critical, "feed/api");
+    assert_eq!(finding.title, "the kubeconfig is of another cluster");
+    let lines = evidence(&finding);
+    assert!(
+        lines.contains("names none of them; its nodes: nbe-7, nbe-8, nbe-9"),
+        "{lines}"
+    );
+    assert!(finding.remedy.as_str().contains("--kubeconfig"), "{}", finding.remedy);
+    let report = crate::check::run(&snapshot, &crate::model::Policy::default());
+    let line = "the kubeconfig is of another cluster (3 of 3 healthy, one may be lost)";
+    assert_eq!(report.verdict.line, line);
+    assert_eq!(report.findings().len(), 1, "nothing else is said of the other cluster");
+}
+
+#[test]
 fn advice_of_the_source_comes_first() {
     let mut snapshot = healthy();
     let why = Why::new(WhyKind::Denied, "may not read the key").hint("run it with sudo");

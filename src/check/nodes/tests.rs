@@ -69,6 +69,34 @@ fn another_hosts_clock_alone_is_no_warning() {
 }
 
 #[test]
+fn a_renewal_in_the_future_tells_nothing_until_we_see_one() {
+    let ahead = |watched, seen_changing| {
+        let mut snapshot = beat(watched, 0, seen_changing);
+        let rows = snapshot.kube.leases.rows_mut();
+        let row = rows.get_mut(&ObjectKey::new("kube-node-lease", name(3))).unwrap();
+        Arc::make_mut(row).value.renewed = Some(ago(0).plus(std::time::Duration::from_mins(2)).wall);
+        snapshot
+    };
+    let unseen = ahead(5, false);
+    assert_cannot_tell(CheckId::NodeHeartbeat, &unseen, FeedId::Kube(KubeKind::Leases));
+    assert_eq!(unseen.heartbeat_age("nbe-3"), None);
+    // Seen to renew, its clock does not matter; watched for long in vain, it is late.
+    assert_holds(CheckId::NodeHeartbeat, &ahead(5, true));
+    one(
+        CheckId::NodeHeartbeat,
+        &ahead(15, false),
+        Severity::Warning,
+        "node/nbe-3",
+    );
+    // Clocks differ by a little everywhere.
+    let mut snapshot = beat(5, 0, false);
+    let rows = snapshot.kube.leases.rows_mut();
+    let row = rows.get_mut(&ObjectKey::new("kube-node-lease", name(3))).unwrap();
+    Arc::make_mut(row).value.renewed = Some(ago(0).plus(std::time::Duration::from_secs(1)).wall);
+    assert_holds(CheckId::NodeHeartbeat, &snapshot);
+}
+
+#[test]
 fn a_silent_watch_makes_no_node_late() {
     let mut snapshot = beat(16, 16, true);
     let live = |seconds| FeedState::Live { as_of: ago(seconds) };

@@ -227,6 +227,17 @@ pub fn lose_feed(snapshot: &mut Snapshot, feed: FeedId) {
     snapshot.feeds.insert(feed, lost(120, why));
 }
 
+/// The same etcd, beside an API server of another cluster: live, and with other members, names and addresses.
+pub fn other_cluster(mut snapshot: Snapshot) -> Snapshot {
+    let kube = &mut snapshot.kube;
+    (kube.nodes, kube.etcd_members, kube.control_nodes) = (Table::default(), Table::default(), Table::default());
+    kube.leases = Table::default();
+    for n in 7..=9 {
+        super::controller(kube, n);
+    }
+    snapshot
+}
+
 /// Names as an attacker, or a very creative administrator, would choose them, in every place that shows a name.
 pub fn hostile() -> Snapshot {
     let mut snapshot = healthy();

@@ -72,7 +72,7 @@ pub enum Contact {
     Unplugged,
     /// No other host answers anything. It may be us, it may be they.
     NobodyAnswers,
-    /// Not asked twice yet, or there is no other member.
+    /// Not asked twice yet, or our questions fail on this host, or there is no other member.
     NotTried,
 }
 
@@ -93,8 +93,12 @@ impl Snapshot {
             return Contact::Unplugged;
         }
         let mut others = self.others(membership, local).peekable();
-        let asked_twice = |history: &History| history.failing.as_ref().is_some_and(|run| run.count >= 2);
-        if others.peek().is_some() && others.all(asked_twice) {
+        // A question that fails on this host (certificates that only root may read, or that have ended) was never asked.
+        let is_silent = |history: &History| {
+            let failing = history.failing.as_ref();
+            failing.is_some_and(|run| run.count >= 2 && is_silence(run.why.kind))
+        };
+        if others.peek().is_some() && others.all(is_silent) {
             Contact::NobodyAnswers
         } else {
             Contact::NotTried

@@ -153,18 +153,16 @@ impl Snapshot {
         }
     }
 
-    /// The etcd cluster in question: the local member's, or else the one that most answers came from.
+    /// The etcd cluster in question: the local member's while it answers, or else the one that most answers of now came
+    /// from, or else what was said last. A restored cluster has a new id, which a local member that is down cannot know.
     pub fn cluster_id(&self) -> Option<ClusterId> {
-        if let Some(local) = &self.etcd.local {
-            return Some(local.value.cluster_id);
+        let local = self.etcd.local.as_ref().map(|local| local.value.cluster_id);
+        if local.is_some() && self.feed(FeedId::EtcdLocal).is_current() {
+            return local;
         }
-        let mut votes: BTreeMap<ClusterId, usize> = BTreeMap::new();
-        for fact in self.etcd.views.values() {
-            if let Some(id) = fact.value.cluster_id {
-                *votes.entry(id).or_default() += 1;
-            }
-        }
-        votes.into_iter().max_by_key(|(_, count)| *count).map(|(id, _)| id)
+        let current = most_said(self.current_views().iter().map(|view| view.view), local);
+        let said_last = || most_said(self.etcd.views.values().map(|fact| &fact.value), None);
+        current.or(local).or_else(said_last)
     }
 
     fn membership_from_objects(&self) -> Membership {
@@ -208,8 +206,13 @@ impl Snapshot {
     }
 
     pub(super) fn local_among(&self, members: &[Member]) -> Option<MemberId> {
-        if let Some(local) = &self.etcd.local {
-            return Some(local.value.member_id);
+        let said = self.etcd.local.as_ref().map(|local| local.value.member_id);
+        let is_listed = |id: MemberId| members.iter().any(|member| member.id == id);
+        // What it said before it went down may be of the past: a restored cluster has new member ids.
+        if let Some(id) = said
+            && (self.feed(FeedId::EtcdLocal).is_current() || is_listed(id))
+        {
+            return Some(id);
         }
         let own = self.own_addresses();
         let at_own_address = |member: &&Member| member.peer_address().is_some_and(|address| own.contains(&address));
@@ -230,6 +233,18 @@ impl Snapshot {
             .flat_map(|certificate| &certificate.names);
         configured.chain(certified).map(Text::as_str).collect()
     }
+}
+
+/// The cluster that most views are of; among equals the `preferred` one.
+fn most_said<'a>(views: impl Iterator<Item = &'a MembershipView>, preferred: Option<ClusterId>) -> Option<ClusterId> {
+    let mut votes: BTreeMap<ClusterId, usize> = BTreeMap::new();
+    for id in views.filter_map(|view| view.cluster_id) {
+        *votes.entry(id).or_default() += 1;
+    }
+    let most = votes
+        .into_iter()
+        .max_by_key(|(id, count)| (*count, Some(*id) == preferred));
+    most.map(|(id, _)| id)
 }
 
 /// How far a vantage may be behind: consensus is never, a copy may be.
