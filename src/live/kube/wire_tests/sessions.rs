@@ -125,6 +125,14 @@ async fn the_endpoint_is_announced_and_then_its_version() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn every_kind_begins_anew_with_a_session() {
+    let mut reader = keep(&Wire::new(|_, _| Reply::Hang)).await;
+    for kind in KubeKind::ALL {
+        assert_eq!(reader.report(FeedId::Kube(kind)).await, Report::Begun);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_watch_that_breaks_asks_for_a_heartbeat_at_once() {
     let breaks = AtomicUsize::new(0);
     let wire = Wire::new(move |path, query| {
