@@ -131,11 +131,12 @@ impl Follower<'_> {
                         self.backoff.reset();
                     }
                 }
+                // Never resumed: the changes of the meantime would look as if they happened when they are told. A list's
+                // are known to be older.
                 End::Broken(fault) => {
                     // A watch often notices first that a server died.
                     self.shared.doubt.notify_one();
-                    let pause = self.failed(fault, "watch").await?;
-                    self.rest(pause).await;
+                    return self.failed(fault, "watch").await;
                 }
                 // 410: our version is too old for the server to remember. Nothing is wrong; list again.
                 End::Lost(fault) if fault.status == Some(hyper::StatusCode::GONE) => return Ok(self.backoff.next()),
