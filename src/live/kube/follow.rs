@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::catalog::Catalog;
 use super::fault::Fault;
-use super::list::{Listed, list};
+use super::list::{Listed, MOST_ODDITIES, list};
 use super::pause::Backoff;
 use super::session::Session;
 use super::stream::{self, End, Event, version_of};
@@ -59,7 +59,7 @@ struct Follower<'a> {
     kind: KubeKind,
     shared: Shared<'a>,
     backoff: Backoff,
-    complained: u32,
+    complained: usize,
 }
 
 /// Where a kind is served, or why it cannot be listed there.
@@ -91,7 +91,7 @@ impl Follower<'_> {
         let group = kind.group();
         if !kind.is_custom() {
             let resource = builtin(kind);
-            return match list(session, &resource).await {
+            return match list(session, kind, &resource).await {
                 Ok(listed) => Found::Here(resource, listed),
                 Err(fault) => Found::Fault(fault),
             };
@@ -102,7 +102,7 @@ impl Follower<'_> {
         };
         for version in versions {
             let resource = format!("/apis/{group}/{version}/{}", kind.plural());
-            match list(session, &resource).await {
+            match list(session, kind, &resource).await {
                 Ok(listed) => return Found::Here(resource, listed),
                 Err(fault) if fault.why.kind == WhyKind::NotFound => {}
                 Err(fault) => return Found::Fault(fault),
@@ -199,15 +199,10 @@ impl Follower<'_> {
     }
 
     async fn replace(&mut self, listed: Listed) -> Result<String, Closed> {
-        let mut objects = Vec::with_capacity(listed.objects.len());
-        for raw in listed.objects {
-            match from_json(self.kind, raw) {
-                Ok(row) if is_wanted(self.kind, &row.0) => objects.push(row),
-                Ok(_) => {}
-                Err(why) => self.complain(&why),
-            }
+        for why in &listed.left_out {
+            self.complain(why);
         }
-        let kind = self.kind;
+        let (kind, objects) = (self.kind, listed.rows);
         self.send(KubeEvent::Replace { kind, objects }).await?;
         Ok(listed.resource_version)
     }
@@ -215,7 +210,7 @@ impl Follower<'_> {
     /// The first few oddities go to the log, the others would only repeat.
     fn complain(&mut self, why: &Why) {
         self.complained = self.complained.saturating_add(1);
-        if self.complained <= 10 {
+        if self.complained <= MOST_ODDITIES {
             tracing::warn!("left out: {why}");
         }
     }

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
+use super::super::list::list_at_most;
 use super::super::wire::{Reply, Then, list_of, ok, refuse};
 use super::*;
 
@@ -350,4 +351,20 @@ async fn a_group_without_the_resource_is_not_installed_and_broken_discovery_is_a
         reader.failure(FeedId::Kube(KubeKind::EtcdMembers)).await.kind,
         WhyKind::Garbage
     );
+}
+
+#[tokio::test]
+async fn a_list_longer_than_can_be_kept_is_an_error_that_says_so() {
+    let items = [node("a", "1"), node("b", "1")];
+    let page = ok(&json!({"metadata": {"resourceVersion": "1", "continue": "x"}, "items": items}));
+    let wire = Wire::new(move |_, _| page.clone());
+    let listed = list_at_most(4, &memory_session(&wire), KubeKind::Nodes, "/api/v1/nodes").await;
+    let fault = listed.unwrap_err();
+    assert!(
+        fault.why.text.as_str().contains("has more than 4 nodes"),
+        "{}",
+        fault.why
+    );
+    assert!(fault.retry_after.is_some());
+    assert_eq!(wire.asked().len(), 3);
 }
