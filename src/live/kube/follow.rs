@@ -48,6 +48,7 @@ pub async fn follow(kind: KubeKind, shared: Shared<'_>) -> Result<(), Closed> {
         shared,
         backoff,
         complained: 0,
+        seen_at: None,
     };
     loop {
         let pause = follower.round().await?;
@@ -60,6 +61,8 @@ struct Follower<'a> {
     shared: Shared<'a>,
     backoff: Backoff,
     complained: usize,
+    /// Where this session listed the kind last. Then its rows are in the snapshot.
+    seen_at: Option<String>,
 }
 
 /// Where a kind is served, or why it cannot be listed there.
@@ -75,9 +78,14 @@ impl Follower<'_> {
         match self.find().await {
             Found::Here(resource, listed) => {
                 let version = self.replace(listed).await?;
+                self.seen_at = Some(resource.clone());
                 self.watch(&resource, version).await
             }
             Found::NotInstalled(why) => {
+                if self.seen_at.take().is_some() {
+                    // Removed while we watched: rows that nobody keeps would never age.
+                    self.replace(Listed::default()).await?;
+                }
                 self.report(Report::Off(why)).await?;
                 Ok(LOOK_AGAIN)
             }
@@ -100,8 +108,11 @@ impl Follower<'_> {
             Ok(versions) => versions,
             Err(fault) => return Found::Fault(fault),
         };
-        for version in versions {
-            let resource = format!("/apis/{group}/{version}/{}", kind.plural());
+        let path = |version: &String| format!("/apis/{group}/{version}/{}", kind.plural());
+        let mut resources: Vec<String> = versions.iter().map(path).collect();
+        // While a server starts, discovery tells less than there is; the resource itself then says 503, not 404.
+        resources.extend(self.seen_at.clone().filter(|seen| !resources.contains(seen)));
+        for resource in resources {
             match list(session, kind, &resource).await {
                 Ok(listed) => return Found::Here(resource, listed),
                 Err(fault) if fault.why.kind == WhyKind::NotFound => {}

@@ -368,3 +368,62 @@ async fn a_list_longer_than_can_be_kept_is_an_error_that_says_so() {
     assert!(fault.retry_after.is_some());
     assert_eq!(wire.asked().len(), 3);
 }
+
+/// An API server whose group of `EtcdMember`s is listed once, as told from then on; the resource itself is there `lists`
+/// times.
+fn vanishing(lists: usize, then: fn() -> Reply) -> Wire {
+    let (looks, listed) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let group = json!({"groups": [{"name": "etcd.k0sproject.io", "versions": [{"version": "v1beta1"}]}]});
+    Wire::new(move |path, query| match path {
+        "/apis" if looks.fetch_add(1, Ordering::SeqCst) == 0 => ok(&group),
+        "/apis" => ok(&json!({"groups": []})),
+        _ if is_watch(query) => Reply::Lines(Vec::new(), Then::Break),
+        _ if listed.fetch_add(1, Ordering::SeqCst) < lists => list_of("1", &[json!({"metadata": {"name": "nbe-1"}})]),
+        _ => then(),
+    })
+}
+
+const MEMBERS: FeedId = FeedId::Kube(KubeKind::EtcdMembers);
+
+#[tokio::test(start_paused = true)]
+async fn what_is_removed_while_we_watch_leaves_no_rows() {
+    let wire = vanishing(1, || refuse(404, "the server could not find the requested resource"));
+    let (mut reader, _recovered) = follow_kind(KubeKind::EtcdMembers, &wire);
+    assert_eq!(names(&reader.event().await), ["nbe-1"]);
+    loop {
+        match reader.next(|what| Some(what.clone())).await {
+            Observation::Kube { event, .. } if names(&event).is_empty() => break,
+            Observation::Feed { report, .. } => {
+                assert!(!matches!(report, Report::Off(_)), "off before its rows are gone")
+            }
+            other => assert!(matches!(other, Observation::Kube { .. }), "{other:?}"),
+        }
+    }
+    assert!(matches!(reader.report(MEMBERS).await, Report::Off(_)));
+    let again = reader.next(|what| Some(what.clone())).await;
+    assert!(
+        matches!(
+            again,
+            Observation::Feed {
+                report: Report::Off(_),
+                ..
+            }
+        ),
+        "told once: {again:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn discovery_alone_removes_nothing_while_a_server_starts() {
+    let wire = vanishing(usize::MAX, quiet);
+    let (mut reader, _recovered) = follow_kind(KubeKind::EtcdMembers, &wire);
+    for _ in 0..20 {
+        assert_eq!(names(&reader.event().await), ["nbe-1"]);
+    }
+    assert!(wire.asked().iter().filter(|path| *path == "/apis").count() > 1);
+
+    let wire = vanishing(1, || refuse(503, "the server is starting"));
+    let (mut reader, _recovered) = follow_kind(KubeKind::EtcdMembers, &wire);
+    assert_eq!(names(&reader.event().await), ["nbe-1"]);
+    while reader.failure(MEMBERS).await.kind != WhyKind::Unavailable {}
+}
