@@ -116,7 +116,7 @@ impl<'a> Watchman<'a> {
                     }
                 }
             }
-            if self.access.has_changed() {
+            if self.access.has_changed().await {
                 return Ok(Ended::Changed);
             }
         }

@@ -23,7 +23,7 @@ async fn nowhere() -> Access {
         kubeconfig: Some(path),
         ..KubeSource::default()
     };
-    kubeconfig::load(&source).await.unwrap()
+    kubeconfig::Reader::default().load(&source).await.unwrap()
 }
 
 fn no_snapshots() -> Snapshots {
