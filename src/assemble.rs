@@ -113,7 +113,7 @@ impl Assembler {
     fn report(&mut self, at: Stamp, feed: FeedId, report: Report) {
         let history = self.history(at, feed);
         match report {
-            Report::Begun => {}
+            Report::Begun => history.begun(at),
             Report::Verified => history.ok(at),
             Report::Failed(why) => history.failed(at, why),
             Report::Off(why) => history.off(why),

@@ -75,7 +75,7 @@ pub enum Observation {
 /// How a source fares.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Report {
-    /// It is being asked for the first time.
+    /// It is being asked for the first time, or another server is asked from now on.
     Begun,
     /// It confirmed what it said before.
     Verified,

@@ -278,3 +278,14 @@ fn a_snapshot_survives_json() {
     let json = serde_json::to_string(&snapshot).unwrap();
     assert_eq!(serde_json::from_str::<Snapshot>(&json).unwrap(), snapshot);
 }
+
+#[test]
+fn what_an_old_server_failed_to_say_is_not_held_against_a_new_one() {
+    let nodes = FeedId::Kube(KubeKind::Nodes);
+    let mut assembler = Assembler::new();
+    say(&mut assembler, 0, feed(nodes, Report::Failed(refused())));
+    assert_eq!(assembler.snapshot(at(1)).feed(nodes).word(), "lost");
+    say(&mut assembler, 2, endpoint(1));
+    say(&mut assembler, 2, feed(nodes, Report::Begun));
+    assert_eq!(assembler.snapshot(at(3)).feed(nodes).word(), "syncing");
+}

@@ -243,14 +243,21 @@ fn judge_io(error: &io::Error) -> (WhyKind, String) {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => (WhyKind::Refused, "refused: nothing listens there".into()),
         io::ErrorKind::HostUnreachable => (WhyKind::Unreachable, "host unreachable".into()),
-        io::ErrorKind::NetworkUnreachable => (WhyKind::Unreachable, "network unreachable".into()),
-        io::ErrorKind::PermissionDenied => (WhyKind::Unreachable, "forbidden by this host's own firewall".into()),
-        io::ErrorKind::AddrNotAvailable => (WhyKind::Unreachable, "no usable address on this host".into()),
+        // These are said of our own host, not of the other one: they must not count as its silence.
+        io::ErrorKind::NetworkUnreachable => (WhyKind::Missing, "no route from this host".into()),
+        io::ErrorKind::NetworkDown => (WhyKind::Missing, "this host's network is down".into()),
+        io::ErrorKind::PermissionDenied => (
+            WhyKind::Denied,
+            "forbidden by this host, such as its own firewall".into(),
+        ),
+        io::ErrorKind::AddrNotAvailable => (WhyKind::Missing, "no usable address or port on this host".into()),
         io::ErrorKind::TimedOut => (WhyKind::TimedOut, "the network gave up waiting".into()),
         io::ErrorKind::ConnectionReset
         | io::ErrorKind::ConnectionAborted
         | io::ErrorKind::BrokenPipe
         | io::ErrorKind::UnexpectedEof => (WhyKind::Broken, "the connection was closed".into()),
+        // No file descriptors, no memory: what else the system says concerns us.
+        _ if error.raw_os_error().is_some() => (WhyKind::Missing, format!("this host: {error}")),
         _ => (WhyKind::Broken, error.to_string()),
     }
 }

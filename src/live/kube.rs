@@ -14,6 +14,7 @@ mod list;
 mod pause;
 mod server;
 mod session;
+mod single;
 mod stream;
 mod watchman;
 
@@ -39,12 +40,13 @@ use crate::base::Why;
 use crate::model::{FeedId, KubeKind, Snapshot};
 use crate::port::{Closed, Report, Sink};
 
-/// Where the way to the API is written down. The first of these that is given counts.
+/// Where the way to the API is written down. The first of these that is there counts.
 #[derive(Debug, Clone, Default)]
 pub struct KubeSource {
     /// A file that the operator named: this one or none.
     pub kubeconfig: Option<PathBuf>,
-    /// The files of `KUBECONFIG`, merged as kubectl does.
+    /// The files of `KUBECONFIG`, merged as kubectl does. They are only tried first: where none of them exists, the
+    /// candidates follow.
     pub merged: Vec<PathBuf>,
     /// The usual places; the first readable one is taken.
     pub candidates: Vec<PathBuf>,
@@ -67,8 +69,9 @@ pub async fn observe(source: KubeSource, sink: Sink, snapshots: watch::Receiver<
 async fn run(source: &KubeSource, sink: &Sink, mut snapshots: Snapshots) -> Result<std::convert::Infallible, Closed> {
     report_all(sink, &Report::Begun).await?;
     let mut epoch = 0;
+    let files = kubeconfig::Reader::default();
     loop {
-        match kubeconfig::load(source).await {
+        match files.load(source).await {
             Ok(access) => serve(&access, sink, &mut snapshots, &mut epoch).await?,
             Err(why) => {
                 report_all(sink, &Report::Failed(why)).await?;
@@ -103,7 +106,7 @@ async fn first_session(access: &Access, sink: &Sink, snapshots: &mut Snapshots) 
             Err(None) => {}
         }
         tokio::time::sleep(backoff.next()).await;
-        if access.has_changed() {
+        if access.has_changed().await {
             return Ok(None);
         }
     }

@@ -80,7 +80,7 @@ pub struct Layout {
     pub status_socket: PathBuf,
     /// Certificates for etcd.
     pub etcd_pki: EtcdPkiPaths,
-    /// Kubeconfigs in the order in which they are to be tried. They need not exist.
+    /// Kubeconfigs in the order in which they are to be tried, those of `KUBECONFIG` first. They need not exist.
     pub kubeconfigs: Vec<PathBuf>,
     /// What was found where, for `quorate doctor`.
     pub notes: Vec<Text>,

@@ -353,6 +353,15 @@ impl History {
         }
     }
 
+    /// Records that the asking begins anew, as of another server. What an old one failed to say is no answer of the new
+    /// one; what was answered stays.
+    pub fn begun(&mut self, at: Stamp) {
+        if self.last_ok.is_none() {
+            self.since = at;
+            self.failing = None;
+        }
+    }
+
     /// Records an answer.
     pub fn ok(&mut self, at: Stamp) {
         self.last_ok = Some(at);
@@ -475,5 +484,19 @@ mod tests {
         let lost = history.state(at(8), patience);
         assert_eq!(lost.word(), "lost");
         assert_eq!(lost.as_of(), Some(at(2)));
+    }
+
+    #[test]
+    fn a_new_beginning_forgets_failures_but_no_answer() {
+        let patience = FeedId::Api.patience();
+        let mut history = History::begin(at(0));
+        history.failed(at(1), Why::new(WhyKind::Refused, "refused"));
+        history.begun(at(2));
+        assert_eq!(history.state(at(3), patience), FeedState::Syncing { since: at(2) });
+        history.ok(at(4));
+        history.failed(at(5), Why::new(WhyKind::Refused, "refused"));
+        history.begun(at(6));
+        assert_eq!(history.state(at(6), patience).word(), "lagging");
+        assert_eq!(history.state(at(60), patience).as_of(), Some(at(4)));
     }
 }

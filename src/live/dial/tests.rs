@@ -46,9 +46,20 @@ fn what_the_system_says() {
     let kind = |kind: io::ErrorKind| judge(&io::Error::from(kind)).0;
     assert_eq!(kind(io::ErrorKind::ConnectionRefused), WhyKind::Refused);
     assert_eq!(kind(io::ErrorKind::HostUnreachable), WhyKind::Unreachable);
-    assert_eq!(kind(io::ErrorKind::NetworkUnreachable), WhyKind::Unreachable);
     assert_eq!(kind(io::ErrorKind::ConnectionReset), WhyKind::Broken);
     let expired = rustls::Error::InvalidCertificate(rustls::CertificateError::Expired);
     let (kind, words) = judge(&io::Error::new(io::ErrorKind::InvalidData, expired));
     assert_eq!((kind, words.as_str()), (WhyKind::Tls, "its certificate has expired"));
+}
+
+/// Silence proves a member's death; what our own kernel says of our own host is no silence.
+#[test]
+fn our_own_host_s_trouble_is_not_the_member_s_silence() {
+    let kind = |errno: rustix::io::Errno| judge(&io::Error::from_raw_os_error(errno.raw_os_error())).0;
+    assert_eq!(kind(rustix::io::Errno::PERM), WhyKind::Denied);
+    assert_eq!(kind(rustix::io::Errno::ADDRNOTAVAIL), WhyKind::Missing);
+    assert_eq!(kind(rustix::io::Errno::NETUNREACH), WhyKind::Missing);
+    assert_eq!(kind(rustix::io::Errno::NETDOWN), WhyKind::Missing);
+    assert_eq!(kind(rustix::io::Errno::MFILE), WhyKind::Missing);
+    assert_eq!(kind(rustix::io::Errno::HOSTUNREACH), WhyKind::Unreachable);
 }

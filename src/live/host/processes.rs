@@ -159,8 +159,7 @@ fn parse_flags(arguments: &[&str]) -> BTreeMap<Text, Text> {
             None => continue,
         };
         if let Some(value) = value.filter(|_| FLAGS.contains(&name) || SWITCHES.contains(&name)) {
-            let urls: Vec<String> = value.split(',').map(redact::redact_user).collect();
-            flags.insert(Text::new(name), Text::from(urls.join(",")));
+            flags.insert(Text::new(name), Text::from(redact::redact_user(value)));
         }
     }
     flags

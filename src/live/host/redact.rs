@@ -80,16 +80,23 @@ fn redact_word(word: &str) -> String {
     out
 }
 
-/// A URL without the user and password before the host.
-pub fn redact_user(word: &str) -> String {
-    let Some((scheme, rest)) = word.split_once("://") else {
-        return word.to_owned();
-    };
-    let authority = rest.split('/').next().unwrap_or(rest);
-    match authority.rfind('@') {
-        Some(at) => format!("{scheme}://{REDACTED}{}", &rest[at..]),
-        None => word.to_owned(),
+/// URLs without the user and password before the host. A password may hold what ends a host (`/`, `,`, quotes), so all up
+/// to the last `@` before a blank or the next URL goes.
+pub fn redact_user(text: &str) -> String {
+    let mut urls = text.split("://");
+    let mut out = urls.next().unwrap_or_default().to_owned();
+    for url in urls {
+        let end = url.find(char::is_whitespace).unwrap_or(url.len());
+        out.push_str("://");
+        match url[..end].rfind('@') {
+            Some(at) => {
+                out.push_str(REDACTED);
+                out.push_str(&url[at..]);
+            }
+            None => out.push_str(url),
+        }
     }
+    out
 }
 
 /// Long, and not a path or a name made of words: those have no part so long and do not mix cases and digits.
@@ -145,6 +152,25 @@ mod tests {
             assert!(!shown.contains("hunter2") && shown.contains(REDACTED), "{shown}");
         }
         assert_eq!(redact("join token=hunter2 refused"), "join token= [redacted]");
+    }
+
+    #[test]
+    fn users_go_from_every_url_and_hosts_stay() {
+        for (told, shown) in [
+            (
+                "[https://a:2379,https://root:hunter2@b:2379]",
+                "[https://a:2379,https://[redacted]@b:2379]",
+            ),
+            ("https://u:p/hunter2@h:1/x", "https://[redacted]@h:1/x"),
+            ("https://u:p@hunter2@h", "https://[redacted]@h"),
+            ("https://u:p,hunter2@[fd00::1]:1", "https://[redacted]@[fd00::1]:1"),
+            ("x://a:1@b\",\"y://c:2@d", "x://[redacted]@b\",\"y://[redacted]@d"),
+            ("https://a:2379,https://b:2379", "https://a:2379,https://b:2379"),
+            ("mail root@localhost", "mail root@localhost"),
+        ] {
+            assert_eq!(redact(told), shown);
+            assert_eq!(redact_user(told), shown);
+        }
     }
 
     #[test]

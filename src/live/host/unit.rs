@@ -2,6 +2,7 @@
 //! only read. Start reading at [`read`].
 
 use std::process::Stdio;
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
@@ -13,6 +14,9 @@ use crate::port::HostFact;
 
 /// k0s's unit on a controller. Embedded Cluster's `netbox-enterprise` is an alias of it.
 const UNIT: &str = "k0scontroller";
+
+/// How long the journal may take: less than the whole reading, so that one that hangs does not hide the unit's state.
+const JOURNAL_DEADLINE: Duration = Duration::from_secs(2);
 
 /// How many error lines are kept.
 const ERRORS: &str = "5";
@@ -43,7 +47,9 @@ impl Default for Programs {
 pub async fn read(programs: &Programs) -> Reading {
     let show = ["show", UNIT, "--property=LoadState,ActiveState,SubState"];
     let journal = ["-u", UNIT, "-p", "err", "-n", ERRORS, "--no-pager", "-o", "cat"];
-    let (state, errors) = tokio::join!(run(&programs.systemctl, &show), run(&programs.journalctl, &journal));
+    let errors = tokio::time::timeout(JOURNAL_DEADLINE, run(&programs.journalctl, &journal));
+    let (state, errors) = tokio::join!(run(&programs.systemctl, &show), errors);
+    let errors = errors.unwrap_or_else(|_| Err(late_journal()));
     let unit = match state.and_then(|said| parse_state(&said.out)) {
         Ok(unit) => unit,
         Err(why) => return Reading::Failed(why),
@@ -55,6 +61,11 @@ pub async fn read(programs: &Programs) -> Reading {
         })),
         Err(why) => Reading::Partial(HostFact::Unit(unit), why),
     }
+}
+
+fn late_journal() -> Why {
+    let text = format!("journalctl: no answer within {} s", JOURNAL_DEADLINE.as_secs());
+    Why::new(WhyKind::TimedOut, text).hint(format!("try `journalctl -u {UNIT} -p err -n {ERRORS}`"))
 }
 
 /// What a program wrote.
@@ -207,6 +218,12 @@ mod tests {
             let reading = read(&programs(RUNNING, journal)).await;
             assert!(matches!(reading, Reading::Partial(HostFact::Unit(_), why) if why.kind == WhyKind::Denied));
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_journal_that_hangs_leaves_the_state() {
+        let reading = read(&programs(RUNNING, "exec sleep 20")).await;
+        assert!(matches!(reading, Reading::Partial(HostFact::Unit(_), why) if why.kind == WhyKind::TimedOut));
     }
 
     #[tokio::test]

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::catalog::Catalog;
 use super::fault::Fault;
-use super::list::{Listed, list};
+use super::list::{Listed, MOST_ODDITIES, list};
 use super::pause::Backoff;
 use super::session::Session;
 use super::stream::{self, End, Event, version_of};
@@ -48,6 +48,7 @@ pub async fn follow(kind: KubeKind, shared: Shared<'_>) -> Result<(), Closed> {
         shared,
         backoff,
         complained: 0,
+        seen_at: None,
     };
     loop {
         let pause = follower.round().await?;
@@ -59,7 +60,9 @@ struct Follower<'a> {
     kind: KubeKind,
     shared: Shared<'a>,
     backoff: Backoff,
-    complained: u32,
+    complained: usize,
+    /// Where this session listed the kind last. Then its rows are in the snapshot.
+    seen_at: Option<String>,
 }
 
 /// Where a kind is served, or why it cannot be listed there.
@@ -75,9 +78,14 @@ impl Follower<'_> {
         match self.find().await {
             Found::Here(resource, listed) => {
                 let version = self.replace(listed).await?;
+                self.seen_at = Some(resource.clone());
                 self.watch(&resource, version).await
             }
             Found::NotInstalled(why) => {
+                if self.seen_at.take().is_some() {
+                    // Removed while we watched: rows that nobody keeps would never age.
+                    self.replace(Listed::default()).await?;
+                }
                 self.report(Report::Off(why)).await?;
                 Ok(LOOK_AGAIN)
             }
@@ -91,7 +99,7 @@ impl Follower<'_> {
         let group = kind.group();
         if !kind.is_custom() {
             let resource = builtin(kind);
-            return match list(session, &resource).await {
+            return match list(session, kind, &resource).await {
                 Ok(listed) => Found::Here(resource, listed),
                 Err(fault) => Found::Fault(fault),
             };
@@ -100,9 +108,12 @@ impl Follower<'_> {
             Ok(versions) => versions,
             Err(fault) => return Found::Fault(fault),
         };
-        for version in versions {
-            let resource = format!("/apis/{group}/{version}/{}", kind.plural());
-            match list(session, &resource).await {
+        let path = |version: &String| format!("/apis/{group}/{version}/{}", kind.plural());
+        let mut resources: Vec<String> = versions.iter().map(path).collect();
+        // While a server starts, discovery tells less than there is; the resource itself then says 503, not 404.
+        resources.extend(self.seen_at.clone().filter(|seen| !resources.contains(seen)));
+        for resource in resources {
+            match list(session, kind, &resource).await {
                 Ok(listed) => return Found::Here(resource, listed),
                 Err(fault) if fault.why.kind == WhyKind::NotFound => {}
                 Err(fault) => return Found::Fault(fault),
@@ -131,11 +142,12 @@ impl Follower<'_> {
                         self.backoff.reset();
                     }
                 }
+                // Never resumed: the changes of the meantime would look as if they happened when they are told. A list's
+                // are known to be older.
                 End::Broken(fault) => {
                     // A watch often notices first that a server died.
                     self.shared.doubt.notify_one();
-                    let pause = self.failed(fault, "watch").await?;
-                    self.rest(pause).await;
+                    return self.failed(fault, "watch").await;
                 }
                 // 410: our version is too old for the server to remember. Nothing is wrong; list again.
                 End::Lost(fault) if fault.status == Some(hyper::StatusCode::GONE) => return Ok(self.backoff.next()),
@@ -198,15 +210,10 @@ impl Follower<'_> {
     }
 
     async fn replace(&mut self, listed: Listed) -> Result<String, Closed> {
-        let mut objects = Vec::with_capacity(listed.objects.len());
-        for raw in listed.objects {
-            match from_json(self.kind, raw) {
-                Ok(row) if is_wanted(self.kind, &row.0) => objects.push(row),
-                Ok(_) => {}
-                Err(why) => self.complain(&why),
-            }
+        for why in &listed.left_out {
+            self.complain(why);
         }
-        let kind = self.kind;
+        let (kind, objects) = (self.kind, listed.rows);
         self.send(KubeEvent::Replace { kind, objects }).await?;
         Ok(listed.resource_version)
     }
@@ -214,7 +221,7 @@ impl Follower<'_> {
     /// The first few oddities go to the log, the others would only repeat.
     fn complain(&mut self, why: &Why) {
         self.complained = self.complained.saturating_add(1);
-        if self.complained <= 10 {
+        if self.complained <= MOST_ODDITIES {
             tracing::warn!("left out: {why}");
         }
     }

@@ -1,7 +1,8 @@
 //! From kubeconfig files to a way in. Reads files only; which ones is the caller's choice.
 
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 use kube::config::{AuthInfo, ExecInteractiveMode, KubeConfigOptions, Kubeconfig, KubeconfigError};
@@ -10,7 +11,14 @@ use serde_json::Value;
 use super::KubeSource;
 use super::server::Server;
 use super::session::Deadlines;
+use super::single::Single;
 use crate::base::{Why, WhyKind};
+
+/// How long reading the files may take, and looking for newer ones. They may lie on a file system that hangs.
+const FILES: Duration = Duration::from_secs(3);
+
+/// When files were last written, where that can be told.
+type Stamps = Vec<(PathBuf, Option<SystemTime>)>;
 
 /// How to reach the cluster: server, CA and credentials.
 pub struct Access {
@@ -24,15 +32,21 @@ pub struct Access {
     pub identity_expiry: Option<Timestamp>,
     /// How long answers may take.
     pub deadlines: Deadlines,
-    files: Vec<(PathBuf, Option<SystemTime>)>,
+    files: Arc<Stamps>,
+    looking: Single<bool>,
 }
 
 impl Access {
     /// Whether a file of it was written since it was read. One that is gone does not count: what it said may still work.
-    pub fn has_changed(&self) -> bool {
-        let written =
-            |(path, then): &(PathBuf, Option<SystemTime>)| modified(path).is_some_and(|now| Some(now) != *then);
-        self.files.iter().any(written)
+    /// Nor does one that cannot be looked at in time.
+    pub async fn has_changed(&self) -> bool {
+        let files = Arc::clone(&self.files);
+        let look = move || {
+            let written =
+                |(path, then): &(PathBuf, Option<SystemTime>)| modified(path).is_some_and(|now| Some(now) != *then);
+            files.iter().any(written)
+        };
+        self.looking.run(FILES, look).await.unwrap_or(false)
     }
 
     /// Whether the credentials may be shown to servers that the kubeconfig does not name: not where a token could be read on
@@ -49,12 +63,25 @@ impl Access {
     }
 }
 
-/// Reads the kubeconfig that `source` means.
-pub async fn load(source: &KubeSource) -> Result<Access, Why> {
-    let wanted = source.clone();
-    let read = tokio::task::spawn_blocking(move || read(&wanted)).await;
-    let (kubeconfig, files) = read.map_err(|_| Why::new(WhyKind::Config, "reading the kubeconfig failed"))??;
-    access(source, kubeconfig, &files).await
+/// Reads kubeconfigs.
+#[derive(Default)]
+pub struct Reader(Single<Result<Access, Why>>);
+
+impl Reader {
+    /// Reads the kubeconfig that `source` means, and the files that it names.
+    pub async fn load(&self, source: &KubeSource) -> Result<Access, Why> {
+        let (source, runtime) = (source.clone(), tokio::runtime::Handle::current());
+        let work = move || {
+            let (kubeconfig, files) = read(&source)?;
+            // It reads files, and waits for nothing else.
+            runtime.block_on(access(&source, kubeconfig, &files))
+        };
+        let late = || {
+            let text = format!("the kubeconfig could not be read within {} s", FILES.as_secs());
+            Err(Why::new(WhyKind::TimedOut, text).hint("does its file system hang?"))
+        };
+        self.0.run(FILES, work).await.unwrap_or_else(late)
+    }
 }
 
 fn read(source: &KubeSource) -> Result<(Kubeconfig, Vec<PathBuf>), Why> {
@@ -62,14 +89,23 @@ fn read(source: &KubeSource) -> Result<(Kubeconfig, Vec<PathBuf>), Why> {
         let kubeconfig = Kubeconfig::read_from(path).map_err(|error| unreadable(path, &error))?;
         return Ok((kubeconfig, vec![path.clone()]));
     }
-    if !source.merged.is_empty() {
-        return merge(&source.merged);
+    if let Some(merged) = merge(&source.merged)? {
+        return Ok(merged);
     }
-    first(&source.candidates)
+    let found = first(&source.candidates);
+    if let (false, Ok((_, used))) = (source.merged.is_empty(), &found) {
+        tracing::warn!(
+            "none of KUBECONFIG's files exists ({}): {} is used",
+            listed(&source.merged),
+            listed(used)
+        );
+    }
+    found
 }
 
-/// kubectl's rule for `KUBECONFIG`: files that do not exist are left out; the first to set a value wins.
-fn merge(paths: &[PathBuf]) -> Result<(Kubeconfig, Vec<PathBuf>), Why> {
+/// kubectl's rule for `KUBECONFIG`: files that do not exist are left out; the first to set a value wins. None where none
+/// exists.
+fn merge(paths: &[PathBuf]) -> Result<Option<(Kubeconfig, Vec<PathBuf>)>, Why> {
     let mut found: Option<Kubeconfig> = None;
     for path in paths.iter().filter(|path| path.try_exists().unwrap_or(true)) {
         let next = Kubeconfig::read_from(path).map_err(|error| unreadable(path, &error))?;
@@ -78,11 +114,7 @@ fn merge(paths: &[PathBuf]) -> Result<(Kubeconfig, Vec<PathBuf>), Why> {
             None => next,
         });
     }
-    let missing = || {
-        let text = format!("none of KUBECONFIG's files exists: {}", listed(paths));
-        Why::new(WhyKind::Missing, text).hint("correct KUBECONFIG, or name a file with --kubeconfig")
-    };
-    Ok((found.ok_or_else(missing)?, paths.to_vec()))
+    Ok(found.map(|kubeconfig| (kubeconfig, paths.to_vec())))
 }
 
 /// The first candidate that can be read.
@@ -148,7 +180,7 @@ fn unreadable(path: &Path, error: &KubeconfigError) -> Why {
 async fn access(source: &KubeSource, mut kubeconfig: Kubeconfig, files: &[PathBuf]) -> Result<Access, Why> {
     let origin = listed(files);
     let wants_proxy = tame(&mut kubeconfig);
-    let files = stamps(files, &kubeconfig);
+    let files = Arc::new(stamps(files, &kubeconfig));
     let known: Vec<&str> = kubeconfig
         .contexts
         .iter()
@@ -177,6 +209,7 @@ async fn access(source: &KubeSource, mut kubeconfig: Kubeconfig, files: &[PathBu
         origin,
         deadlines: Deadlines::default(),
         files,
+        looking: Single::default(),
     })
 }
 
@@ -248,15 +281,15 @@ fn unusable(origin: &str, known: &str, error: &KubeconfigError) -> Why {
 }
 
 /// The files that a later change of credentials would touch.
-fn stamps(files: &[PathBuf], kubeconfig: &Kubeconfig) -> Vec<(PathBuf, Option<SystemTime>)> {
+fn stamps(files: &[PathBuf], kubeconfig: &Kubeconfig) -> Stamps {
     let clusters = kubeconfig.clusters.iter().filter_map(|named| named.cluster.as_ref());
     let authorities = clusters.filter_map(|cluster| cluster.certificate_authority.as_ref());
     let users = kubeconfig
         .auth_infos
         .iter()
         .filter_map(|named| named.auth_info.as_ref());
-    let certificates = users.filter_map(|user| user.client_certificate.as_ref());
-    let named = authorities.chain(certificates).map(PathBuf::from);
+    let credentials = users.flat_map(|user| [&user.client_certificate, &user.client_key, &user.token_file]);
+    let named = authorities.chain(credentials.flatten()).map(PathBuf::from);
     let all = files.iter().cloned().chain(named);
     all.map(|path| (path.clone(), modified(&path))).collect()
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::KubeSource;
-use super::kubeconfig::load;
+use super::kubeconfig::{Access, Reader};
 use crate::base::{Why, WhyKind};
 
 const GOOD: &str = "current-context: admin\ncontexts: [{name: admin, context: {cluster: c, user: u}}]\n\
@@ -23,6 +23,10 @@ fn explicit(path: &Path) -> KubeSource {
         kubeconfig: Some(path.to_owned()),
         ..KubeSource::default()
     }
+}
+
+async fn load(source: &KubeSource) -> Result<Access, Why> {
+    Reader::default().load(source).await
 }
 
 async fn refused(source: &KubeSource) -> Why {
@@ -136,6 +140,22 @@ async fn files_of_kubeconfig_are_merged_and_the_first_wins() {
 }
 
 #[tokio::test]
+async fn where_no_file_of_kubeconfig_exists_the_usual_places_follow() {
+    let directory = tempfile::tempdir().unwrap();
+    let source = KubeSource {
+        merged: vec![directory.path().join("none")],
+        candidates: vec![written(&directory, "good", GOOD)],
+        ..KubeSource::default()
+    };
+    assert!(load(&source).await.ok().unwrap().origin.ends_with("good"));
+    let broken = KubeSource {
+        merged: vec![written(&directory, "broken", "clusters: 7")],
+        ..source
+    };
+    assert_eq!(refused(&broken).await.kind, WhyKind::Config, "what is there counts");
+}
+
+#[tokio::test]
 async fn the_first_readable_candidate_is_taken() {
     let directory = tempfile::tempdir().unwrap();
     let source = KubeSource {
@@ -175,7 +195,7 @@ async fn a_changed_file_is_noticed() {
     let directory = tempfile::tempdir().unwrap();
     let path = written(&directory, "config", GOOD);
     let access = load(&explicit(&path)).await.ok().unwrap();
-    assert!(!access.has_changed());
+    assert!(!access.has_changed().await);
     let later = std::time::SystemTime::now() + std::time::Duration::from_mins(1);
     std::fs::File::options()
         .write(true)
@@ -183,9 +203,27 @@ async fn a_changed_file_is_noticed() {
         .unwrap()
         .set_modified(later)
         .unwrap();
-    assert!(access.has_changed());
+    assert!(access.has_changed().await);
     std::fs::remove_file(&path).unwrap();
-    assert!(!access.has_changed(), "what it said may still work");
+    assert!(!access.has_changed().await, "what it said may still work");
+}
+
+#[tokio::test]
+async fn a_changed_key_or_token_is_noticed() {
+    let directory = tempfile::tempdir().unwrap();
+    let user = "users: [{name: u, user: {client-certificate: crt, client-key: key, tokenFile: token}}]\n";
+    let source = explicit(&written(&directory, "config", &format!("{GOOD}{user}")));
+    for name in ["crt", "key", "token"] {
+        written(&directory, name, "");
+    }
+    for name in ["crt", "key", "token"] {
+        let access = load(&source).await.ok().unwrap();
+        assert!(!access.has_changed().await);
+        let file = std::fs::File::options().write(true).open(directory.path().join(name));
+        let earlier = std::time::SystemTime::now() - std::time::Duration::from_mins(1);
+        file.unwrap().set_modified(earlier).unwrap();
+        assert!(access.has_changed().await, "{name}");
+    }
 }
 
 #[tokio::test]

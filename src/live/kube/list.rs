@@ -6,18 +6,28 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::fault::Fault;
+use super::follow::LOOK_AGAIN;
 use super::session::Session;
+use crate::assemble::objects::{Row, from_json, is_wanted};
+use crate::base::{Why, WhyKind};
+use crate::model::KubeKind;
 
 /// Objects per request.
 const PAGE: u32 = 500;
-/// More objects than these pages hold are no cluster of ours, but a server that never ends.
+/// More pages than these are no cluster of ours, but a server that never ends.
 const MOST_PAGES: usize = 400;
+/// Rows that are kept of one kind.
+const MOST_ROWS: usize = 100_000;
+/// Oddities that are told of one list.
+pub const MOST_ODDITIES: usize = 10;
 
 /// What a list brought.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Listed {
-    /// All objects, raw.
-    pub objects: Vec<Value>,
+    /// All objects that concern us.
+    pub rows: Vec<Row>,
+    /// Why others are not among them: the first few reasons.
+    pub left_out: Vec<Why>,
     /// Where a watch goes on.
     pub resource_version: String,
 }
@@ -36,16 +46,22 @@ struct PageMeta {
     next: String,
 }
 
-/// Lists `resource` (such as `/apis/apps/v1/deployments`) with consistent reads: without a resourceVersion.
-pub async fn list(session: &Session, resource: &str) -> Result<Listed, Fault> {
-    let mut listed = Listed {
-        objects: Vec::new(),
-        resource_version: String::new(),
-    };
+/// Lists `resource` (such as `/apis/apps/v1/deployments`) with consistent reads: without a resourceVersion. No more than
+/// one page is held raw.
+pub async fn list(session: &Session, kind: KubeKind, resource: &str) -> Result<Listed, Fault> {
+    list_at_most(MOST_ROWS, session, kind, resource).await
+}
+
+/// The same with another bound on the rows.
+pub async fn list_at_most(most: usize, session: &Session, kind: KubeKind, resource: &str) -> Result<Listed, Fault> {
+    let mut listed = Listed::default();
     let mut next = String::new();
     for _ in 0..MOST_PAGES {
         let page = page(session, resource, &next).await?;
-        listed.objects.extend(page.items.unwrap_or_default());
+        listed.take(kind, page.items.unwrap_or_default());
+        if listed.rows.len() > most {
+            return Err(too_long(most, session, kind));
+        }
         // All pages are of the first one's moment.
         if listed.resource_version.is_empty() {
             listed.resource_version = page.metadata.resource_version;
@@ -59,6 +75,32 @@ pub async fn list(session: &Session, resource: &str) -> Result<Listed, Fault> {
         &session.server,
         &format!("sent a list of {resource} without an end"),
     ))
+}
+
+impl Listed {
+    fn take(&mut self, kind: KubeKind, objects: Vec<Value>) {
+        for raw in objects {
+            match from_json(kind, raw) {
+                Ok(row) if is_wanted(kind, &row.0) => self.rows.push(row),
+                Ok(_) => {}
+                Err(why) if self.left_out.len() < MOST_ODDITIES => self.left_out.push(why),
+                Err(_) => {}
+            }
+        }
+    }
+}
+
+fn too_long(most: usize, session: &Session, kind: KubeKind) -> Fault {
+    let text = format!(
+        "{} has more than {most} {}, more than quorate keeps",
+        session.server,
+        kind.plural()
+    );
+    Fault {
+        // It is as long the next time.
+        retry_after: Some(LOOK_AGAIN),
+        ..Why::new(WhyKind::Garbage, text).hint("delete what nobody needs").into()
+    }
 }
 
 async fn page(session: &Session, resource: &str, next: &str) -> Result<Page, Fault> {

@@ -33,9 +33,9 @@ pub enum Event {
 pub enum End {
     /// The server closed it, as it should: go on from the last resourceVersion.
     Closed,
-    /// Go on from the last resourceVersion, later.
+    /// The connection broke: list again, later, and doubt the server.
     Broken(Fault),
-    /// Something may have been missed: list again.
+    /// The server cannot go on from there: list again.
     Lost(Fault),
 }
 

@@ -59,6 +59,9 @@ impl<'a> Watchman<'a> {
     /// Announces the server and uses it. Dropping the future ends all its requests.
     pub async fn watch(&self, snapshots: &mut Snapshots) -> Result<Ended, Closed> {
         self.sink.send(Observation::Endpoint(self.endpoint.clone())).await?;
+        for kind in KubeKind::ALL {
+            self.sink.report(FeedId::Kube(kind), Report::Begun).await?;
+        }
         let (recovered, recoveries) = watch::channel(0);
         let (catalog, doubt) = (Catalog::default(), Notify::new());
         let kinds = KubeKind::ALL.map(|kind| {
@@ -113,7 +116,7 @@ impl<'a> Watchman<'a> {
                     }
                 }
             }
-            if self.access.has_changed() {
+            if self.access.has_changed().await {
                 return Ok(Ended::Changed);
             }
         }

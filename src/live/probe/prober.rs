@@ -16,9 +16,7 @@ use crate::port::{Closed, Observation, PeerAnswer, Report, Sink};
 
 /// How many round trips the median is taken of.
 const RTTS: usize = 15;
-/// The view of the membership is asked in every round whose number this divides.
-const MEMBERS_EVERY: u64 = 2;
-/// The version likewise, and on a new connection.
+/// The version is asked in every round whose number this divides, and on a new connection.
 const VERSION_EVERY: u64 = 60;
 
 /// How often to ask, and how long a round may take.
@@ -99,16 +97,13 @@ impl Prober {
         let (remote, took) = ask(link, PeerPath::Probing, answers::probing).await?;
         let skew = skew_ms(remote, self.sink.clock().now().wall, took);
         self.rtts_us.push(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
-        let view = if self.rounds.is_multiple_of(MEMBERS_EVERY) {
-            Some(ask(link, PeerPath::Members, answers::members).await?.0)
-        } else {
-            None
-        };
+        // Every round: a view is dated by its member's last answer.
+        let (view, _) = ask(link, PeerPath::Members, answers::members).await?;
         Ok(PeerAnswer {
             rtt_us: self.rtts_us.median().unwrap_or_default(),
             clock_skew_ms: Some(skew),
             version,
-            view,
+            view: Some(view),
         })
     }
 }

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
+use super::super::list::list_at_most;
 use super::super::wire::{Reply, Then, list_of, ok, refuse};
 use super::*;
 
@@ -105,7 +106,7 @@ async fn a_version_too_old_lists_again_without_a_complaint() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_silent_watch_is_given_up_and_goes_on_from_where_it_was() {
+async fn a_silent_watch_is_given_up_and_followed_by_a_list() {
     let wire = scripted(|_| list_of("5", &[]), |_| quiet());
     let (mut reader, _recovered) = follow_kind(KubeKind::Nodes, &wire);
     let began = tokio::time::Instant::now();
@@ -116,17 +117,13 @@ async fn a_silent_watch_is_given_up_and_goes_on_from_where_it_was() {
         "watch nodes: https://10.77.0.11:6443: a watch said nothing within 30 s"
     );
     assert_eq!(began.elapsed().as_secs(), 30);
-    reader.failure(NODES).await;
+    reader.event().await;
     let asked = wire.asked();
-    assert_eq!(asked.len(), 3, "{asked:?}");
-    assert!(
-        asked[1..].iter().all(|path| path.ends_with("resourceVersion=5")),
-        "{asked:?}"
-    );
+    assert_eq!(asked[2], asked[0], "{asked:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_watch_that_breaks_goes_on_and_one_that_speaks_nonsense_lists_again() {
+async fn a_watch_that_breaks_or_speaks_nonsense_is_followed_by_a_list() {
     let nonsense = [
         json!(7),
         json!({"type": "ADDED"}),
@@ -149,11 +146,7 @@ async fn a_watch_that_breaks_goes_on_and_one_that_speaks_nonsense_lists_again() 
     }
     assert_eq!(reader.failure(NODES).await.kind, WhyKind::TimedOut);
     let lists = wire.asked().iter().filter(|path| !is_watch(path)).count();
-    assert_eq!(lists, 5, "once at the start, and after each nonsense");
-    assert!(
-        wire.asked()[2].ends_with("resourceVersion=2"),
-        "resumed after the break"
-    );
+    assert_eq!(lists, 6, "at the start, after the break and after each nonsense");
 }
 
 #[tokio::test(start_paused = true)]
@@ -358,4 +351,79 @@ async fn a_group_without_the_resource_is_not_installed_and_broken_discovery_is_a
         reader.failure(FeedId::Kube(KubeKind::EtcdMembers)).await.kind,
         WhyKind::Garbage
     );
+}
+
+#[tokio::test]
+async fn a_list_longer_than_can_be_kept_is_an_error_that_says_so() {
+    let items = [node("a", "1"), node("b", "1")];
+    let page = ok(&json!({"metadata": {"resourceVersion": "1", "continue": "x"}, "items": items}));
+    let wire = Wire::new(move |_, _| page.clone());
+    let listed = list_at_most(4, &memory_session(&wire), KubeKind::Nodes, "/api/v1/nodes").await;
+    let fault = listed.unwrap_err();
+    assert!(
+        fault.why.text.as_str().contains("has more than 4 nodes"),
+        "{}",
+        fault.why
+    );
+    assert!(fault.retry_after.is_some());
+    assert_eq!(wire.asked().len(), 3);
+}
+
+/// An API server whose group of `EtcdMember`s is listed once, as told from then on; the resource itself is there `lists`
+/// times.
+fn vanishing(lists: usize, then: fn() -> Reply) -> Wire {
+    let (looks, listed) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let group = json!({"groups": [{"name": "etcd.k0sproject.io", "versions": [{"version": "v1beta1"}]}]});
+    Wire::new(move |path, query| match path {
+        "/apis" if looks.fetch_add(1, Ordering::SeqCst) == 0 => ok(&group),
+        "/apis" => ok(&json!({"groups": []})),
+        _ if is_watch(query) => Reply::Lines(Vec::new(), Then::Break),
+        _ if listed.fetch_add(1, Ordering::SeqCst) < lists => list_of("1", &[json!({"metadata": {"name": "nbe-1"}})]),
+        _ => then(),
+    })
+}
+
+const MEMBERS: FeedId = FeedId::Kube(KubeKind::EtcdMembers);
+
+#[tokio::test(start_paused = true)]
+async fn what_is_removed_while_we_watch_leaves_no_rows() {
+    let wire = vanishing(1, || refuse(404, "the server could not find the requested resource"));
+    let (mut reader, _recovered) = follow_kind(KubeKind::EtcdMembers, &wire);
+    assert_eq!(names(&reader.event().await), ["nbe-1"]);
+    loop {
+        match reader.next(|what| Some(what.clone())).await {
+            Observation::Kube { event, .. } if names(&event).is_empty() => break,
+            Observation::Feed { report, .. } => {
+                assert!(!matches!(report, Report::Off(_)), "off before its rows are gone")
+            }
+            other => assert!(matches!(other, Observation::Kube { .. }), "{other:?}"),
+        }
+    }
+    assert!(matches!(reader.report(MEMBERS).await, Report::Off(_)));
+    let again = reader.next(|what| Some(what.clone())).await;
+    assert!(
+        matches!(
+            again,
+            Observation::Feed {
+                report: Report::Off(_),
+                ..
+            }
+        ),
+        "told once: {again:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn discovery_alone_removes_nothing_while_a_server_starts() {
+    let wire = vanishing(usize::MAX, quiet);
+    let (mut reader, _recovered) = follow_kind(KubeKind::EtcdMembers, &wire);
+    for _ in 0..20 {
+        assert_eq!(names(&reader.event().await), ["nbe-1"]);
+    }
+    assert!(wire.asked().iter().filter(|path| *path == "/apis").count() > 1);
+
+    let wire = vanishing(1, || refuse(503, "the server is starting"));
+    let (mut reader, _recovered) = follow_kind(KubeKind::EtcdMembers, &wire);
+    assert_eq!(names(&reader.event().await), ["nbe-1"]);
+    while reader.failure(MEMBERS).await.kind != WhyKind::Unavailable {}
 }

@@ -65,7 +65,7 @@ async fn session(server: &str, cluster: &str) -> Session {
 
 async fn session_with(server: &str, cluster: &str, connect: Duration, heartbeat: Duration) -> Session {
     let (source, _directory) = kubeconfig_for(server, cluster);
-    let mut access = kubeconfig::load(&source).await.unwrap();
+    let mut access = kubeconfig::Reader::default().load(&source).await.unwrap();
     access.deadlines.connect = connect;
     access.deadlines.heartbeat = heartbeat;
     Session::open(&access, &access.preferred).await.unwrap()

@@ -23,7 +23,7 @@ async fn nowhere() -> Access {
         kubeconfig: Some(path),
         ..KubeSource::default()
     };
-    kubeconfig::load(&source).await.unwrap()
+    kubeconfig::Reader::default().load(&source).await.unwrap()
 }
 
 fn no_snapshots() -> Snapshots {
@@ -122,6 +122,14 @@ async fn the_endpoint_is_announced_and_then_its_version() {
     assert_eq!((first.epoch, first.server.as_str()), (1, "https://10.77.0.11:6443"));
     assert_eq!((first.is_preferred, first.version), (false, None));
     assert_eq!(endpoint().await.version.unwrap(), "v1.37.2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_kind_begins_anew_with_a_session() {
+    let mut reader = keep(&Wire::new(|_, _| Reply::Hang)).await;
+    for kind in KubeKind::ALL {
+        assert_eq!(reader.report(FeedId::Kube(kind)).await, Report::Begun);
+    }
 }
 
 #[tokio::test(start_paused = true)]
