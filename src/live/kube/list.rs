@@ -82,9 +82,8 @@ impl Listed {
         for raw in objects {
             match from_json(kind, raw) {
                 Ok(row) if is_wanted(kind, &row.0) => self.rows.push(row),
-                Ok(_) => {}
                 Err(why) if self.left_out.len() < MOST_ODDITIES => self.left_out.push(why),
-                Err(_) => {}
+                Ok(_) | Err(_) => {}
             }
         }
     }
