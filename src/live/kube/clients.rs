@@ -62,18 +62,18 @@ fn maker(mut config: kube::Config, connect_limit: Duration) -> kube::Result<Make
     config.headers.push((USER_AGENT, HeaderValue::from_static(agent)));
     let mut http = HttpConnector::new();
     http.enforce_http(false);
-    let connector = Impatient {
+    let impatient = Impatient {
         inner: config.rustls_https_connector_with_connector(http)?,
         limit: connect_limit,
     };
     let (credentials, headers) = (config.auth_layer()?, config.extra_headers_layer()?);
     Ok(Box::new(move |server| {
-        let http = legacy::Client::builder(TokioExecutor::new()).build::<_, Body>(connector.clone());
-        let bare = ClientBuilder::new(Plain(http), "default").with_layer(&headers);
+        let http = legacy::Client::builder(TokioExecutor::new()).build::<_, Body>(impatient.clone());
+        let stack = ClientBuilder::new(Plain(http), "default").with_layer(&headers);
         let base = BaseUriLayer::new(server.clone());
         match &credentials {
-            Some(credentials) => bare.with_layer(credentials).with_layer(&base).build(),
-            None => bare.with_layer(&base).build(),
+            Some(credentials) => stack.with_layer(credentials).with_layer(&base).build(),
+            None => stack.with_layer(&base).build(),
         }
     }))
 }

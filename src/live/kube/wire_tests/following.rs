@@ -394,7 +394,7 @@ async fn what_is_removed_while_we_watch_leaves_no_rows() {
         match reader.next(|what| Some(what.clone())).await {
             Observation::Kube { event, .. } if names(&event).is_empty() => break,
             Observation::Feed { report, .. } => {
-                assert!(!matches!(report, Report::Off(_)), "off before its rows are gone")
+                assert!(!matches!(report, Report::Off(_)), "off before its rows are gone");
             }
             other => assert!(matches!(other, Observation::Kube { .. }), "{other:?}"),
         }
