@@ -5,6 +5,7 @@
 //! the futures of the old session are dropped.
 
 mod catalog;
+mod clients;
 mod elect;
 mod fault;
 mod follow;

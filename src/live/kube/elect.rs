@@ -6,6 +6,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
 use super::Snapshots;
+use super::clients::Clients;
 use super::heartbeat::{Pulse, beat};
 use super::kubeconfig::Access;
 use super::server::{Server, candidates};
@@ -18,6 +19,7 @@ const HEAD_START: Duration = Duration::from_millis(500);
 /// Finds a server other than `avoid`. Without `avoid` the preferred one gets a head start. Servers that become known
 /// meanwhile take part. The error says why none serves; None where there is none to ask.
 pub async fn elect(access: &Access, snapshots: &mut Snapshots, avoid: Option<&Server>) -> Result<Session, Option<Why>> {
+    let clients = Clients::prepare(access).await.map_err(Some)?;
     let mut asked: Vec<Server> = avoid.into_iter().cloned().collect();
     let mut running = FuturesUnordered::new();
     let mut answered: Option<Session> = None;
@@ -29,18 +31,18 @@ pub async fn elect(access: &Access, snapshots: &mut Snapshots, avoid: Option<&Se
         for server in known(access, snapshots, open) {
             if !asked.contains(&server) {
                 asked.push(server.clone());
-                running.push(ask(access, server));
+                running.push(ask(clients.session(&server)));
             }
         }
         if running.is_empty() && open {
             return answered.ok_or_else(|| summary(&access.preferred, failures));
         }
         tokio::select! {
-            Some((server, outcome)) = running.next() => {
-                match outcome {
-                    Ok((session, Pulse::Proven)) => return Ok(session),
-                    Ok((session, Pulse::Answered(_))) => { answered.get_or_insert(session); }
-                    Ok((_, Pulse::Failed(why))) | Err(why) => failures.push((server, why)),
+            Some((session, pulse)) = running.next() => {
+                match pulse {
+                    Pulse::Proven => return Ok(session),
+                    Pulse::Answered(_) => { answered.get_or_insert(session); }
+                    Pulse::Failed(why) => failures.push((session.server, why)),
                 }
                 open = true;
             }
@@ -57,13 +59,9 @@ fn known(access: &Access, snapshots: &Snapshots, open: bool) -> Vec<Server> {
     vec![access.preferred.clone()]
 }
 
-async fn ask(access: &Access, server: Server) -> (Server, Result<(Session, Pulse), Why>) {
-    let session = match Session::open(access, &server).await {
-        Ok(session) => session,
-        Err(why) => return (server, Err(why)),
-    };
+async fn ask(session: Session) -> (Session, Pulse) {
     let pulse = beat(&session).await;
-    (server, Ok((session, pulse)))
+    (session, pulse)
 }
 
 /// The preferred server's reason stands for all, and the others are counted.

@@ -9,6 +9,7 @@ use kube::config::{AuthInfo, ExecInteractiveMode, KubeConfigOptions, Kubeconfig,
 use serde_json::Value;
 
 use super::KubeSource;
+use super::clients::Maker;
 use super::server::Server;
 use super::session::Deadlines;
 use super::single::Single;
@@ -32,6 +33,8 @@ pub struct Access {
     pub identity_expiry: Option<Timestamp>,
     /// How long answers may take.
     pub deadlines: Deadlines,
+    /// The clients that are being prepared.
+    pub preparing: Single<Result<Maker, Why>>,
     files: Arc<Stamps>,
     looking: Single<bool>,
 }
@@ -210,6 +213,7 @@ async fn access(source: &KubeSource, mut kubeconfig: Kubeconfig, files: &[PathBu
         deadlines: Deadlines::default(),
         files,
         looking: Single::default(),
+        preparing: Single::default(),
     })
 }
 

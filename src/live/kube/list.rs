@@ -81,9 +81,12 @@ impl Listed {
     fn take(&mut self, kind: KubeKind, objects: Vec<Value>) {
         for raw in objects {
             match from_json(kind, raw) {
-                Ok(row) if is_wanted(kind, &row.0) => self.rows.push(row),
-                Err(why) if self.left_out.len() < MOST_ODDITIES => self.left_out.push(why),
-                Ok(_) | Err(_) => {}
+                Ok(row) => self.rows.extend(Some(row).filter(|row| is_wanted(kind, &row.0))),
+                Err(why) => {
+                    if self.left_out.len() < MOST_ODDITIES {
+                        self.left_out.push(why);
+                    }
+                }
             }
         }
     }

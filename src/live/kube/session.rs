@@ -5,15 +5,13 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Bytes;
-use hyper::header::{ACCEPT, HeaderValue, USER_AGENT};
+use hyper::header::{ACCEPT, HeaderValue};
 use hyper::{Request, Response, Uri};
 use kube::Client;
-use kube::client::{Body, ClientBuilder};
+use kube::client::Body;
 
 use super::fault::Fault;
-use super::kubeconfig::Access;
 use super::server::Server;
-use crate::base::{Why, WhyKind};
 
 /// Every wait on the API, in one table.
 #[derive(Debug, Clone, Copy)]
@@ -61,40 +59,6 @@ pub struct Session {
 }
 
 impl Session {
-    /// Prepares both clients; connects to nothing yet. May run the kubeconfig's credential plugin.
-    pub async fn open(access: &Access, server: &Server) -> Result<Self, Why> {
-        let (mut config, origin) = (access.config.clone(), access.origin.clone());
-        config.cluster_url = server.uri().clone();
-        config.connect_timeout = Some(access.deadlines.connect);
-        config.read_timeout = None;
-        // Who retries, and when, is decided here and visible.
-        config.default_retry = false;
-        let agent = concat!("quorate/", env!("CARGO_PKG_VERSION"));
-        config.headers.push((USER_AGENT, HeaderValue::from_static(agent)));
-        // Files are read and plugins run while a client is built.
-        let built = tokio::task::spawn_blocking(move || {
-            let quick = ClientBuilder::try_from(config.clone())?;
-            Ok::<_, kube::Error>((quick, ClientBuilder::try_from(config)?))
-        });
-        let limit = access.deadlines.plugin;
-        let late = || {
-            Why::new(
-                WhyKind::TimedOut,
-                format!("the credential plugin of {origin} did not finish"),
-            )
-        };
-        let built = tokio::time::timeout(limit, built).await.map_err(|_| late())?;
-        let built =
-            built.map_err(|_| Why::new(WhyKind::Config, format!("the credentials of {origin} are unusable")))?;
-        let (quick, bulk) = built.map_err(|error| unusable(&origin, &error))?;
-        Ok(Self::over(
-            server.clone(),
-            access.deadlines,
-            quick.build(),
-            bulk.build(),
-        ))
-    }
-
     /// A session over given clients.
     pub(super) const fn over(server: Server, deadlines: Deadlines, quick: Client, bulk: Client) -> Self {
         Self {
@@ -160,16 +124,5 @@ impl Session {
         let told = Limited::new(body, MAX_ERROR_BYTES).collect().await;
         let told = told.map(http_body_util::Collected::to_bytes).unwrap_or_default();
         Err(Fault::of_status(&self.server, head.status, &head.headers, &told))
-    }
-}
-
-/// Why no client can be built. A plugin's own words may hold secrets, so they are not repeated.
-fn unusable(origin: &str, error: &kube::Error) -> Why {
-    match error {
-        kube::Error::Auth(_) => Why::new(WhyKind::Config, format!("the credential plugin of {origin} failed"))
-            .hint("try the same kubeconfig with kubectl"),
-        other => {
-            Why::new(WhyKind::Config, format!("{origin}: {other}")).hint("check this user's entry in the kubeconfig")
-        }
     }
 }

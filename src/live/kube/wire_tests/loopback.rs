@@ -9,10 +9,12 @@ use tempfile::TempDir;
 use tokio::task::AbortHandle;
 use tokio_rustls::TlsAcceptor;
 
+use super::super::clients::Clients;
+use super::super::elect::elect;
 use super::super::heartbeat::{Pulse, beat};
 use super::super::kubeconfig;
 use super::super::wire::{Reply, Served, empty_cluster, refuse};
-use super::super::{KubeSource, observe};
+use super::super::{KubeSource, Snapshots, observe};
 use super::*;
 use crate::model::k0s::ControlNode;
 use crate::model::kube::Endpoint;
@@ -68,7 +70,7 @@ async fn session_with(server: &str, cluster: &str, connect: Duration, heartbeat:
     let mut access = kubeconfig::Reader::default().load(&source).await.unwrap();
     access.deadlines.connect = connect;
     access.deadlines.heartbeat = heartbeat;
-    Session::open(&access, &access.preferred).await.unwrap()
+    Clients::prepare(&access).await.unwrap().session(&access.preferred)
 }
 
 async fn failed_beat(session: Session) -> crate::base::Why {
@@ -324,4 +326,32 @@ async fn unknown_credentials_do_not_drive_us_away() {
             WhyKind::Unauthenticated
         );
     }
+}
+
+#[tokio::test]
+async fn one_election_runs_a_credential_plugin_for_all_servers() {
+    let free = controllers(&[1], &Wire::new(empty_cluster)).await.remove(0).address;
+    let directory = tempfile::tempdir().unwrap();
+    let (config, runs) = (directory.path().join("config"), directory.path().join("runs"));
+    let credential =
+        r#"{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": {"token": "t"}}"#;
+    let script = format!("echo run >> {}; echo '{credential}'", runs.display());
+    let user = serde_json::json!({
+        "apiVersion": "client.authentication.k8s.io/v1", "command": "sh", "args": ["-c", script],
+    });
+    write(&config, &format!("https://{free}"), "", &format!("exec: {user}"));
+    let source = KubeSource {
+        kubeconfig: Some(config),
+        ..KubeSource::default()
+    };
+    let access = kubeconfig::Reader::default().load(&source).await.unwrap();
+    let (_sender, snapshots) = watch::channel(knowing(&[1, 2, 3]));
+    let why = elect(&access, &mut Snapshots(snapshots), None)
+        .await
+        .err()
+        .unwrap()
+        .unwrap();
+    assert!(why.text.as_str().contains("the 2 other API servers"), "{why}");
+    let runs = std::fs::read_to_string(runs).unwrap().lines().count();
+    assert_eq!(runs, 2, "once for a token, once for a certificate");
 }
