@@ -111,6 +111,23 @@ fn a_host_that_is_cut_off_says_it_is_us_and_never_quorum_lost() {
 }
 
 #[test]
+fn an_api_server_that_never_answers_is_left_for_another() {
+    let lab = Lab::up(&["--zones"]);
+    let mut console = lab.console(1, &[], (30, 120));
+    healthy(&mut console, SOON);
+    lab.run(&["freeze", "1", "kube-apiserver"]);
+    console.wait_for("another API server", Duration::from_secs(30), |screen| {
+        screen.contains("10.77.0.12:6443") || screen.contains("10.77.0.13:6443")
+    });
+    healthy(&mut console, SOON);
+    // A cold start does not wait for it either.
+    let status = lab.json(1, &["status"]);
+    assert_eq!(status["api"]["preferred"], false, "{}", status["api"]);
+    assert_eq!(status["quorum"]["spare"], 1);
+    assert_eq!(status["zones"].as_array().unwrap().len(), 3);
+}
+
+#[test]
 fn another_api_server_is_used_and_named() {
     let lab = Lab::up(&["--zones"]);
     let mut console = lab.console(1, &[], (30, 120));

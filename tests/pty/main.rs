@@ -106,6 +106,32 @@ fn dumb_and_linux_terminals_work_and_no_color_means_no_color() {
 }
 
 #[test]
+fn a_broken_theme_and_a_broken_configuration_are_named_and_end_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (theme, config) = (folder.path().join("t.toml"), folder.path().join("c.toml"));
+    std::fs::write(&theme, "inherits = \"default\"\ncriticl = \"red\"\n").unwrap();
+    std::fs::write(&config, "ascii = \"yes\"\n").unwrap();
+    let quorate = env!("CARGO_BIN_EXE_quorate");
+    let open = |arguments: &[&str]| {
+        let mut console = Console::start(&[&[quorate], arguments].concat(), &[], (24, 120));
+        console.wait_for("a verdict", SOON, |screen| screen.contains("UNKNOWN"));
+        console
+    };
+    let mut console = open(&["--theme", theme.to_str().unwrap()]);
+    console.wait_for("the line", SOON, |screen| {
+        screen.contains("line 2") && screen.contains("criticl")
+    });
+    console.press("q");
+    assert!(console.wait_for_exit(SOON).success());
+    let mut console = open(&["--config", config.to_str().unwrap()]);
+    console.wait_for("the line", SOON, |screen| {
+        screen.contains("c.toml:1:9") && screen.contains("true or false")
+    });
+    console.press("q");
+    assert!(console.wait_for_exit(SOON).success());
+}
+
+#[test]
 fn nothing_is_written_while_nothing_changes() {
     let mut console = opened(SIZE, &[]);
     // Every source is off or will never come: the screen says so once.
