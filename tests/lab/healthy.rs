@@ -88,7 +88,10 @@ fn the_checks_find_what_is_missing_and_nothing_else() {
         let document = lab.json(1, &["check"]);
         let checks = document["checks"].as_array().unwrap();
         assert_eq!(with_result(checks, "cannot-tell"), Vec::<String>::new());
-        with_result(checks, "broken")
+        let mut broken = with_result(checks, "broken");
+        // The scheduler may put both replicas of coredns, which are only softly spread, into one domain; then this is true.
+        broken.retain(|id| id != "placement.single-domain");
+        broken
     };
     assert_eq!(broken(&lab), ["zone.labels"]);
     for (host, zone) in [("1", "a"), ("2", "b"), ("3", "b")] {
