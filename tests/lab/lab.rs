@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -74,6 +75,18 @@ impl Lab {
                 String::from_utf8_lossy(&output.stderr)
             )
         })
+    }
+
+    /// Asks again and again until the document is as wanted; panics with the last one after a time.
+    pub fn json_until(&self, host: u8, arguments: &[&str], wanted: impl Fn(&Value) -> bool) -> Value {
+        let deadline = Instant::now() + Duration::from_secs(100);
+        loop {
+            let document = self.json(host, arguments);
+            if wanted(&document) {
+                return document;
+            }
+            assert!(Instant::now() < deadline, "not as wanted in time: {document:#}");
+        }
     }
 
     /// The console on a host, on a terminal of 24 x 80 or another size.

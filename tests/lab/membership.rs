@@ -1,7 +1,5 @@
 //! Membership changes: a dead member's objects are right to exist while etcd lists it, and leftovers once it does not.
 
-use std::time::{Duration, Instant};
-
 use serde_json::Value;
 
 use crate::lab::Lab;
@@ -21,18 +19,6 @@ fn subjects(document: &Value, id: &str) -> Vec<String> {
         .collect()
 }
 
-/// Checks again and again until the document is as wanted; panics after a time.
-fn check_until(lab: &Lab, wanted: impl Fn(&Value) -> bool) -> Value {
-    let deadline = Instant::now() + Duration::from_secs(100);
-    loop {
-        let document = lab.json(1, &["check"]);
-        if wanted(&document) {
-            return document;
-        }
-        assert!(Instant::now() < deadline, "not as wanted in time: {document:#}");
-    }
-}
-
 #[test]
 fn objects_are_leftovers_only_once_etcd_no_longer_lists_their_member() {
     let lab = Lab::up(&["--zones"]);
@@ -44,7 +30,7 @@ fn objects_are_leftovers_only_once_etcd_no_longer_lists_their_member() {
 
     lab.run(&["remove", "3"]);
     // Its leases are good for a minute after its death; until then it may be a controller that still runs.
-    let removed = check_until(&lab, |document| result(document, "members.zombie") == "broken");
+    let removed = lab.json_until(1, &["check"], |document| result(document, "members.zombie") == "broken");
     assert_eq!(result(&removed, "etcd.member-lost"), "holds");
     let leftovers = subjects(&removed, "members.zombie");
     assert!(
