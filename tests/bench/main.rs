@@ -13,7 +13,7 @@ mod process;
 
 use std::time::{Duration, Instant};
 
-use console::Console;
+use console::{Console, NO_SOURCES};
 use jiff::Timestamp;
 use lab::Lab;
 use serde_json::Value;
@@ -42,17 +42,9 @@ fn median(mut times: Vec<Duration>) -> Duration {
 /// From start to a frame, while nothing that quorate asks exists.
 fn first_frame() {
     let quorate = env!("CARGO_BIN_EXE_quorate");
-    let nothing = [
-        "--kubeconfig",
-        "/nonexistent",
-        "--etcd-pki",
-        "/nonexistent",
-        "--k0s-dir",
-        "/nonexistent",
-    ];
     let times = (0..11).map(|_| {
         let began = Instant::now();
-        let mut console = Console::start(&[&[quorate], &nothing[..]].concat(), &[], SIZE);
+        let mut console = Console::start(&[&[quorate], &NO_SOURCES[..]].concat(), &[], SIZE);
         console.wait_for("a first frame", SOON, |screen| !screen.trim().is_empty());
         began.elapsed()
     });

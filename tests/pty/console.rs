@@ -8,6 +8,16 @@ use std::time::{Duration, Instant};
 
 use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
 
+/// Arguments under which quorate finds no source, on whatever machine this runs.
+pub const NO_SOURCES: [&str; 6] = [
+    "--kubeconfig",
+    "/nonexistent",
+    "--etcd-pki",
+    "/nonexistent",
+    "--k0s-dir",
+    "/nonexistent",
+];
+
 /// A running program and its terminal.
 pub struct Console {
     child: Box<dyn Child + Send + Sync>,

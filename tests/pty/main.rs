@@ -6,22 +6,14 @@ mod console;
 
 use std::time::Duration;
 
-use console::Console;
+use console::{Console, NO_SOURCES};
 
 const SOON: Duration = Duration::from_secs(20);
 const SIZE: (u16, u16) = (24, 80);
 
 /// A console with nothing to see.
 fn dead(size: (u16, u16), environment: &[(&str, &str)]) -> Console {
-    let nothing = [
-        "--kubeconfig",
-        "/nonexistent",
-        "--etcd-pki",
-        "/nonexistent",
-        "--k0s-dir",
-        "/nonexistent",
-    ];
-    let argv = [&[env!("CARGO_BIN_EXE_quorate")], &nothing[..]].concat();
+    let argv = [&[env!("CARGO_BIN_EXE_quorate")], &NO_SOURCES[..]].concat();
     Console::start(&argv, environment, size)
 }
 
