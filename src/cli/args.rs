@@ -44,8 +44,8 @@ pub struct Global {
     #[arg(long, global = true, value_name = "NAME|FILE")]
     pub theme: Option<String>,
     /// When to use colour
-    #[arg(long, global = true, value_name = "WHEN")]
-    pub color: Option<ColorChoice>,
+    #[arg(long, global = true, value_name = "WHEN", value_parser = ["auto", "always", "never"])]
+    pub color: Option<String>,
     /// Draw with ASCII characters only
     #[arg(long, global = true)]
     pub ascii: bool,
@@ -55,17 +55,6 @@ pub struct Global {
     /// Log more; twice: everything
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
-}
-
-/// When to use colour.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ColorChoice {
-    /// On a terminal that can, unless `NO_COLOR` is set.
-    Auto,
-    /// Always.
-    Always,
-    /// Never.
-    Never,
 }
 
 /// What to do.

@@ -9,7 +9,7 @@ use color_eyre::eyre::{self, WrapErr};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::{Instant, timeout_at};
 
-use super::args::{ColorChoice, Global};
+use super::args::Global;
 use super::log;
 use super::settle::is_settled;
 use crate::base::Clock;
@@ -63,11 +63,6 @@ pub fn settings(global: &Global) -> Resolved {
 /// The flags by the names of their settings.
 fn flags(global: &Global) -> BTreeMap<&'static str, String> {
     let path = |path: &Option<std::path::PathBuf>| path.as_ref().map(|path| path.to_string_lossy().into_owned());
-    let color = global.color.map(|choice| match choice {
-        ColorChoice::Auto => "auto",
-        ColorChoice::Always => "always",
-        ColorChoice::Never => "never",
-    });
     let level = match global.verbose {
         0 => None,
         1 => Some("debug"),
@@ -79,7 +74,7 @@ fn flags(global: &Global) -> BTreeMap<&'static str, String> {
         ("k0s_dir", path(&global.k0s_dir)),
         ("etcd_pki", path(&global.etcd_pki)),
         ("theme", global.theme.clone()),
-        ("color", color.map(str::to_owned)),
+        ("color", global.color.clone()),
         ("ascii", global.ascii.then(|| "true".to_owned())),
         ("log_file", path(&global.log_file)),
         ("log_level", level.map(str::to_owned)),

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::etcd::EtcdFacts;
 use super::fact::{Fact, ObjectKey};
-use super::feed::{Feed, FeedId, FeedState, KubeKind};
+use super::feed::{FeedId, FeedState, KubeKind};
 use super::host::HostFacts;
 use super::kube::{KubeFacts, Lease, Node};
 use crate::base::{Stamp, Text, Why, WhyKind};
@@ -64,17 +64,6 @@ impl Snapshot {
     /// The freshness of a kind's watch.
     pub fn kind(&self, kind: KubeKind) -> FeedState {
         self.feed(FeedId::Kube(kind))
-    }
-
-    /// All sources as a list.
-    pub fn feed_list(&self) -> Vec<Feed> {
-        self.feeds
-            .iter()
-            .map(|(id, state)| Feed {
-                id: *id,
-                state: state.clone(),
-            })
-            .collect()
     }
 
     /// Age of a moment that another clock wrote down.
