@@ -10,5 +10,6 @@ pub mod live;
 pub mod model;
 pub mod pb;
 pub mod port;
+pub mod sim;
 pub mod tui;
 pub mod view;

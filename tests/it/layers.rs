@@ -17,10 +17,11 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("assemble", &["base", "model", "port"]),
     ("pb", &[]),
     ("live", &["base", "model", "port", "assemble", "pb"]),
+    ("sim", &["base", "pb"]),
     (
         "cli",
         &[
-            "base", "model", "check", "app", "view", "tui", "config", "port", "assemble", "live",
+            "base", "model", "check", "app", "view", "tui", "config", "port", "assemble", "live", "sim",
         ],
     ),
     ("main", &[]),

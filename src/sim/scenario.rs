@@ -1,0 +1,124 @@
+//! What a simulated cluster is like and what happens to it, as data: the TOML files in `assets/scenarios/`.
+
+use serde::Deserialize;
+
+use super::world::fault::Fault;
+use super::world::host::HostId;
+
+/// One simulated cluster.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Scenario {
+    /// One line for people.
+    pub about: String,
+    /// Where chance begins. The same seed gives the same history.
+    #[serde(default)]
+    pub seed: u64,
+    /// The host that quorate runs on.
+    #[serde(default = "first")]
+    pub here: HostId,
+    /// World seconds that have passed when the operator opens quorate.
+    #[serde(default = "warm_up")]
+    pub begins_at_s: u64,
+    /// How it is built.
+    #[serde(default)]
+    pub cluster: Cluster,
+    /// What happens to it, by world time.
+    #[serde(default)]
+    pub fault: Vec<Scheduled>,
+}
+
+const fn first() -> HostId {
+    HostId(1)
+}
+
+const fn warm_up() -> u64 {
+    600
+}
+
+/// A fault and when it strikes.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Scheduled {
+    /// World seconds since the beginning of the world.
+    pub at_s: u64,
+    /// What happens.
+    #[serde(flatten)]
+    pub fault: Fault,
+}
+
+/// Which etcd the controllers run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+pub enum EtcdLine {
+    /// 3.5.33: Status has no quota.
+    #[serde(rename = "3.5")]
+    V35,
+    /// 3.6.16.
+    #[default]
+    #[serde(rename = "3.6")]
+    V36,
+}
+
+/// Which k0s the controllers run: they differ in how a member joins and leaves (`k0s_etcd_member_reconciler`, see
+/// `world::k0s`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+pub enum K0sFamily {
+    /// Up to 1.34.3: joins as a voter; leave removes at once.
+    #[serde(rename = "1.33")]
+    UpTo134_3,
+    /// 1.34.4 to 1.34.10, 1.35.1 to 1.35.4: joins as a voter; leave waits for the lease to expire.
+    #[serde(rename = "1.34")]
+    From134_4,
+    /// From 1.35.5 and 1.36.1: joins as a learner; leave waits five minutes more.
+    #[default]
+    #[serde(rename = "1.37")]
+    From135_5,
+}
+
+/// How a cluster is built.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Cluster {
+    /// Controllers that exist at the beginning; one more can join.
+    pub controllers: u8,
+    /// Nodes that are no controllers.
+    pub workers: u16,
+    /// Plain pods (of Deployments) besides the product's own.
+    pub extra_pods: u16,
+    /// Zone label of each controller in turn; empty for none.
+    pub zones: Vec<String>,
+    /// Which etcd.
+    pub etcd: EtcdLine,
+    /// Which k0s.
+    pub k0s: K0sFamily,
+    /// `--node-monitor-grace-period` that kube-controller-manager runs with.
+    pub grace_s: u32,
+    /// The grace period that ClusterConfig asks for, where it differs: a restart is pending.
+    pub configured_grace_s: Option<u32>,
+    /// `--default-*-toleration-seconds` of the API servers.
+    pub toleration_s: u32,
+    /// `Installation.spec.highAvailability` and three rqlite replicas.
+    pub high_availability: bool,
+    /// Installed by an older release and upgraded since: an obsolete Installation stands beside the active one.
+    pub upgraded: bool,
+    /// Names and messages hold control characters, bidirectional overrides, markup and other bad text.
+    pub hostile: bool,
+}
+
+impl Default for Cluster {
+    fn default() -> Self {
+        Self {
+            controllers: 3,
+            workers: 0,
+            extra_pods: 0,
+            zones: ["zone-a", "zone-b", "zone-c"].map(str::to_owned).to_vec(),
+            etcd: EtcdLine::default(),
+            k0s: K0sFamily::default(),
+            grace_s: 20,
+            configured_grace_s: None,
+            toleration_s: 30,
+            high_availability: true,
+            upgraded: false,
+            hostile: false,
+        }
+    }
+}

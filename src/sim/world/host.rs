@@ -1,0 +1,86 @@
+//! The machines.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A machine, counted from 1 as in `nbe-1`. Controllers come first, then workers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct HostId(pub u16);
+
+impl fmt::Display for HostId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "nbe-{}", self.0)
+    }
+}
+
+/// A process on a controller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub enum Component {
+    K0s,
+    Etcd,
+    KubeApiserver,
+    KubeControllerManager,
+    KubeScheduler,
+    Kubelet,
+}
+
+impl Component {
+    /// Every component, in the order in which k0s starts them.
+    pub const ALL: [Component; 6] = [
+        Component::K0s,
+        Component::Etcd,
+        Component::KubeApiserver,
+        Component::KubeControllerManager,
+        Component::KubeScheduler,
+        Component::Kubelet,
+    ];
+
+    /// The name of its executable.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Component::K0s => "k0s",
+            Component::Etcd => "etcd",
+            Component::KubeApiserver => "kube-apiserver",
+            Component::KubeControllerManager => "kube-controller-manager",
+            Component::KubeScheduler => "kube-scheduler",
+            Component::Kubelet => "kubelet",
+        }
+    }
+}
+
+/// How a component fares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Run {
+    /// It works.
+    Running,
+    /// It is stopped in its tracks (SIGSTOP): its ports accept and nobody answers.
+    Frozen,
+    /// It does not run: its ports refuse.
+    Dead,
+}
+
+/// What becomes of a packet from one host to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Path {
+    /// It arrives.
+    Open,
+    /// It is lost without a word.
+    Silent,
+}
+
+/// One machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Host {
+    /// Which.
+    pub id: HostId,
+    /// Its name.
+    pub name: String,
+    /// Its address.
+    pub address: String,
+    /// Runs a control plane, or is about to.
+    pub is_controller: bool,
+}
