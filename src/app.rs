@@ -1,14 +1,20 @@
 //! The console's core: one state, one `update`. Facts and keys come in as [`Msg`], wishes go out as [`Effect`]; nothing
 //! here waits, draws, reads a clock or knows a terminal. All ages are counted at `snapshot.now`, which advances from
-//! outside, so there is no tick. Start reading at [`update`], then [`keys::TABLE`].
+//! outside, so there is no tick. Start reading at [`update`], then [`keys::TABLE`] and
+//! [`commands::TABLE`].
 
+pub mod commands;
+pub mod filter;
+mod fuzzy;
 pub mod key;
 pub mod keys;
 pub mod list;
+pub mod navigate;
 pub mod prompt;
 pub mod rows;
 pub mod screen;
 pub mod state;
+mod typing;
 mod update;
 
 pub use key::Key;

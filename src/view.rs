@@ -33,7 +33,7 @@ use crate::app::state::SMALL;
 use crate::app::{Geometry, RowId, Screen, State, rows};
 use part::section::{self, Heading};
 use part::table::Shown;
-use part::{detail, footer, help, quorum, small, tabs, verdict};
+use part::{detail, footer, help, palette, quorum, small, tabs, verdict};
 use theme::Role;
 
 /// Draws one frame.
@@ -58,7 +58,16 @@ pub fn render(state: &State, theme: &Theme, frame: &mut Frame) -> Geometry {
         height: body.height.saturating_sub(1),
         ..body
     };
-    render_body(state, theme, body, buf)
+    let geometry = render_body(state, theme, body, buf);
+    under_palette(geometry, palette::render(state, theme, body, buf))
+}
+
+/// The log is drawn later, and must leave the offers what they cover.
+fn under_palette(mut geometry: Geometry, covered: u16) -> Geometry {
+    if let Some(log) = &mut geometry.log {
+        log.height = log.height.saturating_sub(covered);
+    }
+    geometry
 }
 
 fn render_body(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Geometry {
@@ -148,9 +157,17 @@ fn render_small(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> G
         };
         footer::render(state, theme, width).render(last, buf);
     }
-    if state.is_text() {
-        return render_body(state, theme, body, buf);
-    }
+    let geometry = if state.is_text() {
+        render_body(state, theme, body, buf)
+    } else {
+        render_small_rows(state, theme, body, buf)
+    };
+    under_palette(geometry, palette::render(state, theme, body, buf))
+}
+
+/// One line per row.
+fn render_small_rows(state: &State, theme: &Theme, body: Rect, buf: &mut Buffer) -> Geometry {
+    let width = usize::from(body.width);
     let rows = rows::rows(state);
     let visible = usize::from(body.height);
     let cursor = state.cursor();

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::commands;
 use super::key::{Code, Key};
 use super::screen::Screen;
 use super::state::State;
@@ -42,7 +43,10 @@ pub enum Move {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum Edit {
-    Complete,
+    NextOffer,
+    PreviousOffer,
+    Newer,
+    Older,
     EraseCharacter,
     EraseWord,
     EraseLine,
@@ -111,7 +115,7 @@ pub const TABLE: &[Binding] = &[
     bind(Context::Anywhere, &[Key::char('?')], Command::Help, "help", "show or hide this help"),
     bind(Context::Anywhere, &[Key::of(Code::Esc)], Command::Back, "back", "close, clear the filter, or go back"),
     bind(Context::Anywhere, &[Key::char('q'), Key::ctrl('c')], Command::Quit, "quit", "leave quorate"),
-    bind(Context::Anywhere, &[Key::char(':')], Command::OpenCommandLine, "command", "type a command: a screen's name, help, quit"),
+    bind(Context::Anywhere, &[Key::char(':')], Command::OpenCommandLine, "command", "type a command; the list of them opens with it"),
     bind(Context::Anywhere, &[Key::of(Code::Tab), Key::of(Code::Right)], Command::NextScreen, "", "next screen"),
     bind(Context::Anywhere, &[Key::of(Code::BackTab), Key::of(Code::Left)], Command::PreviousScreen, "", "previous screen"),
     bind(Context::Anywhere, &[Key::char('1')], Command::Go(Screen::Overview), "", "overview: everything at a glance"),
@@ -138,7 +142,10 @@ pub const TABLE: &[Binding] = &[
     bind(Context::Text, &[Key::char('G'), Key::of(Code::End)], Command::Move(Move::Bottom), "", "to the end"),
     bind(Context::Prompt, &[Key::of(Code::Enter)], Command::Accept, "accept", "do it"),
     bind(Context::Prompt, &[Key::of(Code::Esc), Key::ctrl('c')], Command::Cancel, "cancel", "leave the line"),
-    bind(Context::Prompt, &[Key::of(Code::Tab)], Command::Edit(Edit::Complete), "complete", "complete the word"),
+    bind(Context::Prompt, &[Key::of(Code::Tab)], Command::Edit(Edit::NextOffer), "complete", "take the next offer"),
+    bind(Context::Prompt, &[Key::of(Code::BackTab)], Command::Edit(Edit::PreviousOffer), "", "take the offer before"),
+    bind(Context::Prompt, &[Key::of(Code::Down), Key::ctrl('n')], Command::Edit(Edit::Newer), "", "next offer; where nothing is typed, the next line of the history"),
+    bind(Context::Prompt, &[Key::of(Code::Up), Key::ctrl('p')], Command::Edit(Edit::Older), "", "offer before; where nothing is typed, the line before in the history"),
     bind(Context::Prompt, &[Key::of(Code::Backspace), Key::ctrl('h')], Command::Edit(Edit::EraseCharacter), "", "erase a character"),
     bind(Context::Prompt, &[Key::ctrl('w')], Command::Edit(Edit::EraseWord), "", "erase a word"),
     bind(Context::Prompt, &[Key::ctrl('u')], Command::Edit(Edit::EraseLine), "", "erase the line"),
@@ -147,21 +154,27 @@ pub const TABLE: &[Binding] = &[
 /// One line of a list of keys.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Row {
-    /// Where: `anywhere`, `in lists`, …
+    /// Where: `anywhere`, `in lists`, …; `commands` for what is typed after `:`.
     pub context: String,
-    /// The keys, such as `q, ctrl-c`.
+    /// The keys, such as `q, ctrl-c`, or the command, such as `:nodes [NODE]`.
     pub keys: String,
     /// What they do.
     pub help: String,
 }
 
-/// The whole table as text, for `quorate keys` and the help.
+/// The whole table as text, and the commands after it, for `quorate keys` and the help.
 pub fn rows() -> impl Iterator<Item = Row> {
-    TABLE.iter().map(|binding| Row {
+    let keys = TABLE.iter().map(|binding| Row {
         context: binding.context.word().to_owned(),
         keys: keys_of(binding),
         help: binding.help.to_owned(),
-    })
+    });
+    let commands = commands::TABLE.iter().map(|entry| Row {
+        context: "commands".to_owned(),
+        keys: format!(":{}", entry.usage()),
+        help: entry.help.to_owned(),
+    });
+    keys.chain(commands)
 }
 
 /// The keys of a binding, such as `q, ctrl-c`.
@@ -204,7 +217,7 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
-    const COMMANDS: [Command; 22] = [
+    const COMMANDS: [Command; 25] = [
         Command::Quit,
         Command::Back,
         Command::Help,
@@ -222,7 +235,10 @@ mod tests {
         Command::Open,
         Command::Accept,
         Command::Cancel,
-        Command::Edit(Edit::Complete),
+        Command::Edit(Edit::NextOffer),
+        Command::Edit(Edit::PreviousOffer),
+        Command::Edit(Edit::Newer),
+        Command::Edit(Edit::Older),
         Command::Edit(Edit::EraseCharacter),
         Command::Edit(Edit::EraseWord),
         Command::Edit(Edit::EraseLine),
@@ -245,7 +261,15 @@ mod tests {
             | Command::Open
             | Command::Accept
             | Command::Cancel
-            | Command::Edit(Edit::Complete | Edit::EraseCharacter | Edit::EraseWord | Edit::EraseLine) => true,
+            | Command::Edit(
+                Edit::NextOffer
+                | Edit::PreviousOffer
+                | Edit::Newer
+                | Edit::Older
+                | Edit::EraseCharacter
+                | Edit::EraseWord
+                | Edit::EraseLine,
+            ) => true,
         }
     }
 

@@ -1,8 +1,9 @@
-//! The one line that can be typed into: `:` for commands, `/` for a filter.
+//! The one line that can be typed into: `:` for commands, `/` for a filter. It knows what was typed and what is offered; what
+//! the line does is the affair of [`typing`](super::typing).
 
 use serde::{Deserialize, Serialize};
 
-use super::screen::Screen;
+use super::commands::Offer;
 use crate::base::text::is_plain;
 
 /// The longest line kept, in characters.
@@ -13,28 +14,24 @@ const MAX_CHARS: usize = 120;
 pub struct Prompt {
     /// What for.
     pub kind: PromptKind,
-    /// So far. Plain characters only: what is pasted is cleaned too.
+    /// The line so far: typed, taken from the offers, or from the history. Plain characters only: what is pasted is cleaned
+    /// too.
     pub text: String,
+    /// What the line could become, the likeliest first.
+    pub offers: Vec<Offer>,
+    /// Which of the offers the line is now.
+    pub chosen: Option<usize>,
+    /// Which line of the history the line is now.
+    pub recalled: Option<usize>,
 }
 
 /// What a line is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PromptKind {
-    /// `:` a screen's name, `help`, `quit`.
+    /// `:` one of [`commands::TABLE`](super::commands::TABLE).
     Command,
-    /// `/` rows that contain this.
+    /// `/` rows that match this.
     Filter,
-}
-
-/// What a line after `:` may say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Line {
-    /// Show a screen.
-    Go(Screen),
-    /// Show the keys.
-    Help,
-    /// Leave.
-    Quit,
 }
 
 impl Prompt {
@@ -43,6 +40,9 @@ impl Prompt {
         Self {
             kind,
             text: String::new(),
+            offers: Vec::new(),
+            chosen: None,
+            recalled: None,
         }
     }
 
@@ -50,60 +50,70 @@ impl Prompt {
     pub fn insert(&mut self, text: &str) {
         let room = MAX_CHARS.saturating_sub(self.text.chars().count());
         self.text.extend(text.chars().filter(|c| is_plain(*c)).take(room));
+        self.keep();
+    }
+
+    /// Drops the last character; false where there is none.
+    pub fn erase_character(&mut self) -> bool {
+        self.keep();
+        self.text.pop().is_some()
     }
 
     /// Drops the last word.
     pub fn erase_word(&mut self) {
         let kept = self.text.trim_end().rfind(' ').map_or(0, |space| space + 1);
         self.text.truncate(kept);
+        self.keep();
     }
 
-    /// What the line could become, best first.
-    pub fn candidates(&self) -> Vec<&'static str> {
-        match self.kind {
-            PromptKind::Command => words()
-                .map(|(word, _)| word)
-                .filter(|word| word.starts_with(self.text.trim()))
-                .collect(),
-            PromptKind::Filter => Vec::new(),
+    /// Drops everything.
+    pub fn clear(&mut self) {
+        self.text.clear();
+        self.keep();
+    }
+
+    /// Takes the line as typed, wherever it came from.
+    pub const fn keep(&mut self) {
+        self.chosen = None;
+        self.recalled = None;
+    }
+
+    /// Offers what the line could become.
+    pub fn offer(&mut self, offers: Vec<Offer>) {
+        self.offers = offers;
+        self.chosen = None;
+    }
+
+    /// Makes the line the offer `by` places further, around the end.
+    pub fn choose(&mut self, by: isize) {
+        let count = isize::try_from(self.offers.len()).unwrap_or(isize::MAX);
+        if count == 0 {
+            return;
+        }
+        let here = self.chosen.and_then(|chosen| isize::try_from(chosen).ok());
+        let next = here.map_or(if by > 0 { 0 } else { count - 1 }, |here| (here + by).rem_euclid(count));
+        self.chosen = usize::try_from(next).ok();
+        self.recalled = None;
+        if let Some(offer) = self.chosen.and_then(|chosen| self.offers.get(chosen)) {
+            offer.line.clone_into(&mut self.text);
         }
     }
 
-    /// Takes the first candidate.
-    pub fn complete(&mut self) {
-        if let Some(first) = self.candidates().first() {
-            (*first).clone_into(&mut self.text);
-        }
+    /// Whether up and down walk through the history: nothing was typed yet, or the line came from there.
+    pub const fn is_recalling(&self) -> bool {
+        matches!(self.kind, PromptKind::Command) && (self.text.is_empty() || self.recalled.is_some())
     }
-}
 
-/// Every word after `:`, and what it does. Short forms stand last, so that completion offers the full ones.
-fn words() -> impl Iterator<Item = (&'static str, Line)> {
-    let screens = Screen::ALL.into_iter().map(|screen| (screen.name(), Line::Go(screen)));
-    screens.chain([
-        ("help", Line::Help),
-        ("quit", Line::Quit),
-        ("q", Line::Quit),
-        ("q!", Line::Quit),
-    ])
-}
-
-/// Reads a line after `:`: a word, or the beginning of exactly one. The error is a sentence for the operator.
-pub fn read_line(raw: &str) -> Result<Line, String> {
-    let typed = raw.trim();
-    if let Some((_, line)) = words().find(|(word, _)| *word == typed) {
-        return Ok(line);
-    }
-    let mut beginning = words().filter(|(word, _)| !typed.is_empty() && word.starts_with(typed));
-    match (beginning.next(), beginning.next()) {
-        (Some((_, line)), None) => Ok(line),
-        (Some((first, _)), Some((second, _))) => Err(format!(":{typed} could be {first} or {second}")),
-        (None, _) => {
-            let advice = nearest(typed, words().map(|(word, _)| word)).map_or_else(
-                || "tab shows what there is".to_owned(),
-                |word| format!("did you mean :{word}?"),
-            );
-            Err(format!("there is no command :{typed}; {advice}"))
+    /// Makes the line the one `by` places further in the history; past the newest, an empty one.
+    pub fn recall(&mut self, history: &[String], by: isize) {
+        let here = self.recalled.unwrap_or(history.len());
+        let to = here.saturating_add_signed(by);
+        match history.get(to) {
+            Some(line) => {
+                line.clone_into(&mut self.text);
+                self.recalled = Some(to);
+            }
+            None => self.clear(),
         }
     }
 }
@@ -122,19 +132,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_read_by_word_and_by_unique_beginning() {
-        assert_eq!(read_line("etcd"), Ok(Line::Go(Screen::Etcd)));
-        assert_eq!(read_line(" e "), Ok(Line::Go(Screen::Etcd)));
-        assert_eq!(read_line("q"), Ok(Line::Quit));
-        assert_eq!(read_line("f"), Err(":f could be findings or feeds".into()));
-        assert_eq!(
-            read_line("etdc"),
-            Err("there is no command :etdc; did you mean :etcd?".into())
-        );
-        assert!(read_line("zzz").is_err());
-    }
-
-    #[test]
     fn typing_is_clean_and_bounded() {
         let mut prompt = Prompt::new(PromptKind::Filter);
         prompt.insert("a\u{1b}[2Jb\nc");
@@ -147,10 +144,34 @@ mod tests {
     }
 
     #[test]
-    fn completion() {
+    fn offers_go_around() {
         let mut prompt = Prompt::new(PromptKind::Command);
-        prompt.insert("pl");
-        prompt.complete();
-        assert_eq!(prompt.text, "placement");
+        prompt.choose(1);
+        assert_eq!(prompt.text, "");
+        let offer = |line: &str| Offer {
+            line: line.into(),
+            label: line.into(),
+            help: String::new(),
+        };
+        prompt.offer(vec![offer("a"), offer("b")]);
+        let mut taken = |by| {
+            prompt.choose(by);
+            prompt.text.clone()
+        };
+        assert_eq!([1, 1, 1, -1].map(&mut taken), ["a", "b", "a", "b"]);
+    }
+
+    #[test]
+    fn the_history_ends_in_an_empty_line() {
+        let history = ["one".to_owned(), "two".to_owned()];
+        let mut prompt = Prompt::new(PromptKind::Command);
+        let mut line = |by| {
+            prompt.recall(&history, by);
+            prompt.text.clone()
+        };
+        assert_eq!(
+            [-1, -1, -1, 1, 1, 1].map(&mut line),
+            ["two", "one", "one", "two", "", ""]
+        );
     }
 }

@@ -50,7 +50,20 @@ pub fn rows(state: &State) -> Vec<RowId> {
 
 /// The rows of a screen, filtered by its own filter.
 pub fn rows_of(state: &State, screen: Screen) -> Vec<RowId> {
-    let all = match screen {
+    let all = all(state, screen);
+    let wanted = state.filters.get(&screen).map(|filter| filter.to_lowercase());
+    match wanted.filter(|filter| !filter.is_empty()) {
+        Some(wanted) => all
+            .into_iter()
+            .filter(|row| searched(state, row).to_lowercase().contains(&wanted))
+            .collect(),
+        None => all,
+    }
+}
+
+/// The rows of a screen, whatever it is filtered by.
+pub fn all(state: &State, screen: Screen) -> Vec<RowId> {
+    match screen {
         // Where few rows are visible, the first ones must be what is wrong.
         Screen::Overview if state.is_small() => {
             [findings(state), nodes(state), members(state), workloads(state)].concat()
@@ -62,14 +75,21 @@ pub fn rows_of(state: &State, screen: Screen) -> Vec<RowId> {
         Screen::Findings => findings(state),
         Screen::Feeds => feeds(state),
         Screen::Log => Vec::new(),
-    };
-    let wanted = state.filters.get(&screen).map(|filter| filter.to_lowercase());
-    match wanted.filter(|filter| !filter.is_empty()) {
-        Some(wanted) => all
-            .into_iter()
-            .filter(|row| searched(state, row).to_lowercase().contains(&wanted))
-            .collect(),
-        None => all,
+    }
+}
+
+/// What people call a row.
+pub fn name(state: &State, row: &RowId) -> String {
+    match row {
+        RowId::Node(name) => name.to_string(),
+        RowId::Member(id) => {
+            let member = state.derived.quorum.member(*id);
+            let name = member.filter(|state| state.member.has_started());
+            name.map_or_else(|| id.to_string(), |state| state.member.name.to_string())
+        }
+        RowId::Workload(_, key) => key.to_string(),
+        RowId::Finding(check, subject) => format!("{check} {subject}"),
+        RowId::Untold(feed) | RowId::Feed(feed) => feed_name(state, *feed),
     }
 }
 

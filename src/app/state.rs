@@ -22,6 +22,9 @@ pub const SMALL: (u16, u16) = (60, 15);
 /// How many screens `esc` can walk back.
 pub const MAX_BACK: usize = 16;
 
+/// How many lines typed after `:` are kept.
+pub const MAX_HISTORY: usize = 50;
+
 /// What follows from a snapshot, worked out once per snapshot.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Derived {
@@ -139,6 +142,8 @@ pub struct State {
     pub filters: BTreeMap<Screen, String>,
     /// The line being typed.
     pub prompt: Option<Prompt>,
+    /// Lines typed after `:`, oldest first, at most [`MAX_HISTORY`].
+    pub history: Vec<String>,
     /// The selected row shown in full, scrolled by so many lines.
     pub detail: Option<usize>,
     /// The help, scrolled by so many lines.
@@ -162,6 +167,7 @@ impl State {
             cursors: BTreeMap::new(),
             filters: BTreeMap::new(),
             prompt: None,
+            history: Vec::new(),
             detail: None,
             help: None,
             message: None,
@@ -177,6 +183,11 @@ impl State {
     /// What this screen is filtered by; empty when it is not.
     pub fn filter(&self) -> &str {
         self.filters.get(&self.screen).map_or("", String::as_str)
+    }
+
+    /// Tells the operator something, until the next key.
+    pub fn say(&mut self, severity: Severity, text: impl AsRef<str>) {
+        self.message = Some(Message::new(severity, text));
     }
 
     /// Whether the terminal is too small for tables.

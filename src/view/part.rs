@@ -8,6 +8,7 @@ pub mod help;
 pub mod labelled;
 pub mod members;
 pub mod nodes;
+pub mod palette;
 pub mod quorum;
 pub mod section;
 pub mod small;

@@ -325,6 +325,33 @@ fn commands_filters_and_quitting() {
 }
 
 #[test]
+fn the_palette_offers_completes_and_remembers() {
+    let mut state = state("node_lost");
+    press(&mut state, ":no");
+    let offered = page(&state, 80, 24);
+    assert!(
+        offered.contains("nodes [NODE]") && offered.contains("nodes by zone"),
+        "{offered}"
+    );
+    press(&mut state, "de <tab>");
+    assert_eq!(state.prompt.as_ref().unwrap().text, "node nbe-1");
+    press(&mut state, "<up><up><enter>");
+    assert_eq!((state.screen, state.detail), (Screen::Nodes, Some(0)));
+    assert!(page(&state, 80, 24).contains("Details  node nbe-2"));
+    press(&mut state, ":etcd<enter>:<up><up>");
+    assert_eq!(state.prompt.as_ref().unwrap().text, "node nbe-2");
+    press(&mut state, "<esc>:node nbe-9<enter>");
+    assert!(
+        page(&state, 80, 24).contains("did you mean nbe-"),
+        "{}",
+        page(&state, 80, 24)
+    );
+    assert_eq!(state.screen, Screen::Etcd);
+    press(&mut state, ":filter nbe-2<enter>");
+    assert_eq!(state.filter(), "nbe-2");
+}
+
+#[test]
 fn pasted_text_is_never_a_command() {
     let mut state = state("healthy");
     update(&mut state, Msg::Paste("q:quit\n".into()));

@@ -47,18 +47,11 @@ fn typed(prompt: &Prompt, theme: &Theme, width: usize) -> Line<'static> {
         chars.next();
         text = chars.as_str();
     }
-    let mut spans = vec![
+    Line::from(vec![
         Span::styled(sign, theme.style(Role::Key)),
         Span::styled(text.to_owned(), theme.style(Role::Text)),
         Span::styled("_", theme.style(Role::Accent)),
-    ];
-    let offered = prompt.candidates().join(" ");
-    let left = width.saturating_sub(text.width() + 5);
-    if !offered.is_empty() && left > 8 {
-        let offered = words::clip(&offered, left, theme.glyph(Glyph::Ellipsis));
-        spans.push(Span::styled(format!("   {offered}"), theme.style(Role::Dim)));
-    }
-    Line::from(spans)
+    ])
 }
 
 fn hints(state: &State, theme: &Theme, width: usize) -> Line<'static> {

@@ -1,0 +1,86 @@
+//! What commands do that no key does, and what their arguments may be.
+
+use crate::app::Effect;
+use crate::app::filter;
+use crate::app::navigate::{go, reveal};
+use crate::app::prompt::nearest;
+use crate::app::rows::{RowId, all, name};
+use crate::app::screen::Screen;
+use crate::app::state::State;
+
+/// How many names an error lists.
+const MAX_NAMES: usize = 5;
+
+/// Names of nodes.
+pub fn nodes(state: &State) -> Vec<String> {
+    names(state, Screen::Nodes)
+}
+
+/// Names of etcd's members.
+pub fn members(state: &State) -> Vec<String> {
+    names(state, Screen::Etcd)
+}
+
+/// Names of workloads, with their namespaces.
+pub fn workloads(state: &State) -> Vec<String> {
+    names(state, Screen::Placement)
+}
+
+fn names(state: &State, screen: Screen) -> Vec<String> {
+    all(state, screen).iter().map(|row| name(state, row)).collect()
+}
+
+/// Shows a screen and, where one is named, its row in full.
+pub fn show(state: &mut State, screen: Screen, wanted: &str) -> Result<Vec<Effect>, String> {
+    if wanted.is_empty() {
+        go(state, screen);
+        return Ok(Vec::new());
+    }
+    let row = find_row(state, screen, wanted)?;
+    go(state, screen);
+    reveal(state, &row);
+    state.detail = Some(0);
+    Ok(Vec::new())
+}
+
+/// The row of a screen that is named, in full, by its last part, or by the beginning of only one.
+fn find_row(state: &State, screen: Screen, wanted: &str) -> Result<RowId, String> {
+    let rows: Vec<(String, RowId)> = all(state, screen)
+        .into_iter()
+        .map(|row| (name(state, &row), row))
+        .collect();
+    let last = |name: &str| name.rsplit('/').next().unwrap_or_default().to_owned();
+    let tests: [&dyn Fn(&str) -> bool; 3] = [&|name| name == wanted, &|name| last(name) == wanted, &|name| {
+        name.starts_with(wanted) || last(name).starts_with(wanted)
+    }];
+    for test in tests {
+        let mut found = rows.iter().filter(|(name, _)| test(name));
+        if let (Some((_, row)), None) = (found.next(), found.next()) {
+            return Ok(row.clone());
+        }
+    }
+    let names = || rows.iter().map(|(name, _)| name.as_str());
+    let similar: Vec<&str> = names().filter(|name| name.contains(wanted)).take(MAX_NAMES).collect();
+    let advice = match (similar.as_slice(), nearest(wanted, names())) {
+        ([], Some(near)) => format!("did you mean {near}?"),
+        ([], None) => "tab shows what there is".to_owned(),
+        (similar, _) => format!("there is {}", similar.join(", ")),
+    };
+    Err(format!("nothing on {} is called {wanted}; {advice}", screen.name()))
+}
+
+/// Filters the screen shown.
+pub fn filter(state: &mut State, text: &str) -> Result<Vec<Effect>, String> {
+    if !state.screen.is_list() {
+        return Err(format!("{} has no rows to filter", state.screen.name()));
+    }
+    filter::set(state, state.screen, text);
+    Ok(Vec::new())
+}
+
+/// Shows keys and commands.
+#[allow(clippy::unnecessary_wraps)] // what the table holds
+pub const fn help(state: &mut State, _: &str) -> Result<Vec<Effect>, String> {
+    state.help = Some(0);
+    Ok(Vec::new())
+}

@@ -1,0 +1,113 @@
+//! Moving about: between screens, through rows and lines, into a row and back out.
+
+use super::keys::Move;
+use super::rows::{RowId, rows, rows_of};
+use super::screen::Screen;
+use super::state::{MAX_BACK, State};
+use super::{Effect, LogMove};
+use crate::check::Severity;
+
+/// Closes the nearest open thing; with nothing open, returns to the screen before.
+pub fn back(state: &mut State) {
+    if state.help.is_some() {
+        state.help = None;
+    } else if state.detail.is_some() {
+        state.detail = None;
+    } else if !state.filter().is_empty() {
+        state.filters.remove(&state.screen);
+        follow_rows(state);
+    } else {
+        state.screen = state.back.pop().unwrap_or_default();
+    }
+}
+
+/// Shows a screen; `esc` returns to the one before.
+pub fn go(state: &mut State, screen: Screen) {
+    state.help = None;
+    state.detail = None;
+    if screen == state.screen {
+        return;
+    }
+    state.back.push(state.screen);
+    if state.back.len() > MAX_BACK {
+        state.back.remove(0);
+    }
+    state.screen = screen;
+}
+
+/// Drills down: from the overview to the row's own screen, from there to the row in full.
+pub fn open(state: &mut State) {
+    let rows = rows(state);
+    let Some(row) = rows.get(state.cursor().index).cloned() else {
+        state.say(Severity::Info, "there is no row to open");
+        return;
+    };
+    let home = row.home();
+    if home == state.screen {
+        select(state, state.cursor().index);
+        state.detail = Some(0);
+        return;
+    }
+    go(state, home);
+    reveal(state, &row);
+}
+
+/// Selects a row of the screen shown, lifting a filter that hides it.
+pub fn reveal(state: &mut State, row: &RowId) {
+    if !rows(state).contains(row) {
+        state.filters.remove(&state.screen);
+    }
+    if let Some(index) = rows(state).iter().position(|other| other == row) {
+        select(state, index);
+    }
+}
+
+/// Selects a row of the screen shown by its number.
+pub fn select(state: &mut State, index: usize) {
+    let rows = rows(state);
+    state.cursors.entry(state.screen).or_default().select(index, &rows);
+}
+
+/// Moves through rows, a text, or the log.
+pub fn step(state: &mut State, by: Move) -> Vec<Effect> {
+    let geometry = state.geometry;
+    if let Some(scroll) = state.help.as_mut().or(state.detail.as_mut()) {
+        let last = geometry.text_lines.saturating_sub(geometry.text_rows);
+        *scroll = moved(*scroll, by, geometry.text_rows, last);
+    } else if state.screen.is_list() {
+        let last = rows(state).len().saturating_sub(1);
+        let index = moved(state.cursor().index, by, geometry.rows, last);
+        select(state, index);
+    } else {
+        return vec![Effect::Log(match by {
+            Move::Up | Move::PageUp | Move::Top => LogMove::Older,
+            Move::Down | Move::PageDown => LogMove::Newer,
+            Move::Bottom => LogMove::Newest,
+        })];
+    }
+    Vec::new()
+}
+
+/// A position after a move, bounded by `last`.
+fn moved(from: usize, by: Move, page: usize, last: usize) -> usize {
+    let page = page.saturating_sub(1).max(1);
+    let to = match by {
+        Move::Up => from.saturating_sub(1),
+        Move::Down => from + 1,
+        Move::PageUp => from.saturating_sub(page),
+        Move::PageDown => from + page,
+        Move::Top => 0,
+        Move::Bottom => last,
+    };
+    to.min(last)
+}
+
+/// Keeps every selection on its row after rows came or went.
+pub fn follow_rows(state: &mut State) {
+    for screen in Screen::ALL {
+        if state.cursors.contains_key(&screen) {
+            let rows = rows_of(state, screen);
+            state.cursors.entry(screen).or_default().follow(&rows);
+        }
+    }
+}
