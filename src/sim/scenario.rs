@@ -26,6 +26,99 @@ pub struct Scenario {
     /// What happens to it, by world time.
     #[serde(default)]
     pub fault: Vec<Scheduled>,
+    /// What quorate should say about it, where that is known.
+    #[serde(default)]
+    pub expect: Option<Expect>,
+}
+
+/// What `quorate check` should say when the operator opens it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Expect {
+    /// Names of the checks that are broken, whatever their severity.
+    pub broken: Vec<String>,
+    /// Names of the checks that cannot tell.
+    pub untold: Vec<String>,
+    /// The exit code.
+    pub exit: u8,
+}
+
+/// The scenarios that quorate brings along, in the order in which people should meet them.
+pub const NAMES: [&str; 15] = [
+    "healthy",
+    "demo",
+    "node-lost",
+    "zone-lost",
+    "quorum-lost",
+    "no-zone-labels",
+    "ha-not-enabled",
+    "upgraded",
+    "replacing",
+    "zombie",
+    "remnant",
+    "partition",
+    "us",
+    "crowded",
+    "hostile",
+];
+
+impl Scenario {
+    /// Reads a scenario. The error is a sentence, with the line where there is one.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let scenario: Self = toml::from_str(text).map_err(|error| toml_error(text, &error))?;
+        let controllers = scenario.cluster.controllers;
+        let hosts = u16::from(controllers).saturating_add(scenario.cluster.workers);
+        if ![1, 3, 5].contains(&controllers) {
+            return Err(format!(
+                "cluster.controllers is {controllers}: 1, 3 or 5 make an etcd cluster; set one of them"
+            ));
+        }
+        if hosts > MAX_HOSTS {
+            return Err(format!(
+                "{hosts} hosts are too many: controllers and workers together are at most {MAX_HOSTS}"
+            ));
+        }
+        if scenario.here.0 == 0 || scenario.here.0 > hosts {
+            return Err(format!("here is {}: there are the hosts 1 to {hosts}", scenario.here.0));
+        }
+        if scenario.cluster.grace_s == 0 || scenario.cluster.configured_grace_s == Some(0) {
+            return Err("a grace period of 0 s declares every node dead: set at least 1".to_owned());
+        }
+        Ok(scenario)
+    }
+
+    /// One of [`NAMES`].
+    pub fn named(name: &str) -> Option<Result<Self, String>> {
+        let text = match name {
+            "healthy" => include_str!("../../assets/scenarios/healthy.toml"),
+            "demo" => include_str!("../../assets/scenarios/demo.toml"),
+            "node-lost" => include_str!("../../assets/scenarios/node-lost.toml"),
+            "zone-lost" => include_str!("../../assets/scenarios/zone-lost.toml"),
+            "quorum-lost" => include_str!("../../assets/scenarios/quorum-lost.toml"),
+            "no-zone-labels" => include_str!("../../assets/scenarios/no-zone-labels.toml"),
+            "ha-not-enabled" => include_str!("../../assets/scenarios/ha-not-enabled.toml"),
+            "upgraded" => include_str!("../../assets/scenarios/upgraded.toml"),
+            "replacing" => include_str!("../../assets/scenarios/replacing.toml"),
+            "zombie" => include_str!("../../assets/scenarios/zombie.toml"),
+            "remnant" => include_str!("../../assets/scenarios/remnant.toml"),
+            "partition" => include_str!("../../assets/scenarios/partition.toml"),
+            "us" => include_str!("../../assets/scenarios/us.toml"),
+            "crowded" => include_str!("../../assets/scenarios/crowded.toml"),
+            "hostile" => include_str!("../../assets/scenarios/hostile.toml"),
+            _ => return None,
+        };
+        Some(Self::parse(text))
+    }
+}
+
+/// Addresses of hosts end in 11 to 254, and one more may join.
+const MAX_HOSTS: u16 = 240;
+
+/// What is wrong and where, without the source text around it.
+fn toml_error(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let line = before.map_or(1, |before| before.matches('\n').count() + 1);
+    format!("line {line}: {}", error.message())
 }
 
 const fn first() -> HostId {
@@ -38,6 +131,7 @@ const fn warm_up() -> u64 {
 
 /// A fault and when it strikes.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Scheduled {
     /// World seconds since the beginning of the world.
     pub at_s: u64,
@@ -122,3 +216,6 @@ impl Default for Cluster {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

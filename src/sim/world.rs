@@ -3,18 +3,35 @@
 
 pub mod etcd;
 pub mod fault;
+pub mod flags;
+mod genesis;
 pub mod host;
+mod inject;
+mod k0s;
+mod kubelet;
+mod lease;
+mod lifecycle;
+mod machine;
+pub mod pod;
+mod read;
 pub mod resource;
 pub mod status;
 pub mod store;
+mod volume;
+mod workload;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use self::etcd::{EtcdError, Member, MemberStatus};
-use self::fault::Fault;
-use self::host::{Component, Host, HostId, Path, Run};
+use self::etcd::Etcd;
+use self::host::{Component, Host, HostId, Path};
+use self::lease::Post;
+use self::lifecycle::Lifecycle;
+use self::machine::Machine;
 use self::store::Store;
-use super::scenario::Scenario;
+use super::scenario::{Cluster, Scenario, Scheduled};
+
+/// The world moves in steps of this many milliseconds, however it is driven.
+const STEP_MS: u64 = 100;
 
 /// How the API server of a host answers, if it runs at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,25 +65,59 @@ impl Default for Network {
     }
 }
 
+/// What the world was built from.
+#[derive(Debug)]
+struct Plan {
+    cluster: Cluster,
+    network: Network,
+    /// By time.
+    faults: Vec<Scheduled>,
+    /// How many of them have struck.
+    struck: usize,
+}
+
 /// The cluster.
 #[derive(Debug)]
 pub struct World {
     store: Store,
+    plan: Plan,
     hosts: Vec<Host>,
+    /// Of the hosts, in their order.
+    machines: Vec<Machine>,
+    etcd: Etcd,
+    posts: Vec<Post>,
+    lifecycle: Lifecycle,
+    dice: fastrand::Rng,
     start: Timestamp,
     now_ms: u64,
+    stepped_ms: Option<u64>,
 }
 
 impl World {
     /// The cluster at the beginning of its time, which is `start` on the wall clock.
     pub fn new(scenario: &Scenario, network: &Network, start: Timestamp) -> Self {
-        let _ = (scenario, network);
-        Self {
-            store: Store::new(0),
+        let mut faults = scenario.fault.clone();
+        faults.sort_by_key(|fault| fault.at_s);
+        let mut world = Self {
+            store: Store::new(scenario.seed),
+            plan: Plan {
+                cluster: scenario.cluster.clone(),
+                network: network.clone(),
+                faults,
+                struck: 0,
+            },
             hosts: Vec::new(),
+            machines: Vec::new(),
+            etcd: Etcd::new(scenario.cluster.etcd, Vec::new()),
+            posts: Vec::new(),
+            lifecycle: Lifecycle::default(),
+            dice: fastrand::Rng::with_seed(scenario.seed),
             start,
             now_ms: 0,
-        }
+            stepped_ms: None,
+        };
+        world.genesis();
+        world
     }
 
     /// World milliseconds since its beginning.
@@ -80,49 +131,70 @@ impl World {
             .unwrap_or(self.start)
     }
 
-    /// Lets time pass. A moment that is past changes nothing.
+    /// A host's own clock.
+    pub fn wall_of(&self, host: HostId) -> Timestamp {
+        let skew = SignedDuration::from_millis(self.skew_ms(host));
+        self.wall().checked_add(skew).unwrap_or(self.start)
+    }
+
+    /// Lets time pass. A moment that is past changes nothing. Things happen in fixed steps, so the history is the same
+    /// however often this is called.
     pub fn advance(&mut self, to_ms: u64) {
+        loop {
+            let next = self.stepped_ms.map_or(0, |last| last + STEP_MS);
+            if next > to_ms {
+                break;
+            }
+            self.now_ms = self.now_ms.max(next);
+            self.stepped_ms = Some(next);
+            self.step();
+        }
         self.now_ms = self.now_ms.max(to_ms);
     }
 
-    /// Something happens, now. The error is a sentence.
-    pub fn inject(&mut self, fault: &Fault) -> Result<(), String> {
-        Err(format!("{fault:?} is not possible"))
+    fn step(&mut self) {
+        self.strike_scheduled();
+        self.run_etcd();
+        self.run_offices();
+        self.run_k0s();
+        self.run_kubelets();
     }
 
-    /// The machines, controllers first.
+    /// The machines, in the order of their numbers.
     pub fn hosts(&self) -> &[Host] {
         &self.hosts
     }
 
-    /// How a component of a host fares.
-    pub fn run(&self, host: HostId, component: Component) -> Run {
-        let _ = (host, component);
-        Run::Running
-    }
-
-    /// What becomes of packets between two hosts. A host always reaches itself.
-    pub fn path(&self, from: HostId, to: HostId) -> Path {
-        let _ = (from, to);
-        Path::Open
+    /// Machines that run a control plane, or are about to.
+    pub(self) fn controllers(&self) -> impl Iterator<Item = HostId> {
+        self.hosts.iter().filter(|host| host.is_controller).map(|host| host.id)
     }
 
     /// How the API server of a host answers.
     pub fn serving(&self, host: HostId) -> Serving {
-        let _ = host;
-        Serving::Well
+        match self.machine(host).map_or(0, |machine| machine.refuse) {
+            0 if self.has_quorum(host) => Serving::Well,
+            0 => Serving::WithoutEtcd,
+            code => Serving::Refusing(code),
+        }
     }
 
-    /// Whether the API server of a host says nothing on its watches.
-    pub fn is_watch_silent(&self, host: HostId) -> bool {
-        let _ = host;
-        false
+    /// Whether the API server of a host runs and does what it is asked.
+    fn serves(&self, host: HostId) -> bool {
+        self.is_running(host, Component::KubeApiserver) && self.serving(host) == Serving::Well
     }
 
-    /// Whether the reply to the change that was just made through a host is to be lost; counts down.
-    pub fn loses_reply(&mut self, host: HostId) -> bool {
-        let _ = host;
-        false
+    /// Whether a component of a host runs and can change objects now.
+    fn may_write(&self, host: HostId, component: Component) -> bool {
+        if !self.is_running(host, component) || self.is_full() {
+            return false;
+        }
+        let is_controller = self.hosts.iter().any(|own| own.id == host && own.is_controller);
+        if is_controller {
+            return self.serves(host);
+        }
+        self.controllers()
+            .any(|other| self.path(host, other) == Path::Open && self.serves(other))
     }
 
     /// What the API servers read and write.
@@ -135,44 +207,11 @@ impl World {
         &mut self.store
     }
 
-    /// `Maintenance.Status` of a host's member. Answers without quorum.
-    pub fn etcd_status(&self, host: HostId) -> Result<MemberStatus, EtcdError> {
-        let _ = host;
-        Err(EtcdError::NoReply)
-    }
-
-    /// The member list, through consensus or as the host's member has it. A learner refuses.
-    pub fn member_list(&self, host: HostId, linearizable: bool) -> Result<Vec<Member>, EtcdError> {
-        let _ = (host, linearizable);
-        Err(EtcdError::NoReply)
-    }
-
-    /// Adds a member through a host's member. Returns it and the new list.
-    pub fn member_add(
-        &mut self,
-        host: HostId,
-        peer_urls: &[String],
-        is_learner: bool,
-    ) -> Result<(Member, Vec<Member>), EtcdError> {
-        let _ = (host, peer_urls, is_learner);
-        Err(EtcdError::NoReply)
-    }
-
-    /// Removes a member through a host's member. Returns the new list.
-    pub fn member_remove(&mut self, host: HostId, id: u64) -> Result<Vec<Member>, EtcdError> {
-        let _ = (host, id);
-        Err(EtcdError::NoReply)
-    }
-
-    /// Makes a learner a voter through a host's member. Returns the new list.
-    pub fn member_promote(&mut self, host: HostId, id: u64) -> Result<Vec<Member>, EtcdError> {
-        let _ = (host, id);
-        Err(EtcdError::NoReply)
-    }
-
-    /// Whether a read of the store through a host's member works, one way or the other.
-    pub fn may_read(&self, host: HostId, linearizable: bool) -> Result<(), EtcdError> {
-        let _ = (host, linearizable);
-        Err(EtcdError::NoReply)
+    /// 32 hexadecimal digits, as k0s names each of its runs.
+    fn new_invocation(&mut self) -> String {
+        format!("{:016x}{:016x}", self.dice.u64(..), self.dice.u64(..))
     }
 }
+
+#[cfg(test)]
+mod tests;

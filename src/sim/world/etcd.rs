@@ -1,4 +1,20 @@
-//! etcd: members, leader, quorum, learners, and the words in which it refuses.
+//! etcd: members, leader, quorum, learners, and the words in which it refuses. Here is what it tells about itself;
+//! `raft` elects leaders and replicates, `change` guards the membership. Start reading at `Etcd`.
+
+mod alarm;
+mod change;
+mod raft;
+
+use std::collections::BTreeMap;
+
+use super::World;
+use super::host::{Component, HostId};
+use crate::sim::scenario::EtcdLine;
+
+/// etcd's quota where nothing else is configured.
+const QUOTA_BYTES: u64 = 2 << 30;
+/// What a small cluster's database holds.
+const DB_BYTES: u64 = 24 << 20;
 
 /// One row of the member list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,4 +76,203 @@ pub enum EtcdError {
         /// Its words, such as `etcdserver: unhealthy cluster`.
         message: &'static str,
     },
+}
+
+impl EtcdError {
+    fn refused(code: i32, message: &'static str) -> Self {
+        EtcdError::Refused { code, message }
+    }
+}
+
+/// The whole etcd cluster: what is committed, and what each member knows of it.
+#[derive(Debug)]
+pub(super) struct Etcd {
+    cluster_id: u64,
+    line: EtcdLine,
+    /// As committed.
+    members: Vec<Member>,
+    /// Data directories, by host.
+    homes: BTreeMap<HostId, Home>,
+    term: u64,
+    leader: Option<HostId>,
+    /// When the next election is, while there is no leader.
+    election_ms: Option<u64>,
+    /// Raft's entries besides the store's revisions.
+    extra_entries: u64,
+    /// The member that raised NOSPACE.
+    full: Option<u64>,
+    /// Since when two running members have been connected, in world milliseconds.
+    links: BTreeMap<(HostId, HostId), u64>,
+    /// Something happened that may concern connections, leader or membership.
+    pub is_stirred: bool,
+    /// Hosts whose members hear from the leader, since the last stir.
+    followers: Vec<HostId>,
+    /// The newest revision that they know.
+    told: u64,
+}
+
+/// One member's data directory: what it knew when it last heard from the leader.
+#[derive(Debug, Clone)]
+struct Home {
+    id: u64,
+    view: Vec<Member>,
+    revision: u64,
+    index: u64,
+    term: u64,
+    /// etcd forgot it: it will never run again.
+    is_removed: bool,
+}
+
+/// An etcd member id and the name that goes with it, of a controller that exists from the beginning.
+pub(super) struct Founder {
+    pub host: HostId,
+    pub name: String,
+    pub peer_url: String,
+    pub id: u64,
+}
+
+impl Etcd {
+    /// A cluster whose members have all started. The first one leads.
+    pub fn new(line: EtcdLine, founders: Vec<Founder>) -> Self {
+        let member = |founder: &Founder| Member {
+            id: founder.id,
+            name: founder.name.clone(),
+            peer_urls: vec![founder.peer_url.clone()],
+            client_urls: vec!["https://127.0.0.1:2379".to_owned()],
+            is_learner: false,
+        };
+        let mut members: Vec<Member> = founders.iter().map(member).collect();
+        members.sort_by_key(|member| member.id);
+        let home = |founder: &Founder| Home {
+            id: founder.id,
+            view: members.clone(),
+            revision: 0,
+            index: 0,
+            term: 2,
+            is_removed: false,
+        };
+        Self {
+            cluster_id: 0xa7f3_c36c_4b26_e66f,
+            line,
+            homes: founders.iter().map(|founder| (founder.host, home(founder))).collect(),
+            members,
+            term: 2,
+            leader: founders.first().map(|founder| founder.host),
+            election_ms: None,
+            extra_entries: 12,
+            full: None,
+            links: BTreeMap::new(),
+            is_stirred: true,
+            followers: Vec::new(),
+            told: 0,
+        }
+    }
+
+    fn home_of(&self, id: u64) -> Option<HostId> {
+        let mut homes = self.homes.iter();
+        homes.find(|(_, home)| home.id == id).map(|(host, _)| *host)
+    }
+
+    fn member(&self, id: u64) -> Option<&Member> {
+        self.members.iter().find(|member| member.id == id)
+    }
+
+    fn member_mut(&mut self, id: u64) -> Option<&mut Member> {
+        self.members.iter_mut().find(|member| member.id == id)
+    }
+
+    fn voters(&self) -> impl Iterator<Item = &Member> {
+        self.members.iter().filter(|member| !member.is_learner)
+    }
+
+    fn quorum(&self) -> usize {
+        self.voters().count() / 2 + 1
+    }
+}
+
+impl World {
+    /// `Maintenance.Status` of a host's member. Answers without quorum.
+    pub fn etcd_status(&self, host: HostId) -> Result<MemberStatus, EtcdError> {
+        let etcd = &self.etcd;
+        let home = self.home(host)?;
+        let is_new = etcd.line == EtcdLine::V36;
+        let leader = self.leader_seen_by(host);
+        let mut errors = Vec::new();
+        if leader == 0 {
+            errors.push("etcdserver: no leader".to_owned());
+        }
+        // As etcd prints a protobuf message: with a space at the end.
+        errors.extend(etcd.full.map(|id| format!("memberID:{id} alarm:NOSPACE ")));
+        let in_use = DB_BYTES + home.revision * 180;
+        let db_size = if etcd.full.is_some() {
+            QUOTA_BYTES + 8192
+        } else {
+            in_use + (2 << 20)
+        };
+        Ok(MemberStatus {
+            cluster_id: etcd.cluster_id,
+            member_id: home.id,
+            revision: home.revision,
+            term: home.term,
+            leader,
+            raft_index: home.index,
+            applied_index: home.index,
+            version: if is_new { "3.6.16" } else { "3.5.33" },
+            db_size,
+            db_size_in_use: if etcd.full.is_some() { QUOTA_BYTES } else { in_use },
+            quota: is_new.then_some(QUOTA_BYTES),
+            storage_version: is_new.then_some("3.6.0"),
+            errors,
+            is_learner: home.view.iter().any(|member| member.id == home.id && member.is_learner),
+        })
+    }
+
+    /// The member list, through consensus or as the host's member has it. A learner refuses.
+    pub fn member_list(&self, host: HostId, linearizable: bool) -> Result<Vec<Member>, EtcdError> {
+        let home = self.home(host)?;
+        if home.view.iter().any(|member| member.id == home.id && member.is_learner) {
+            return Err(not_for_learners());
+        }
+        if linearizable && !self.has_quorum(host) {
+            return Err(EtcdError::NoReply);
+        }
+        Ok(home.view.clone())
+    }
+
+    /// The member list as the peer port of a host tells it (`GET /members`): without quorum, and of a learner too.
+    pub fn members_by_peer(&self, host: HostId) -> Result<(u64, Vec<Member>), EtcdError> {
+        let home = self.home(host)?;
+        Ok((self.etcd.cluster_id, home.view.clone()))
+    }
+
+    /// Whether a read of the store through a host's member works, one way or the other.
+    pub fn may_read(&self, host: HostId, linearizable: bool) -> Result<(), EtcdError> {
+        let home = self.home(host)?;
+        if linearizable && self.is_learner(home.id) {
+            return Err(not_for_learners());
+        }
+        if linearizable && !self.has_quorum(host) {
+            return Err(EtcdError::NoReply);
+        }
+        Ok(())
+    }
+
+    /// Whether etcd refuses all writes because its database is full (`mvcc: database space exceeded`).
+    pub const fn is_full(&self) -> bool {
+        self.etcd.full.is_some()
+    }
+
+    fn is_learner(&self, id: u64) -> bool {
+        self.etcd.member(id).is_some_and(|member| member.is_learner)
+    }
+
+    fn home(&self, host: HostId) -> Result<&Home, EtcdError> {
+        let home = self.etcd.homes.get(&host);
+        home.filter(|_| self.is_running(host, Component::Etcd))
+            .ok_or(EtcdError::NoReply)
+    }
+}
+
+fn not_for_learners() -> EtcdError {
+    EtcdError::refused(9, "etcdserver: rpc not supported for learner")
 }

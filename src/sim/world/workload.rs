@@ -1,0 +1,117 @@
+//! The controllers of kube-controller-manager that turn workloads into pods: Deployment, ReplicaSet, StatefulSet, DaemonSet.
+//! Here is what they make; start reading at [`template_hash`].
+
+use serde_json::{Value, json};
+
+use super::pod::{NOT_READY, UNREACHABLE, of_template};
+use super::read::{list_at, owner_reference, set};
+use super::resource::Resource;
+use super::store::{Key, as_map, str_at};
+
+/// The `pod-template-hash` of a template, in the letters that Kubernetes uses.
+pub(super) fn template_hash(template: &Value) -> String {
+    const LETTERS: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
+    let mut plain = template.clone();
+    super::read::unset(&mut plain, &["metadata", "labels", "pod-template-hash"]);
+    // FNV-1a, 64 bits, over the canonical text.
+    let hash = plain.to_string().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let digit = |n: u32| {
+        let at = (hash >> (n * 6)) % LETTERS.len() as u64;
+        LETTERS
+            .get(usize::try_from(at).unwrap_or(0))
+            .copied()
+            .map_or('x', char::from)
+    };
+    (0..10).map(digit).collect()
+}
+
+/// A StatefulSet's pod of an ordinal, with its name.
+pub(super) fn stateful_pod(owner: &Value, ordinal: usize, toleration_s: u32) -> (String, Value) {
+    let set_name = str_at(owner, "/metadata/name").unwrap_or_default();
+    let name = format!("{set_name}-{ordinal}");
+    let template = owner.pointer("/spec/template").cloned().unwrap_or_default();
+    let hash = template_hash(&template);
+    let mut pod = of_template(&template, Some(owner_reference(owner)), toleration_s);
+    for (label, value) in [
+        ("statefulset.kubernetes.io/pod-name", name.clone()),
+        ("apps.kubernetes.io/pod-index", ordinal.to_string()),
+        ("controller-revision-hash", format!("{set_name}-{hash}")),
+    ] {
+        set(&mut pod, &["metadata", "labels", label], value.into());
+    }
+    set(&mut pod, &["spec", "hostname"], name.clone().into());
+    let volumes: Vec<Value> = list_at(owner, "/spec/volumeClaimTemplates")
+        .iter()
+        .filter_map(|template| str_at(template, "/metadata/name"))
+        .map(|volume| json!({"name": volume, "persistentVolumeClaim": {"claimName": format!("{volume}-{name}")}}))
+        .collect();
+    set(&mut pod, &["spec", "volumes"], volumes.into());
+    (name, pod)
+}
+
+/// The claim that a StatefulSet makes of one of its templates.
+pub(super) fn claim_of(owner: &Value, template: &str) -> Value {
+    let mut templates = list_at(owner, "/spec/volumeClaimTemplates").iter();
+    let found = templates.find(|own| str_at(own, "/metadata/name") == Some(template));
+    json!({
+        "metadata": {"labels": owner.pointer("/spec/selector/matchLabels"), "finalizers": ["kubernetes.io/pvc-protection"]},
+        "spec": found.and_then(|own| own.get("spec")), "status": {"phase": "Pending"},
+    })
+}
+
+/// The claims that a pod mounts.
+pub(super) fn claims_of(key: &Key, pod: &Value) -> Vec<Key> {
+    list_at(pod, "/spec/volumes")
+        .iter()
+        .filter_map(|volume| str_at(volume, "/persistentVolumeClaim/claimName"))
+        .map(|claim| Key::new(Resource::Claims, key.namespace.clone(), claim))
+        .collect()
+}
+
+/// A DaemonSet's pod for a node: it tolerates what takes other pods away, and fits only there.
+pub(super) fn daemon_pod(owner: &Value, node: &str, toleration_s: u32) -> Value {
+    let mut template = owner.pointer("/spec/template").cloned().unwrap_or_default();
+    let hash = template_hash(&template);
+    set(
+        &mut template,
+        &["metadata", "labels", "controller-revision-hash"],
+        hash.into(),
+    );
+    set(
+        &mut template,
+        &["metadata", "labels", "pod-template-generation"],
+        "1".into(),
+    );
+    let only = json!({"nodeSelectorTerms": [{"matchFields": [
+        {"key": "metadata.name", "operator": "In", "values": [node]}]}]});
+    set(
+        &mut template,
+        &[
+            "spec",
+            "affinity",
+            "nodeAffinity",
+            "requiredDuringSchedulingIgnoredDuringExecution",
+        ],
+        only,
+    );
+    let spec = as_map(template.get_mut("spec").unwrap_or(&mut Value::Null)).clone();
+    let is_host_network = spec.get("hostNetwork") == Some(&Value::Bool(true));
+    let mut tolerations = spec
+        .get("tolerations")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
+    tolerations
+        .extend([NOT_READY, UNREACHABLE].map(|key| json!({"key": key, "operator": "Exists", "effect": "NoExecute"})));
+    let pressures = ["disk-pressure", "memory-pressure", "pid-pressure", "unschedulable"];
+    let network = is_host_network.then_some("network-unavailable");
+    tolerations.extend(
+        pressures.into_iter().chain(network).map(
+            |key| json!({"key": format!("node.kubernetes.io/{key}"), "operator": "Exists", "effect": "NoSchedule"}),
+        ),
+    );
+    set(&mut template, &["spec", "tolerations"], tolerations.into());
+    of_template(&template, Some(owner_reference(owner)), toleration_s)
+}
