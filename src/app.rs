@@ -8,6 +8,7 @@ pub mod filter;
 mod fuzzy;
 pub mod key;
 pub mod keys;
+pub mod line;
 pub mod list;
 pub mod navigate;
 pub mod prompt;
@@ -37,6 +38,8 @@ use crate::model::Snapshot;
 pub enum Msg {
     /// A key was pressed.
     Key(Key),
+    /// A row of the list shown was pointed at, counted from 0.
+    Select(usize),
     /// Text was pasted; never taken for commands.
     Paste(String),
     /// The terminal has another size: columns, rows.

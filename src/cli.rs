@@ -13,8 +13,10 @@ pub mod keys;
 pub mod log;
 pub mod observe;
 pub mod output;
+pub mod screenshot;
 pub mod settle;
 pub mod status;
+pub mod themes;
 
 use std::process::ExitCode;
 
@@ -48,6 +50,8 @@ fn run(cli: Cli) -> eyre::Result<ExitCode> {
         Some(Command::Explain { check, output }) => explain::run(check.as_deref(), output),
         Some(Command::Doctor(look)) => doctor::run(&settings, &look),
         Some(Command::Keys { output }) => keys::run(output),
+        Some(Command::Themes { action, output }) => themes::run(&settings, action.as_ref(), output),
+        Some(Command::Screenshot(shot)) => screenshot::run(&settings, &shot),
         Some(Command::Config {
             template,
             check,

@@ -23,14 +23,28 @@ use key::{Key, Written};
 /// The file for every user of a host.
 pub const SYSTEM_FILE: &str = "/etc/quorate/config.toml";
 
-/// Variables that many programs share, and what they mean here: a variable, whether its value means it, and the settings
-/// that follow. A later row wins: who forces colours knows better than `TERM`, and `NO_COLOR` is a person's wish.
-const CONVENTIONS: [Convention; 3] = [
+/// What the terminal says of itself: a variable, whether its value means it, and the settings that follow. Files win over
+/// this, because an operator knows better what a terminal can show.
+const ABILITIES: [Convention; 3] = [
     Convention {
         variable: "TERM",
         applies: |value| value == "dumb",
-        settings: &[("color", "never"), ("ascii", "true")],
+        settings: &[("color", "never"), ("ascii", "true"), ("linear", "true")],
     },
+    Convention {
+        variable: "TERM",
+        applies: |value| value == "linux",
+        settings: &[("ascii", "true")],
+    },
+    Convention {
+        variable: "TERM",
+        applies: |value| value.starts_with("vt"),
+        settings: &[("ascii", "true")],
+    },
+];
+
+/// Variables that many programs share, with which a person says what is wanted. A later row wins.
+const WISHES: [Convention; 3] = [
     Convention {
         variable: "CLICOLOR_FORCE",
         applies: |value| value != "0",
@@ -41,7 +55,15 @@ const CONVENTIONS: [Convention; 3] = [
         applies: |_| true,
         settings: &[("color", "never")],
     },
+    Convention {
+        variable: "ACCESSIBLE",
+        applies: |value| value != "0",
+        settings: &[("linear", "true")],
+    },
 ];
+
+/// The variables that name the character set, the one that decides first (POSIX, "Internationalization Variables").
+const LOCALE: [&str; 3] = ["LC_ALL", "LC_CTYPE", "LANG"];
 
 struct Convention {
     variable: &'static str,
@@ -65,6 +87,7 @@ pub struct Sources<'a> {
 /// Loads the settings, and says everything that is wrong with them. Reads up to two small local files.
 pub fn load(sources: &Sources<'_>) -> (Settings, Vec<ConfigError>) {
     let mut loader = Loader::default();
+    loader.abilities(sources.environment);
     if let Some(path) = sources.config_file {
         loader.file(&Origin::UserFile(path.to_owned()), path, Presence::Required);
     } else {
@@ -98,6 +121,14 @@ pub fn template() -> &'static str {
     include_str!("../assets/config.toml")
 }
 
+/// A variable's value. An empty variable is one that is not set.
+fn variable<'a>(environment: &'a BTreeMap<String, String>, name: &str) -> Option<&'a str> {
+    environment
+        .get(name)
+        .map(String::as_str)
+        .filter(|value| !value.is_empty())
+}
+
 /// Applies levels, lowest first: what is wrong leaves the level below standing.
 #[derive(Default)]
 struct Loader {
@@ -116,16 +147,33 @@ impl Loader {
         self.errors.extend(errors);
     }
 
+    /// What the environment says about the terminal.
+    fn abilities(&mut self, environment: &BTreeMap<String, String>) {
+        self.conventions(&ABILITIES, environment);
+        let deciding = LOCALE
+            .into_iter()
+            .find_map(|name| Some((name, variable(environment, name)?)));
+        // Where no locale is set, as over SSH, that says nothing about the terminal.
+        if let Some((name, value)) = deciding {
+            let value = value.to_ascii_lowercase();
+            if !value.contains("utf-8") && !value.contains("utf8") {
+                self.word("ascii", "true", Origin::Environment(name));
+            }
+        }
+    }
+
     fn environment(&mut self, environment: &BTreeMap<String, String>) {
-        // An empty variable is one that is not set.
-        let variable = |name: &str| environment.get(name).filter(|value| !value.is_empty());
         for key in key::KEYS {
-            if let Some((name, value)) = key.variable.and_then(|name| Some((name, variable(name)?))) {
+            if let Some((name, value)) = key.variable.and_then(|name| Some((name, variable(environment, name)?))) {
                 self.word(key.name, value, Origin::Environment(name));
             }
         }
-        for convention in &CONVENTIONS {
-            if variable(convention.variable).is_some_and(|value| (convention.applies)(value)) {
+        self.conventions(&WISHES, environment);
+    }
+
+    fn conventions(&mut self, conventions: &[Convention], environment: &BTreeMap<String, String>) {
+        for convention in conventions {
+            if variable(environment, convention.variable).is_some_and(convention.applies) {
                 for (name, value) in convention.settings {
                     self.word(name, value, Origin::Environment(convention.variable));
                 }

@@ -5,6 +5,7 @@
 mod backend;
 mod guard;
 mod input;
+pub mod linear;
 mod log;
 mod signals;
 

@@ -10,7 +10,9 @@
 
 pub mod fresh;
 pub mod ladder;
+pub mod linear;
 pub mod part;
+pub mod picture;
 pub mod screen;
 pub mod theme;
 pub mod words;

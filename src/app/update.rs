@@ -15,6 +15,10 @@ use crate::model::Snapshot;
 pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
     match msg {
         Msg::Key(key) => press(state, key),
+        Msg::Select(index) => {
+            select(state, index);
+            Vec::new()
+        }
         Msg::Paste(text) => {
             if let Some(prompt) = &mut state.prompt {
                 prompt.insert(&text);

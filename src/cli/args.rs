@@ -3,10 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::app::{Key, Screen, key};
 use crate::config::value::Value;
+use crate::model::example;
 
 /// Terminal console for a three-controller NetBox Enterprise cluster: what is true, what the next loss would do.
 #[derive(Debug, Parser)]
@@ -49,6 +52,9 @@ pub struct Global {
     /// Draw with ASCII characters only
     #[arg(long, global = true)]
     pub ascii: bool,
+    /// Print numbered lines instead of drawing, for screen readers
+    #[arg(long, global = true)]
+    pub linear: bool,
     /// Write the log to this file
     #[arg(long, global = true, value_name = "FILE")]
     pub log_file: Option<PathBuf>,
@@ -80,6 +86,18 @@ pub enum Command {
         #[arg(short, long, value_enum, default_value_t)]
         output: Output,
     },
+    /// The themes of the console
+    #[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
+    Themes {
+        /// What to do instead of listing them
+        #[command(subcommand)]
+        action: Option<ThemesAction>,
+        /// How to print
+        #[arg(short, long, value_enum, default_value_t)]
+        output: Output,
+    },
+    /// One frame of the console as text or as a picture, of an example cluster
+    Screenshot(Shot),
     /// The settings in force, and where each comes from
     Config {
         /// Print a configuration file with every setting and its default
@@ -100,6 +118,40 @@ pub enum Command {
     /// Print the man page
     Man,
 }
+
+/// What to do with themes.
+#[derive(Debug, Subcommand)]
+pub enum ThemesAction {
+    /// Print a theme with everything that it inherits, to start one of your own from
+    Show {
+        /// Its name, or a file
+        name: String,
+    },
+}
+
+/// Which frame to print, and how.
+#[derive(Debug, Args)]
+pub struct Shot {
+    /// The screen
+    #[arg(value_parser = PossibleValuesParser::new(Screen::ALL.map(Screen::name)))]
+    pub screen: String,
+    /// Columns and rows, such as 80x24
+    #[arg(long, value_name = "WxH", default_value = "120x40", value_parser = parse_size)]
+    pub size: (u16, u16),
+    /// Print a picture (SVG) instead of text
+    #[arg(long)]
+    pub svg: bool,
+    /// The state of the example cluster
+    #[arg(long, value_name = "NAME", default_value = "healthy", value_parser = PossibleValuesParser::new(example::NAMED.map(|(name, _)| name)))]
+    pub state: String,
+    /// Press these keys first, such as "jj<enter>"
+    #[arg(long, value_name = "KEYS", value_parser = parse_keys)]
+    pub keys: Option<Keys>,
+}
+
+/// Keys in the order in which they are pressed.
+#[derive(Debug, Clone)]
+pub struct Keys(pub Vec<Key>);
 
 /// How to look, and how to print what was seen.
 #[derive(Debug, Clone, Args)]
@@ -133,6 +185,18 @@ fn parse_timeout(raw: &str) -> Result<Duration, String> {
     }
 }
 
+/// Reads `80x24`. The bounds keep a slip of the finger from filling the memory.
+fn parse_size(raw: &str) -> Result<(u16, u16), String> {
+    let read = |part: &str| part.parse::<u16>().ok().filter(|cells| (1..=500).contains(cells));
+    raw.split_once('x')
+        .and_then(|(columns, rows)| Some((read(columns)?, read(rows)?)))
+        .ok_or_else(|| format!("{raw:?} is no size: write columns and rows, up to 500, such as 80x24"))
+}
+
+fn parse_keys(raw: &str) -> Result<Keys, String> {
+    key::parse_sequence(raw).map(Keys).map_err(|error| error.to_string())
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -142,6 +206,14 @@ mod tests {
     #[test]
     fn the_definition_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes_have_bounds() {
+        assert_eq!(parse_size("80x24"), Ok((80, 24)));
+        for wrong in ["", "80", "80x", "0x24", "80x501", "axb", "80x24x1"] {
+            assert!(parse_size(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -76,6 +76,7 @@ fn flags(global: &Global) -> BTreeMap<&'static str, String> {
         ("theme", global.theme.clone()),
         ("color", global.color.clone()),
         ("ascii", global.ascii.then(|| "true".to_owned())),
+        ("linear", global.linear.then(|| "true".to_owned())),
         ("log_file", path(&global.log_file)),
         ("log_level", level.map(str::to_owned)),
     ];

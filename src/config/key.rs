@@ -71,6 +71,7 @@ pub const KEYS: &[Key] = &[
     key!("theme", Some("QUORATE_THEME"), theme),
     key!("color", None, color),
     key!("ascii", None, ascii),
+    key!("linear", None, linear),
     key!(
         "timeout",
         Some("QUORATE_TIMEOUT"),

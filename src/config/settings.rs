@@ -27,6 +27,8 @@ pub struct Settings {
     pub color: Setting<Color>,
     /// `ascii`: whether to draw with ASCII only.
     pub ascii: Setting<bool>,
+    /// `linear`: whether the console prints numbered lines, for screen readers and terminals without cursor movement.
+    pub linear: Setting<bool>,
     /// `timeout`: how long headless commands wait for the sources that they need.
     pub timeout: Setting<Duration>,
     /// `log_file`: where to log to. None: to the console's log screen only.
@@ -61,6 +63,7 @@ impl Default for Settings {
             theme: Setting::default("default".to_owned()),
             color: Setting::default(Color::Auto),
             ascii: Setting::default(false),
+            linear: Setting::default(false),
             timeout: Setting::default(Duration::from_secs(10)),
             log_file: Setting::default(None),
             log_level: Setting::default(LogLevel::Info),

@@ -83,8 +83,6 @@ fn common_variables_mean_what_they_mean_elsewhere() {
     assert_eq!(color(&[("CLICOLOR_FORCE", "1")]), Color::Always);
     assert_eq!(color(&[("CLICOLOR_FORCE", "0")]), Color::Auto);
     assert_eq!(color(&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]), Color::Never);
-    let dumb = loaded(&[], &[("TERM", "dumb")], None, None).0;
-    assert_eq!((dumb.color.value, dumb.ascii.value), (Color::Never, true));
     assert_eq!(
         loaded(&[("color", "always")], &[("NO_COLOR", "1")], None, None)
             .0
@@ -92,6 +90,47 @@ fn common_variables_mean_what_they_mean_elsewhere() {
             .value,
         Color::Always
     );
+}
+
+#[test]
+fn terminals_and_locales_say_what_they_can_show() {
+    for (environment, color, ascii, linear) in [
+        (&[][..], Color::Auto, false, false),
+        (&[("TERM", "dumb")], Color::Never, true, true),
+        (&[("TERM", "linux")], Color::Auto, true, false),
+        (&[("TERM", "vt100")], Color::Auto, true, false),
+        (&[("TERM", "tmux-256color")], Color::Auto, false, false),
+        (&[("TERM", "screen")], Color::Auto, false, false),
+        (
+            &[("TERM", "xterm-256color"), ("LANG", "de_DE.UTF-8")],
+            Color::Auto,
+            false,
+            false,
+        ),
+        (&[("TERM", "linux"), ("LANG", "de_DE.UTF-8")], Color::Auto, true, false),
+        (&[("LANG", "C")], Color::Auto, true, false),
+        (&[("LANG", "C.utf8")], Color::Auto, false, false),
+        (&[("LANG", "de_DE.ISO-8859-1")], Color::Auto, true, false),
+        (&[("LANG", "C"), ("LC_CTYPE", "en_US.UTF-8")], Color::Auto, false, false),
+        (
+            &[("LANG", "en_US.UTF-8"), ("LC_ALL", "POSIX")],
+            Color::Auto,
+            true,
+            false,
+        ),
+        (&[("LANG", "en_US.UTF-8"), ("LC_ALL", "")], Color::Auto, false, false),
+        (&[("ACCESSIBLE", "1")], Color::Auto, false, true),
+        (&[("ACCESSIBLE", "0")], Color::Auto, false, false),
+        (&[("TERM", "dumb"), ("CLICOLOR_FORCE", "1")], Color::Always, true, true),
+    ] {
+        let (settings, errors) = loaded(&[], environment, None, None);
+        let found = (settings.color.value, settings.ascii.value, settings.linear.value);
+        assert_eq!((found, errors), ((color, ascii, linear), Vec::new()), "{environment:?}");
+    }
+    let told = loaded(&[], &[("TERM", "linux")], Some("ascii = false\n"), None).0;
+    assert!(!told.ascii.value, "a file knows better than TERM");
+    let asked = loaded(&[("ascii", "true")], &[], Some("ascii = false\n"), None).0;
+    assert!(asked.ascii.value, "a flag wins");
 }
 
 #[test]

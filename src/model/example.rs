@@ -27,6 +27,22 @@ pub use bend::{
 };
 pub use workloads::{add_pod, pod, spread_hard, workload};
 
+/// An example's name, and what makes it.
+pub type Example = (&'static str, fn() -> Snapshot);
+
+/// The examples by name, for pictures and for tests of all of them.
+pub const NAMED: [Example; 9] = [
+    ("healthy", healthy),
+    ("just-died", || node_just_died(Death::Silent)),
+    ("node-lost", || node_lost(Death::Refused)),
+    ("quorum-lost", quorum_lost),
+    ("cut-off", || cut_off(false)),
+    ("syncing", syncing),
+    ("empty", empty),
+    ("hostile", hostile),
+    ("huge", huge),
+];
+
 /// The etcd cluster of the examples.
 pub const CLUSTER: ClusterId = ClusterId(0xa7f3_c36c_4b26_e66f);
 /// Another etcd cluster.

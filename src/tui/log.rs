@@ -9,8 +9,10 @@ use std::sync::Mutex;
 
 use jiff::Timestamp;
 use ratatui::Frame;
+use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
+use ratatui::widgets::Widget;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::Layer;
@@ -27,7 +29,7 @@ use crate::base::Text;
 use crate::check::Level;
 use crate::model::FeedState;
 use crate::view::theme::{Role, Theme};
-use crate::view::words;
+use crate::view::{picture, words};
 
 /// Where lines about the cluster say that they come from.
 const OBSERVED: &str = "quorate::observed";
@@ -35,6 +37,9 @@ const OBSERVED: &str = "quorate::observed";
 const NAMED: usize = 3;
 /// How many lines are kept for the log screen.
 const KEPT: usize = 2000;
+
+/// Columns and lines of the log where it is printed.
+const LINEAR: (u16, u16) = (160, 40);
 
 /// The log could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -163,11 +168,23 @@ impl LogView {
     /// Draws the lines into `area`.
     pub fn render(&self, theme: &Theme, area: Area, frame: &mut Frame) {
         let area = Rect::new(area.x, area.y, area.width, area.height).intersection(frame.area());
-        let widget = TuiLoggerWidget::default()
+        frame.render_widget(self.widget(theme), area);
+    }
+
+    /// The lines as text.
+    pub fn lines(&self, theme: &Theme) -> Vec<String> {
+        let area = Rect::new(0, 0, LINEAR.0, LINEAR.1);
+        let mut buffer = Buffer::empty(area);
+        self.widget(theme).render(area, &mut buffer);
+        let lines = picture::text(&buffer).into_iter();
+        lines.filter(|line| !line.is_empty()).collect()
+    }
+
+    fn widget(&self, theme: &Theme) -> TuiLoggerWidget<'_> {
+        TuiLoggerWidget::default()
             .style(theme.style(Role::Text))
             .formatter(Box::new(CleanFormatter(theme.clone())))
-            .state(&self.0);
-        frame.render_widget(widget, area);
+            .state(&self.0)
     }
 }
 

@@ -3,44 +3,12 @@
 
 use std::fmt::Write as _;
 
-use ratatui::Terminal;
-use ratatui::backend::TestBackend;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::{Color, Modifier};
 
-use crate::app::{Geometry, State};
+use crate::view::picture::text;
 use crate::view::theme::{Role, Theme};
 use crate::view::words;
-
-/// Draws a frame.
-#[allow(clippy::unwrap_used)]
-pub fn draw(state: &State, theme: &Theme, width: u16, height: u16) -> (Buffer, Geometry) {
-    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
-    let mut geometry = Geometry::default();
-    terminal
-        .draw(|frame| geometry = crate::view::render(state, theme, frame))
-        .unwrap();
-    (terminal.backend().buffer().clone(), geometry)
-}
-
-/// The text alone, one line per row of the terminal.
-pub fn text(buffer: &Buffer) -> Vec<String> {
-    let rows = buffer.area.top()..buffer.area.bottom();
-    rows.map(|y| {
-        let mut line = String::new();
-        let mut skip = 0;
-        for x in buffer.area.left()..buffer.area.right() {
-            let symbol = buffer[(x, y)].symbol();
-            if skip == 0 {
-                line.push_str(symbol);
-                skip = unicode_width::UnicodeWidthStr::width(symbol).max(1);
-            }
-            skip -= 1;
-        }
-        line.trim_end().to_owned()
-    })
-    .collect()
-}
 
 /// Text and runs of style.
 pub fn dump(buffer: &Buffer) -> String {

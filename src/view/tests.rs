@@ -6,34 +6,22 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::dump::{draw, dump, text};
+use super::dump::dump;
+use super::picture::{draw, text};
 use super::{Colors, Glyphs, Theme};
 use crate::app::{Effect, Msg, Screen, State, key, update};
-use crate::model::example::{self, Death};
+use crate::model::example;
 use crate::model::{FeedState, Policy, Snapshot};
-
-/// Every example, by name.
-fn examples() -> Vec<(&'static str, Snapshot)> {
-    vec![
-        ("healthy", example::healthy()),
-        ("just_died", example::node_just_died(Death::Silent)),
-        ("node_lost", example::node_lost(Death::Refused)),
-        ("quorum_lost", example::quorum_lost()),
-        ("cut_off", example::cut_off(false)),
-        ("syncing", example::syncing()),
-        ("empty", example::empty()),
-        ("hostile", example::hostile()),
-        ("huge", example::huge()),
-    ]
-}
 
 fn open(snapshot: Snapshot) -> State {
     State::new(Arc::new(snapshot), Policy::default())
 }
 
 fn state(name: &str) -> State {
-    let found = examples().into_iter().find(|(own, _)| *own == name);
-    open(found.unwrap().1)
+    let found = example::NAMED
+        .into_iter()
+        .find(|(own, _)| own.replace('-', "_") == name);
+    open(found.unwrap().1())
 }
 
 fn on(mut state: State, screen: Screen) -> State {
@@ -43,7 +31,7 @@ fn on(mut state: State, screen: Screen) -> State {
 
 /// Every screen of every example.
 fn everything() -> impl Iterator<Item = State> {
-    let states = examples().into_iter().map(|(_, snapshot)| open(snapshot));
+    let states = example::NAMED.into_iter().map(|(_, snapshot)| open(snapshot()));
     states.flat_map(|state| Screen::ALL.map(|screen| on(state.clone(), screen)))
 }
 
@@ -74,8 +62,9 @@ const USUAL: (u16, u16) = (80, 24);
 
 #[test]
 fn the_overview_in_every_state() {
-    for (name, snapshot) in examples() {
-        assert_frame(&format!("overview_{name}"), &open(snapshot), &Theme::marked(), USUAL);
+    for (name, snapshot) in example::NAMED {
+        let name = format!("overview_{}", name.replace('-', "_"));
+        assert_frame(&name, &open(snapshot()), &Theme::marked(), USUAL);
     }
 }
 
@@ -151,23 +140,26 @@ fn ascii_terminals_get_ascii() {
 
 /// A later snapshot in which only what always moves has moved.
 fn later(snapshot: &Snapshot) -> Snapshot {
+    later_by(snapshot, Duration::from_secs(1))
+}
+
+pub(super) fn later_by(snapshot: &Snapshot, time: Duration) -> Snapshot {
     let mut later = snapshot.clone();
-    let second = Duration::from_secs(1);
-    later.now = later.now.plus(second);
+    later.now = later.now.plus(time);
     for feed in later.feeds.values_mut() {
         if let FeedState::Live { as_of } = feed {
-            *as_of = as_of.plus(second);
+            *as_of = as_of.plus(time);
         }
     }
     for lease in later.kube.leases.rows_mut().values_mut() {
         let lease = Arc::make_mut(lease);
-        lease.changed_at = lease.changed_at.plus(second);
+        lease.changed_at = lease.changed_at.plus(time);
         lease.value.renewed = Some(later.now.wall);
     }
     let etcd = &mut later.etcd;
     let reads = [&mut etcd.serializable, &mut etcd.linearizable].into_iter().flatten();
     for history in reads.chain(etcd.peers.values_mut().map(|peer| &mut peer.history)) {
-        history.last_ok = history.last_ok.map(|at| at.plus(second));
+        history.last_ok = history.last_ok.map(|at| at.plus(time));
     }
     for peer in etcd.peers.values_mut() {
         peer.rtt_us = peer.rtt_us.map(|rtt| rtt + 90);
@@ -178,7 +170,7 @@ fn later(snapshot: &Snapshot) -> Snapshot {
         local.value.applied_index += 12;
         local.value.revision += 9;
         local.value.db_in_use_bytes += 4096;
-        local.changed_at = local.changed_at.plus(second);
+        local.changed_at = local.changed_at.plus(time);
     }
     later
 }

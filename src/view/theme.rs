@@ -1,13 +1,20 @@
 //! Roles and how they look. Screens speak of roles and glyphs only; this is the one place that knows colours. What a
 //! terminal cannot show is left out: words and glyphs tell every state without it. Start reading at [`Role`].
 
+mod colors;
+#[cfg(test)]
+mod contrast;
 mod glyph;
 mod parse;
 
+pub use colors::{Colors, rgb};
 pub use glyph::{Glyph, Glyphs};
 pub use parse::ThemeError;
 
-use ratatui::style::{Color, Modifier, Style};
+use std::fmt::Write as _;
+
+use ratatui::style::{Modifier, Style};
+use serde::Serialize;
 
 /// What a piece of text is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -75,28 +82,23 @@ impl Role {
     }
 }
 
-/// What the terminal can show.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Colors {
-    /// 24-bit colours.
+/// The background that a theme is made for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ground {
+    /// Light text on dark.
     #[default]
-    Full,
-    /// The sixteen of ANSI.
-    Sixteen,
-    /// None: bold, underlined and reversed only.
-    None,
+    Dark,
+    /// Dark text on light.
+    Light,
 }
 
-impl Colors {
-    /// What the environment says: `NO_COLOR`, `TERM`, `COLORTERM`.
-    pub fn detect(no_color: Option<&str>, term: Option<&str>, colorterm: Option<&str>) -> Self {
-        let term = term.unwrap_or_default();
-        if no_color.is_some_and(|value| !value.is_empty()) || matches!(term, "" | "dumb") || term.starts_with("vt") {
-            Colors::None
-        } else if matches!(colorterm, Some("truecolor" | "24bit")) || term.ends_with("-direct") {
-            Colors::Full
-        } else {
-            Colors::Sixteen
+impl Ground {
+    /// Its name in a theme file.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Ground::Dark => "dark",
+            Ground::Light => "light",
         }
     }
 }
@@ -106,26 +108,33 @@ impl Colors {
 pub struct Theme {
     styles: [Style; Role::ALL.len()],
     glyphs: Glyphs,
+    ground: Ground,
+    about: String,
 }
 
 /// The themes that are built in, by name.
-pub const BUILT_IN: [(&str, &str); 2] = [
+pub const BUILT_IN: [(&str, &str); 5] = [
     ("default", include_str!("../../themes/default.toml")),
     ("light", include_str!("../../themes/light.toml")),
+    ("high-contrast", include_str!("../../themes/high-contrast.toml")),
+    ("colour-blind", include_str!("../../themes/colour-blind.toml")),
+    (SIXTEEN, include_str!("../../themes/sixteen.toml")),
 ];
 
+/// The theme for terminals that have sixteen colours, where none is set.
+pub const SIXTEEN: &str = "sixteen";
+
+/// Returns a user's theme file by the theme's name, as its path and text; it is asked before the built-in themes.
+pub type Find<'a> = &'a dyn Fn(&str) -> Option<(String, String)>;
+
 impl Theme {
-    /// Reads the theme `name`. `find` returns a user's theme file, as its path and text, and is asked before the built-in
-    /// themes.
-    pub fn named(name: &str, find: &dyn Fn(&str) -> Option<(String, String)>) -> Result<Self, ThemeError> {
-        Ok(Self {
-            styles: parse::styles(name, find)?,
-            glyphs: Glyphs::Unicode,
-        })
+    /// Reads the theme `name`.
+    pub fn named(name: &str, find: Find) -> Result<Self, ThemeError> {
+        parse::theme(name, find)
     }
 
     /// Reads a theme; a broken one is replaced by the default, and the error is for the operator.
-    pub fn named_or_default(name: &str, find: &dyn Fn(&str) -> Option<(String, String)>) -> (Self, Option<ThemeError>) {
+    pub fn named_or_default(name: &str, find: Find) -> (Self, Option<ThemeError>) {
         match Self::named(name, find) {
             Ok(theme) => (theme, None),
             Err(error) => (Self::default(), Some(error)),
@@ -137,22 +146,35 @@ impl Theme {
     pub fn on(mut self, colors: Colors, glyphs: Glyphs) -> Self {
         self.glyphs = glyphs;
         for (role, style) in Role::ALL.into_iter().zip(&mut self.styles) {
-            match colors {
-                Colors::Full => {}
-                Colors::Sixteen => {
-                    style.fg = style.fg.map(sixteen);
-                    // The dark backgrounds of a theme all become black, so the selection needs another means.
-                    if role == Role::Selection {
-                        *style = Style::new().add_modifier(Modifier::REVERSED);
-                    } else {
-                        style.bg = style.bg.map(sixteen);
-                    }
-                }
-                Colors::None if role == Role::Selection => *style = Style::new().add_modifier(Modifier::REVERSED),
-                Colors::None => *style = Style::new().add_modifier(style.add_modifier),
+            style.fg = style.fg.and_then(|color| colors.reduce(color));
+            style.bg = style.bg.and_then(|color| colors.reduce(color));
+            // Among sixteen colours, the backgrounds of a theme all become black: the selection needs another means.
+            if role == Role::Selection && matches!(colors, Colors::Sixteen | Colors::None) {
+                *style = Style::new().add_modifier(Modifier::REVERSED);
             }
         }
         self
+    }
+
+    /// What it is for, in a few words; empty where it does not say.
+    pub fn about(&self) -> &str {
+        &self.about
+    }
+
+    /// The background it is made for.
+    pub const fn ground(&self) -> Ground {
+        self.ground
+    }
+
+    /// The theme as a file that names every role and inherits nothing.
+    pub fn file(&self) -> String {
+        let mut out = String::new();
+        let about = toml::Value::from(self.about.as_str());
+        let _ = writeln!(out, "about = {about}\nbackground = \"{}\"\n", self.ground.word());
+        for role in Role::ALL {
+            let _ = writeln!(out, "{} = \"{}\"", role.name(), parse::written(self.style(role)));
+        }
+        out
     }
 
     /// How a role looks.
@@ -171,12 +193,12 @@ impl Theme {
     pub fn marked() -> Self {
         let mut styles = [Style::new(); Role::ALL.len()];
         for (number, style) in (0_u8..).zip(&mut styles) {
-            *style = Style::new().fg(Color::Indexed(number));
+            *style = Style::new().fg(ratatui::style::Color::Indexed(number));
         }
-        styles[Role::Selection as usize] = Style::new().bg(Color::Indexed(Role::Selection as u8));
+        styles[Role::Selection as usize] = Style::new().bg(ratatui::style::Color::Indexed(Role::Selection as u8));
         Self {
             styles,
-            glyphs: Glyphs::Unicode,
+            ..Self::default()
         }
     }
 }
@@ -187,44 +209,17 @@ impl Default for Theme {
         Self::named("default", &|_| None).unwrap_or(Self {
             styles: [Style::new(); Role::ALL.len()],
             glyphs: Glyphs::Unicode,
+            ground: Ground::Dark,
+            about: String::new(),
         })
     }
-}
-
-/// The ANSI colours as most terminals draw them.
-const ANSI: [(Color, (i32, i32, i32)); 16] = [
-    (Color::Black, (0, 0, 0)),
-    (Color::Red, (205, 49, 49)),
-    (Color::Green, (13, 188, 121)),
-    (Color::Yellow, (229, 229, 16)),
-    (Color::Blue, (36, 114, 200)),
-    (Color::Magenta, (188, 63, 188)),
-    (Color::Cyan, (17, 168, 205)),
-    (Color::Gray, (204, 204, 204)),
-    (Color::DarkGray, (118, 118, 118)),
-    (Color::LightRed, (241, 76, 76)),
-    (Color::LightGreen, (35, 209, 139)),
-    (Color::LightYellow, (245, 245, 67)),
-    (Color::LightBlue, (59, 142, 234)),
-    (Color::LightMagenta, (214, 112, 214)),
-    (Color::LightCyan, (41, 184, 219)),
-    (Color::White, (255, 255, 255)),
-];
-
-/// The nearest of the sixteen colours.
-fn sixteen(color: Color) -> Color {
-    let Color::Rgb(r, g, b) = color else { return color };
-    let distance =
-        |(x, y, z): (i32, i32, i32)| (x - i32::from(r)).pow(2) + (y - i32::from(g)).pow(2) + (z - i32::from(b)).pow(2);
-    ANSI.into_iter()
-        .min_by_key(|(_, rgb)| distance(*rgb))
-        .map_or(color, |(ansi, _)| ansi)
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use ratatui::style::Color;
 
     #[test]
     fn every_built_in_theme_can_be_read_and_names_every_role() {
@@ -249,14 +244,13 @@ mod tests {
     }
 
     #[test]
-    fn abilities_of_the_terminal() {
-        assert_eq!(
-            Colors::detect(Some("1"), Some("xterm"), Some("truecolor")),
-            Colors::None
-        );
-        assert_eq!(Colors::detect(Some(""), Some("xterm"), Some("truecolor")), Colors::Full);
-        assert_eq!(Colors::detect(None, Some("dumb"), None), Colors::None);
-        assert_eq!(Colors::detect(None, Some("xterm-256color"), None), Colors::Sixteen);
+    fn a_theme_written_out_is_the_same_theme() {
+        for (name, _) in BUILT_IN {
+            let theme = Theme::named(name, &|_| None).unwrap();
+            assert!(!theme.about().is_empty(), "{name}");
+            let find = |_: &str| Some(("out".to_owned(), theme.file()));
+            assert_eq!(Theme::named("out", &find).unwrap(), theme, "{name}:\n{}", theme.file());
+        }
     }
 
     #[test]

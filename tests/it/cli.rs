@@ -198,3 +198,83 @@ fn the_console_needs_a_terminal_and_says_what_works_without() {
     assert_eq!(code, Some(64));
     assert!(err.contains("terminal") && err.contains("quorate status"), "{err}");
 }
+
+#[test]
+fn themes_are_listed_shown_and_made_one_s_own() {
+    let home = home();
+    let folder = home.path().join(".config/quorate/themes");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(
+        folder.join("mine.toml"),
+        "inherits = \"light\"\nabout = \"my own\"\nok = \"blue\"\n",
+    )
+    .unwrap();
+    fs::write(folder.join("bad.toml"), "inherits = \"light\"\nokk = \"blue\"\n").unwrap();
+    let run = |arguments: &[&str]| {
+        let output = quorate(&home).args(arguments).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    };
+    let (code, out, _) = run(&["themes", "-o", "json"]);
+    let listed: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, &listed["schema"]), (Some(0), &"quorate.themes/v1".into()));
+    let themes = listed["themes"].as_array().unwrap();
+    let find = |name: &str| themes.iter().find(|theme| theme["name"] == name).unwrap();
+    assert_eq!(find("default")["from"], "built in");
+    assert_eq!(find("mine")["about"], "my own");
+    assert_eq!(find("mine")["background"], "light");
+    assert!(find("bad")["problem"].as_str().unwrap().contains("line 2"));
+    let (code, out, _) = run(&["themes", "show", "mine"]);
+    assert_eq!(code, Some(0));
+    assert!(
+        out.contains("\nok = \"blue\"\n") && out.contains("\ncritical = \"bold #"),
+        "{out}"
+    );
+    let (code, _, err) = run(&["themes", "show", "color-blind"]);
+    assert_eq!(code, Some(64));
+    assert!(err.contains("colour-blind"), "{err}");
+}
+
+#[test]
+fn a_screenshot_is_text_or_a_picture_and_always_the_same() {
+    let shot = ["screenshot", "etcd", "--size", "80x24", "--state", "node-lost"];
+    let (code, text, _) = run(&shot);
+    assert_eq!((code, text.lines().count()), (Some(0), 24));
+    assert!(text.contains("DEAD") && !text.contains('\u{1b}'), "{text}");
+    assert_eq!(run(&shot).1, text);
+    let picture = run(&[&shot[..], &["--svg"]].concat()).1;
+    assert!(picture.starts_with("<svg ") && picture.ends_with("</svg>\n"));
+    let pressed = run(&[&shot[..], &["--keys", "G<enter>"]].concat()).1;
+    assert!(pressed.contains("Details"), "{pressed}");
+    for wrong in [
+        &["screenshot", "nowhere"][..],
+        &["screenshot", "etcd", "--size", "9999x9999"],
+        &["screenshot", "etcd", "--keys", "<nokey>"],
+    ] {
+        assert_eq!(run(wrong).0, Some(64), "{wrong:?}");
+    }
+}
+
+#[test]
+fn lines_can_be_piped_in_and_out() {
+    let output = quorate(&home())
+        .args([&["--linear"], &NOTHING[..]].concat())
+        .write_stdin("etcd\n/nbe-1\n99\n\u{1b}[31m\n")
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    for said in [
+        "Verdict UNKNOWN",
+        "Screen etcd",
+        "those with \"nbe-1\"",
+        "there is no row 99",
+        "The input ended",
+    ] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+    assert!(!text.contains('\u{1b}'), "{text:?}");
+    let (code, _, err) = run(&NOTHING);
+    assert_eq!(code, Some(64));
+    assert!(err.contains("not a terminal") && err.contains("--linear"), "{err}");
+}

@@ -42,6 +42,18 @@ impl Console {
         let mut command = CommandBuilder::new(argv[0]);
         command.args(&argv[1..]);
         command.env("TERM", "xterm-256color");
+        // Whoever runs the tests has a terminal and a language of their own.
+        for variable in [
+            "COLORTERM",
+            "NO_COLOR",
+            "CLICOLOR_FORCE",
+            "ACCESSIBLE",
+            "LC_ALL",
+            "LC_CTYPE",
+            "LANG",
+        ] {
+            command.env_remove(variable);
+        }
         for (key, value) in environment {
             command.env(key, value);
         }

@@ -65,35 +65,96 @@ fn ctrl_c_ends_it() {
 }
 
 #[test]
-fn resizing_never_ends_it() {
+fn a_storm_of_resizes_ends_in_the_right_frame() {
     let mut console = opened(SIZE, &[]);
     for (rows, columns) in [(1, 1), (5, 20), (60, 200), (15, 60), (24, 80)] {
         console.resize(rows, columns);
         console.listen(Duration::from_millis(50));
     }
-    console.wait_for("the verdict again", SOON, |screen| screen.contains("UNKNOWN"));
+    for step in 0..100 {
+        console.resize(10 + step * 7 % 50, 30 + step * 13 % 170);
+    }
+    console.resize(30, 100);
+    // The last line of the last size: keys of the footer below everything.
+    console.wait_for("the last frame", SOON, |screen| {
+        let lines: Vec<&str> = screen.lines().collect();
+        lines.len() == 30 && lines[0].contains("UNKNOWN") && lines[29].contains("? help")
+    });
     console.press("q");
     assert!(console.wait_for_exit(SOON).success());
+    is_restored(&console);
+}
+
+/// The parameters of every SGR sequence: what sets colours and attributes.
+fn attributes(console: &Console) -> Vec<Vec<u32>> {
+    let text = String::from_utf8_lossy(&console.written).into_owned();
+    let sequences = text.split("\u{1b}[").skip(1).filter_map(|rest| rest.split_once('m'));
+    let is_sgr = |codes: &str| codes.bytes().all(|byte| byte.is_ascii_digit() || byte == b';');
+    sequences
+        .filter(|(codes, _)| is_sgr(codes))
+        .map(|(codes, _)| codes.split(';').map(|code| code.parse().unwrap_or(0)).collect())
+        .collect()
+}
+
+/// The codes of the attributes that choose a colour, and not the terminal's own (39, 49).
+fn colors(console: &Console) -> Vec<Vec<u32>> {
+    let is_color = |codes: &Vec<u32>| codes.iter().any(|code| matches!(code, 30..=38 | 40..=48 | 90..=107));
+    attributes(console).into_iter().filter(is_color).collect()
 }
 
 #[test]
-fn dumb_and_linux_terminals_work_and_no_color_means_no_color() {
-    for terminal in ["dumb", "linux", "tmux-256color"] {
-        let mut console = opened(SIZE, &[("TERM", terminal), ("NO_COLOR", "1")]);
+fn every_kind_of_terminal_gets_the_colours_that_it_has() {
+    for (terminal, colorterm, is_allowed) in [
+        (
+            "linux",
+            "truecolor",
+            (|codes| !codes.contains(&38)) as fn(&[u32]) -> bool,
+        ),
+        ("tmux-256color", "", |codes| !codes.starts_with(&[38, 2])),
+        ("xterm-256color", "truecolor", |_| true),
+        ("screen", "truecolor", |codes| !codes.contains(&38)),
+    ] {
+        let mut console = opened(SIZE, &[("TERM", terminal), ("COLORTERM", colorterm)]);
         console.press("q");
         assert!(console.wait_for_exit(SOON).success(), "{terminal}");
+        let colors = colors(&console);
+        assert!(!colors.is_empty(), "{terminal}");
+        assert!(colors.iter().all(|codes| is_allowed(codes)), "{terminal}: {colors:?}");
+        let has_unicode = console.written.iter().any(|byte| !byte.is_ascii());
+        assert_eq!(has_unicode, terminal != "linux", "{terminal}");
+    }
+}
+
+#[test]
+fn no_color_means_no_colour() {
+    for terminal in ["linux", "tmux-256color", "xterm-256color"] {
+        let environment = [("TERM", terminal), ("NO_COLOR", "1"), ("COLORTERM", "truecolor")];
+        let mut console = opened(SIZE, &environment);
+        console.press("q");
+        assert!(console.wait_for_exit(SOON).success(), "{terminal}");
+        assert_eq!(colors(&console), Vec::<Vec<u32>>::new(), "{terminal}");
+        assert!(!attributes(&console).is_empty(), "bold and reversed are no colours");
+    }
+}
+
+#[test]
+fn a_dumb_terminal_and_a_screen_reader_get_lines_and_not_one_escape() {
+    for environment in [
+        [("TERM", "dumb"), ("ACCESSIBLE", "")],
+        [("TERM", "xterm-256color"), ("ACCESSIBLE", "1")],
+    ] {
+        let mut console = dead((24, 200), &environment);
+        console.wait_for("a verdict", SOON, |screen| screen.contains("Verdict UNKNOWN"));
+        console.press("feeds\n");
+        console.wait_for("numbered rows", SOON, |screen| screen.contains("12. feed"));
+        console.press("nonsense\n");
+        console.wait_for("an answer", SOON, |screen| {
+            screen.contains("there is no command :nonsense")
+        });
+        console.press("quit\n");
+        assert!(console.wait_for_exit(SOON).success());
         let text = String::from_utf8_lossy(&console.written).into_owned();
-        let is_color = |sequence: &str| {
-            sequence
-                .split(';')
-                .any(|code| matches!(code.parse::<u32>(), Ok(31..=37 | 90..=97 | 41..=47)))
-        };
-        let styled = text
-            .split("\u{1b}[")
-            .skip(1)
-            .filter_map(|rest| rest.split_once('m').map(|(codes, _)| codes));
-        let colors: Vec<&str> = styled.filter(|codes| codes.len() < 12 && is_color(codes)).collect();
-        assert!(colors.is_empty(), "{terminal}: {colors:?}");
+        assert!(!text.contains('\u{1b}'), "{text:?}");
     }
 }
 

@@ -9,6 +9,8 @@ pub enum Glyphs {
     Unicode,
     /// For all others.
     Ascii,
+    /// Words in place of signs, for screen readers. Not one column wide: for lines, never for tables.
+    Words,
 }
 
 /// A sign.
@@ -31,22 +33,23 @@ pub enum Glyph {
 impl Glyph {
     /// The sign in a set.
     pub const fn of(self, set: Glyphs) -> &'static str {
-        let (unicode, ascii) = match self {
-            Glyph::Ok => ("●", "+"),
-            Glyph::Info => ("i", "i"),
-            Glyph::Warning => ("▲", "!"),
-            Glyph::Critical => ("×", "X"),
-            Glyph::Unknown => ("?", "?"),
-            Glyph::Off => ("○", "o"),
-            Glyph::Stale => ("~", "~"),
-            Glyph::Loading => ("…", "."),
-            Glyph::Rule => ("─", "-"),
-            Glyph::Ellipsis => ("…", ".."),
-            Glyph::Times => ("×", "x"),
+        let (unicode, ascii, word) = match self {
+            Glyph::Ok => ("●", "+", "ok"),
+            Glyph::Info => ("i", "i", "info"),
+            Glyph::Warning => ("▲", "!", "warning"),
+            Glyph::Critical => ("×", "X", "critical"),
+            Glyph::Unknown => ("?", "?", "unknown"),
+            Glyph::Off => ("○", "o", "off"),
+            Glyph::Stale => ("~", "~", "not fresh:"),
+            Glyph::Loading => ("…", ".", "loading"),
+            Glyph::Rule => ("─", "-", ""),
+            Glyph::Ellipsis => ("…", "..", "..."),
+            Glyph::Times => ("×", "x", "times"),
         };
         match set {
             Glyphs::Unicode => unicode,
             Glyphs::Ascii => ascii,
+            Glyphs::Words => word,
         }
     }
 }

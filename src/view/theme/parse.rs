@@ -9,8 +9,9 @@ use ratatui::style::{Color, Modifier, Style};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{BUILT_IN, Role};
+use super::{BUILT_IN, Find, Glyphs, Ground, Role, Theme};
 use crate::app::prompt::nearest;
+use crate::base::Text;
 
 /// How deep themes may inherit.
 const MAX_DEPTH: usize = 8;
@@ -37,10 +38,25 @@ fn location(file: &str, line: Option<usize>) -> String {
     out + ": "
 }
 
-type Find<'a> = &'a dyn Fn(&str) -> Option<(String, String)>;
+/// A theme with what it inherits.
+pub(super) fn theme(name: &str, find: Find) -> Result<Theme, ThemeError> {
+    let layers = layers(name, find)?;
+    let mut styles = [Style::new(); Role::ALL.len()];
+    for (role, style) in layers.iter().rev().flat_map(|layer| &layer.styles) {
+        if let Some(slot) = styles.get_mut(*role as usize) {
+            *slot = *style;
+        }
+    }
+    Ok(Theme {
+        styles,
+        glyphs: Glyphs::Unicode,
+        ground: layers.iter().find_map(|layer| layer.ground).unwrap_or_default(),
+        about: layers.first().and_then(|layer| layer.about.clone()).unwrap_or_default(),
+    })
+}
 
-/// The styles of a theme and of those that it inherits.
-pub(super) fn styles(name: &str, find: Find) -> Result<[Style; Role::ALL.len()], ThemeError> {
+/// A theme's file and those that it inherits, nearest first.
+fn layers(name: &str, find: Find) -> Result<Vec<Layer>, ThemeError> {
     let mut layers = Vec::new();
     let mut next = Some(name.to_owned());
     let mut blame: Option<(String, usize)> = None;
@@ -79,17 +95,14 @@ pub(super) fn styles(name: &str, find: Find) -> Result<[Style; Role::ALL.len()],
         }
         layers.push(layer);
     }
-    let mut styles = [Style::new(); Role::ALL.len()];
-    for (role, style) in layers.iter().rev().flat_map(|layer| &layer.styles) {
-        if let Some(slot) = styles.get_mut(*role as usize) {
-            *slot = *style;
-        }
-    }
-    Ok(styles)
+    Ok(layers)
 }
 
 /// One file.
+#[derive(Default)]
 struct Layer {
+    about: Option<String>,
+    ground: Option<Ground>,
     inherits: Option<(String, usize)>,
     styles: Vec<(Role, Style)>,
 }
@@ -102,28 +115,47 @@ fn read(file: &str, text: &str) -> Result<Layer, ThemeError> {
         advice,
     };
     let table = DeTable::parse(text).map_err(|bad| error(bad.span(), bad.message().to_owned(), None))?;
-    let mut layer = Layer {
-        inherits: None,
-        styles: Vec::new(),
-    };
+    let mut layer = Layer::default();
     for (key, value) in table.get_ref() {
         let Some(written) = as_str(value) else {
             let what = format!("{} needs a text in quotes", key.get_ref());
             return Err(error(Some(value.span()), what, None));
         };
-        if key.get_ref() == "inherits" {
-            layer.inherits = Some((written.to_owned(), line_of(text, value.span().start)));
-            continue;
+        match key.get_ref().as_ref() {
+            "inherits" => layer.inherits = Some((written.to_owned(), line_of(text, value.span().start))),
+            "about" => layer.about = Some(Text::new(written).to_string()),
+            "background" => {
+                let ground = [Ground::Dark, Ground::Light]
+                    .into_iter()
+                    .find(|ground| ground.word() == written);
+                let unknown = || {
+                    error(
+                        Some(value.span()),
+                        format!("{written:?} is no background; write dark or light"),
+                        None,
+                    )
+                };
+                layer.ground = Some(ground.ok_or_else(unknown)?);
+            }
+            name => {
+                let role = Role::ALL.into_iter().find(|role| role.name() == name).ok_or_else(|| {
+                    let what = format!("there is no role {name:?}");
+                    error(Some(key.span()), what, near(name, names()))
+                })?;
+                let style = style(written).map_err(|(what, advice)| error(Some(value.span()), what, advice))?;
+                layer.styles.push((role, style));
+            }
         }
-        let Some(role) = Role::ALL.into_iter().find(|role| role.name() == key.get_ref()) else {
-            let names = Role::ALL.iter().map(|role| role.name()).chain(["inherits"]);
-            let what = format!("there is no role {:?}", key.get_ref());
-            return Err(error(Some(key.span()), what, near(key.get_ref(), names)));
-        };
-        let style = style(written).map_err(|(what, advice)| error(Some(value.span()), what, advice))?;
-        layer.styles.push((role, style));
     }
     Ok(layer)
+}
+
+/// Every name that a theme file may use.
+fn names() -> impl Iterator<Item = &'static str> {
+    Role::ALL
+        .iter()
+        .map(|role| role.name())
+        .chain(["inherits", "about", "background"])
 }
 
 fn as_str<'a>(value: &'a Spanned<DeValue<'_>>) -> Option<&'a str> {
@@ -187,6 +219,21 @@ fn style(written: &str) -> Result<Style, (String, Option<String>)> {
     Ok(style)
 }
 
+/// A style as a theme file says it.
+pub(super) fn written(style: Style) -> String {
+    let color = |color: Color| match NAMES.iter().find(|(_, own)| *own == color) {
+        Some((name, _)) => (*name).to_owned(),
+        None => color.to_string().to_lowercase(),
+    };
+    let modifiers = MODIFIERS
+        .iter()
+        .filter(|(_, modifier)| style.add_modifier.contains(*modifier));
+    let mut words: Vec<String> = modifiers.map(|(name, _)| (*name).to_owned()).collect();
+    words.extend(style.fg.map(color));
+    words.extend(style.bg.map(|background| format!("on {}", color(background))));
+    words.join(" ")
+}
+
 fn color(word: &str) -> Result<Color, (String, Option<String>)> {
     if word.starts_with('#') {
         return Color::from_str(word).map_err(|_| (format!("{word:?} is no colour; write #rrggbb"), None));
@@ -211,7 +258,7 @@ mod tests {
 
     fn message(text: &str) -> String {
         let find = |name: &str| (name == "mine").then(|| ("mine.toml".to_owned(), text.to_owned()));
-        styles("mine", &find).unwrap_err().to_string()
+        theme("mine", &find).unwrap_err().to_string()
     }
 
     #[test]
@@ -241,6 +288,10 @@ mod tests {
             message("inherits = \"lihgt\""),
             "theme mine.toml, line 1: there is no theme \"lihgt\"; did you mean \"light\"?"
         );
+        assert_eq!(
+            message("background = \"drak\""),
+            "theme mine.toml, line 1: \"drak\" is no background; write dark or light"
+        );
         assert!(message("inherits = \"mine\"").contains("in a circle"));
     }
 
@@ -248,10 +299,10 @@ mod tests {
     fn a_theme_inherits_and_overrides() {
         let find =
             |name: &str| (name == "default").then(|| ("u".to_owned(), "inherits = \"default\"\nok = \"blue\"".into()));
-        let own = styles("default", &find).unwrap();
-        let built_in = styles("default", &|_| None).unwrap();
-        assert_eq!(own[Role::Ok as usize], Style::new().fg(Color::Blue));
-        assert_eq!(own[Role::Critical as usize], built_in[Role::Critical as usize]);
+        let own = theme("default", &find).unwrap();
+        let built_in = theme("default", &|_| None).unwrap();
+        assert_eq!(own.style(Role::Ok), Style::new().fg(Color::Blue));
+        assert_eq!(own.style(Role::Critical), built_in.style(Role::Critical));
     }
 
     #[test]

@@ -1,0 +1,171 @@
+//! The console as lines, for screen readers, terminals that cannot move the cursor, and pipes: prints the screen once, then
+//! what changes; reads lines and gives them to the same core. Start reading at [`run`].
+
+use std::io::{self, BufRead, Read, Write};
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+
+use super::log::{self, LogView};
+use super::signals::Signals;
+use super::{Options, gather};
+use crate::app::{Effect, Message, Msg, Screen, State, line, update};
+use crate::check::Severity;
+use crate::model::Snapshot;
+use crate::view::Theme;
+use crate::view::linear::{self, Told};
+
+/// The longest line that is read; the rest of a longer one is a line of its own.
+const MAX_LINE_BYTES: u64 = 4096;
+/// How many lines may wait.
+const MAX_WAITING: usize = 8;
+/// Columns and rows that the core reckons with: enough for everything.
+const SIZE: (u16, u16) = (200, 60);
+
+/// Prints and reads until the operator leaves, the input ends, or a signal comes.
+pub async fn run(snapshots: watch::Receiver<Arc<Snapshot>>, options: Options) -> io::Result<()> {
+    let mut console = Console::new(snapshots, options);
+    let mut signals = Signals::listen()?;
+    let mut lines = lines();
+    say(&["quorate, one line at a time. help says what can be typed, quit leaves.".to_owned()])?;
+    console.say_message()?;
+    console.say_page()?;
+    loop {
+        tokio::select! {
+            biased;
+            () = signals.any() => return Ok(()),
+            typed = lines.recv() => match typed {
+                Some(typed) if console.take(&typed)? => return Ok(()),
+                Some(_) => {}
+                None => return say(&["The input ended; quorate leaves.".to_owned()]),
+            },
+            changed = console.snapshots.changed(), if console.is_fed => {
+                if changed.is_ok() {
+                    console.take_snapshot()?;
+                } else {
+                    console.lose_feed()?;
+                }
+            }
+        }
+    }
+}
+
+/// The lines that are typed, from a thread of their own: reading standard input cannot be cancelled.
+fn lines() -> mpsc::Receiver<String> {
+    let (sender, receiver) = mpsc::channel(MAX_WAITING);
+    std::thread::spawn(move || {
+        let mut input = io::stdin().lock();
+        loop {
+            let mut bytes = Vec::new();
+            let read = Read::take(&mut input, MAX_LINE_BYTES).read_until(b'\n', &mut bytes);
+            let is_over = !matches!(read, Ok(1..));
+            if is_over
+                || sender
+                    .blocking_send(String::from_utf8_lossy(&bytes).into_owned())
+                    .is_err()
+            {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+/// The loop's belongings.
+struct Console {
+    state: State,
+    theme: Theme,
+    told: Told,
+    log: LogView,
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+    /// Whether the other side of `snapshots` is still there.
+    is_fed: bool,
+}
+
+impl Console {
+    fn new(mut snapshots: watch::Receiver<Arc<Snapshot>>, options: Options) -> Self {
+        let mut state = State::new(Arc::clone(&snapshots.borrow_and_update()), options.policy);
+        update(&mut state, Msg::Resize(SIZE.0, SIZE.1));
+        if let Some(message) = gather(&options.messages) {
+            update(&mut state, Msg::Notice(message));
+        }
+        Self {
+            state,
+            theme: linear::theme(),
+            told: Told::default(),
+            log: LogView::default(),
+            snapshots,
+            is_fed: true,
+        }
+    }
+
+    /// Does what a line says. Returns whether to leave.
+    fn take(&mut self, typed: &str) -> io::Result<bool> {
+        let before = self.state.clone();
+        match line::read(&self.state, typed) {
+            Ok(msgs) => {
+                for effect in msgs.into_iter().flat_map(|msg| update(&mut self.state, msg)) {
+                    match effect {
+                        Effect::Quit => return Ok(true),
+                        Effect::Log(by) => self.log.step(by),
+                        Effect::Redraw => {}
+                    }
+                }
+            }
+            Err(why) => {
+                update(&mut self.state, Msg::Notice(Message::new(Severity::Warning, why)));
+            }
+        }
+        let is_told = self.state.message.is_some();
+        self.say_message()?;
+        // What cannot be done needs no repetition of the screen.
+        self.state.message.clone_from(&before.message);
+        if !is_told || self.state != before {
+            self.say_page()?;
+        }
+        Ok(false)
+    }
+
+    fn take_snapshot(&mut self) -> io::Result<()> {
+        let snapshot = Arc::clone(&self.snapshots.borrow_and_update());
+        let before = self.state.clone();
+        update(&mut self.state, Msg::Snapshot(snapshot));
+        log::changes(&before, &self.state);
+        log::collect();
+        let changes = self.told.changes(&self.state, &self.theme);
+        say(&changes)
+    }
+
+    fn lose_feed(&mut self) -> io::Result<()> {
+        self.is_fed = false;
+        say(&["quorate stopped observing: nothing will change any more; see the log".to_owned()])
+    }
+
+    fn say_page(&mut self) -> io::Result<()> {
+        let mut lines = linear::page(&self.state, &self.theme);
+        if self.state.screen == Screen::Log && self.state.help.is_none() {
+            log::collect();
+            lines.extend(self.log.lines(&self.theme));
+        }
+        self.told.page(&self.state, &self.theme);
+        say(&lines)
+    }
+
+    fn say_message(&mut self) -> io::Result<()> {
+        let message = self.state.message.take();
+        say(&message
+            .map(|message| format!("{}: {}", message.severity.word(), message.text))
+            .into_iter()
+            .collect::<Vec<_>>())
+    }
+}
+
+/// Prints lines, all at once.
+fn say(lines: &[String]) -> io::Result<()> {
+    if lines.is_empty() {
+        return Ok(());
+    }
+    let mut out = io::stdout().lock();
+    out.write_all((lines.join("\n") + "\n").as_bytes())?;
+    out.flush()
+}
