@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::keys::{self, Command};
-use super::navigate::{back, follow_rows, go, open, step};
+use super::navigate::{back, follow_rows, go, open, select, step};
 use super::prompt::PromptKind;
 use super::screen::Screen;
 use super::state::{Derived, State};
