@@ -77,7 +77,7 @@ fn render_body(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Ge
         let lines = help::render(theme, usize::from(area.width));
         return render_text("Keys", "", &lines, offset, theme, area, buf);
     }
-    let selected = rows::rows(state).into_iter().nth(state.cursor().index);
+    let selected = rows::rows(state).get(state.cursor().index).cloned();
     if let (Some(offset), Some(row)) = (state.detail, selected) {
         return render_detail(state, theme, &row, offset, area, buf);
     }
@@ -86,6 +86,7 @@ fn render_body(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Ge
         Screen::Nodes => screen::nodes::render,
         Screen::Etcd => screen::etcd::render,
         Screen::Placement => screen::placement::render,
+        Screen::Pods => screen::pods::render,
         Screen::Findings => screen::findings::render,
         Screen::Feeds => screen::feeds::render,
         Screen::Log => {
@@ -174,8 +175,8 @@ fn render_small_rows(state: &State, theme: &Theme, body: Rect, buf: &mut Buffer)
     let visible = usize::from(body.height);
     let cursor = state.cursor();
     let offset = scroll(cursor.offset, cursor.index, visible, rows.len());
-    let shown: Vec<RowId> = rows.into_iter().skip(offset).take(visible).collect();
-    put(&small::render(state, theme, &shown, width), body, buf);
+    let shown = rows.get(offset..(offset + visible).min(rows.len())).unwrap_or_default();
+    put(&small::render(state, theme, shown, width), body, buf);
     let selected = body.y + u16::try_from(cursor.index - offset.min(cursor.index)).unwrap_or(0);
     if selected < body.bottom() {
         let line = Rect {

@@ -10,7 +10,7 @@ use super::Effect;
 use super::keys::Command;
 use super::screen::Screen;
 use super::state::State;
-use does::{filter, help, members, nodes, show, workloads};
+use does::{columns, filter, help, members, nodes, pods, show, sort, workloads};
 
 /// Everything that an argument may be; none where it is free text.
 pub type Values = fn(&State) -> Vec<String>;
@@ -73,10 +73,12 @@ pub const TABLE: &[Entry] = &[
     entry(&["nodes", "node", "no"], Argument::Optional("NODE", nodes), "nodes by zone, or one of them", Does::Act(|state, name| show(state, Screen::Nodes, name))),
     entry(&["etcd", "member"], Argument::Optional("MEMBER", members), "etcd's members and quorum, or one of them", Does::Act(|state, name| show(state, Screen::Etcd, name))),
     entry(&["placement", "workload", "deployments", "statefulsets", "daemonsets", "sts", "ds"], Argument::Optional("WORKLOAD", workloads), "where replicas run, or those of one workload", Does::Act(|state, name| show(state, Screen::Placement, name))),
+    entry(&["pods", "pod", "po"], Argument::Optional("POD", pods), "all pods, or one of them", Does::Act(|state, name| show(state, Screen::Pods, name))),
     entry(&["findings"], Argument::None, "what is wrong and what to do", Does::Press(Command::Go(Screen::Findings))),
     entry(&["feeds"], Argument::None, "sources and how fresh they are", Does::Press(Command::Go(Screen::Feeds))),
     entry(&["log"], Argument::None, "what quorate saw and did", Does::Press(Command::Go(Screen::Log))),
     entry(&["filter"], Argument::Optional("TEXT", free), "show only rows that contain a text; without one, all", Does::Act(filter)),
+    entry(&["sort"], Argument::Optional("COLUMN", columns), "sort by a column, again to turn it around; without one, attention first", Does::Act(sort)),
     entry(&["help", "keys"], Argument::None, "keys and commands", Does::Act(help)),
     entry(&["quit", "q", "q!"], Argument::None, "leave quorate", Does::Press(Command::Quit)),
 ];

@@ -22,6 +22,11 @@ pub enum Command {
     PreviousScreen,
     Move(Move),
     Open,
+    Pods,
+    Sort,
+    TurnSort,
+    Mark,
+    MarkAll,
     Accept,
     Cancel,
     Edit(Edit),
@@ -122,12 +127,18 @@ pub const TABLE: &[Binding] = &[
     bind(Context::Anywhere, &[Key::char('2')], Command::Go(Screen::Nodes), "", "nodes: by zone, with heartbeats"),
     bind(Context::Anywhere, &[Key::char('3')], Command::Go(Screen::Etcd), "", "etcd: members and quorum"),
     bind(Context::Anywhere, &[Key::char('4')], Command::Go(Screen::Placement), "", "placement: where replicas run"),
-    bind(Context::Anywhere, &[Key::char('5')], Command::Go(Screen::Findings), "", "findings: what is wrong and what to do"),
-    bind(Context::Anywhere, &[Key::char('6')], Command::Go(Screen::Feeds), "", "feeds: sources and how fresh they are"),
-    bind(Context::Anywhere, &[Key::char('7')], Command::Go(Screen::Log), "", "log: what quorate saw and did"),
+    bind(Context::Anywhere, &[Key::char('5')], Command::Go(Screen::Pods), "", "pods: all of them, or those of a node or workload"),
+    bind(Context::Anywhere, &[Key::char('6')], Command::Go(Screen::Findings), "", "findings: what is wrong and what to do"),
+    bind(Context::Anywhere, &[Key::char('7')], Command::Go(Screen::Feeds), "", "feeds: sources and how fresh they are"),
+    bind(Context::Anywhere, &[Key::char('8')], Command::Go(Screen::Log), "", "log: what quorate saw and did"),
     bind(Context::Anywhere, &[Key::ctrl('l')], Command::Redraw, "", "draw the screen again"),
     bind(Context::List, &[Key::of(Code::Enter), Key::char('d')], Command::Open, "open", "open the selected row"),
-    bind(Context::List, &[Key::char('/')], Command::OpenFilter, "filter", "show only rows that contain a text"),
+    bind(Context::List, &[Key::char('/')], Command::OpenFilter, "filter", "filter: text, !text, ~fuzzy or -f fuzzy, -l key=value"),
+    bind(Context::List, &[Key::char('p')], Command::Pods, "pods", "pods of the selected node, member or workload"),
+    bind(Context::List, &[Key::char('s')], Command::Sort, "sort", "sort by the next column; after the last, by what needs attention"),
+    bind(Context::List, &[Key::char('S')], Command::TurnSort, "", "turn the order around"),
+    bind(Context::List, &[Key::char(' ')], Command::Mark, "mark", "mark the selected row, or take its mark away"),
+    bind(Context::List, &[Key::char('*'), Key::ctrl(' ')], Command::MarkAll, "", "mark every row shown, or none"),
     bind(Context::List, &[Key::char('j'), Key::of(Code::Down)], Command::Move(Move::Down), "", "one row down"),
     bind(Context::List, &[Key::char('k'), Key::of(Code::Up)], Command::Move(Move::Up), "", "one row up"),
     bind(Context::List, &[Key::of(Code::PageDown), Key::ctrl('f')], Command::Move(Move::PageDown), "", "one page down"),
@@ -217,7 +228,7 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
-    const COMMANDS: [Command; 25] = [
+    const COMMANDS: [Command; 30] = [
         Command::Quit,
         Command::Back,
         Command::Help,
@@ -233,6 +244,11 @@ mod tests {
         Command::Move(Move::Top),
         Command::Move(Move::Bottom),
         Command::Open,
+        Command::Pods,
+        Command::Sort,
+        Command::TurnSort,
+        Command::Mark,
+        Command::MarkAll,
         Command::Accept,
         Command::Cancel,
         Command::Edit(Edit::NextOffer),
@@ -259,6 +275,11 @@ mod tests {
             | Command::PreviousScreen
             | Command::Move(Move::Up | Move::Down | Move::PageUp | Move::PageDown | Move::Top | Move::Bottom)
             | Command::Open
+            | Command::Pods
+            | Command::Sort
+            | Command::TurnSort
+            | Command::Mark
+            | Command::MarkAll
             | Command::Accept
             | Command::Cancel
             | Command::Edit(

@@ -1,7 +1,7 @@
 //! Moving about: between screens, through rows and lines, into a row and back out.
 
 use super::keys::Move;
-use super::rows::{RowId, rows, rows_of};
+use super::rows::{RowId, Scope, rows, rows_of};
 use super::screen::Screen;
 use super::state::{MAX_BACK, State};
 use super::{Effect, LogMove};
@@ -17,22 +17,47 @@ pub fn back(state: &mut State) {
         state.filters.remove(&state.screen);
         follow_rows(state);
     } else {
-        state.screen = state.back.pop().unwrap_or_default();
+        let (screen, scope) = state.back.pop().unwrap_or_default();
+        enter(state, screen, scope);
     }
 }
 
 /// Shows a screen; `esc` returns to the one before.
 pub fn go(state: &mut State, screen: Screen) {
+    go_to(state, screen, None);
+}
+
+fn go_to(state: &mut State, screen: Screen, scope: Option<Scope>) {
     state.help = None;
     state.detail = None;
-    if screen == state.screen {
+    if screen == state.screen && scope == state.scope {
         return;
     }
-    state.back.push(state.screen);
+    state.back.push((state.screen, state.scope.clone()));
     if state.back.len() > MAX_BACK {
         state.back.remove(0);
     }
+    enter(state, screen, scope);
+}
+
+fn enter(state: &mut State, screen: Screen, scope: Option<Scope>) {
+    if scope != state.scope {
+        // Another list: place and filter of the old one mean nothing in it.
+        state.cursors.remove(&Screen::Pods);
+        state.filters.remove(&Screen::Pods);
+    }
     state.screen = screen;
+    state.scope = scope;
+}
+
+/// Lists the pods of the selected row.
+pub fn pods(state: &mut State) -> Result<(), String> {
+    let rows = rows(state);
+    let row = rows.get(state.cursor().index);
+    let scope = row.and_then(|row| row.scope(state));
+    let scope = scope.ok_or("select a node, a member or a workload to see its pods")?;
+    go_to(state, Screen::Pods, Some(scope));
+    Ok(())
 }
 
 /// Drills down: from the overview to the row's own screen, from there to the row in full.

@@ -1,15 +1,17 @@
 //! Which rows each screen lists, in which order, and what a filter finds in them. The view draws exactly these.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::screen::Screen;
 use super::state::State;
+use super::{filter, memo, sort};
 use crate::base::{Text, Why};
 use crate::check::{CheckId, Finding, Outcome};
 use crate::model::etcd::{Member, MemberId};
-use crate::model::kube::{Node, Tri, WorkloadKind};
+use crate::model::kube::{Node, Pod, Tri, WorkloadKind};
 use crate::model::placement::Placement;
 use crate::model::{FeedId, FeedState, ObjectKey};
 
@@ -22,6 +24,8 @@ pub enum RowId {
     Member(MemberId),
     /// A workload.
     Workload(WorkloadKind, ObjectKey),
+    /// A pod.
+    Pod(ObjectKey),
     /// A finding: its check and its subject.
     Finding(CheckId, Text),
     /// The checks that cannot tell because this source does not say.
@@ -30,35 +34,85 @@ pub enum RowId {
     Feed(FeedId),
 }
 
+/// Of what the pods are listed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Scope {
+    /// Those on one node.
+    Node(Text),
+    /// Those of one workload.
+    Workload(WorkloadKind, ObjectKey),
+}
+
+impl std::fmt::Display for Scope {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Scope::Node(name) => write!(f, "node {name}"),
+            Scope::Workload(kind, key) => write!(f, "{} {key}", kind.word()),
+        }
+    }
+}
+
 impl RowId {
+    /// Whether the thing is still there.
+    pub fn exists(&self, state: &State) -> bool {
+        match self {
+            RowId::Node(name) => state.snapshot.node(name).is_some(),
+            RowId::Member(id) => state.derived.quorum.member(*id).is_some(),
+            RowId::Workload(kind, key) => placement(state, *kind, key).is_some(),
+            RowId::Pod(key) => state.snapshot.kube.pods.get(key).is_some(),
+            RowId::Finding(check, subject) => finding(state, *check, subject).is_some(),
+            RowId::Untold(feed) => untold(state).any(|(_, own, _)| own == *feed),
+            RowId::Feed(feed) => state.snapshot.feeds.contains_key(feed),
+        }
+    }
+
+    /// What its pods are listed by, where it has pods.
+    pub fn scope(&self, state: &State) -> Option<Scope> {
+        match self {
+            RowId::Node(name) => Some(Scope::Node(name.clone())),
+            RowId::Workload(kind, key) => Some(Scope::Workload(*kind, key.clone())),
+            RowId::Member(id) => {
+                let member = &state.derived.quorum.member(*id)?.member;
+                let node = state.snapshot.node_at(member.peer_address()?)?;
+                Some(Scope::Node(node.name.clone()))
+            }
+            RowId::Pod(_) | RowId::Finding(..) | RowId::Untold(_) | RowId::Feed(_) => None,
+        }
+    }
+
     /// The screen that shows such rows best.
     pub const fn home(&self) -> Screen {
         match self {
             RowId::Node(_) => Screen::Nodes,
             RowId::Member(_) => Screen::Etcd,
             RowId::Workload(..) => Screen::Placement,
+            RowId::Pod(_) => Screen::Pods,
             RowId::Finding(..) | RowId::Untold(_) => Screen::Findings,
             RowId::Feed(_) => Screen::Feeds,
         }
     }
 }
 
-/// The rows of the screen shown, filtered.
-pub fn rows(state: &State) -> Vec<RowId> {
+/// The rows of the screen shown, filtered and sorted.
+pub fn rows(state: &State) -> Arc<Vec<RowId>> {
     rows_of(state, state.screen)
 }
 
-/// The rows of a screen, filtered by its own filter.
-pub fn rows_of(state: &State, screen: Screen) -> Vec<RowId> {
-    let all = all(state, screen);
-    let wanted = state.filters.get(&screen).map(|filter| filter.to_lowercase());
-    match wanted.filter(|filter| !filter.is_empty()) {
-        Some(wanted) => all
-            .into_iter()
-            .filter(|row| searched(state, row).to_lowercase().contains(&wanted))
-            .collect(),
-        None => all,
+/// The rows of a screen, filtered and sorted as the operator wants it.
+pub fn rows_of(state: &State, screen: Screen) -> Arc<Vec<RowId>> {
+    memo::rows(state, screen)
+}
+
+/// Works out the rows of a screen.
+pub(super) fn work_out(state: &State, screen: Screen) -> Vec<RowId> {
+    let mut rows = all(state, screen);
+    if let Some(filter) = filter::active(state, screen) {
+        rows = filter.pick(state, rows, &memo::texts(state, screen));
     }
+    if let Some(sort) = state.sorts.get(&screen) {
+        sort::apply(state, sort, &mut rows);
+    }
+    rows
 }
 
 /// The rows of a screen, whatever it is filtered by.
@@ -72,6 +126,7 @@ pub fn all(state: &State, screen: Screen) -> Vec<RowId> {
         Screen::Nodes => nodes(state),
         Screen::Etcd => members(state),
         Screen::Placement => workloads(state),
+        Screen::Pods => pods(state),
         Screen::Findings => findings(state),
         Screen::Feeds => feeds(state),
         Screen::Log => Vec::new(),
@@ -87,7 +142,7 @@ pub fn name(state: &State, row: &RowId) -> String {
             let name = member.filter(|state| state.member.has_started());
             name.map_or_else(|| id.to_string(), |state| state.member.name.to_string())
         }
-        RowId::Workload(_, key) => key.to_string(),
+        RowId::Workload(_, key) | RowId::Pod(key) => key.to_string(),
         RowId::Finding(check, subject) => format!("{check} {subject}"),
         RowId::Untold(feed) | RowId::Feed(feed) => feed_name(state, *feed),
     }
@@ -111,6 +166,42 @@ fn workloads(state: &State) -> Vec<RowId> {
     placements
         .map(|placement| RowId::Workload(placement.workload.kind, placement.key.clone()))
         .collect()
+}
+
+/// Pods within the scope: those that are not as they should be, those that go, then the rest.
+fn pods(state: &State) -> Vec<RowId> {
+    let pods = state.snapshot.kube.pods.iter();
+    let within = pods.filter(|(key, fact)| match &state.scope {
+        None => true,
+        Some(Scope::Node(name)) => fact.value.node.as_ref() == Some(name),
+        Some(Scope::Workload(kind, of)) => {
+            key.namespace == of.namespace
+                && state
+                    .snapshot
+                    .workload_of(key, &fact.value)
+                    .is_some_and(|own| own == (*kind, of.clone()))
+        }
+    });
+    let mut rows: Vec<(u8, &ObjectKey)> = within.map(|(key, fact)| (pod_rank(&fact.value), key)).collect();
+    rows.sort();
+    rows.into_iter().map(|(_, key)| RowId::Pod(key.clone())).collect()
+}
+
+fn pod_rank(pod: &Pod) -> u8 {
+    match (pod.is_finished(), pod.deleting.is_some(), pod.ready) {
+        (false, false, false) => 0,
+        (false, true, _) => 1,
+        _ => 2,
+    }
+}
+
+/// What a pod does, in the words of kubectl: its phase, or why it waits.
+pub fn pod_state(pod: &Pod) -> &str {
+    match &pod.waiting {
+        _ if pod.deleting.is_some() => "Terminating",
+        Some(why) if !pod.is_finished() => why.as_str(),
+        Some(_) | None => pod.phase.as_str(),
+    }
 }
 
 fn findings(state: &State) -> Vec<RowId> {
@@ -146,17 +237,18 @@ fn feeds(state: &State) -> Vec<RowId> {
 
 /// The workload of a row.
 pub fn placement<'a>(state: &'a State, kind: WorkloadKind, key: &ObjectKey) -> Option<&'a Placement> {
-    let placements = &state.derived.placements;
-    placements
-        .iter()
-        .find(|placement| placement.workload.kind == kind && placement.key == *key)
+    state.derived.placement(kind, key)
 }
 
 /// The finding of a row.
 pub fn finding<'a>(state: &'a State, check: CheckId, subject: &Text) -> Option<&'a Finding> {
-    let findings = state.derived.report.findings();
-    findings
-        .into_iter()
+    let outcomes = state.derived.report.outcomes.iter();
+    let found = outcomes.filter_map(|(own, outcome)| match outcome {
+        Outcome::Broken { findings } if *own == check => Some(findings),
+        Outcome::Broken { .. } | Outcome::Holds | Outcome::CannotTell { .. } | Outcome::NotApplicable { .. } => None,
+    });
+    found
+        .flatten()
         .find(|finding| finding.check == check && finding.subject == *subject)
 }
 
@@ -187,40 +279,5 @@ pub const fn ready_word(node: &Node) -> &'static str {
     match node.ready.status {
         Tri::True => "Ready",
         Tri::False | Tri::Unknown => "NotReady",
-    }
-}
-
-/// The text in which a filter looks.
-fn searched(state: &State, row: &RowId) -> String {
-    match row {
-        RowId::Node(name) => state.snapshot.node(name).map_or_else(String::new, |node| {
-            let zone = node.zone.as_ref().map_or("", Text::as_str);
-            let address = node.address.as_ref().map_or("", Text::as_str);
-            let ready = ready_word(node);
-            format!("{name} {zone} {address} {ready} {}", node.kubelet_version)
-        }),
-        RowId::Member(id) => state.derived.quorum.member(*id).map_or_else(String::new, |state| {
-            let member = &state.member;
-            let address = member.peer_address().unwrap_or("");
-            format!(
-                "{} {id} {address} {} {}",
-                member.name,
-                state.role.word(),
-                state.health.word()
-            )
-        }),
-        RowId::Workload(kind, key) => placement(state, *kind, key).map_or_else(String::new, |placement| {
-            let nodes: Vec<&str> = placement.nodes.keys().map(Text::as_str).collect();
-            format!("{} {key} {}", kind.word(), nodes.join(" "))
-        }),
-        RowId::Finding(check, subject) => finding(state, *check, subject).map_or_else(String::new, |finding| {
-            format!("{check} {subject} {} {}", finding.severity.word(), finding.title)
-        }),
-        RowId::Untold(feed) => {
-            let checks = untold(state).filter(|(_, own, _)| own == feed);
-            let names: Vec<&str> = checks.map(|(check, ..)| check.name()).collect();
-            format!("unknown cannot tell {feed} {}", names.join(" "))
-        }
-        RowId::Feed(id) => format!("{id} {} {}", feed_name(state, *id), state.snapshot.feed(*id).word()),
     }
 }

@@ -12,6 +12,7 @@ pub enum Screen {
     Nodes,
     Etcd,
     Placement,
+    Pods,
     Findings,
     Feeds,
     Log,
@@ -19,11 +20,12 @@ pub enum Screen {
 
 impl Screen {
     /// Every screen, in the order of the tabs.
-    pub const ALL: [Screen; 7] = [
+    pub const ALL: [Screen; 8] = [
         Screen::Overview,
         Screen::Nodes,
         Screen::Etcd,
         Screen::Placement,
+        Screen::Pods,
         Screen::Findings,
         Screen::Feeds,
         Screen::Log,
@@ -36,7 +38,22 @@ impl Screen {
             Screen::Nodes => "nodes",
             Screen::Etcd => "etcd",
             Screen::Placement => "placement",
+            Screen::Pods => "pods",
             Screen::Findings => "findings",
+            Screen::Feeds => "feeds",
+            Screen::Log => "log",
+        }
+    }
+
+    /// A shorter name, where the tabs have no room.
+    pub const fn short(self) -> &'static str {
+        match self {
+            Screen::Overview => "over",
+            Screen::Nodes => "nodes",
+            Screen::Etcd => "etcd",
+            Screen::Placement => "place",
+            Screen::Pods => "pods",
+            Screen::Findings => "find",
             Screen::Feeds => "feeds",
             Screen::Log => "log",
         }

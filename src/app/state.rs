@@ -1,20 +1,23 @@
 //! The state of the console: everything that a frame is made of. It is plain data, so that it can be compared, recorded
 //! and shown again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::list::Cursor;
+use super::memo::Memo;
 use super::prompt::Prompt;
+use super::rows::{RowId, Scope};
 use super::screen::Screen;
+use super::sort::Sort;
 use crate::base::Text;
 use crate::check::{self, Report, Severity};
 use crate::model::kube::WorkloadKind;
 use crate::model::placement::Placement;
 use crate::model::quorum::Quorum;
-use crate::model::{Policy, Snapshot};
+use crate::model::{ObjectKey, Policy, Snapshot};
 
 /// Columns and rows of a terminal below which tables make no sense.
 pub const SMALL: (u16, u16) = (60, 15);
@@ -34,6 +37,10 @@ pub struct Derived {
     pub quorum: Quorum,
     /// Where replicas run, the ones that need attention first.
     pub placements: Vec<Placement>,
+    /// Numbers of the placements, by kind and key: for looking them up.
+    by_key: Vec<usize>,
+    /// Unfinished pods on each node.
+    pods_by_node: BTreeMap<Text, usize>,
 }
 
 impl Derived {
@@ -41,11 +48,40 @@ impl Derived {
     pub fn of(snapshot: &Snapshot, policy: &Policy) -> Self {
         let mut placements = snapshot.placements();
         placements.sort_by_cached_key(|placement| std::cmp::Reverse(attention(placement, snapshot)));
+        let name = |number: &usize| placements.get(*number).map(|own| (own.workload.kind, own.key.clone()));
+        let mut by_key: Vec<usize> = (0..placements.len()).collect();
+        by_key.sort_by_cached_key(name);
+        let mut pods_by_node: BTreeMap<Text, usize> = BTreeMap::new();
+        let bound = snapshot.kube.pods.values().filter(|pod| !pod.is_finished());
+        for node in bound.filter_map(|pod| pod.node.as_ref()) {
+            match pods_by_node.get_mut(node) {
+                Some(count) => *count += 1,
+                None => drop(pods_by_node.insert(node.clone(), 1)),
+            }
+        }
         Self {
             report: check::run(snapshot, policy),
             quorum: snapshot.quorum(),
             placements,
+            by_key,
+            pods_by_node,
         }
+    }
+
+    /// One workload.
+    pub fn placement(&self, kind: WorkloadKind, key: &ObjectKey) -> Option<&Placement> {
+        let at = |number: &usize| self.placements.get(*number);
+        let found = self.by_key.binary_search_by(|number| {
+            at(number).map_or(std::cmp::Ordering::Less, |own| {
+                (own.workload.kind, &own.key).cmp(&(kind, key))
+            })
+        });
+        self.by_key.get(found.ok()?).and_then(at)
+    }
+
+    /// How many unfinished pods are bound to a node.
+    pub fn pods_on(&self, node: &Text) -> usize {
+        self.pods_by_node.get(node).copied().unwrap_or(0)
     }
 }
 
@@ -134,12 +170,18 @@ pub struct State {
     pub size: (u16, u16),
     /// The screen shown.
     pub screen: Screen,
-    /// The screens before it, oldest first.
-    pub back: Vec<Screen>,
+    /// Of what the pods are listed; None for all.
+    pub scope: Option<Scope>,
+    /// The screens before it, oldest first, each with its scope.
+    pub back: Vec<(Screen, Option<Scope>)>,
     /// Where the operator is on each screen.
     pub cursors: BTreeMap<Screen, Cursor>,
     /// What each screen is filtered by.
     pub filters: BTreeMap<Screen, String>,
+    /// What each screen is sorted by; those that are not here by what needs attention first.
+    pub sorts: BTreeMap<Screen, Sort>,
+    /// The marked rows of all screens.
+    pub marks: BTreeSet<RowId>,
     /// The line being typed.
     pub prompt: Option<Prompt>,
     /// Lines typed after `:`, oldest first, at most [`MAX_HISTORY`].
@@ -152,6 +194,9 @@ pub struct State {
     pub message: Option<Message>,
     /// What the last frame found out.
     pub geometry: Geometry,
+    /// Lists that follow from all this.
+    #[serde(skip)]
+    pub(super) memo: Memo,
 }
 
 impl State {
@@ -163,15 +208,19 @@ impl State {
             policy,
             size: (80, 24),
             screen: Screen::Overview,
+            scope: None,
             back: Vec::new(),
             cursors: BTreeMap::new(),
             filters: BTreeMap::new(),
+            sorts: BTreeMap::new(),
+            marks: BTreeSet::new(),
             prompt: None,
             history: Vec::new(),
             detail: None,
             help: None,
             message: None,
             geometry: Geometry::default(),
+            memo: Memo::default(),
         }
     }
 
@@ -183,6 +232,11 @@ impl State {
     /// What this screen is filtered by; empty when it is not.
     pub fn filter(&self) -> &str {
         self.filters.get(&self.screen).map_or("", String::as_str)
+    }
+
+    /// What this screen is sorted by; None where what needs attention comes first.
+    pub fn sort(&self) -> Option<&Sort> {
+        self.sorts.get(&self.screen)
     }
 
     /// Tells the operator something, until the next key.

@@ -7,12 +7,18 @@ use super::navigate::{back, follow_rows, go, open, select, step};
 use super::prompt::PromptKind;
 use super::screen::Screen;
 use super::state::{Derived, State};
-use super::{Effect, Key, Msg, typing};
+use super::{Effect, Key, Msg, marks, memo, navigate, sort, typing};
 use crate::check::Severity;
 use crate::model::Snapshot;
 
 /// Takes in one fact.
 pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
+    let effects = take(state, msg);
+    memo::remember(state);
+    effects
+}
+
+fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
     match msg {
         Msg::Key(key) => press(state, key),
         Msg::Select(index) => {
@@ -53,6 +59,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
 fn take_snapshot(state: &mut State, snapshot: Arc<Snapshot>) {
     state.derived = Arc::new(Derived::of(&snapshot, &state.policy));
     state.snapshot = snapshot;
+    marks::prune(state);
     follow_rows(state);
 }
 
@@ -85,10 +92,22 @@ pub fn run(state: &mut State, command: Command) -> Vec<Effect> {
         Command::NextScreen => go(state, state.screen.turn(1)),
         Command::PreviousScreen => go(state, state.screen.turn(Screen::ALL.len() - 1)),
         Command::Open => open(state),
+        Command::Pods => tell(state, navigate::pods),
+        Command::Sort => tell(state, sort::next),
+        Command::TurnSort => tell(state, sort::turn),
+        Command::Mark => tell(state, marks::toggle),
+        Command::MarkAll => marks::toggle_all(state),
         Command::Accept => return typing::accept(state),
         Command::Cancel => typing::cancel(state),
         Command::Edit(change) => typing::edit(state, change),
         Command::Move(by) => return step(state, by),
     }
     Vec::new()
+}
+
+/// Does it, or says why not.
+fn tell(state: &mut State, act: impl FnOnce(&mut State) -> Result<(), String>) {
+    if let Err(why) = act(state) {
+        state.say(Severity::Info, why);
+    }
 }

@@ -94,6 +94,19 @@ pub fn placed(title: String, rung: u8, cap: u16) -> Column {
     }
 }
 
+/// Pods.
+pub const PODS: [Column; 9] = [
+    name("pod", 0, 36),
+    words("ready", 0, 11),
+    words("state", 0, 24),
+    words("fresh", 3, 15),
+    figures("restarts", 2, 8),
+    words("age", 4, 8),
+    name("node", 1, 16),
+    figures("tolerates", 6, 9),
+    name("namespace", 5, 16),
+];
+
 /// Findings.
 pub const FINDINGS: [Column; 4] = [
     words("severity", 0, 10),

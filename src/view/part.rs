@@ -9,6 +9,7 @@ pub mod labelled;
 pub mod members;
 pub mod nodes;
 pub mod palette;
+pub mod pods;
 pub mod quorum;
 pub mod section;
 pub mod small;

@@ -8,3 +8,4 @@ pub mod log;
 pub mod nodes;
 pub mod overview;
 pub mod placement;
+pub mod pods;

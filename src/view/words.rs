@@ -19,6 +19,15 @@ pub fn age(age: Duration) -> String {
     }
 }
 
+/// An age in minutes or more: one that stands beside what is live must not tick every second.
+pub fn coarse_age(of: Duration) -> String {
+    match of.as_secs() {
+        0..60 => "<1 min".to_owned(),
+        60..120 => "1 min".to_owned(),
+        _ => age(of),
+    }
+}
+
 /// A round trip, in buckets, as wide as most. The first ends where the usual ends (1 to 5 ms between zones).
 pub fn rtt(micros: u64) -> String {
     let millis = micros / 1000;

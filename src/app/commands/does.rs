@@ -26,8 +26,33 @@ pub fn workloads(state: &State) -> Vec<String> {
     names(state, Screen::Placement)
 }
 
+/// Names of pods, with their namespaces.
+pub fn pods(state: &State) -> Vec<String> {
+    names(state, Screen::Pods)
+}
+
+/// The columns by which the screen shown can be sorted.
+pub fn columns(state: &State) -> Vec<String> {
+    let columns = crate::app::sort::columns(state.screen).iter();
+    columns.map(|column| (*column).to_owned()).collect()
+}
+
+/// Sorts the screen shown.
+pub fn sort(state: &mut State, column: &str) -> Result<Vec<Effect>, String> {
+    crate::app::sort::by_name(state, column).map(|()| Vec::new())
+}
+
+/// The rows of a screen, whatever it is filtered by and of whatever it is.
+fn listed(state: &State, screen: Screen) -> Vec<RowId> {
+    if screen == Screen::Pods {
+        let pods = state.snapshot.kube.pods.iter();
+        return pods.map(|(key, _)| RowId::Pod(key.clone())).collect();
+    }
+    all(state, screen)
+}
+
 fn names(state: &State, screen: Screen) -> Vec<String> {
-    all(state, screen).iter().map(|row| name(state, row)).collect()
+    listed(state, screen).iter().map(|row| name(state, row)).collect()
 }
 
 /// Shows a screen and, where one is named, its row in full.

@@ -2,15 +2,15 @@
 
 use ratatui::text::Line;
 
-use crate::app::rows::{feed_name, finding, placement, ready_word, untold};
+use crate::app::rows::{feed_name, finding, placement, pod_state, ready_word, untold};
 use crate::app::{RowId, State};
 use crate::base::{Text, Why};
 use crate::check::{self, Finding};
-use crate::model::kube::Node;
+use crate::model::kube::{Node, Pod};
 use crate::model::placement::Placement;
 use crate::model::quorum::{Health, MemberState};
-use crate::model::{FeedId, KubeKind};
-use crate::view::part::{footer, labelled, members, nodes, workloads};
+use crate::model::{Fact, FeedId, KubeKind, ObjectKey};
+use crate::view::part::{footer, labelled, members, nodes, pods, workloads};
 use crate::view::theme::{Role, Theme};
 use crate::view::{fresh, words};
 
@@ -25,6 +25,7 @@ pub fn title(state: &State, row: &RowId) -> String {
             None => format!("member {id}"),
         },
         RowId::Workload(kind, key) => format!("{} {key}", kind.word()),
+        RowId::Pod(key) => format!("pod {key}"),
         RowId::Finding(check, _) => check.to_string(),
         RowId::Untold(feed) | RowId::Feed(feed) => format!("feed {}", feed_name(state, *feed)),
     }
@@ -36,6 +37,7 @@ pub fn render(state: &State, theme: &Theme, row: &RowId, width: usize) -> Vec<Li
         RowId::Node(name) => state.snapshot.node(name).map(|node| of_node(state, theme, node)),
         RowId::Member(id) => state.derived.quorum.member(*id).map(|member| of_member(state, member)),
         RowId::Workload(kind, key) => placement(state, *kind, key).map(|placement| of_workload(state, placement)),
+        RowId::Pod(key) => state.snapshot.kube.pods.get(key).map(|fact| of_pod(state, key, fact)),
         RowId::Finding(check, subject) => finding(state, *check, subject).map(of_finding),
         RowId::Untold(feed) => Some(of_untold(state, *feed)),
         RowId::Feed(id) => Some(of_feed(state, theme, *id)),
@@ -202,6 +204,41 @@ fn of_workload(state: &State, placement: &Placement) -> Vec<Paragraph> {
     }
     let feed = fresh::kind(state, workloads::kind(workload.kind));
     rows.extend(fresh::note(state, &feed).map(|(note, role)| ("seen", note, role)));
+    rows
+}
+
+fn of_pod(state: &State, key: &ObjectKey, fact: &Fact<Pod>) -> Vec<Paragraph> {
+    let pod = &fact.value;
+    let ready = if pod.ready { "ready" } else { "not ready" };
+    let owner = match (state.snapshot.workload_of(key, pod), &pod.owner) {
+        (Some((kind, key)), _) => format!("{} {key}", kind.word()),
+        (None, Some(owner)) => format!("{} {}", owner.kind, owner.name),
+        (None, None) => "-".to_owned(),
+    };
+    let mut rows = vec![
+        ("state", format!("{}, {ready}", pod_state(pod)), Role::Text),
+        ("node", or_dash(pod.node.as_ref()), Role::Text),
+        ("of", owner, Role::Text),
+        ("restarts", pod.restarts.to_string(), Role::Text),
+        (
+            "stays",
+            format!(
+                "{} on an unreachable node, {} on one that is not ready",
+                pods::tolerates(pod.tolerates_unreachable),
+                pods::tolerates(pod.tolerates_not_ready)
+            ),
+            Role::Text,
+        ),
+    ];
+    if let Some(age) = pod.created.map(|at| words::coarse_age(state.snapshot.wall_age(at))) {
+        rows.push(("created", format!("{age} ago"), Role::Text));
+    }
+    if !pod.claims.is_empty() {
+        let claims: Vec<&str> = pod.claims.iter().map(Text::as_str).collect();
+        rows.push(("claims", claims.join(" "), Role::Text));
+    }
+    rows.push(("uid", pod.uid.to_string(), Role::Dim));
+    rows.extend(fresh::note(state, &fresh::of(state, fact.feed)).map(|(note, role)| ("seen", note, role)));
     rows
 }
 

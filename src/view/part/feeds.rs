@@ -10,9 +10,9 @@ use crate::view::words;
 
 /// The cells of the rows, in the order of `ladder::FEEDS`.
 pub fn render(state: &State, theme: &Theme, rows: &[RowId]) -> Vec<Vec<Cell>> {
-    let ids = rows.iter().filter_map(|row| match row {
-        RowId::Feed(id) => Some(*id),
-        RowId::Node(_) | RowId::Member(_) | RowId::Workload(..) | RowId::Finding(..) | RowId::Untold(_) => None,
+    let ids = rows.iter().filter_map(|row| {
+        let RowId::Feed(id) = row else { return None };
+        Some(*id)
     });
     ids.map(|id| {
         let feed = state.snapshot.feed(id);

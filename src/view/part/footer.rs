@@ -4,7 +4,7 @@ use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr;
 
 use crate::app::prompt::PromptKind;
-use crate::app::{Prompt, State, keys};
+use crate::app::{Prompt, State, filter, keys, rows};
 use crate::check::Severity;
 use crate::view::theme::{Glyph, Role, Theme};
 use crate::view::words;
@@ -12,7 +12,7 @@ use crate::view::words;
 /// The footer in one line.
 pub fn render(state: &State, theme: &Theme, width: usize) -> Line<'static> {
     if let Some(prompt) = &state.prompt {
-        return typed(prompt, theme, width);
+        return typed(state, prompt, theme, width);
     }
     if let Some(message) = &state.message {
         let (glyph, role) = severity(message.severity);
@@ -34,7 +34,7 @@ pub const fn severity(severity: Severity) -> (Glyph, Role) {
     }
 }
 
-fn typed(prompt: &Prompt, theme: &Theme, width: usize) -> Line<'static> {
+fn typed(state: &State, prompt: &Prompt, theme: &Theme, width: usize) -> Line<'static> {
     let sign = match prompt.kind {
         PromptKind::Command => ":",
         PromptKind::Filter => "/",
@@ -47,11 +47,30 @@ fn typed(prompt: &Prompt, theme: &Theme, width: usize) -> Line<'static> {
         chars.next();
         text = chars.as_str();
     }
-    Line::from(vec![
+    let mut spans = vec![
         Span::styled(sign, theme.style(Role::Key)),
         Span::styled(text.to_owned(), theme.style(Role::Text)),
         Span::styled("_", theme.style(Role::Accent)),
-    ])
+    ];
+    let left = width.saturating_sub(text.width() + 5);
+    if prompt.kind == PromptKind::Filter && left > 8 {
+        let (found, role) = found(state);
+        let found = words::clip(&found, left, theme.glyph(Glyph::Ellipsis));
+        spans.push(Span::styled(format!("   {found}"), theme.style(role)));
+    }
+    Line::from(spans)
+}
+
+/// How many rows match the filter, or why it hides nothing.
+fn found(state: &State) -> (String, Role) {
+    if let Some(problem) = filter::problem(state) {
+        return (problem, Role::Warning);
+    }
+    let total = rows::all(state, state.screen).len();
+    match rows::rows(state).len() {
+        0 if total > 0 => (format!("no row matches, of {total}"), Role::Warning),
+        matching => (format!("{matching} of {total}"), Role::Dim),
+    }
 }
 
 fn hints(state: &State, theme: &Theme, width: usize) -> Line<'static> {
@@ -59,9 +78,11 @@ fn hints(state: &State, theme: &Theme, width: usize) -> Line<'static> {
     let mut used = 0;
     if !state.filter().is_empty() {
         let text = format!(
-            "filter /{} ",
-            words::clip(state.filter(), 24, theme.glyph(Glyph::Ellipsis))
+            "filter /{}: {} ",
+            words::clip(state.filter(), 24, theme.glyph(Glyph::Ellipsis)),
+            found(state).0
         );
+        let text = words::clip(&text, width.saturating_sub(2), theme.glyph(Glyph::Ellipsis));
         used += text.width() + 1;
         spans.push(Span::styled(text, theme.style(Role::Warning)));
         spans.push(Span::raw(" "));

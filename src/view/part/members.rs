@@ -14,9 +14,9 @@ use crate::view::words;
 
 /// The cells of the rows, in the order of `ladder::MEMBERS`.
 pub fn render(state: &State, theme: &Theme, rows: &[RowId]) -> Vec<Vec<Cell>> {
-    let ids = rows.iter().filter_map(|row| match row {
-        RowId::Member(id) => Some(*id),
-        RowId::Node(_) | RowId::Workload(..) | RowId::Finding(..) | RowId::Untold(_) | RowId::Feed(_) => None,
+    let ids = rows.iter().filter_map(|row| {
+        let RowId::Member(id) = row else { return None };
+        Some(*id)
     });
     ids.filter_map(|id| state.derived.quorum.member(id))
         .map(|member| row(state, theme, member))

@@ -13,9 +13,9 @@ use crate::view::words;
 
 /// The cells of the rows, in the order of `ladder::NODES`.
 pub fn render(state: &State, theme: &Theme, rows: &[RowId]) -> Vec<Vec<Cell>> {
-    let names = rows.iter().filter_map(|row| match row {
-        RowId::Node(name) => Some(name),
-        RowId::Member(_) | RowId::Workload(..) | RowId::Finding(..) | RowId::Untold(_) | RowId::Feed(_) => None,
+    let names = rows.iter().filter_map(|row| {
+        let RowId::Node(name) = row else { return None };
+        Some(name)
     });
     names
         .filter_map(|name| state.snapshot.node(name))
@@ -116,9 +116,7 @@ fn pods(state: &State, theme: &Theme, node: &Node) -> Cell {
     if feed.as_of().is_none() {
         return cell(words::blank(theme, &feed), Role::Dim);
     }
-    let pods = state.snapshot.kube.pods.values();
-    let here = pods.filter(|pod| pod.node.as_ref() == Some(&node.name) && !pod.is_finished());
-    cell(words::count(here.count(), "pod"), Role::Dim)
+    cell(words::count(state.derived.pods_on(&node.name), "pod"), Role::Dim)
 }
 
 /// What the nodes say in short: how many are Ready, and through which API server that is known.

@@ -9,6 +9,7 @@ use ratatui::widgets::Widget;
 use unicode_width::UnicodeWidthStr;
 
 use crate::app::list::scroll;
+use crate::app::sort::Sort;
 use crate::view::ladder::Column;
 use crate::view::theme::{Glyph, Role, Theme};
 use crate::view::words;
@@ -50,6 +51,10 @@ pub struct Table<'a> {
     pub offset: usize,
     /// Whether headings are shown.
     pub has_header: bool,
+    /// Which rows are marked; may be shorter than the rows.
+    pub marks: &'a [bool],
+    /// The column that the rows are sorted by.
+    pub sort: Option<&'a Sort>,
 }
 
 /// Which rows a table had room for.
@@ -72,15 +77,21 @@ pub fn render(table: &Table, theme: &Theme, area: Rect, buf: &mut Buffer) -> Sho
         let cells: Vec<Cell> = table
             .columns
             .iter()
-            .map(|column| cell(column.title.clone(), Role::Header))
+            .map(|column| cell(title(table, column, theme), Role::Header))
             .collect();
-        line(table, &cells, &widths, theme, false).render(Rect { height: 1, ..area }, buf);
+        line(table, &cells, &widths, theme, "  ").render(Rect { height: 1, ..area }, buf);
     }
     let shown = table.rows.iter().enumerate().skip(offset).take(visible);
     for (y, (index, row)) in (area.y + header..area.bottom()).zip(shown) {
         let area = Rect { y, height: 1, ..area };
         let is_selected = table.selected == Some(index);
-        line(table, row, &widths, theme, is_selected).render(area, buf);
+        let margin = match (is_selected, table.marks.get(index).copied().unwrap_or(false)) {
+            (true, true) => ">*",
+            (true, false) => "> ",
+            (false, true) => " *",
+            (false, false) => "  ",
+        };
+        line(table, row, &widths, theme, margin).render(area, buf);
         if is_selected {
             buf.set_style(area, theme.style(Role::Selection));
         }
@@ -88,12 +99,24 @@ pub fn render(table: &Table, theme: &Theme, area: Rect, buf: &mut Buffer) -> Sho
     Shown { offset, rows: visible }
 }
 
-fn line(table: &Table, cells: &[Cell], widths: &[usize], theme: &Theme, is_selected: bool) -> Line<'static> {
+/// A column's heading, with the direction where it is sorted by.
+fn title(table: &Table, column: &Column, theme: &Theme) -> Cow<'static, str> {
+    match table.sort.filter(|sort| sort.column == column.title) {
+        None => column.title.clone(),
+        Some(sort) => {
+            let arrow = if sort.is_descending {
+                Glyph::Descending
+            } else {
+                Glyph::Ascending
+            };
+            format!("{}{}", column.title, theme.glyph(arrow)).into()
+        }
+    }
+}
+
+fn line(table: &Table, cells: &[Cell], widths: &[usize], theme: &Theme, margin: &'static str) -> Line<'static> {
     let ellipsis = theme.glyph(Glyph::Ellipsis);
-    let mut spans = vec![Span::styled(
-        if is_selected { "> " } else { "  " },
-        theme.style(Role::Accent),
-    )];
+    let mut spans = vec![Span::styled(margin, theme.style(Role::Accent))];
     for ((column, cell), width) in table.columns.iter().zip(cells).zip(widths) {
         if *width == 0 {
             continue;
@@ -160,7 +183,10 @@ fn natural(table: &Table, number: usize) -> usize {
     let cells = table.rows.iter().filter_map(|row| row.get(number));
     let widest = cells.map(|cell| cell.text.width()).max().unwrap_or(0);
     match table.columns.get(number) {
-        Some(column) if widest > 0 && table.has_header => widest.max(column.title.width()),
+        Some(column) if widest > 0 && table.has_header => {
+            let arrow = usize::from(table.sort.is_some_and(|sort| sort.column == column.title));
+            widest.max(column.title.width() + arrow)
+        }
         Some(column) if column.needs_heading => 0,
         Some(_) | None => widest,
     }

@@ -7,13 +7,47 @@ use crate::app::{Screen, State};
 use crate::view::theme::{Glyph, Role, Theme};
 use crate::view::words;
 
-/// The tabs in one line; on a narrow terminal only the name of the screen shown.
+/// The tabs in one line: all names, else short ones, else only the number of those not shown, else only the one shown.
 pub fn render(state: &State, theme: &Theme, width: usize) -> Line<'static> {
-    let names = (1..)
-        .zip(Screen::ALL)
-        .map(|(number, screen)| (screen, format!("{number} {}", screen.name())));
-    let total: usize = names.clone().map(|(_, name)| name.len() + 2).sum();
-    let shown = names.filter(|(screen, _)| total <= width || *screen == state.screen);
+    let here = state.screen;
+    let forms: [&dyn Fn(usize, Screen) -> String; 4] = [
+        &|number, screen| format!("{number} {}", screen.name()),
+        &|number, screen| {
+            format!(
+                "{number} {}",
+                if screen == here { screen.name() } else { screen.short() }
+            )
+        },
+        &|number, screen| {
+            if screen == here {
+                format!("{number} {}", screen.name())
+            } else {
+                number.to_string()
+            }
+        },
+        &|number, screen| {
+            if screen == here {
+                format!("{number} {}", screen.name())
+            } else {
+                String::new()
+            }
+        },
+    ];
+    let labels = |form: &dyn Fn(usize, Screen) -> String| -> Vec<(Screen, String)> {
+        let labels = (1..)
+            .zip(Screen::ALL)
+            .map(|(number, screen)| (screen, form(number, screen)));
+        labels.filter(|(_, label)| !label.is_empty()).collect()
+    };
+    let total = |labels: &[(Screen, String)]| labels.iter().map(|(_, label)| label.width() + 2).sum::<usize>();
+    let mut shown = Vec::new();
+    for form in forms {
+        shown = labels(form);
+        if total(&shown) <= width {
+            break;
+        }
+    }
+    let shown = shown.into_iter();
     let spans = shown.map(|(screen, name)| {
         if screen == state.screen {
             Span::styled(format!("[{name}]"), theme.style(Role::TabActive))

@@ -63,9 +63,9 @@ fn nodes(state: &State) -> Vec<Text> {
 
 /// The cells of the rows, in the order of [`columns`].
 pub fn render(state: &State, theme: &Theme, rows: &[RowId], places: Places) -> Vec<Vec<Cell>> {
-    let found = rows.iter().filter_map(|row| match row {
-        RowId::Workload(kind, key) => placement(state, *kind, key),
-        RowId::Node(_) | RowId::Member(_) | RowId::Finding(..) | RowId::Untold(_) | RowId::Feed(_) => None,
+    let found = rows.iter().filter_map(|row| {
+        let RowId::Workload(kind, key) = row else { return None };
+        placement(state, *kind, key)
     });
     let nodes = nodes(state);
     found

@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::app::{State, rows};
+use crate::app::{RowId, State, rows};
 use crate::view::ladder;
 use crate::view::part::section::Heading;
 use crate::view::part::table::Shown;
@@ -21,7 +21,7 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Sho
     let list = List {
         heading: members::heading(state),
         columns: &ladder::MEMBERS,
-        cells: &members::render(state, theme, &rows),
+        cells: &|rows: &[RowId]| members::render(state, theme, rows),
         rows: &rows,
         nothing: overview::no_members(state, theme),
         below: 11,

@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::app::{State, rows};
+use crate::app::{RowId, State, rows};
 use crate::view::ladder;
 use crate::view::part::feeds;
 use crate::view::part::table::Shown;
@@ -16,7 +16,7 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Sho
     let list = List {
         heading: feeds::heading(state),
         columns: &ladder::FEEDS,
-        cells: &feeds::render(state, theme, &rows),
+        cells: &|rows: &[RowId]| feeds::render(state, theme, rows),
         rows: &rows,
         nothing: (
             format!("{} no source was asked yet", theme.glyph(Glyph::Loading)),

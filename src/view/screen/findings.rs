@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::app::{State, rows};
+use crate::app::{RowId, State, rows};
 use crate::view::ladder;
 use crate::view::part::findings;
 use crate::view::part::table::Shown;
@@ -16,7 +16,7 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Sho
     let list = List {
         heading: findings::heading(state),
         columns: &ladder::FINDINGS,
-        cells: &findings::render(state, theme, &rows),
+        cells: &|rows: &[RowId]| findings::render(state, theme, rows),
         rows: &rows,
         nothing: findings::nothing(state, theme),
         below: 14,

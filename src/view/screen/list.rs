@@ -1,5 +1,7 @@
 //! What the list screens share: a table under its heading, and the selected row in full below it.
 
+use std::ops::Range;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
@@ -13,15 +15,18 @@ use crate::view::part::table::{self, Cell, Shown, Table};
 use crate::view::theme::{Glyph, Role, Theme};
 use crate::view::words;
 
+/// Rows in a block: see [`part`].
+const BLOCK: usize = 128;
+
 /// A list screen.
-#[derive(Debug)]
+#[allow(missing_debug_implementations)] // it holds a closure
 pub struct List<'a> {
     /// What stands above it.
     pub heading: Heading,
     /// Its columns.
     pub columns: &'a [Column],
-    /// Its cells.
-    pub cells: &'a [Vec<Cell>],
+    /// Makes the cells of rows.
+    pub cells: &'a dyn Fn(&[RowId]) -> Vec<Vec<Cell>>,
     /// What its rows are.
     pub rows: &'a [RowId],
     /// What to say where there are none.
@@ -40,26 +45,37 @@ pub fn render(list: &List, state: &State, theme: &Theme, area: Rect, buf: &mut B
 /// Draws the list in the upper part of `area`; returns what was visible, and the area below.
 pub fn top(list: &List, state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> (Shown, Rect) {
     let mut heading = list.heading.clone();
-    let wanted = u16::try_from(list.cells.len().max(1) + 2).unwrap_or(u16::MAX);
+    let total = list.rows.len();
+    let wanted = u16::try_from(total.max(1) + 2).unwrap_or(u16::MAX);
     let most = area.height - list.below.min(area.height / 2);
     let height = wanted.min(most).min(area.height);
     let upper = Rect { height, ..area };
     let cursor = state.cursor();
     let visible = usize::from(height.saturating_sub(2));
-    heading.note = section::place(cursor.offset_for(visible, list.cells.len()), visible, list.cells.len());
+    let offset = cursor.offset_for(visible, total);
+    heading.note = section::place(offset, visible, total);
+    heading.summary.extend(marked(state));
     let inner = section::render(&heading, theme, upper, buf);
-    let shown = if list.cells.is_empty() {
+    let shown = if list.rows.is_empty() {
         nothing(&list.nothing, state, theme, inner, buf);
         Shown::default()
     } else {
+        let part = part(offset, visible, total);
+        let rows = list.rows.get(part.clone()).unwrap_or_default();
         let table = Table {
             columns: list.columns,
-            rows: list.cells,
-            selected: Some(cursor.index),
-            offset: cursor.offset,
+            rows: &(list.cells)(rows),
+            selected: cursor.index.checked_sub(part.start),
+            offset: offset - part.start,
             has_header: true,
+            marks: &marks(state, rows),
+            sort: state.sort(),
         };
-        table::render(&table, theme, inner, buf)
+        let shown = table::render(&table, theme, inner, buf);
+        Shown {
+            offset: shown.offset + part.start,
+            ..shown
+        }
     };
     let gap = u16::from(area.height > height + list.below);
     let below = Rect {
@@ -70,12 +86,34 @@ pub fn top(list: &List, state: &State, theme: &Theme, area: Rect, buf: &mut Buff
     (shown, below)
 }
 
+/// The rows whose cells are made: whole blocks around the visible ones, so that columns keep their widths while the operator
+/// moves by less than a block, and thousands of rows cost no more than hundreds.
+fn part(offset: usize, visible: usize, total: usize) -> Range<usize> {
+    let start = offset / BLOCK * BLOCK;
+    let end = (offset + visible).div_ceil(BLOCK) * BLOCK;
+    start..end.min(total)
+}
+
+/// Which of the rows are marked.
+pub fn marks(state: &State, rows: &[RowId]) -> Vec<bool> {
+    if state.marks.is_empty() {
+        return Vec::new();
+    }
+    rows.iter().map(|row| state.marks.contains(row)).collect()
+}
+
+/// How many rows are marked, in words.
+fn marked(state: &State) -> Option<(String, Role)> {
+    let count = state.mark_count();
+    (count > 0).then(|| (format!("{count} marked"), Role::Accent))
+}
+
 /// Draws what stands in place of rows where there are none.
 pub fn nothing((text, role): &(String, Role), state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let (text, role) = if state.filter().is_empty() {
         (text.as_str(), *role)
     } else {
-        ("- nothing matches the filter", Role::Dim)
+        ("- no row matches the filter; esc lifts it", Role::Dim)
     };
     let room = usize::from(area.width).saturating_sub(2);
     let text = words::clip(text, room, theme.glyph(Glyph::Ellipsis));

@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::app::{State, rows};
+use crate::app::{RowId, State, rows};
 use crate::model::KubeKind;
 use crate::view::part::nodes;
 use crate::view::part::table::Shown;
@@ -17,7 +17,7 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Sho
     let list = List {
         heading: nodes::heading(state, theme),
         columns: &ladder::NODES,
-        cells: &nodes::render(state, theme, &rows),
+        cells: &|rows: &[RowId]| nodes::render(state, theme, rows),
         rows: &rows,
         nothing: fresh::nothing(theme, &fresh::kind(state, KubeKind::Nodes), "nodes"),
         below: 11,

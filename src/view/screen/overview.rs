@@ -29,6 +29,7 @@ const HEADINGS_FROM: u16 = 30;
 /// One of the four.
 struct Section {
     heading: Heading,
+    rows: Vec<RowId>,
     columns: Vec<Column>,
     cells: Vec<Vec<Cell>>,
     nothing: (String, Role),
@@ -76,24 +77,28 @@ fn sections(state: &State, theme: &Theme, rows: &[RowId]) -> [Section; 4] {
     [
         Section {
             heading: nodes::heading(state, theme),
+            rows: of(Screen::Nodes),
             columns: ladder::NODES.to_vec(),
             cells: nodes::render(state, theme, &of(Screen::Nodes)),
             nothing: fresh::nothing(theme, &fresh::kind(state, KubeKind::Nodes), "nodes"),
         },
         Section {
             heading: members::heading(state),
+            rows: of(Screen::Etcd),
             columns: ladder::MEMBERS.to_vec(),
             cells: members::render(state, theme, &of(Screen::Etcd)),
             nothing: no_members(state, theme),
         },
         Section {
             heading: workloads::heading(state),
+            rows: of(Screen::Placement),
             columns: workloads::columns(state, theme, Places::Words),
             cells: workloads::render(state, theme, &of(Screen::Placement), Places::Words),
             nothing: fresh::nothing(theme, &fresh::kind(state, KubeKind::Deployments), "workloads"),
         },
         Section {
             heading: findings::heading(state),
+            rows: of(Screen::Findings),
             columns: ladder::FINDINGS.to_vec(),
             cells: findings::render(state, theme, &of(Screen::Findings)),
             nothing: findings::nothing(state, theme),
@@ -138,6 +143,8 @@ fn draw(
         selected,
         offset,
         has_header,
+        marks: &list::marks(state, &section.rows),
+        sort: None,
     };
     table::render(&table, theme, inner, buf).rows
 }

@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
-use crate::app::{State, rows};
+use crate::app::{RowId, State, rows};
 use crate::model::KubeKind;
 use crate::view::fresh;
 use crate::view::part::table::Shown;
@@ -28,7 +28,7 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Sho
     let list = List {
         heading: workloads::heading(state),
         columns: &workloads::columns(state, theme, places),
-        cells: &workloads::render(state, theme, &rows, places),
+        cells: &|rows: &[RowId]| workloads::render(state, theme, rows, places),
         rows: &rows,
         nothing: fresh::nothing(theme, &fresh::kind(state, KubeKind::Deployments), "workloads"),
         below: 9,

@@ -28,6 +28,8 @@ pub enum Glyph {
     Rule,
     Ellipsis,
     Times,
+    Ascending,
+    Descending,
 }
 
 impl Glyph {
@@ -45,6 +47,8 @@ impl Glyph {
             Glyph::Rule => ("─", "-", ""),
             Glyph::Ellipsis => ("…", "..", "..."),
             Glyph::Times => ("×", "x", "times"),
+            Glyph::Ascending => ("↑", "^", " upward"),
+            Glyph::Descending => ("↓", "v", " downward"),
         };
         match set {
             Glyphs::Unicode => unicode,

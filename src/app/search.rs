@@ -1,0 +1,46 @@
+//! What a row says, for a filter to look into.
+
+use super::rows::{RowId, feed_name, finding, placement, pod_state, ready_word, untold};
+use super::state::State;
+use crate::base::Text;
+
+/// The text in which a filter looks.
+pub fn searched(state: &State, row: &RowId) -> String {
+    match row {
+        RowId::Node(name) => state.snapshot.node(name).map_or_else(String::new, |node| {
+            let zone = node.zone.as_ref().map_or("", Text::as_str);
+            let address = node.address.as_ref().map_or("", Text::as_str);
+            let ready = ready_word(node);
+            format!("{name} {zone} {address} {ready} {}", node.kubelet_version)
+        }),
+        RowId::Member(id) => state.derived.quorum.member(*id).map_or_else(String::new, |state| {
+            let member = &state.member;
+            let address = member.peer_address().unwrap_or("");
+            format!(
+                "{} {id} {address} {} {}",
+                member.name,
+                state.role.word(),
+                state.health.word()
+            )
+        }),
+        RowId::Workload(kind, key) => placement(state, *kind, key).map_or_else(String::new, |placement| {
+            let nodes: Vec<&str> = placement.nodes.keys().map(Text::as_str).collect();
+            format!("{} {key} {}", kind.word(), nodes.join(" "))
+        }),
+        RowId::Pod(key) => state.snapshot.kube.pods.get(key).map_or_else(String::new, |fact| {
+            let pod = &fact.value;
+            let node = pod.node.as_ref().map_or("", Text::as_str);
+            let ready = if pod.ready { "ready" } else { "not ready" };
+            format!("{key} {node} {} {ready}", pod_state(pod))
+        }),
+        RowId::Finding(check, subject) => finding(state, *check, subject).map_or_else(String::new, |finding| {
+            format!("{check} {subject} {} {}", finding.severity.word(), finding.title)
+        }),
+        RowId::Untold(feed) => {
+            let checks = untold(state).filter(|(_, own, _)| own == feed);
+            let names: Vec<&str> = checks.map(|(check, ..)| check.name()).collect();
+            format!("unknown cannot tell {feed} {}", names.join(" "))
+        }
+        RowId::Feed(id) => format!("{id} {} {}", feed_name(state, *id), state.snapshot.feed(*id).word()),
+    }
+}
