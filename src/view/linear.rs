@@ -9,7 +9,7 @@ use ratatui::layout::Rect;
 use super::part::section::Heading;
 use super::part::table::Cell;
 use super::part::workloads::Places;
-use super::part::{feeds, findings, members, nodes, verdict, workloads};
+use super::part::{feeds, findings, members, nodes, pods, verdict, workloads};
 use super::theme::{Colors, Glyph, Glyphs, Theme};
 use super::{ladder, picture, words};
 use crate::app::{RowId, Screen, State, line, rows};
@@ -78,7 +78,7 @@ fn list(state: &State, theme: &Theme) -> Vec<String> {
         words::count(rows.len(), "row")
     )];
     let mut home = None;
-    for (number, row) in (1..).zip(&rows) {
+    for (number, row) in (1..).zip(rows.iter()) {
         if home.replace(row.home()) != Some(row.home()) {
             lines.push(heading(state, theme, row.home()));
         }
@@ -93,6 +93,7 @@ fn heading(state: &State, theme: &Theme, home: Screen) -> String {
         Screen::Nodes => nodes::heading(state, theme),
         Screen::Etcd => members::heading(state),
         Screen::Placement => workloads::heading(state),
+        Screen::Pods => pods::heading(state, &rows::rows(state)),
         Screen::Findings => findings::heading(state),
         Screen::Feeds => feeds::heading(state),
         Screen::Overview | Screen::Log => Heading::default(),
@@ -115,6 +116,7 @@ fn sentence(state: &State, theme: &Theme, row: &RowId) -> String {
             workloads::columns(state, theme, Places::Words),
             workloads::render(state, theme, one, Places::Words),
         ),
+        RowId::Pod(_) => (ladder::PODS.to_vec(), pods::render(state, theme, one)),
         RowId::Finding(..) | RowId::Untold(_) => (ladder::FINDINGS.to_vec(), findings::render(state, theme, one)),
         RowId::Feed(_) => (ladder::FEEDS.to_vec(), feeds::render(state, theme, one)),
     };
@@ -157,9 +159,10 @@ impl Told {
     }
 
     fn rows(&mut self, state: &State, theme: &Theme) {
-        let rows = rows::rows(state).into_iter();
+        let rows = rows::rows(state);
         self.rows = rows
-            .map(|row| (row.clone(), steady(&sentence(state, theme, &row))))
+            .iter()
+            .map(|row| (row.clone(), steady(&sentence(state, theme, row))))
             .collect();
         self.screen = Some(place(state));
         self.at_ms = state.snapshot.now.mono_ms;
@@ -200,7 +203,7 @@ fn place(state: &State) -> (Screen, String) {
 fn changed(before: &BTreeMap<RowId, String>, state: &State, theme: &Theme) -> Vec<String> {
     let rows = rows::rows(state);
     let mut lines = Vec::new();
-    for (number, row) in (1..).zip(&rows) {
+    for (number, row) in (1..).zip(rows.iter()) {
         let now = sentence(state, theme, row);
         match before.get(row) {
             None => lines.push(format!("new: {number}. {now}")),
