@@ -12,6 +12,7 @@ mod signals;
 pub use guard::restore;
 pub use log::{LogError, init_log};
 
+use std::fmt;
 use std::io::{self, BufWriter, IsTerminal, Stdout};
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ use tokio::sync::watch;
 use crate::app::{Effect, Geometry, Message, Msg, State, update};
 use crate::check::Severity;
 use crate::model::{Policy, Snapshot};
+use crate::view::theme::ThemeError;
 use crate::view::{self, Colors, Glyphs, Theme};
 use backend::QuietBackend;
 use guard::Guard;
@@ -41,12 +43,32 @@ pub struct Options {
     pub policy: Policy,
     /// How roles look.
     pub theme: Theme,
+    /// The themes that can be chosen instead.
+    pub themes: Themes,
     /// Which glyphs the terminal has.
     pub glyphs: Glyphs,
     /// Which colours the terminal has.
     pub colors: Colors,
     /// What went wrong before the console opened, such as a broken theme.
     pub messages: Vec<Message>,
+}
+
+/// Reads a theme by its name.
+pub type ReadTheme = dyn Fn(&str) -> Result<Theme, ThemeError> + Send + Sync;
+
+/// Themes by name.
+#[derive(Clone)]
+pub struct Themes {
+    /// Those that there are.
+    pub names: Vec<String>,
+    /// Reads one.
+    pub read: Arc<ReadTheme>,
+}
+
+impl fmt::Debug for Themes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.names).finish()
+    }
 }
 
 /// Shows the console until the operator leaves or a signal ends it. The first frame does not wait for a snapshot. Returns
@@ -69,6 +91,8 @@ type Screen = Terminal<QuietBackend<BufWriter<Stdout>>>;
 struct Console {
     state: State,
     theme: Theme,
+    /// What `theme` and the others came from.
+    options: Options,
     terminal: Screen,
     log: LogView,
     snapshots: watch::Receiver<Arc<Snapshot>>,
@@ -82,7 +106,8 @@ impl Console {
     fn new(mut snapshots: watch::Receiver<Arc<Snapshot>>, options: Options) -> io::Result<Self> {
         let output = BufWriter::with_capacity(OUTPUT_BYTES, io::stdout());
         let terminal = Terminal::new(QuietBackend::new(output))?;
-        let mut state = State::new(Arc::clone(&snapshots.borrow_and_update()), options.policy);
+        let mut state = State::new(Arc::clone(&snapshots.borrow_and_update()), options.policy.clone());
+        state.themes.clone_from(&options.themes.names);
         let size = terminal.size()?;
         update(&mut state, Msg::Resize(size.width, size.height));
         if let Some(message) = gather(&options.messages) {
@@ -90,7 +115,8 @@ impl Console {
         }
         Ok(Self {
             state,
-            theme: options.theme.on(options.colors, options.glyphs),
+            theme: options.theme.clone().on(options.colors, options.glyphs),
+            options,
             terminal,
             log: LogView::default(),
             snapshots,
@@ -148,7 +174,12 @@ impl Console {
     /// Takes in one fact and does what the core wishes. Returns whether to leave.
     fn take(&mut self, msg: Msg) -> io::Result<bool> {
         self.is_dirty = true;
-        for effect in update(&mut self.state, msg) {
+        let theme = self.state.theme.clone();
+        let effects = update(&mut self.state, msg);
+        if self.state.theme != theme {
+            self.take_theme(theme);
+        }
+        for effect in effects {
             match effect {
                 Effect::Quit => return Ok(true),
                 Effect::Redraw => self.terminal.clear()?,
@@ -156,6 +187,18 @@ impl Console {
             }
         }
         Ok(false)
+    }
+
+    /// Looks as the operator chose; a broken theme is told and `before` stays.
+    fn take_theme(&mut self, before: Option<String>) {
+        let chosen = self.state.theme.as_deref().unwrap_or_default();
+        match (self.options.themes.read)(chosen) {
+            Ok(theme) => self.theme = theme.on(self.options.colors, self.options.glyphs),
+            Err(why) => {
+                self.state.theme = before;
+                self.state.say(Severity::Warning, why.to_string());
+            }
+        }
     }
 
     fn take_snapshot(&mut self) {

@@ -20,6 +20,8 @@ pub mod words;
 #[cfg(test)]
 mod dump;
 #[cfg(test)]
+mod matrix_tests;
+#[cfg(test)]
 mod tests;
 
 use ratatui::Frame;

@@ -10,7 +10,7 @@ use super::Effect;
 use super::keys::Command;
 use super::screen::Screen;
 use super::state::State;
-use does::{columns, filter, help, members, nodes, pods, show, sort, workloads};
+use does::{columns, filter, help, members, nodes, pods, show, sort, theme, themes, workloads};
 
 /// Everything that an argument may be; none where it is free text.
 pub type Values = fn(&State) -> Vec<String>;
@@ -79,6 +79,7 @@ pub const TABLE: &[Entry] = &[
     entry(&["log"], Argument::None, "what quorate saw and did", Does::Press(Command::Go(Screen::Log))),
     entry(&["filter"], Argument::Optional("TEXT", free), "show only rows that contain a text; without one, all", Does::Act(filter)),
     entry(&["sort"], Argument::Optional("COLUMN", columns), "sort by a column, again to turn it around; without one, attention first", Does::Act(sort)),
+    entry(&["theme"], Argument::Required("NAME", themes), "how the console looks", Does::Act(theme)),
     entry(&["help", "keys"], Argument::None, "keys and commands", Does::Act(help)),
     entry(&["quit", "q", "q!"], Argument::None, "leave quorate", Does::Press(Command::Quit)),
 ];

@@ -192,6 +192,10 @@ pub struct State {
     pub help: Option<usize>,
     /// The last thing said.
     pub message: Option<Message>,
+    /// The theme chosen here; None: that of the settings.
+    pub theme: Option<String>,
+    /// The themes that there are.
+    pub themes: Vec<String>,
     /// What the last frame found out.
     pub geometry: Geometry,
     /// Lists that follow from all this.
@@ -219,6 +223,8 @@ impl State {
             detail: None,
             help: None,
             message: None,
+            theme: None,
+            themes: Vec::new(),
             geometry: Geometry::default(),
             memo: Memo::default(),
         }

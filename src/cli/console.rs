@@ -32,6 +32,7 @@ pub fn run(resolved: &Resolved) -> eyre::Result<ExitCode> {
     let options = Options {
         policy: resolved.settings.policy(),
         theme,
+        themes: themes::choice(resolved),
         glyphs: themes::glyphs(resolved),
         colors,
         messages,

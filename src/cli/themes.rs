@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use color_eyre::eyre;
 use serde::Serialize;
@@ -15,6 +16,7 @@ use super::output::table::table;
 use super::output::{print, print_json};
 use crate::base::Text;
 use crate::config::{Color, Origin, user_file};
+use crate::tui::Themes;
 use crate::view::theme::{BUILT_IN, Ground, SIXTEEN, ThemeError};
 use crate::view::{Colors, Glyphs, Theme};
 
@@ -61,6 +63,10 @@ struct Listed {
 
 /// The built-in themes, then the user's. A user's theme of a built-in's name stands in its place.
 fn all(resolved: &Resolved) -> Vec<Listed> {
+    names(resolved).iter().map(|name| listed(resolved, name)).collect()
+}
+
+fn names(resolved: &Resolved) -> Vec<String> {
     let built_in: Vec<String> = BUILT_IN.iter().map(|(name, _)| (*name).to_owned()).collect();
     let mut own: Vec<String> = folder(resolved)
         .and_then(|folder| fs::read_dir(folder).ok())
@@ -70,8 +76,16 @@ fn all(resolved: &Resolved) -> Vec<Listed> {
         .filter(|name| !built_in.contains(name))
         .collect();
     own.sort_unstable();
-    let names = built_in.into_iter().chain(own);
-    names.map(|name| listed(resolved, &name)).collect()
+    built_in.into_iter().chain(own).collect()
+}
+
+/// The themes that can be chosen while the console is open.
+pub fn choice(resolved: &Resolved) -> Themes {
+    let folder = folder(resolved);
+    Themes {
+        names: names(resolved),
+        read: Arc::new(move |name| Theme::named(name, &|name| find(folder.as_deref(), name))),
+    }
 }
 
 fn listed(resolved: &Resolved, name: &str) -> Listed {

@@ -10,7 +10,7 @@ use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system}
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::watch;
 
-use super::{Options, restore, run};
+use super::{Options, Themes, restore, run};
 use crate::model::Policy;
 use crate::model::example::healthy;
 use crate::view::{Colors, Glyphs, Theme};
@@ -32,6 +32,10 @@ fn console() {
     let options = Options {
         policy: Policy::default(),
         theme: Theme::default(),
+        themes: Themes {
+            names: Vec::new(),
+            read: Arc::new(|_| Ok(Theme::default())),
+        },
         glyphs: Glyphs::Unicode,
         colors: Colors::Full,
         messages: Vec::new(),

@@ -23,7 +23,8 @@ pub fn dump(buffer: &Buffer) -> String {
     out
 }
 
-fn runs(buffer: &Buffer, y: u16) -> Vec<String> {
+/// The runs of a line that are not plain text.
+pub fn runs(buffer: &Buffer, y: u16) -> Vec<String> {
     let mut runs: Vec<(u16, u16, String)> = Vec::new();
     for x in buffer.area.left()..buffer.area.right() {
         let name = name(&buffer[(x, y)]);
@@ -35,6 +36,25 @@ fn runs(buffer: &Buffer, y: u16) -> Vec<String> {
     let named = runs.into_iter().filter(|(.., name)| !name.is_empty());
     named
         .map(|(start, end, name)| format!("{start}-{end}:{name}"))
+        .collect()
+}
+
+/// The runs of a line by role, with what they say.
+pub fn roles(buffer: &Buffer, y: u16) -> Vec<(Role, String)> {
+    let mut runs: Vec<(Option<Role>, String)> = Vec::new();
+    for x in buffer.area.left()..buffer.area.right() {
+        let cell = &buffer[(x, y)];
+        let role = match cell.fg {
+            Color::Indexed(number) => Role::ALL.get(usize::from(number)).copied(),
+            _ => None,
+        };
+        match runs.last_mut() {
+            Some((last, text)) if *last == role => text.push_str(cell.symbol()),
+            _ => runs.push((role, cell.symbol().to_owned())),
+        }
+    }
+    runs.into_iter()
+        .filter_map(|(role, text)| Some((role?, text)))
         .collect()
 }
 

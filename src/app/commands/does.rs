@@ -51,6 +51,24 @@ fn listed(state: &State, screen: Screen) -> Vec<RowId> {
     all(state, screen)
 }
 
+/// Names of themes.
+pub fn themes(state: &State) -> Vec<String> {
+    state.themes.clone()
+}
+
+/// Chooses a theme; the loop around the core reads it.
+pub fn theme(state: &mut State, name: &str) -> Result<Vec<Effect>, String> {
+    if !state.themes.iter().any(|known| known == name) {
+        let advice = nearest(name, state.themes.iter().map(String::as_str)).map_or_else(
+            || format!("there are {}", state.themes.join(", ")),
+            |near| format!("did you mean {near}?"),
+        );
+        return Err(format!("there is no theme {name}; {advice}"));
+    }
+    state.theme = Some(name.to_owned());
+    Ok(Vec::new())
+}
+
 fn names(state: &State, screen: Screen) -> Vec<String> {
     listed(state, screen).iter().map(|row| name(state, row)).collect()
 }
