@@ -13,7 +13,7 @@ use crate::model::feed::{FeedState, History};
 use crate::model::host::HostFacts;
 use crate::model::kube::{Endpoint, KubeFacts};
 use crate::model::quorum::MembershipSource;
-use crate::model::{FeedId, KubeKind, Snapshot};
+use crate::model::{FeedId, KubeKind, Simulated, Snapshot};
 use crate::port::{HostFact, Observation, Observed, PeerAnswer, Report};
 
 use rows::fact;
@@ -21,6 +21,7 @@ use rows::fact;
 /// Everything observed so far.
 #[derive(Debug, Default)]
 pub struct Assembler {
+    simulated: Option<Simulated>,
     histories: BTreeMap<FeedId, History>,
     kube: KubeFacts,
     etcd: EtcdFacts,
@@ -31,6 +32,11 @@ impl Assembler {
     /// Nothing observed yet.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Marks the coming snapshots as those of a simulated cluster.
+    pub fn simulated(&mut self, simulated: Option<Simulated>) {
+        self.simulated = simulated;
     }
 
     /// Takes in one observation.
@@ -70,6 +76,7 @@ impl Assembler {
     pub fn snapshot(&mut self, now: Stamp) -> Snapshot {
         let mut snapshot = Snapshot {
             now,
+            simulated: self.simulated.clone(),
             feeds: self.feeds(now),
             kube: self.kube.clone(),
             etcd: self.etcd.clone(),

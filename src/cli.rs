@@ -13,8 +13,10 @@ pub mod keys;
 pub mod log;
 pub mod observe;
 pub mod output;
+pub mod place;
 pub mod screenshot;
 pub mod settle;
+pub mod sim;
 pub mod status;
 pub mod themes;
 
@@ -42,7 +44,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> eyre::Result<ExitCode> {
-    let settings = observe::settings(&cli.global);
+    let settings = observe::settings(&cli.global)?;
     match cli.command {
         None => console::run(&settings),
         Some(Command::Status(look)) => status::run(&settings, &look),

@@ -19,8 +19,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use crate::assemble::Assembler;
-use crate::base::Clock;
-use crate::model::Snapshot;
+use crate::base::{Clock, Text};
+use crate::model::{Simulated, Snapshot};
 use crate::port::{CHANNEL_BOUND, Observed, Sink};
 
 /// Changes within this time become one snapshot.
@@ -37,12 +37,20 @@ pub struct Observer {
 }
 
 impl Observer {
-    /// Starts to assemble. Sources are added with [`Observer::add`].
-    pub fn begin(clock: Clock) -> (Self, Sink) {
-        let (sink, receiver) = Sink::channel(clock);
-        let (sender, snapshots) = watch::channel(Arc::new(Snapshot::empty(clock.now())));
+    /// Starts to assemble. Sources are added with [`Observer::add`]. `simulated` names the scenario where nothing is real.
+    pub fn begin(clock: &Clock, simulated: Option<Text>) -> (Self, Sink) {
+        let (sink, receiver) = Sink::channel(clock.clone());
+        let mark = Mark {
+            scenario: simulated,
+            clock: clock.clone(),
+        };
+        let first = Snapshot {
+            simulated: mark.now(),
+            ..Snapshot::empty(clock.now())
+        };
+        let (sender, snapshots) = watch::channel(Arc::new(first));
         let mut tasks = JoinSet::new();
-        tasks.spawn(assemble(clock, receiver, sender));
+        tasks.spawn(assemble(mark, receiver, sender));
         (Self { snapshots, tasks }, sink)
     }
 
@@ -52,8 +60,23 @@ impl Observer {
     }
 }
 
+/// Says of every snapshot whether it is real.
+struct Mark {
+    scenario: Option<Text>,
+    clock: Clock,
+}
+
+impl Mark {
+    fn now(&self) -> Option<Simulated> {
+        Some(Simulated {
+            scenario: self.scenario.clone()?,
+            speed: self.clock.speed(),
+        })
+    }
+}
+
 /// Assembles until every source is gone or nobody looks any more.
-async fn assemble(clock: Clock, mut receiver: mpsc::Receiver<Observed>, sender: watch::Sender<Arc<Snapshot>>) {
+async fn assemble(mark: Mark, mut receiver: mpsc::Receiver<Observed>, sender: watch::Sender<Arc<Snapshot>>) {
     let mut assembler = Assembler::new();
     let mut batch = Vec::with_capacity(CHANNEL_BOUND);
     let mut publish_at = Instant::now();
@@ -62,7 +85,8 @@ async fn assemble(clock: Clock, mut receiver: mpsc::Receiver<Observed>, sender: 
         tokio::select! {
             biased;
             () = sleep_until(publish_at) => {
-                let snapshot = assembler.snapshot(clock.now());
+                assembler.simulated(mark.now());
+                let snapshot = assembler.snapshot(mark.clock.now());
                 if sender.send(Arc::new(snapshot)).is_err() {
                     return;
                 }

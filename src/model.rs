@@ -18,4 +18,4 @@ pub mod zones;
 pub use fact::{Fact, ObjectKey, Table};
 pub use feed::{Feed, FeedId, FeedState, KubeKind};
 pub use policy::Policy;
-pub use snapshot::Snapshot;
+pub use snapshot::{Simulated, Snapshot};

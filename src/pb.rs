@@ -30,6 +30,7 @@ mod tests {
         let messages = protox::compile([here.join("etcd.proto")], [&here]).unwrap();
         tonic_prost_build::configure()
             .build_transport(false)
+            .generate_default_stubs(true)
             .out_dir(made.path())
             .compile_fds(messages)
             .unwrap();

@@ -202,8 +202,8 @@ impl Sink {
     }
 
     /// The clock that stamps.
-    pub const fn clock(&self) -> Clock {
-        self.clock
+    pub const fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// Sends an observation, stamped now.

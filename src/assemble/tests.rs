@@ -15,6 +15,7 @@ use crate::port::{KubeEvent, KubeObject};
 fn at(seconds: u64) -> Stamp {
     let origin = Stamp {
         mono_ms: 0,
+        ahead_ms: 0,
         wall: Timestamp::from_second(1_800_000_000).unwrap(),
     };
     origin.plus(Duration::from_secs(seconds))

@@ -86,7 +86,9 @@ fn need_objects(snapshot: &Snapshot) -> Result<(), Outcome> {
 /// The member list, if it is proven: read through consensus, or told alike by two members at least.
 fn proven_membership(snapshot: &Snapshot) -> Result<Membership, Outcome> {
     let membership = snapshot.membership();
-    let is_current = membership.as_of.is_some_and(|at| snapshot.now.since(at) < PROOF_FRESH);
+    let is_current = membership
+        .as_of
+        .is_some_and(|at| snapshot.now.waited_since(at) < PROOF_FRESH);
     if is_current && membership.source == MembershipSource::Linearizable {
         return Ok(membership);
     }

@@ -68,7 +68,7 @@ fn heartbeat(snapshot: &Snapshot, policy: &Policy) -> Looked {
     need_kinds(snapshot, &[KubeKind::Nodes, KubeKind::Leases])?;
     // Ages count up to the watch's last sign of life: a watch that has gone silent must not make every node late.
     let as_of = snapshot.kind(KubeKind::Leases).as_of().unwrap_or(snapshot.now);
-    let silence = snapshot.now.since(as_of);
+    let silence = snapshot.now.waited_since(as_of);
     if silence >= policy.heartbeat_late {
         let why = Why::new(
             WhyKind::TimedOut,

@@ -7,6 +7,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use super::sim::Scenarios;
 use crate::app::{Key, Screen, key};
 use crate::config::value::Value;
 use crate::model::example;
@@ -28,6 +29,10 @@ pub struct Cli {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct Global {
+    /// Look at a simulated cluster: the name of a scenario, or a scenario file
+    #[arg(long, global = true, value_name = "SCENARIO|FILE", value_parser = Scenarios)]
+    #[arg(conflicts_with_all = ["kubeconfig", "context", "etcd_pki", "k0s_dir"])]
+    pub sim: Option<String>,
     /// Read this kubeconfig, and no other
     #[arg(long, global = true, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,

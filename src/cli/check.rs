@@ -12,11 +12,11 @@ use crate::check;
 
 /// Looks, prints, and exits by the verdict: 0 ok, 1 warning, 2 critical, 3 cannot tell.
 pub fn run(resolved: &Resolved, look: &Look) -> eyre::Result<ExitCode> {
-    let snapshot = observe::look(resolved, look.timeout)?;
+    let snapshot = observe::look(resolved, look.timeout)?.snapshot;
     let report = check::run(&snapshot, &resolved.settings.policy());
     let printed = match look.output {
         Output::Json => print_json(&document::document(&snapshot, &report)),
-        Output::Table => print(&document::text(&report)),
+        Output::Table => print(&document::text(&snapshot, &report)),
     };
     // The exit code is the answer, also for a reader that went away.
     printed.or_else(|error| {

@@ -10,7 +10,6 @@ use super::log;
 use super::observe::{self, Resolved};
 use super::themes;
 use crate::app::Message;
-use crate::base::Clock;
 use crate::check::Severity;
 use crate::tui::{self, Options};
 
@@ -39,13 +38,14 @@ pub fn run(resolved: &Resolved) -> eyre::Result<ExitCode> {
     };
     let runtime = observe::runtime()?;
     let outcome = runtime.block_on(async {
-        let observer = observe::start(resolved, Clock::start());
-        let snapshots = observer.snapshots.clone();
-        if is_linear {
+        let observing = observe::start(resolved).await?;
+        let snapshots = observing.observer.snapshots.clone();
+        let shown = if is_linear {
             tui::linear::run(snapshots, options).await
         } else {
             tui::run(snapshots, options).await
-        }
+        };
+        shown.map_err(eyre::Report::from)
     });
     // A file system that hangs must not keep the operator from leaving.
     runtime.shutdown_background();

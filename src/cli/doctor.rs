@@ -10,13 +10,16 @@ use super::observe::{self, Resolved};
 use super::output::feeds::{FeedDocument, feeds};
 use super::output::status_text::feed_row;
 use super::output::table::table;
-use super::output::{print, print_json};
+use super::output::{self, print, print_json};
 use crate::base::{Text, Why};
 
 /// What `doctor -o json` prints.
 #[derive(Debug, Serialize)]
 struct DoctorDocument<'a> {
     schema: &'static str,
+    /// The scenario, where nothing of this is real.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    simulated: Option<Text>,
     host: &'a Text,
     is_root: bool,
     /// What was found where.
@@ -28,12 +31,13 @@ struct DoctorDocument<'a> {
 
 /// Looks, prints, and exits 0 when every source works or is off, otherwise 1.
 pub fn run(resolved: &Resolved, look: &Look) -> eyre::Result<ExitCode> {
-    let snapshot = observe::look(resolved, look.timeout)?;
+    let observe::Seen { snapshot, notes } = observe::look(resolved, look.timeout)?;
     let document = DoctorDocument {
         schema: "quorate.doctor/v1",
+        simulated: output::scenario(&snapshot),
         host: &snapshot.host.name,
         is_root: snapshot.host.is_root,
-        notes: &resolved.layout.notes,
+        notes: &notes,
         settings: resolved.problems.iter().map(crate::config::ConfigError::why).collect(),
         feeds: feeds(&snapshot),
     };
@@ -49,7 +53,11 @@ pub fn run(resolved: &Resolved, look: &Look) -> eyre::Result<ExitCode> {
 fn text(document: &DoctorDocument<'_>) -> String {
     let user = if document.is_root { "root" } else { "not root" };
     let mut sections = vec![
-        format!("{} as {user}\n", document.host),
+        format!(
+            "{}{} as {user}\n",
+            output::mark(document.simulated.as_ref()),
+            document.host
+        ),
         list("Found here:", document.notes),
     ];
     if !document.settings.is_empty() {

@@ -10,34 +10,32 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::time::{Instant, timeout_at};
 
 use super::args::Global;
+use super::exit::Usage;
 use super::log;
+use super::place::Place;
 use super::settle::is_settled;
-use crate::base::Clock;
+use super::sim;
+use crate::base::{Clock, Text};
 use crate::config::{self, ConfigError, Settings, Sources};
-use crate::live::etcd::EtcdPki;
-use crate::live::kube::KubeSource;
-use crate::live::layout::{self, Layout, Overrides};
 use crate::live::{self, Observer};
 use crate::model::Snapshot;
+use crate::sim::wire::Cluster;
 
-/// The local etcd member's client port, as k0s sets it (`--listen-client-urls`, k0s `pkg/component/controller/etcd.go`).
-const ETCD_ENDPOINT: &str = "https://127.0.0.1:2379";
-
-/// Everything that the command line, the environment, files and this host say about what to do.
+/// Everything that the command line, the environment and files say about what to do.
 #[derive(Debug)]
 pub struct Resolved {
     /// The settings in force.
     pub settings: Settings,
     /// What is wrong with them. What is wrong was passed over.
     pub problems: Vec<ConfigError>,
-    /// Where k0s keeps things.
-    pub layout: Layout,
     /// The environment, as far as it is text.
     pub environment: BTreeMap<String, String>,
+    /// The simulated cluster to look at, instead of the real one.
+    pub simulation: Option<sim::Named>,
 }
 
-/// Resolves the settings and finds out where things are.
-pub fn settings(global: &Global) -> Resolved {
+/// Resolves the settings.
+pub fn settings(global: &Global) -> Result<Resolved, Usage> {
     let environment: BTreeMap<String, String> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
@@ -47,17 +45,12 @@ pub fn settings(global: &Global) -> Resolved {
         config_file: global.config.as_deref(),
         system_file: Path::new(config::SYSTEM_FILE),
     });
-    let overrides = Overrides {
-        k0s_dir: settings.k0s_dir.value.clone(),
-        etcd_pki: settings.etcd_pki.value.clone(),
-        kubeconfig: settings.kubeconfig_override().to_vec(),
-    };
-    Resolved {
-        layout: layout::discover(&overrides, Path::new("/"), &environment),
+    Ok(Resolved {
         settings,
         problems,
         environment,
-    }
+        simulation: global.sim.as_deref().map(sim::find).transpose()?,
+    })
 }
 
 /// The flags by the names of their settings.
@@ -96,25 +89,51 @@ pub fn runtime() -> eyre::Result<Runtime> {
         .wrap_err("the runtime could not be started")
 }
 
-/// Starts every source. Must be called inside a runtime.
-pub fn start(resolved: &Resolved, clock: Clock) -> Observer {
-    let (mut observer, sink) = Observer::begin(clock);
-    let layout = &resolved.layout;
-    let kube = kube_source(resolved);
-    let paths = layout.etcd_pki.clone();
-    let pki = EtcdPki {
-        ca: paths.ca,
-        client_cert: paths.client_cert,
-        client_key: paths.client_key,
-        peer_cert: paths.peer_cert,
-        peer_key: paths.peer_key,
+/// Running sources, and the simulated cluster that they look at, if it is one. Dropping it ends them all.
+#[derive(Debug)]
+pub struct Observing {
+    /// The sources.
+    pub observer: Observer,
+    /// Where they look.
+    pub place: Place,
+    /// The time in which they count.
+    pub clock: Clock,
+    /// The cluster, where it is a simulated one.
+    pub cluster: Option<Cluster>,
+}
+
+/// Starts every source; a simulated cluster first. Must be called inside a runtime.
+pub async fn start(resolved: &Resolved) -> eyre::Result<Observing> {
+    let Some(simulation) = &resolved.simulation else {
+        let place = Place::here(&resolved.settings, &resolved.environment);
+        let clock = Clock::start();
+        return Ok(Observing {
+            observer: observe(&place, &clock),
+            place,
+            clock,
+            cluster: None,
+        });
     };
+    let clock = Clock::scalable();
+    let cluster = Cluster::start(&simulation.scenario, clock.clone()).await;
+    let cluster = cluster.wrap_err("the simulated cluster could not be started on loopback")?;
+    let place = Place::simulated(&cluster, simulation.name.clone());
+    Ok(Observing {
+        observer: observe(&place, &clock),
+        place,
+        clock,
+        cluster: Some(cluster),
+    })
+}
+
+fn observe(place: &Place, clock: &Clock) -> Observer {
+    let (mut observer, sink) = Observer::begin(clock, place.simulated.clone());
     let snapshots = || observer.snapshots.clone();
     let sources = (
-        live::kube::observe(kube, sink.clone(), snapshots()),
-        live::probe::observe(pki.clone(), sink.clone(), snapshots()),
-        live::etcd::observe(pki, ETCD_ENDPOINT.to_owned(), sink.clone()),
-        live::host::observe(layout.clone(), sink),
+        live::kube::observe(place.kube.clone(), sink.clone(), snapshots()),
+        live::probe::observe(place.pki(), sink.clone(), snapshots()),
+        live::etcd::observe(place.pki(), place.etcd_endpoint.clone(), sink.clone()),
+        live::host::observe(place.host.clone(), sink),
     );
     observer.add(sources.0);
     observer.add(sources.1);
@@ -123,36 +142,36 @@ pub fn start(resolved: &Resolved, clock: Clock) -> Observer {
     observer
 }
 
-/// One named file stands alone; several, or those of `KUBECONFIG`, are merged as kubectl does; otherwise the usual places.
-fn kube_source(resolved: &Resolved) -> KubeSource {
-    let mut named = resolved.settings.kubeconfig.value.clone();
-    let is_one = named.len() == 1 && resolved.settings.kubeconfig_override().len() == 1;
-    KubeSource {
-        kubeconfig: if is_one { named.pop() } else { None },
-        merged: named,
-        candidates: resolved.layout.kubeconfigs.clone(),
-        context: resolved.settings.context.value.clone(),
-    }
+/// What one look gave.
+#[derive(Debug)]
+pub struct Seen {
+    /// The snapshot.
+    pub snapshot: Arc<Snapshot>,
+    /// What was found where.
+    pub notes: Vec<Text>,
 }
 
 /// Observes until nothing more is to be expected, or until the time is up: then with what there is.
-pub fn look(resolved: &Resolved, timeout: Option<Duration>) -> eyre::Result<Arc<Snapshot>> {
+pub fn look(resolved: &Resolved, timeout: Option<Duration>) -> eyre::Result<Seen> {
     let timeout = timeout.unwrap_or(resolved.settings.timeout.value);
     warn_of(&resolved.problems);
     start_log(resolved)?;
     let runtime = runtime()?;
-    let snapshot = runtime.block_on(async {
-        let clock = Clock::start();
-        let began = clock.now();
+    let seen = runtime.block_on(async {
+        let mut observing = start(resolved).await?;
+        let began = observing.clock.now();
         let deadline = Instant::now() + timeout;
-        let mut observer = start(resolved, clock);
-        let settled = observer.snapshots.wait_for(|snapshot| is_settled(snapshot, began));
+        let snapshots = &mut observing.observer.snapshots;
+        let settled = snapshots.wait_for(|snapshot| is_settled(snapshot, began));
         // Late or not: what is known by then is the answer, and it says itself what is missing.
         let _ = timeout_at(deadline, settled).await;
-        observer.snapshots.borrow_and_update().clone()
+        Ok::<_, eyre::Report>(Seen {
+            snapshot: snapshots.borrow_and_update().clone(),
+            notes: observing.place.layout().notes.clone(),
+        })
     });
     runtime.shutdown_background();
-    Ok(snapshot)
+    seen
 }
 
 /// Logs to the file that was asked for, or to stderr with `-v`.

@@ -10,6 +10,21 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use crate::base::Text;
+use crate::model::Snapshot;
+
+/// The scenario that a snapshot shows, where nothing of it is real.
+pub fn scenario(snapshot: &Snapshot) -> Option<Text> {
+    Some(snapshot.simulated.as_ref()?.scenario.clone())
+}
+
+/// The line above everything that tells of a simulated cluster; empty for a real one.
+pub fn mark(scenario: Option<&Text>) -> String {
+    scenario.map_or_else(String::new, |name| {
+        format!("SIMULATED CLUSTER ({name}): nothing of this is real\n")
+    })
+}
+
 /// Prints text.
 pub fn print(text: &str) -> io::Result<()> {
     io::stdout().lock().write_all(text.as_bytes())

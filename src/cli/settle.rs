@@ -11,7 +11,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Whether nothing more is to be expected from waiting.
 pub fn is_settled(snapshot: &Snapshot, began: Stamp) -> bool {
-    let waited = snapshot.now.since(began);
+    let waited = snapshot.now.waited_since(began);
     let has_begun = [FeedId::Api, FeedId::EtcdLocal]
         .iter()
         .all(|id| snapshot.feeds.contains_key(id));
@@ -92,6 +92,7 @@ mod tests {
         snapshot.feeds.insert(feed, state);
         let began = Stamp {
             mono_ms: snapshot.now.mono_ms - waited_s * 1000,
+            ahead_ms: 0,
             ..snapshot.now
         };
         is_settled(&snapshot, began)

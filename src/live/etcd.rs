@@ -20,7 +20,6 @@ use super::tls::{Identity, Loader, PemFiles};
 use crate::base::{Why, WhyKind};
 use crate::model::FeedId;
 use crate::model::etcd::{LocalStatus, MembershipView};
-use crate::pb::etcdserverpb::{MemberListRequest, StatusRequest};
 use crate::port::{Closed, Observation, Report, Sink};
 
 /// etcd's certificates on a controller, as k0s lays them out below `pki/`.
@@ -197,9 +196,8 @@ impl Session<'_> {
     }
 
     async fn status(&self, clients: &Clients) -> Result<Heard, Closed> {
-        let mut client = clients.maintenance.clone();
         let call = "Status";
-        let asked = self.ask(call, self.pace.local.1, client.status(StatusRequest {})).await;
+        let asked = self.ask(call, self.pace.local.1, clients.status()).await;
         let outcome = asked.and_then(|answer| self.sensible(call, LocalStatus::try_from(answer)));
         let heard = Heard::from(&outcome);
         match outcome {
@@ -210,15 +208,12 @@ impl Session<'_> {
     }
 
     async fn members(&self, clients: &Clients, linearizable: bool) -> Result<Heard, Closed> {
-        let mut client = clients.cluster.clone();
         let (call, (_, deadline)) = if linearizable {
             ("linearizable MemberList", self.pace.linearizable)
         } else {
             ("MemberList", self.pace.local)
         };
-        let asked = self
-            .ask(call, deadline, client.member_list(MemberListRequest { linearizable }))
-            .await;
+        let asked = self.ask(call, deadline, clients.members(linearizable)).await;
         let outcome = asked.and_then(|answer| self.sensible(call, MembershipView::try_from(answer)));
         let heard = Heard::from(&outcome);
         self.sink.send(Observation::EtcdRead { linearizable, outcome }).await?;

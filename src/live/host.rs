@@ -12,14 +12,14 @@ pub mod redact;
 pub mod status;
 pub mod unit;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
-use crate::base::{Why, WhyKind};
+use crate::base::{Text, Why, WhyKind};
 use crate::live::layout::Layout;
 use crate::model::FeedId;
 use crate::model::feed::HostPart;
@@ -60,34 +60,66 @@ impl Reading {
     }
 }
 
-/// Where the parts are read. Tests put directories and shells in place of the system's.
+/// A host: who it is, and where its parts are read.
 #[derive(Debug, Clone)]
-struct Places {
-    layout: Layout,
-    proc: PathBuf,
-    net: PathBuf,
+pub struct Places {
+    /// The host's name.
+    pub name: Text,
+    /// Whether we may read everything on it.
+    pub is_root: bool,
+    /// Where k0s keeps things.
+    pub layout: Layout,
+    /// `/proc`
+    pub proc: PathBuf,
+    /// `/sys/class/net`
+    pub net: PathBuf,
     /// Exists where systemd is the init system, see `sd_booted(3)`.
-    systemd: PathBuf,
-    programs: unit::Programs,
+    pub systemd: PathBuf,
+    /// systemctl and journalctl.
+    pub programs: unit::Programs,
 }
 
-/// Observes this host until nobody reads any more. Dropping the future ends everything but a blocking read that hangs
+impl Places {
+    /// This host.
+    pub fn here(layout: Layout) -> Self {
+        Self {
+            name: rustix::system::uname().nodename().to_string_lossy().as_ref().into(),
+            is_root: rustix::process::geteuid().is_root(),
+            layout,
+            proc: PathBuf::from("/proc"),
+            net: PathBuf::from("/sys/class/net"),
+            systemd: PathBuf::from("/run/systemd/system"),
+            programs: unit::Programs::default(),
+        }
+    }
+
+    /// A host whose files and programs lie below a directory as they would lie below `/`, the programs in `bin`.
+    pub fn below(root: &Path, name: Text, layout: Layout) -> Self {
+        let script = |name: &str| vec!["sh".to_owned(), root.join("bin").join(name).display().to_string()];
+        Self {
+            name,
+            is_root: true,
+            layout,
+            proc: root.join("proc"),
+            net: root.join("sys/class/net"),
+            systemd: root.join("run/systemd/system"),
+            programs: unit::Programs {
+                systemctl: script("systemctl"),
+                journalctl: script("journalctl"),
+            },
+        }
+    }
+}
+
+/// Observes a host until nobody reads any more. Dropping the future ends everything but a blocking read that hangs
 /// in the kernel; there is at most one of these for each part.
-pub async fn observe(layout: Layout, sink: Sink) {
-    let places = Places {
-        layout,
-        proc: PathBuf::from("/proc"),
-        net: PathBuf::from("/sys/class/net"),
-        systemd: PathBuf::from("/run/systemd/system"),
-        programs: unit::Programs::default(),
-    };
+pub async fn observe(places: Places, sink: Sink) {
     // An error only says that the reader is gone.
     let _ = observe_places(places, sink).await;
 }
 
 async fn observe_places(places: Places, sink: Sink) -> Result<(), Closed> {
-    let name = rustix::system::uname().nodename().to_string_lossy().as_ref().into();
-    let is_root = rustix::process::geteuid().is_root();
+    let (name, is_root) = (places.name.clone(), places.is_root);
     sink.send(Observation::Host { name, is_root }).await?;
     for part in HostPart::ALL {
         sink.report(FeedId::Host(part), Report::Begun).await?;

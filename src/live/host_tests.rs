@@ -17,6 +17,8 @@ fn places(root: &Path) -> Places {
     }
     let shell = |script: &str| ["sh", "-c", script, "sh"].map(str::to_owned).to_vec();
     Places {
+        name: Text::new("nbe-1"),
+        is_root: false,
         layout: discover(&Overrides::default(), root, &BTreeMap::new()),
         proc: root.join("proc"),
         net: root.join("net"),

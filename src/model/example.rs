@@ -52,6 +52,7 @@ pub const OTHER_CLUSTER: ClusterId = ClusterId(0x0dd0_0dd0_0dd0_0dd0);
 pub fn now() -> Stamp {
     Stamp {
         mono_ms: 600_000,
+        ahead_ms: 0,
         wall: Timestamp::from_second(1_795_428_000).unwrap_or_default(),
     }
 }
@@ -61,6 +62,7 @@ pub fn ago(seconds: u64) -> Stamp {
     let now = now();
     Stamp {
         mono_ms: now.mono_ms.saturating_sub(seconds * 1000),
+        ahead_ms: 0,
         wall: wall_ago(seconds),
     }
 }
@@ -155,6 +157,7 @@ pub fn condition(kind: &str, status: Tri, reason: &str, message: &str) -> Condit
 /// source is live, and every check holds. quorate runs as root on host 1.
 pub fn healthy() -> Snapshot {
     let mut snapshot = Snapshot {
+        simulated: None,
         now: now(),
         feeds: feeds(),
         kube: KubeFacts {

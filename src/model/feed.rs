@@ -409,7 +409,7 @@ impl History {
                 None => FeedState::Syncing { since: self.since },
             };
         };
-        let age = now.since(as_of);
+        let age = now.waited_since(as_of);
         let why = self.failing.as_ref().map(|run| run.why.clone());
         if age >= patience.lost_after {
             let silent = || Why::new(crate::base::WhyKind::TimedOut, "no answer");
@@ -452,6 +452,7 @@ mod tests {
     fn at(seconds: u64) -> Stamp {
         Stamp {
             mono_ms: 0,
+            ahead_ms: 0,
             wall: Timestamp::UNIX_EPOCH,
         }
         .plus(Duration::from_secs(seconds))

@@ -149,7 +149,9 @@ impl Snapshot {
         let contact = self.contact_with(&membership, local);
         let witness = self.witness(&membership, local);
         let leader = self.known_leader();
-        let proof = self.newest_proof().filter(|at| self.now.since(*at) < PROOF_FRESH);
+        let proof = self
+            .newest_proof()
+            .filter(|at| self.now.waited_since(*at) < PROOF_FRESH);
         let mut members: Vec<MemberState> = membership
             .members
             .iter()
@@ -268,7 +270,7 @@ fn outrank(members: &mut [MemberState], proof: Stamp) {
     for state in members.iter_mut().filter(|state| !state.member.is_learner) {
         if let Health::Dead { last_seen, why } = &state.health
             && health::is_silence(why.kind)
-            && last_seen.is_none_or(|seen| proof.since(seen) >= FRESH)
+            && last_seen.is_none_or(|seen| proof.waited_since(seen) >= FRESH)
         {
             let text = format!("does not answer us ({}), but quorum holds and may need it", why.text);
             state.health = Health::Unknown {

@@ -19,6 +19,9 @@ use crate::base::{Stamp, Text, Why, WhyKind};
 pub struct Snapshot {
     /// The moment at which this is true. Advances at least once a second, also when every source is dead.
     pub now: Stamp,
+    /// Set where none of it is real: the cluster is a simulated one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub simulated: Option<Simulated>,
     /// Every source, by id, with its freshness at `now`.
     #[serde(with = "feed_list")]
     pub feeds: BTreeMap<FeedId, FeedState>,
@@ -28,6 +31,15 @@ pub struct Snapshot {
     pub etcd: EtcdFacts,
     /// From this host.
     pub host: HostFacts,
+}
+
+/// The simulated cluster that a snapshot shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Simulated {
+    /// The scenario's name, or its file's.
+    pub scenario: Text,
+    /// How many times faster than ours its time runs.
+    pub speed: u32,
 }
 
 /// Age of a kubelet's or controller's heartbeat.
@@ -47,6 +59,7 @@ impl Snapshot {
     pub fn empty(now: Stamp) -> Self {
         Self {
             now,
+            simulated: None,
             feeds: BTreeMap::new(),
             kube: KubeFacts::default(),
             etcd: EtcdFacts::default(),

@@ -63,7 +63,7 @@ pub const NAMES: [&str; 15] = [
 ];
 
 impl Scenario {
-    /// Reads a scenario. The error is a sentence, with the line where there is one.
+    /// Reads a scenario. The error is a sentence, with line and column where there are any.
     pub fn parse(text: &str) -> Result<Self, String> {
         let scenario: Self = toml::from_str(text).map_err(|error| toml_error(text, &error))?;
         let controllers = scenario.cluster.controllers;
@@ -117,8 +117,11 @@ const MAX_HOSTS: u16 = 240;
 /// What is wrong and where, without the source text around it.
 fn toml_error(text: &str, error: &toml::de::Error) -> String {
     let before = error.span().and_then(|span| text.get(..span.start));
-    let line = before.map_or(1, |before| before.matches('\n').count() + 1);
-    format!("line {line}: {}", error.message())
+    let (line, column) = before.map_or((1, 1), |before| {
+        let last = before.rsplit('\n').next().unwrap_or_default();
+        (before.matches('\n').count() + 1, last.chars().count() + 1)
+    });
+    format!("line {line}, column {column}: {}", error.message())
 }
 
 const fn first() -> HostId {

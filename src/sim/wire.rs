@@ -1,4 +1,19 @@
 //! The simulated cluster behind real servers on loopback, so that the product runs its real client code against it.
+//! Start reading at [`Cluster::start`], then [`door`].
+
+mod addresses;
+mod api;
+mod cluster;
+mod door;
+mod gated;
+mod member;
+mod metrics;
+mod peer;
+mod pki;
+mod root;
+mod status;
+
+pub use cluster::Cluster;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -118,7 +118,7 @@ fn disagreement(snapshot: &Snapshot, views: &[&DatedView]) -> Finding {
         .filter(|view| view.seen_changing)
         .map(|view| view.changed_at)
         .max();
-    let is_settled = newest.is_none_or(|at: Stamp| snapshot.now.since(at) >= FRESH);
+    let is_settled = newest.is_none_or(|at: Stamp| snapshot.now.waited_since(at) >= FRESH);
     Finding {
         check: CheckId::EtcdViewsDiffer,
         severity: if is_settled { Severity::Warning } else { Severity::Info },

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::feeds::{FeedDocument, feeds};
 use super::table::table;
+use super::{mark, scenario};
 use crate::base::Text;
 use crate::check::{Check, CheckId, Finding, Outcome, Report, Severity, Verdict};
 use crate::model::Snapshot;
@@ -15,6 +16,9 @@ use crate::model::Snapshot;
 pub struct CheckDocument<'a> {
     pub schema: &'static str,
     pub taken_at: Timestamp,
+    /// The scenario, where nothing of this is real.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub simulated: Option<Text>,
     pub verdict: &'a Verdict,
     pub findings: Vec<&'a Finding>,
     pub checks: Vec<ResultDocument<'a>>,
@@ -37,6 +41,7 @@ pub fn document<'a>(snapshot: &Snapshot, report: &'a Report) -> CheckDocument<'a
     CheckDocument {
         schema: "quorate.check/v1",
         taken_at: snapshot.now.wall,
+        simulated: scenario(snapshot),
         verdict: &report.verdict,
         findings: report.findings(),
         checks: report
@@ -62,8 +67,8 @@ fn result(id: CheckId, outcome: &Outcome) -> ResultDocument<'_> {
 }
 
 /// `check` for people: the verdict, each finding with its evidence, then what could not be told.
-pub fn text(report: &Report) -> String {
-    let mut out = headline(&report.verdict);
+pub fn text(snapshot: &Snapshot, report: &Report) -> String {
+    let mut out = headline(scenario(snapshot).as_ref(), &report.verdict);
     for finding in report.findings() {
         out.push('\n');
         out.push_str(&finding_text(finding));
@@ -85,9 +90,10 @@ pub fn text(report: &Report) -> String {
     out
 }
 
-/// The verdict in one line.
-pub fn headline(verdict: &Verdict) -> String {
-    format!("{}  {}\n", verdict.level.word().to_uppercase(), verdict.line)
+/// The verdict in one line, below the mark of a simulated cluster.
+pub fn headline(scenario: Option<&Text>, verdict: &Verdict) -> String {
+    let level = verdict.level.word().to_uppercase();
+    format!("{}{level}  {}\n", mark(scenario), verdict.line)
 }
 
 fn finding_text(finding: &Finding) -> String {

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::feeds::{FeedDocument, feeds, millis};
+use super::scenario;
 use crate::base::{Text, WhyKind};
 use crate::check::Verdict;
 use crate::model::etcd::{ClusterId, MemberId};
@@ -24,6 +25,9 @@ pub const SCHEMA: &str = "quorate.status/v1";
 pub struct StatusDocument<'a> {
     pub schema: &'static str,
     pub taken_at: Timestamp,
+    /// The scenario, where nothing of this is real.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub simulated: Option<Text>,
     pub verdict: &'a Verdict,
     pub quorum: QuorumDocument,
     pub zones: Vec<ZoneDocument>,
@@ -137,6 +141,7 @@ pub fn document<'a>(snapshot: &Snapshot, verdict: &'a Verdict) -> StatusDocument
     StatusDocument {
         schema: SCHEMA,
         taken_at: snapshot.now.wall,
+        simulated: scenario(snapshot),
         verdict,
         zones: zones(snapshot, &quorum),
         etcd: EtcdDocument {

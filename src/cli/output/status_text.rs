@@ -9,7 +9,7 @@ use crate::base::Age;
 /// Everything on plain lines.
 pub fn text(status: &StatusDocument<'_>) -> String {
     let mut sections = vec![
-        headline(status.verdict),
+        headline(status.simulated.as_ref(), status.verdict),
         quorum_line(status),
         nodes(status),
         members(status),

@@ -7,17 +7,19 @@ use std::task::{Context, Poll};
 
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{self, SendRequest};
-use hyper::{Request, Response, Uri};
+use hyper::{Request, Uri};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::AsyncBufReadExt;
 use tonic::body::Body;
 use tonic::codegen::Service;
+use tonic::{Response, Status};
 
 use crate::base::{Why, WhyKind};
 use crate::live::dial::{self, DialFrom, Hop, Target, broken, failed, refused_us};
 use crate::live::tls::Identity;
 use crate::pb::etcdserverpb::cluster_client::ClusterClient;
 use crate::pb::etcdserverpb::maintenance_client::MaintenanceClient;
+use crate::pb::etcdserverpb::{MemberListRequest, MemberListResponse, StatusRequest, StatusResponse};
 
 /// gRPC is HTTP/2.
 pub const ALPN: &[u8] = b"h2";
@@ -33,13 +35,24 @@ pub struct Connection {
     pub driver: Driver,
 }
 
-/// The services in use. Clones share the connection.
+/// What can be asked: reads, and nothing else. Clones share the connection.
 #[derive(Debug, Clone)]
 pub struct Clients {
-    /// Status.
-    pub maintenance: MaintenanceClient<Channel>,
-    /// The member list.
-    pub cluster: ClusterClient<Channel>,
+    maintenance: MaintenanceClient<Channel>,
+    cluster: ClusterClient<Channel>,
+}
+
+impl Clients {
+    /// The member about itself.
+    pub async fn status(&self) -> Result<Response<StatusResponse>, Status> {
+        self.maintenance.clone().status(StatusRequest {}).await
+    }
+
+    /// The member list, through consensus or the member's own copy.
+    pub async fn members(&self, linearizable: bool) -> Result<Response<MemberListResponse>, Status> {
+        let request = MemberListRequest { linearizable };
+        self.cluster.clone().member_list(request).await
+    }
 }
 
 /// Connects.
@@ -79,7 +92,7 @@ pub struct Channel {
 }
 
 impl Service<Request<Body>> for Channel {
-    type Response = Response<Incoming>;
+    type Response = hyper::Response<Incoming>;
     type Error = hyper::Error;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
 

@@ -86,7 +86,7 @@ impl Snapshot {
 
     pub(super) fn contact_with(&self, membership: &Membership, local: Option<MemberId>) -> Contact {
         let witness = self.witness(membership, local);
-        if witness.is_some_and(|at| self.now.since(at) < PROOF_FRESH) {
+        if witness.is_some_and(|at| self.now.waited_since(at) < PROOF_FRESH) {
             return Contact::Works;
         }
         if self.feed(FeedId::Host(HostPart::Links)).is_current() && self.host.is_unplugged() {
@@ -173,7 +173,7 @@ impl Snapshot {
         let theirs = self.etcd.views.get(&vantage)?.value.cluster_id?;
         let is_current = self
             .verified(vantage)
-            .is_some_and(|at| self.now.since(at) < PROOF_FRESH);
+            .is_some_and(|at| self.now.waited_since(at) < PROOF_FRESH);
         (is_current && theirs != ours).then(|| {
             Why::new(
                 WhyKind::Garbage,
@@ -224,7 +224,7 @@ pub(super) fn judge(history: &History, now: Stamp, witness: Option<Stamp>) -> He
     let failing = history.failing.as_ref();
     if let Some(run) = failing
         && run.why.kind == WhyKind::Refused
-        && now.since(run.latest) < PROOF_FRESH
+        && now.waited_since(run.latest) < PROOF_FRESH
     {
         return Health::Dead {
             last_seen: history.last_ok,
@@ -232,7 +232,7 @@ pub(super) fn judge(history: &History, now: Stamp, witness: Option<Stamp>) -> He
         };
     }
     if let Some(as_of) = history.last_ok
-        && now.since(as_of) < FRESH
+        && now.waited_since(as_of) < FRESH
     {
         return Health::Healthy { as_of };
     }
@@ -242,7 +242,8 @@ pub(super) fn judge(history: &History, now: Stamp, witness: Option<Stamp>) -> He
         };
     };
     let silent_since = history.last_ok.unwrap_or(history.since);
-    let we_worked = witness.is_some_and(|at| now.since(at) < PROOF_FRESH && at.since(silent_since) >= FRESH);
+    let we_worked =
+        witness.is_some_and(|at| now.waited_since(at) < PROOF_FRESH && at.waited_since(silent_since) >= FRESH);
     if is_silence(run.why.kind) && run.count >= 2 && we_worked {
         return Health::Dead {
             last_seen: history.last_ok,

@@ -141,7 +141,7 @@ impl Snapshot {
     }
 
     fn is_current(&self, view: &DatedView) -> bool {
-        self.now.since(view.as_of) < PROOF_FRESH
+        self.now.waited_since(view.as_of) < PROOF_FRESH
     }
 
     /// When a view was last confirmed.

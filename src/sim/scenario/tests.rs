@@ -16,9 +16,12 @@ fn every_named_scenario_can_be_read() {
 #[test]
 fn errors_name_the_line_and_the_word() {
     let error = Scenario::parse("about = \"x\"\n[cluster]\ncontrolers = 3\n").unwrap_err();
-    assert!(error.starts_with("line 3: unknown field `controlers`"), "{error}");
+    assert!(
+        error.starts_with("line 3, column 1: unknown field `controlers`"),
+        "{error}"
+    );
     let error = Scenario::parse("about = \"x\"\n[[fault]]\nat-s = 3\n").unwrap_err();
-    assert!(error.starts_with("line 2: "), "{error}");
+    assert!(error.starts_with("line 2, column "), "{error}");
     let error = Scenario::parse("about = \"x\"\n[cluster]\ncontrollers = 2\n").unwrap_err();
     assert!(error.contains("1, 3 or 5"), "{error}");
 }

@@ -41,7 +41,7 @@ fn proof(state: &State, quorum: &Quorum) -> String {
     let reads = state.snapshot.etcd.linearizable.as_ref();
     if let Standing::Held { .. } = quorum.standing {
         let last = reads.and_then(|reads| reads.last_ok);
-        let is_ours = last.is_some_and(|at| state.snapshot.now.since(at) < PROOF_FRESH);
+        let is_ours = last.is_some_and(|at| state.snapshot.now.waited_since(at) < PROOF_FRESH);
         let reader = if is_ours {
             "linearizable read"
         } else {
@@ -103,10 +103,10 @@ fn membership(state: &State, membership: &Membership) -> String {
         MembershipSource::Objects => "k0s's objects, which are notes and no truth".to_owned(),
         MembershipSource::Nobody => "nobody told yet".to_owned(),
     };
-    let age = membership.as_of.map(|at| state.snapshot.now.since(at));
+    let now = state.snapshot.now;
     // Lists are read every two seconds: younger is live.
-    match age.filter(|age| *age >= PROOF_FRESH) {
-        Some(age) => format!("{source}, as of {} ago", words::age(age)),
+    match membership.as_of.filter(|at| now.waited_since(*at) >= PROOF_FRESH) {
+        Some(at) => format!("{source}, as of {} ago", words::age(now.since(at))),
         None => source,
     }
 }

@@ -6,6 +6,7 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::app::State;
 use crate::check::Level;
+use crate::model::Simulated;
 use crate::view::theme::{Glyph, Role, Theme};
 use crate::view::words;
 
@@ -14,7 +15,8 @@ pub fn render(state: &State, theme: &Theme, width: usize, most: usize) -> Vec<Li
     let verdict = &state.derived.report.verdict;
     let (glyph, word, role) = look(verdict.level);
     let badge = format!(" {} {word} ", theme.glyph(glyph));
-    let indent = badge.width() + 1;
+    let mark = state.snapshot.simulated.as_ref().map(mark).unwrap_or_default();
+    let indent = badge.width() + mark.width() + 1;
     // The line was cut for every terminal, with a sign that this one may not have.
     let text = verdict.line.as_str().replace('…', theme.glyph(Glyph::Ellipsis));
     let mut lines = words::wrap(&text, width.saturating_sub(indent).max(8));
@@ -31,15 +33,26 @@ pub fn render(state: &State, theme: &Theme, width: usize, most: usize) -> Vec<Li
     }
     let style = theme.style(role);
     let continued = " ".repeat(indent);
-    let badge = Span::styled(badge, style.add_modifier(Modifier::REVERSED));
-    let mut first = Some(badge);
+    let badges = [
+        Span::styled(mark, theme.style(Role::Accent).add_modifier(Modifier::REVERSED)),
+        Span::styled(badge, style.add_modifier(Modifier::REVERSED)),
+    ];
+    let mut first = Some(badges);
     lines
         .into_iter()
         .map(|text| match first.take() {
-            Some(badge) => Line::from(vec![badge, Span::raw(" "), Span::styled(text, style)]),
+            Some([mark, badge]) => Line::from(vec![mark, badge, Span::raw(" "), Span::styled(text, style)]),
             None => Line::from(vec![Span::raw(continued.clone()), Span::styled(text, style)]),
         })
         .collect()
+}
+
+/// Says on every frame that nothing of it is real, and how fast its time runs.
+fn mark(simulated: &Simulated) -> String {
+    match simulated.speed {
+        1 => " SIMULATED ".to_owned(),
+        speed => format!(" SIMULATED x{speed} "),
+    }
 }
 
 /// How a level looks.

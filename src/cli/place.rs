@@ -1,0 +1,90 @@
+//! Where to look: at this host and its cluster, or at a simulated one. The rest of the program does not know which.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::base::Text;
+use crate::config::Settings;
+use crate::live::etcd::EtcdPki;
+use crate::live::host::Places;
+use crate::live::kube::KubeSource;
+use crate::live::layout::{self, Layout, Overrides};
+use crate::sim::wire::Cluster;
+
+/// The local etcd member's client port, as k0s sets it (`--listen-client-urls`, k0s `pkg/component/controller/etcd.go`).
+const ETCD_ENDPOINT: &str = "https://127.0.0.1:2379";
+
+/// Where every source looks.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The host.
+    pub host: Places,
+    /// Which kubeconfig.
+    pub kube: KubeSource,
+    /// The local etcd member.
+    pub etcd_endpoint: String,
+    /// The scenario, where nothing is real.
+    pub simulated: Option<Text>,
+}
+
+impl Place {
+    /// This host, as the settings and the environment describe it.
+    pub fn here(settings: &Settings, environment: &BTreeMap<String, String>) -> Self {
+        let overrides = Overrides {
+            k0s_dir: settings.k0s_dir.value.clone(),
+            etcd_pki: settings.etcd_pki.value.clone(),
+            kubeconfig: settings.kubeconfig_override().to_vec(),
+        };
+        let layout = layout::discover(&overrides, Path::new("/"), environment);
+        Self {
+            kube: kube_source(settings, &layout),
+            host: Places::here(layout),
+            etcd_endpoint: ETCD_ENDPOINT.to_owned(),
+            simulated: None,
+        }
+    }
+
+    /// A host of a simulated cluster. Neither settings nor environment count: they speak of real places.
+    pub fn simulated(cluster: &Cluster, scenario: Text) -> Self {
+        let root = cluster.root();
+        let layout = layout::discover(&Overrides::default(), root, &BTreeMap::new());
+        Self {
+            kube: KubeSource {
+                candidates: layout.kubeconfigs.clone(),
+                ..KubeSource::default()
+            },
+            host: Places::below(root, Text::new(cluster.host_name()), layout),
+            etcd_endpoint: cluster.etcd_endpoint(),
+            simulated: Some(scenario),
+        }
+    }
+
+    /// Where k0s keeps things there.
+    pub const fn layout(&self) -> &Layout {
+        &self.host.layout
+    }
+
+    /// etcd's certificates there.
+    pub fn pki(&self) -> EtcdPki {
+        let paths = self.layout().etcd_pki.clone();
+        EtcdPki {
+            ca: paths.ca,
+            client_cert: paths.client_cert,
+            client_key: paths.client_key,
+            peer_cert: paths.peer_cert,
+            peer_key: paths.peer_key,
+        }
+    }
+}
+
+/// One named file stands alone; several, or those of `KUBECONFIG`, are merged as kubectl does; otherwise the usual places.
+fn kube_source(settings: &Settings, layout: &Layout) -> KubeSource {
+    let mut named = settings.kubeconfig.value.clone();
+    let is_one = named.len() == 1 && settings.kubeconfig_override().len() == 1;
+    KubeSource {
+        kubeconfig: if is_one { named.pop() } else { None },
+        merged: named,
+        candidates: layout.kubeconfigs.clone(),
+        context: settings.context.value.clone(),
+    }
+}

@@ -1,0 +1,105 @@
+//! Where a simulated cluster is on loopback: a prefix of its own, so that several simulators run side by side, and ports
+//! that are free there. Start reading at [`Addresses::claim`].
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use tokio::net::TcpListener;
+
+use crate::sim::world::Network;
+use crate::sim::world::host::HostId;
+
+/// The API server's, etcd's peer and etcd's client port: the real ones, and others for a machine on which somebody already
+/// listens on all addresses (a real controller).
+const PORTS: [[u16; 3]; 3] = [[6443, 2380, 2379], [16443, 12380, 12379], [26443, 22380, 22379]];
+/// How many prefixes are tried with each set of ports.
+const TRIES: u32 = 16;
+/// Prefixes 127.X.Y with X from 16 to 239.
+const PREFIXES: u32 = 224 * 256;
+
+/// Claims of this process so far, so that its simulators do not try the same prefix.
+static CLAIMS: AtomicU32 = AtomicU32::new(0);
+
+/// A claimed prefix with its ports.
+#[derive(Debug)]
+pub struct Addresses {
+    /// As the world knows it.
+    pub network: Network,
+    /// Of every etcd's client listener.
+    pub client_port: u16,
+    /// Held while the prefix is ours.
+    _claim: TcpListener,
+}
+
+impl Addresses {
+    /// Finds a prefix and ports that nobody uses.
+    pub async fn claim() -> io::Result<Self> {
+        let mut failure = io::Error::from(io::ErrorKind::AddrInUse);
+        for [api_port, peer_port, client_port] in PORTS {
+            for _ in 0..TRIES {
+                let network = Network {
+                    prefix: next_prefix(),
+                    api_port,
+                    peer_port,
+                };
+                match hold(&network, client_port).await {
+                    Ok(claim) => {
+                        return Ok(Self {
+                            network,
+                            client_port,
+                            _claim: claim,
+                        });
+                    }
+                    Err(error) => failure = error,
+                }
+            }
+        }
+        Err(failure)
+    }
+
+    /// The host at an address. The system's own loopback address is whoever runs quorate: `here`.
+    pub fn host(&self, address: IpAddr, here: HostId) -> HostId {
+        match address {
+            IpAddr::V4(ip) if ip.octets()[..3] == self.network.prefix => {
+                HostId(u16::from(ip.octets()[3]).saturating_sub(10))
+            }
+            IpAddr::V4(_) | IpAddr::V6(_) => here,
+        }
+    }
+}
+
+/// The address of the network itself, on which no host is: whoever listens there has the prefix. All three ports must be
+/// free; one of them is held.
+async fn hold(network: &Network, client_port: u16) -> io::Result<TcpListener> {
+    let [a, b, c] = network.prefix;
+    let at = |port| SocketAddr::from((Ipv4Addr::new(a, b, c, 10), port));
+    let claim = TcpListener::bind(at(network.api_port)).await?;
+    TcpListener::bind(at(network.peer_port)).await?;
+    TcpListener::bind(at(client_port)).await?;
+    Ok(claim)
+}
+
+fn next_prefix() -> [u8; 3] {
+    let start = std::process::id().wrapping_mul(251);
+    let index = start.wrapping_add(CLAIMS.fetch_add(1, Ordering::Relaxed).wrapping_mul(7)) % PREFIXES;
+    let [_, _, high, low] = index.to_be_bytes();
+    [127, high + 16, low]
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn two_claims_differ_and_hosts_are_known_by_address() {
+        let (one, two) = (Addresses::claim().await.unwrap(), Addresses::claim().await.unwrap());
+        assert_ne!(one.network.prefix, two.network.prefix);
+        let [a, b, c] = one.network.prefix;
+        let host = |last| one.host(Ipv4Addr::new(a, b, c, last).into(), HostId(2));
+        assert_eq!((host(11), host(13)), (HostId(1), HostId(3)));
+        assert_eq!(one.host(Ipv4Addr::LOCALHOST.into(), HostId(2)), HostId(2));
+        assert!(hold(&one.network, one.client_port).await.is_err());
+    }
+}

@@ -1,0 +1,179 @@
+//! One listening socket of a host. It is there while its process is, lets connections in by who dials, and closes them all
+//! when the process dies. Start reading at [`Door::open`].
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio_rustls::TlsAcceptor;
+
+use super::addresses::Addresses;
+use super::gated::{Flow, Gated};
+use super::{Shared, api, member, peer};
+use crate::sim::world::World;
+use crate::sim::world::host::{Component, HostId, Path, Run};
+
+/// What listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    /// The API server.
+    Api,
+    /// etcd, for clients.
+    Client,
+    /// etcd, for other members.
+    Peer,
+}
+
+impl Service {
+    /// Every service of a controller.
+    pub const ALL: [Service; 3] = [Service::Api, Service::Client, Service::Peer];
+
+    const fn component(self) -> Component {
+        match self {
+            Service::Api => Component::KubeApiserver,
+            Service::Client | Service::Peer => Component::Etcd,
+        }
+    }
+}
+
+/// What every door of a cluster needs.
+#[derive(Debug, Clone)]
+pub struct Street {
+    /// The world.
+    pub shared: Arc<Shared>,
+    /// Who is where.
+    pub addresses: Arc<Addresses>,
+    /// The host that quorate runs on.
+    pub here: HostId,
+    /// Changes when the world may have changed.
+    pub ticks: watch::Receiver<u64>,
+}
+
+/// A listening socket and its connections.
+pub struct Door {
+    street: Street,
+    host: HostId,
+    service: Service,
+    address: SocketAddr,
+    /// Certificates are taken anew for each connection.
+    tls: watch::Receiver<Arc<ServerConfig>>,
+    listener: Option<TcpListener>,
+    connections: JoinSet<()>,
+    gates: Vec<(HostId, watch::Sender<Flow>, AbortHandle)>,
+}
+
+impl Door {
+    /// Listens at once, if the process runs; then serves until the task is dropped.
+    pub async fn open(
+        street: Street,
+        host: HostId,
+        service: Service,
+        address: SocketAddr,
+        tls: watch::Receiver<Arc<ServerConfig>>,
+    ) -> impl Future<Output = ()> + Send {
+        let mut door = Self {
+            street,
+            host,
+            service,
+            address,
+            tls,
+            listener: None,
+            connections: JoinSet::new(),
+            gates: Vec::new(),
+        };
+        door.follow_world().await;
+        door.keep()
+    }
+
+    async fn keep(mut self) {
+        let mut ticks = self.street.ticks.clone();
+        loop {
+            tokio::select! {
+                ticked = ticks.changed() => {
+                    if ticked.is_err() {
+                        return;
+                    }
+                    self.follow_world().await;
+                }
+                accepted = accept(self.listener.as_ref()) => {
+                    // An error concerns one connection, or this machine's file descriptors; the next tick tries again.
+                    if let Ok((tcp, from)) = accepted {
+                        self.let_in(tcp, from);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Opens and closes with the process, and holds connections up as the network does.
+    async fn follow_world(&mut self) {
+        let (host, component) = (self.host, self.service.component());
+        if self.street.shared.with(|world| world.run(host, component)) == Run::Dead {
+            self.listener = None;
+            self.gates.clear();
+            self.connections.shutdown().await;
+            return;
+        }
+        if self.listener.is_none() {
+            self.listener = TcpListener::bind(self.address)
+                .await
+                .inspect_err(|error| tracing::warn!("simulator: {} cannot be listened on: {error}", self.address))
+                .ok();
+        }
+        while self.connections.try_join_next().is_some() {}
+        self.gates.retain(|(_, _, task)| !task.is_finished());
+        self.street.shared.with(|world| {
+            for (from, gate, _) in &self.gates {
+                let flow = flow(world, *from, host, component);
+                gate.send_if_modified(|old| std::mem::replace(old, flow) != flow);
+            }
+        });
+    }
+
+    fn let_in(&mut self, tcp: TcpStream, from: SocketAddr) {
+        // Where it fails, answers are slower.
+        let _ = tcp.set_nodelay(true);
+        let (host, service) = (self.host, self.service);
+        let source = self.street.addresses.host(from.ip(), self.street.here);
+        let now = self
+            .street
+            .shared
+            .with(|world| flow(world, source, host, service.component()));
+        let (gate, watching) = watch::channel(now);
+        let tls = TlsAcceptor::from(Arc::clone(&self.tls.borrow()));
+        let shared = Arc::clone(&self.street.shared);
+        let stream = Gated::new(tcp, watching);
+        let task = self.connections.spawn(async move {
+            // Whoever has no certificate of the right authority is sent away by TLS itself.
+            let Ok(stream) = tls.accept(stream).await else { return };
+            match service {
+                Service::Api => api::converse(stream, shared, host).await,
+                Service::Client => member::converse(stream, shared, host).await,
+                Service::Peer => peer::converse(stream, from.ip(), shared, host).await,
+            }
+        });
+        self.gates.push((source, gate, task));
+    }
+}
+
+/// Waits for ever where nothing listens.
+async fn accept(listener: Option<&TcpListener>) -> io::Result<(TcpStream, SocketAddr)> {
+    match listener {
+        Some(listener) => listener.accept().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// A frozen process accepts, because the kernel does it, and says nothing.
+fn flow(world: &World, from: HostId, to: HostId, component: Component) -> Flow {
+    let is_silent = from != to && world.path(from, to) == Path::Silent;
+    if is_silent || world.run(to, component) == Run::Frozen {
+        Flow::Stalled
+    } else {
+        Flow::Open
+    }
+}

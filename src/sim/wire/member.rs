@@ -1,0 +1,341 @@
+//! etcd's client port: gRPC, and `/metrics` beside it. What is not simulated answers Unimplemented, never a guess.
+//! Start reading at [`converse`].
+
+use std::convert::Infallible;
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::stream;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use serde_json::Value;
+use tokio_rustls::server::TlsStream;
+use tonic::body::Body;
+use tonic::codegen::{BoxStream, Service};
+use tonic::{Code, Request, Response, Status};
+
+use super::gated::Gated;
+use super::{Shared, metrics, peer};
+use crate::pb::etcdserverpb as pb;
+use crate::pb::etcdserverpb::cluster_server::{Cluster, ClusterServer};
+use crate::pb::etcdserverpb::kv_server::{Kv, KvServer};
+use crate::pb::etcdserverpb::maintenance_server::{Maintenance, MaintenanceServer};
+use crate::sim::world::World;
+use crate::sim::world::etcd::{self, EtcdError};
+use crate::sim::world::host::HostId;
+use crate::sim::world::store::{Key, Object};
+
+/// How long etcd waits for a quorum before it says that it does not come (`ReqTimeout`, 5 s and two elections).
+const GIVES_UP: Duration = Duration::from_secs(7);
+/// Pieces of a snapshot.
+const PIECE_BYTES: usize = 32 * 1024;
+
+/// Talks over one connection until it ends.
+pub async fn converse(stream: TlsStream<Gated>, shared: Arc<Shared>, host: HostId) {
+    let member = LocalMember { shared, host };
+    let service = service_fn(move |request: hyper::Request<Incoming>| {
+        let member = member.clone();
+        async move { Ok::<_, Infallible>(member.answer(request).await) }
+    });
+    // How a connection ends is the client's affair.
+    let _ = auto::Builder::new(TokioExecutor::new())
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+}
+
+/// The etcd member of a host.
+#[derive(Debug, Clone)]
+struct LocalMember {
+    shared: Arc<Shared>,
+    host: HostId,
+}
+
+impl LocalMember {
+    async fn answer(self, request: hyper::Request<Incoming>) -> hyper::Response<Body> {
+        let path = request.uri().path().to_owned();
+        let answered = if path.starts_with("/etcdserverpb.KV/") {
+            KvServer::new(self).call(request).await
+        } else if path.starts_with("/etcdserverpb.Cluster/") {
+            ClusterServer::new(self).call(request).await
+        } else if path.starts_with("/etcdserverpb.Maintenance/") {
+            MaintenanceServer::new(self).call(request).await
+        } else if path == "/metrics" {
+            let text = self.shared.with(|world| metrics::text(world, self.host));
+            Ok(hyper::Response::new(Body::new(http_body_util::Full::from(text))))
+        } else {
+            Ok(Status::unimplemented("unknown service").into_http())
+        };
+        let Ok(response) = answered;
+        response
+    }
+
+    /// Asks the world; without a quorum, gives up as etcd does.
+    async fn ask<T>(&self, question: impl FnOnce(&mut World) -> Result<T, EtcdError>) -> Result<T, Status> {
+        let (write_ms, answer) = self.shared.with(|world| (world.write_ms(self.host), question(world)));
+        // A member with a slow disk is a slow member.
+        tokio::time::sleep(Duration::from_millis(u64::from(write_ms) / 4)).await;
+        match answer {
+            Ok(value) => Ok(value),
+            Err(EtcdError::Refused { code, message }) => Err(Status::new(Code::from_i32(code), message)),
+            Err(EtcdError::NoReply) => {
+                tokio::time::sleep(GIVES_UP).await;
+                Err(Status::unavailable("etcdserver: request timed out"))
+            }
+        }
+    }
+
+    /// Asks for a change of the membership, whose reply may get lost.
+    async fn change<T>(&self, change: impl FnOnce(&mut World) -> Result<T, EtcdError>) -> Result<T, Status> {
+        let answer = self.ask(change).await?;
+        if self.shared.with(|world| world.loses_reply(self.host)) {
+            std::future::pending::<()>().await;
+        }
+        Ok(answer)
+    }
+
+    /// The header of answers that do not concern the store has no revision.
+    fn header(&self, has_revision: bool) -> Option<pb::ResponseHeader> {
+        let status = self.shared.with(|world| world.etcd_status(self.host)).ok()?;
+        Some(pb::ResponseHeader {
+            cluster_id: status.cluster_id,
+            member_id: status.member_id,
+            revision: if has_revision { signed(status.revision) } else { 0 },
+            raft_term: status.term,
+        })
+    }
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn row(member: etcd::Member) -> pb::Member {
+    pb::Member {
+        id: member.id,
+        name: member.name,
+        peer_urls: member.peer_urls,
+        client_urls: member.client_urls,
+        is_learner: member.is_learner,
+    }
+}
+
+fn rows(members: Vec<etcd::Member>) -> Vec<pb::Member> {
+    members.into_iter().map(row).collect()
+}
+
+#[tonic::async_trait]
+impl Cluster for LocalMember {
+    async fn member_list(
+        &self,
+        request: Request<pb::MemberListRequest>,
+    ) -> Result<Response<pb::MemberListResponse>, Status> {
+        let linearizable = request.into_inner().linearizable;
+        let members = self.ask(|world| world.member_list(self.host, linearizable)).await?;
+        Ok(Response::new(pb::MemberListResponse {
+            header: self.header(false),
+            members: rows(members),
+        }))
+    }
+
+    async fn member_add(
+        &self,
+        request: Request<pb::MemberAddRequest>,
+    ) -> Result<Response<pb::MemberAddResponse>, Status> {
+        let wanted = request.into_inner();
+        let add = |world: &mut World| world.member_add(self.host, &wanted.peer_urls, wanted.is_learner);
+        let (member, members) = self.change(add).await?;
+        Ok(Response::new(pb::MemberAddResponse {
+            header: self.header(false),
+            member: Some(row(member)),
+            members: rows(members),
+        }))
+    }
+
+    async fn member_remove(
+        &self,
+        request: Request<pb::MemberRemoveRequest>,
+    ) -> Result<Response<pb::MemberRemoveResponse>, Status> {
+        let id = request.into_inner().id;
+        let members = self.change(|world| world.member_remove(self.host, id)).await?;
+        Ok(Response::new(pb::MemberRemoveResponse {
+            header: self.header(false),
+            members: rows(members),
+        }))
+    }
+
+    async fn member_promote(
+        &self,
+        request: Request<pb::MemberPromoteRequest>,
+    ) -> Result<Response<pb::MemberPromoteResponse>, Status> {
+        let id = request.into_inner().id;
+        let members = self.change(|world| world.member_promote(self.host, id)).await?;
+        Ok(Response::new(pb::MemberPromoteResponse {
+            header: self.header(false),
+            members: rows(members),
+        }))
+    }
+}
+
+#[tonic::async_trait]
+impl Maintenance for LocalMember {
+    async fn status(&self, _: Request<pb::StatusRequest>) -> Result<Response<pb::StatusResponse>, Status> {
+        let status = self.ask(|world| world.etcd_status(self.host)).await?;
+        Ok(Response::new(pb::StatusResponse {
+            header: self.header(true),
+            version: status.version.to_owned(),
+            db_size: signed(status.db_size),
+            leader: status.leader,
+            raft_index: status.raft_index,
+            raft_term: status.term,
+            raft_applied_index: status.applied_index,
+            errors: status.errors,
+            db_size_in_use: signed(status.db_size_in_use),
+            is_learner: status.is_learner,
+            storage_version: status.storage_version.unwrap_or_default().to_owned(),
+            db_size_quota: status.quota.map_or(0, signed),
+        }))
+    }
+
+    async fn alarm(&self, request: Request<pb::AlarmRequest>) -> Result<Response<pb::AlarmResponse>, Status> {
+        if request.get_ref().action() != pb::alarm_request::AlarmAction::Get {
+            return Err(not_simulated("arming and disarming alarms"));
+        }
+        self.ask(|world| world.may_read(self.host, true)).await?;
+        let status = self.ask(|world| world.etcd_status(self.host)).await?;
+        let is_full = status.errors.iter().any(|error| error.contains("NOSPACE"));
+        let alarms = is_full.then(|| pb::AlarmMember {
+            member_id: status.member_id,
+            alarm: pb::AlarmType::Nospace.into(),
+        });
+        Ok(Response::new(pb::AlarmResponse {
+            header: self.header(false),
+            alarms: alarms.into_iter().collect(),
+        }))
+    }
+
+    async fn defragment(&self, _: Request<pb::DefragmentRequest>) -> Result<Response<pb::DefragmentResponse>, Status> {
+        Err(not_simulated("defragmenting"))
+    }
+
+    async fn hash_kv(&self, request: Request<pb::HashKvRequest>) -> Result<Response<pb::HashKvResponse>, Status> {
+        if request.get_ref().revision != 0 {
+            return Err(not_simulated("the hash of an old revision"));
+        }
+        let (status, hash) = self
+            .ask(|world| Ok((world.etcd_status(self.host)?, peer::hash(world))))
+            .await?;
+        Ok(Response::new(pb::HashKvResponse {
+            header: self.header(true),
+            hash,
+            compact_revision: -1,
+            hash_revision: signed(status.revision),
+        }))
+    }
+
+    async fn snapshot(
+        &self,
+        _: Request<pb::SnapshotRequest>,
+    ) -> Result<Response<BoxStream<pb::SnapshotResponse>>, Status> {
+        let status = self.ask(|world| world.etcd_status(self.host)).await?;
+        let bytes = self.shared.with(|world| dump(world));
+        let (header, total) = (self.header(true), bytes.len());
+        let pieces: Vec<_> = bytes
+            .chunks(PIECE_BYTES)
+            .enumerate()
+            .map(|(index, piece)| {
+                let sent = index * PIECE_BYTES + piece.len();
+                Ok(pb::SnapshotResponse {
+                    header,
+                    remaining_bytes: total.saturating_sub(sent) as u64,
+                    blob: piece.to_vec(),
+                    version: status.storage_version.unwrap_or_default().to_owned(),
+                })
+            })
+            .collect();
+        Ok(Response::new(Box::pin(stream::iter(pieces))))
+    }
+}
+
+/// The store as text: no database that etcd would open, and it says so.
+fn dump(world: &World) -> Vec<u8> {
+    let mut text = String::from("quorate's simulated cluster: no real etcd snapshot\n");
+    for (key, object) in world.store().all() {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{} {object}", key.etcd());
+    }
+    text.into_bytes()
+}
+
+#[tonic::async_trait]
+impl Kv for LocalMember {
+    async fn range(&self, request: Request<pb::RangeRequest>) -> Result<Response<pb::RangeResponse>, Status> {
+        let wanted = request.into_inner();
+        if wanted.revision != 0 {
+            return Err(not_simulated("a read of an old revision"));
+        }
+        self.ask(|world| world.may_read(self.host, !wanted.serializable))
+            .await?;
+        let found: Vec<(Key, Object)> = self.shared.with(|world| {
+            let all = world.store().all();
+            let mut found: Vec<_> = all
+                .filter(|(key, _)| is_wanted(key.etcd().as_bytes(), &wanted))
+                .map(|(key, object)| (key.clone(), Arc::clone(object)))
+                .collect();
+            found.sort_by_cached_key(|(key, _)| key.etcd());
+            found
+        });
+        let count = found.len();
+        let limit = usize::try_from(wanted.limit).ok().filter(|limit| *limit > 0);
+        let kvs = if wanted.count_only {
+            Vec::new()
+        } else {
+            found
+                .into_iter()
+                .take(limit.unwrap_or(usize::MAX))
+                .map(|(key, object)| key_value(&key, &object, wanted.keys_only))
+                .collect::<Result<_, _>>()?
+        };
+        Ok(Response::new(pb::RangeResponse {
+            header: self.header(true),
+            more: !wanted.count_only && kvs.len() < count,
+            kvs,
+            count: signed(count as u64),
+        }))
+    }
+}
+
+/// One key, or from `key` up to but without `range_end`, where `\0` stands for the end of all keys.
+fn is_wanted(key: &[u8], wanted: &pb::RangeRequest) -> bool {
+    match wanted.range_end.as_slice() {
+        [] => key == wanted.key,
+        [0] => key >= wanted.key.as_slice(),
+        end => key >= wanted.key.as_slice() && key < end,
+    }
+}
+
+/// Custom resources are kept as JSON; built-in kinds are Kubernetes protobuf in a real etcd, which is not simulated.
+fn key_value(key: &Key, object: &Value, keys_only: bool) -> Result<pb::KeyValue, Status> {
+    let is_custom = key.resource.info().group.contains('.') && !key.resource.info().group.ends_with(".k8s.io");
+    let value = match (keys_only, is_custom) {
+        (true, _) => Vec::new(),
+        (false, true) => object.to_string().into_bytes(),
+        (false, false) => return Err(not_simulated("the protobuf form of built-in kinds")),
+    };
+    let version = object.pointer("/metadata/resourceVersion").and_then(Value::as_str);
+    let revision = version.and_then(|version| version.parse().ok()).unwrap_or_default();
+    Ok(pb::KeyValue {
+        key: key.etcd().into_bytes(),
+        value,
+        create_revision: revision,
+        mod_revision: revision,
+        version: 1,
+        lease: 0,
+    })
+}
+
+fn not_simulated(what: &str) -> Status {
+    Status::unimplemented(format!("quorate's simulated etcd does not know {what}"))
+}
