@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use futures_util::stream;
 use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto;
 use serde_json::Value;
 use tokio_rustls::server::TlsStream;
 use tonic::body::Body;
@@ -40,10 +40,15 @@ pub async fn converse(stream: TlsStream<Gated>, shared: Arc<Shared>, host: HostI
         let member = member.clone();
         async move { Ok::<_, Infallible>(member.answer(request).await) }
     });
+    // Chosen by what TLS agreed on, not by the first bytes: a server of HTTP/2 speaks first.
     // How a connection ends is the client's affair.
-    let _ = auto::Builder::new(TokioExecutor::new())
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
+    if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+        let http = http2::Builder::new(TokioExecutor::new());
+        let _ = http.serve_connection(TokioIo::new(stream), service).await;
+    } else {
+        let http = http1::Builder::new();
+        let _ = http.serve_connection(TokioIo::new(stream), service).await;
+    }
 }
 
 /// The etcd member of a host.
