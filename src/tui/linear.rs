@@ -101,7 +101,7 @@ impl Console {
 
     /// Does what a line says. Returns whether to leave.
     fn take(&mut self, typed: &str) -> io::Result<bool> {
-        let before = self.state.clone();
+        let mut before = self.state.clone();
         match line::read(&self.state, typed) {
             Ok(msgs) => {
                 for effect in msgs.into_iter().flat_map(|msg| update(&mut self.state, msg)) {
@@ -120,6 +120,7 @@ impl Console {
         self.say_message()?;
         // What cannot be done needs no repetition of the screen.
         self.state.message.clone_from(&before.message);
+        before.history.clone_from(&self.state.history);
         if !is_told || self.state != before {
             self.say_page()?;
         }
