@@ -2,6 +2,7 @@
 //! socket, no thread and no clock of its own; whoever drives it says how late it is. Start reading at [`World::advance`].
 
 pub mod etcd;
+mod event;
 pub mod fault;
 pub mod flags;
 mod genesis;
@@ -12,9 +13,11 @@ mod kubelet;
 mod lease;
 mod lifecycle;
 mod machine;
+mod operator;
 pub mod pod;
 mod read;
 pub mod resource;
+mod schedule;
 pub mod status;
 pub mod store;
 mod volume;
@@ -24,10 +27,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use self::etcd::Etcd;
 use self::host::{Component, Host, HostId, Path};
-use self::lease::Post;
+use self::lease::{Office, Post};
 use self::lifecycle::Lifecycle;
 use self::machine::Machine;
-use self::store::Store;
+use self::resource::Resource;
+use self::store::{Key, Store};
 use super::scenario::{Cluster, Scenario, Scheduled};
 
 /// The world moves in steps of this many milliseconds, however it is driven.
@@ -158,6 +162,49 @@ impl World {
         self.run_offices();
         self.run_k0s();
         self.run_kubelets();
+        self.notice();
+        self.run_lifecycle();
+        self.run_workloads();
+        self.run_scheduler();
+        self.run_operators();
+        self.expire_events();
+    }
+
+    /// Tells the controllers and the kubelets what changed since the last step, whoever changed it.
+    fn notice(&mut self) {
+        let told = self.lifecycle.revision;
+        self.lifecycle.revision = self.store.revision();
+        let mut pods: Vec<(String, Key)> = Vec::new();
+        let mut is_stirred = false;
+        match self.store.changes_after(told) {
+            Ok(changes) => {
+                for change in changes {
+                    is_stirred |= !matches!(change.key.resource, Resource::Leases | Resource::Events);
+                    if change.key.resource == Resource::Pods
+                        && let Some(node) = pod::node(&change.object)
+                    {
+                        pods.push((node.to_owned(), change.key.clone()));
+                    }
+                }
+            }
+            // More happened than the history holds.
+            Err(_) => is_stirred = true,
+        }
+        // In a quiet moment the flag of an earlier one goes only once somebody was in office to see it.
+        self.lifecycle.is_stirred = is_stirred || (self.lifecycle.is_stirred && !self.is_attended());
+        for (node, key) in pods {
+            if let Some(host) = self.host_named(&node)
+                && let Some(machine) = self.machine_mut(host)
+            {
+                machine.kubelet.queue.insert(key);
+            }
+        }
+    }
+
+    /// Whether both offices that act on objects are held by somebody who can.
+    fn is_attended(&self) -> bool {
+        let is_held = |office| self.in_office(office).is_some();
+        is_held(Office::ControllerManager) && is_held(Office::Scheduler)
     }
 
     /// The machines, in the order of their numbers.

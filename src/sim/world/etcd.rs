@@ -4,6 +4,8 @@
 mod alarm;
 mod change;
 mod raft;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 

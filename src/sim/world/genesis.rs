@@ -7,6 +7,9 @@ mod nodes;
 mod product;
 mod workloads;
 
+pub(super) use self::nodes::fine_conditions;
+pub(super) use self::product::HA_MISSING;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 

@@ -32,6 +32,8 @@ pub(super) struct Machine {
     /// What its API server was started with.
     pub toleration_s: u32,
     pub kubelet: Kubelet,
+    /// When its API server was seen to serve last.
+    pub served_ms: Option<u64>,
     /// What is left to do until it is a controller.
     pub join: Option<Join>,
 }
@@ -64,6 +66,7 @@ impl Machine {
             grace_s: 0,
             toleration_s: 0,
             kubelet: Kubelet::default(),
+            served_ms: None,
             join: None,
         }
     }

@@ -110,11 +110,6 @@ pub(super) fn node(pod: &Value) -> Option<&str> {
     str_at(pod, "/spec/nodeName").filter(|node| !node.is_empty())
 }
 
-/// Whether a pod is the API server's copy of one that a kubelet made from a file.
-pub(super) fn is_mirror(pod: &Value) -> bool {
-    super::read::annotation(pod, "kubernetes.io/config.mirror").is_some()
-}
-
 /// The kubelet took the pod: its containers are being made.
 pub(super) fn taken(pod: &mut Value, host_address: &str, at: Timestamp) {
     set_condition(pod, "PodReadyToStartContainers", "False", "", "", at);

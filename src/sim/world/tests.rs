@@ -25,6 +25,33 @@ pub(super) fn get(world: &World, resource: Resource, namespace: &str, name: &str
     Value::clone(object.unwrap_or_else(|| panic!("no {resource:?} {namespace}/{name}")))
 }
 
+/// Lets time pass in steps until something is so; says when. Fails after so many seconds.
+pub(super) fn until(world: &mut World, seconds: u64, is_so: impl Fn(&World) -> bool) -> u64 {
+    let end = world.now_ms() + seconds * 1_000;
+    while !is_so(world) {
+        assert!(world.now_ms() < end, "not within {seconds} s");
+        let next = world.now_ms() + 100;
+        world.advance(next);
+    }
+    world.now_ms()
+}
+
+/// Ready pods of a node.
+pub(super) fn ready_pods(world: &World, node: &str) -> usize {
+    let pods = world.store.list(Resource::Pods, None);
+    pods.filter(|(_, pod)| super::pod::node(pod) == Some(node) && condition_status(pod, "Ready") == "True")
+        .count()
+}
+
+/// When a taint was added to a node.
+pub(super) fn taint(world: &World, node: &str, key: &str, effect: &str) -> Option<String> {
+    let node = get(world, Resource::Nodes, "", node);
+    let taints = super::read::list_at(&node, "/spec/taints").iter();
+    let mut own = taints.filter(|own| str_at(own, "/key") == Some(key) && str_at(own, "/effect") == Some(effect));
+    own.next()
+        .map(|own| str_at(own, "/timeAdded").unwrap_or_default().to_owned())
+}
+
 fn digest(world: &World) -> Vec<String> {
     world
         .store
@@ -80,4 +107,86 @@ fn the_dead_neither_run_nor_renew() {
     assert_eq!(before.pointer("/spec/renewTime"), after.pointer("/spec/renewTime"));
     let node = Key::new(Resource::Nodes, "", "nbe-3");
     assert!(world.store.get(&node).is_some_and(|node| !is_deleting(node)));
+}
+
+#[test]
+fn every_scenario_plays_and_arrives_where_it_says() {
+    for name in crate::sim::scenario::NAMES {
+        let scenario = Scenario::named(name).unwrap().unwrap();
+        if scenario.cluster.workers > 20 {
+            continue;
+        }
+        let mut world = World::new(&scenario, &Network::default(), "2026-11-24T12:00:00Z".parse().unwrap());
+        world.advance(scenario.begins_at_s * 1_000);
+        let members: Vec<&str> = world
+            .committed_members()
+            .iter()
+            .map(|member| member.name.as_str())
+            .collect();
+        let learners = world
+            .committed_members()
+            .iter()
+            .filter(|member| member.is_learner)
+            .count();
+        let expected = match name {
+            "zone-lost" => (5, 0),
+            "remnant" => (4, 0),
+            "partition" => (2, 0),
+            "replacing" => (3, 1),
+            _ => (3, 0),
+        };
+        assert_eq!((members.len(), learners), expected, "{name}: {members:?}");
+        let serves = world.controllers().any(|host| world.serves(host));
+        assert_eq!(serves, name != "quorum-lost", "{name}");
+        let web = get(&world, Resource::Deployments, "kotsadm", "netbox-netbox");
+        let ready = web
+            .pointer("/status/readyReplicas")
+            .and_then(Value::as_u64)
+            .unwrap_or(0);
+        assert!(ready >= 2, "{name}: {ready} web replicas are ready");
+    }
+}
+
+#[test]
+fn impossible_faults_are_refused_in_a_sentence() {
+    let mut world = world_of("");
+    world.advance(10_000);
+    let refusals = [
+        (Fault::Kill { host: host(9) }, "there is no host nbe-9"),
+        (
+            Fault::Cut { a: host(1), b: host(1) },
+            "nbe-1 cannot be cut off from itself",
+        ),
+        (
+            Fault::Leave { host: host(7) },
+            "etcd lists no member at https://10.77.0.17:2380",
+        ),
+        (
+            Fault::Refuse {
+                host: host(1),
+                code: 404,
+            },
+            "an API server refuses with 429 or 503 (0 ends it), not with 404",
+        ),
+    ];
+    for (fault, words) in refusals {
+        assert_eq!(world.inject(&fault).unwrap_err(), words);
+    }
+    world.inject(&Fault::Kill { host: host(3) }).unwrap();
+    let again = world.inject(&Fault::Kill { host: host(3) }).unwrap_err();
+    assert_eq!(again, "nbe-3 is switched off already; revive it first");
+}
+
+#[test]
+fn a_cable_that_comes_out_again_and_again() {
+    let mut world = world_of("");
+    world.advance(10_000);
+    let (host, every_s, down_s) = (host(3), 20, 5);
+    world.inject(&Fault::Flap { host, every_s, down_s }).unwrap();
+    let mut carriers = Vec::new();
+    for at in [12_000, 17_000, 29_000, 31_000, 36_000] {
+        world.advance(at);
+        carriers.push(world.has_carrier(host));
+    }
+    assert_eq!(carriers, [false, true, true, false, true]);
 }

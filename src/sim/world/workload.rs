@@ -1,12 +1,101 @@
 //! The controllers of kube-controller-manager that turn workloads into pods: Deployment, ReplicaSet, StatefulSet, DaemonSet.
-//! Here is what they make; start reading at [`template_hash`].
+//! Here is what they make; start reading at [`World::run_workloads`].
+
+mod deploy;
+mod stateful;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::pod::{NOT_READY, UNREACHABLE, of_template};
-use super::read::{list_at, owner_reference, set};
+use super::World;
+use super::lease::Office;
+use super::pod::{self, NOT_READY, UNREACHABLE, of_template};
+use super::read::{controller, is_ready, list_at, owner_reference, set, uid};
 use super::resource::Resource;
-use super::store::{Key, as_map, str_at};
+use super::store::{Key, Object, as_map, str_at};
+
+/// Pods by the uid of their owner.
+#[derive(Debug, Default)]
+pub(super) struct Owned(BTreeMap<String, Vec<(Key, Object)>>);
+
+impl Owned {
+    fn active(&self, owner: &str) -> impl Iterator<Item = &(Key, Object)> {
+        let own = self.0.get(owner).into_iter().flatten();
+        own.filter(|(_, pod)| pod::is_active(pod))
+    }
+
+    fn ready(&self, owner: &str) -> usize {
+        self.active(owner).filter(|(_, pod)| is_ready(pod)).count()
+    }
+}
+
+impl World {
+    /// Lets the controllers look at all workloads, if anything changed since they looked last.
+    pub(super) fn run_workloads(&mut self) {
+        let Some(leader) = self
+            .in_office(Office::ControllerManager)
+            .filter(|_| self.lifecycle.is_stirred)
+        else {
+            return;
+        };
+        let toleration_s = self.default_toleration_s(leader);
+        self.collect_orphans();
+        let mut pods = Owned::default();
+        for (key, pod) in self.store.list(Resource::Pods, None) {
+            if let Some((_, _, owner)) = controller(pod) {
+                pods.0
+                    .entry(owner.to_owned())
+                    .or_default()
+                    .push((key.clone(), pod.clone()));
+            }
+        }
+        self.run_deployments(&pods);
+        self.run_replica_sets(&pods, toleration_s);
+        self.run_stateful_sets(&pods, toleration_s);
+        self.run_daemon_sets(&pods, toleration_s);
+        self.run_budgets();
+    }
+
+    pub(super) fn objects(&self, resource: Resource) -> Vec<(Key, Object)> {
+        let all = self.store.list(resource, None);
+        all.map(|(key, object)| (key.clone(), object.clone())).collect()
+    }
+
+    /// What an owner left behind goes after it: ReplicaSets of Deployments, pods of whatever made them.
+    fn collect_orphans(&mut self) {
+        let owners = [
+            Resource::Nodes,
+            Resource::Deployments,
+            Resource::ReplicaSets,
+            Resource::StatefulSets,
+            Resource::DaemonSets,
+        ];
+        let living: BTreeSet<String> = owners
+            .into_iter()
+            .flat_map(|resource| self.store.list(resource, None))
+            .map(|(_, owner)| uid(owner).to_owned())
+            .collect();
+        for resource in [Resource::ReplicaSets, Resource::Pods] {
+            let orphans: Vec<Key> = self
+                .store
+                .list(resource, None)
+                // The mirror of a static pod goes with its Node, which pod garbage collection sees to.
+                .filter(|(_, own)| {
+                    controller(own).is_some_and(|(kind, _, uid)| kind != "Node" && !living.contains(uid))
+                })
+                .map(|(key, _)| key.clone())
+                .collect();
+            for key in orphans {
+                if resource == Resource::Pods {
+                    self.delete_pod(&key);
+                } else {
+                    self.store.remove(&key);
+                }
+            }
+        }
+    }
+}
 
 /// The `pod-template-hash` of a template, in the letters that Kubernetes uses.
 pub(super) fn template_hash(template: &Value) -> String {

@@ -1,0 +1,191 @@
+//! The operators that run in the cluster, and the API servers' own endpoints: Embedded Cluster's operator (deletes local
+//! volumes of Nodes that are gone), NetBox Enterprise's (says whether all is ready), and `default/kubernetes`.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::World;
+use super::genesis::HA_MISSING;
+use super::host::{Component, HostId};
+use super::pod;
+use super::read::{annotation, is_ready, label, number_at, set, set_condition};
+use super::resource::Resource;
+use super::store::{Key, seconds, str_at};
+use super::workload::claims_of;
+
+/// How long after its last sign of life an API server's address stays (`--apiserver-count` leases: 15 s).
+const ENDPOINT_MS: u64 = 15_000;
+/// How often the operators look.
+const LOOK_MS: u64 = 5_000;
+
+impl World {
+    /// Lets the operators work.
+    pub(super) fn run_operators(&mut self) {
+        if self.now_ms % 1_000 != 0 {
+            return;
+        }
+        let serving: Vec<HostId> = self.controllers().filter(|host| self.serves(*host)).collect();
+        let now_ms = self.now_ms;
+        for host in &serving {
+            if let Some(machine) = self.machine_mut(*host) {
+                machine.served_ms = Some(now_ms);
+            }
+        }
+        if serving.is_empty() || self.is_full() || now_ms % LOOK_MS != 0 {
+            return;
+        }
+        if now_ms % 10_000 == 0 {
+            self.write_endpoints();
+        }
+        if self.operates("embedded-cluster-operator") {
+            self.follow_nodes();
+            self.delete_lost_claims();
+        }
+        if self.operates("nbe-operator") {
+            self.judge_netbox();
+        }
+    }
+
+    /// Whether a pod of an operator works: Ready as far as Kubernetes knows, on a machine that is on.
+    fn operates(&self, app: &str) -> bool {
+        self.store.list(Resource::Pods, None).any(|(_, own)| {
+            let host = pod::node(own).and_then(|node| self.host_named(node));
+            label(own, "app") == Some(app)
+                && is_ready(own)
+                && host.is_some_and(|host| self.is_running(host, Component::Kubelet))
+        })
+    }
+
+    fn write_endpoints(&mut self) {
+        let lives = |machine: &super::machine::Machine| {
+            let served = machine.served_ms;
+            served.is_some_and(|at| self.now_ms.saturating_sub(at) <= ENDPOINT_MS)
+        };
+        let hosts = self
+            .hosts
+            .iter()
+            .zip(&self.machines)
+            .filter(|(_, machine)| lives(machine));
+        let addresses: Vec<Value> = hosts.map(|(host, _)| json!({"ip": host.address})).collect();
+        let key = Key::new(Resource::Endpoints, "default", "kubernetes");
+        self.store.change(&key, |endpoints| {
+            if let Some(subset) = endpoints.pointer_mut("/subsets/0") {
+                set(subset, &["addresses"], addresses.into());
+            }
+        });
+    }
+
+    fn node_names(&self) -> BTreeSet<String> {
+        let nodes = self.store.list(Resource::Nodes, None);
+        nodes.map(|(key, _)| key.name.clone()).collect()
+    }
+
+    /// `Installation.status.nodesStatus` of the newest Installation.
+    fn follow_nodes(&mut self) {
+        let Some(key) = self
+            .store
+            .list(Resource::Installations, None)
+            .last()
+            .map(|(key, _)| key.clone())
+        else {
+            return;
+        };
+        let known = |name: &String| {
+            let number = self.host_named(name).map_or(0, |host| host.0);
+            json!({"name": name, "hash": format!("{number:064x}")})
+        };
+        let nodes: Vec<Value> = self.node_names().iter().map(known).collect();
+        self.store
+            .change(&key, |own| set(own, &["status", "nodesStatus"], nodes.into()));
+    }
+
+    /// Local volumes of a Node that is gone are destroyed, with the Pending pods that wait for them.
+    fn delete_lost_claims(&mut self) {
+        let nodes = self.node_names();
+        let lost: Vec<Key> = self
+            .store
+            .list(Resource::Claims, None)
+            .filter(|(_, claim)| {
+                annotation(claim, "volume.kubernetes.io/storage-provisioner") == Some("openebs.io/local")
+            })
+            .filter(|(_, claim)| {
+                let node = annotation(claim, "volume.kubernetes.io/selected-node");
+                node.is_some_and(|node| !nodes.contains(node))
+            })
+            .map(|(key, _)| key.clone())
+            .collect();
+        for claim in lost {
+            let users: Vec<(Key, bool)> = self
+                .store
+                .list(Resource::Pods, Some(&claim.namespace))
+                .filter(|(key, own)| claims_of(key, own).contains(&claim))
+                .map(|(key, own)| (key.clone(), pod::node(own).is_none()))
+                .collect();
+            for (user, _) in users.iter().filter(|(_, is_waiting)| *is_waiting) {
+                self.delete_pod(user);
+            }
+            // Its finalizer keeps a claim for as long as a pod uses it.
+            if users.iter().any(|(_, is_waiting)| !is_waiting) {
+                continue;
+            }
+            let volume = self
+                .store
+                .get(&claim)
+                .and_then(|own| str_at(own, "/spec/volumeName"))
+                .map(|name| Key::new(Resource::Volumes, "", name));
+            self.store.remove(&claim);
+            if let Some(volume) = volume {
+                self.store.remove(&volume);
+            }
+        }
+    }
+
+    /// Ready when all of NetBox's own workloads are, and high availability is on where it can be.
+    fn judge_netbox(&mut self) {
+        let deployments = self.store.list(Resource::Deployments, None);
+        let own = deployments.filter(|(_, own)| label(own, "app.kubernetes.io/managed-by") == Some("nbe-operator"));
+        let mut late: Vec<String> = own
+            .filter(|(_, own)| {
+                let count = |pointer| number_at(own, pointer).unwrap_or(0);
+                count("/status/readyReplicas") < count("/spec/replicas")
+            })
+            .map(|(key, _)| key.name.clone())
+            .collect();
+        late.sort();
+        let installation = self.store.list(Resource::Installations, None).last();
+        let has_ha =
+            installation.is_some_and(|(_, own)| own.pointer("/spec/highAvailability") == Some(&Value::Bool(true)));
+        let is_ready = late.is_empty() && has_ha;
+        let message = match (late.is_empty(), has_ha) {
+            (true, true) => "All components are ready".to_owned(),
+            (true, false) => HA_MISSING.to_owned(),
+            (false, _) => format!("Components not ready: {}", late.join(", ")),
+        };
+        let at = self.wall();
+        for (key, netbox) in self.objects(Resource::NetBoxEnterprises) {
+            let was_ready = netbox.pointer("/status/ready") == Some(&Value::Bool(true));
+            // It speaks when something changed.
+            if was_ready == is_ready && (is_ready || str_at(&netbox, "/status/message") == Some(&message)) {
+                continue;
+            }
+            self.store.change(&key, |own| {
+                set(own, &["status", "ready"], is_ready.into());
+                set(own, &["status", "message"], message.clone().into());
+                set(own, &["status", "lastReconcileTime"], seconds(at).into());
+                let (status, reason) = if is_ready {
+                    ("True", "AllComponentsReady")
+                } else {
+                    ("False", "ComponentsNotReady")
+                };
+                set_condition(own, "Ready", status, reason, &message, at);
+                let (status, reason) = if is_ready {
+                    ("False", "ReconcileComplete")
+                } else {
+                    ("True", "WaitingForComponents")
+                };
+                set_condition(own, "Progressing", status, reason, "", at);
+            });
+        }
+    }
+}
