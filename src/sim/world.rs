@@ -112,7 +112,7 @@ impl World {
             },
             hosts: Vec::new(),
             machines: Vec::new(),
-            etcd: Etcd::new(scenario.cluster.etcd, Vec::new()),
+            etcd: Etcd::new(scenario.cluster.etcd, &[]),
             posts: Vec::new(),
             lifecycle: Lifecycle::default(),
             dice: fastrand::Rng::with_seed(scenario.seed),

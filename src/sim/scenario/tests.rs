@@ -1,4 +1,5 @@
-#![allow(clippy::unwrap_used)]
+//! Scenarios as people write them.
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::*;
 

@@ -135,7 +135,7 @@ pub(super) struct Founder {
 
 impl Etcd {
     /// A cluster whose members have all started. The first one leads.
-    pub fn new(line: EtcdLine, founders: Vec<Founder>) -> Self {
+    pub fn new(line: EtcdLine, founders: &[Founder]) -> Self {
         let member = |founder: &Founder| Member {
             id: founder.id,
             name: founder.name.clone(),

@@ -82,7 +82,7 @@ impl World {
 
     /// Old events go, once a minute.
     pub(super) fn expire_events(&mut self) {
-        if self.now_ms % 60_000 != 0 {
+        if !self.now_ms.is_multiple_of(60_000) {
             return;
         }
         let oldest = self.wall().as_second() - TTL_S;

@@ -25,13 +25,13 @@ const LEASE_LASTS_S: u64 = 60;
 /// How often the leader looks at the members.
 const RECONCILE_MS: u64 = 10_000;
 /// How long the newest family waits for a silent member that should leave.
-const OFFLINE: Duration = Duration::from_secs(300);
+const OFFLINE: Duration = Duration::from_mins(5);
 
 impl World {
     /// Lets every k0s work.
     pub(super) fn run_k0s(&mut self) {
         self.run_joins();
-        if self.now_ms % LEASE_MS != 0 {
+        if !self.now_ms.is_multiple_of(LEASE_MS) {
             return;
         }
         let hosts: Vec<HostId> = self.controllers().collect();
@@ -42,7 +42,7 @@ impl World {
                 self.renew_lease(host, &key, &holder, LEASE_LASTS_S);
             }
         }
-        if self.now_ms % RECONCILE_MS == 0
+        if self.now_ms.is_multiple_of(RECONCILE_MS)
             && let Some(leader) = self.in_office(Office::K0s)
         {
             self.promote_learner(leader);

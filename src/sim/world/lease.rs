@@ -66,6 +66,7 @@ impl Office {
 }
 
 /// Of an election, in milliseconds.
+#[allow(clippy::struct_field_names)] // The unit belongs to the name.
 struct Timing {
     lasts_ms: u64,
     /// How long a holder tries in vain to renew before it ends itself.

@@ -11,6 +11,7 @@ use super::kubelet::Kubelet;
 
 /// One machine.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools)] // Each is a fault of its own.
 pub(super) struct Machine {
     runs: [Run; Component::ALL.len()],
     started: [Timestamp; Component::ALL.len()],
@@ -40,6 +41,7 @@ pub(super) struct Machine {
 
 /// A cable that comes out again and again.
 #[derive(Debug, Clone, Copy)]
+#[allow(clippy::struct_field_names)] // The unit belongs to the name.
 pub(super) struct Flap {
     pub since_ms: u64,
     pub every_ms: u64,

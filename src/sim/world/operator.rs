@@ -22,7 +22,7 @@ const LOOK_MS: u64 = 5_000;
 impl World {
     /// Lets the operators work.
     pub(super) fn run_operators(&mut self) {
-        if self.now_ms % 1_000 != 0 {
+        if !self.now_ms.is_multiple_of(1_000) {
             return;
         }
         let serving: Vec<HostId> = self.controllers().filter(|host| self.serves(*host)).collect();
@@ -32,10 +32,10 @@ impl World {
                 machine.served_ms = Some(now_ms);
             }
         }
-        if serving.is_empty() || self.is_full() || now_ms % LOOK_MS != 0 {
+        if serving.is_empty() || self.is_full() || !now_ms.is_multiple_of(LOOK_MS) {
             return;
         }
-        if now_ms % 10_000 == 0 {
+        if now_ms.is_multiple_of(10_000) {
             self.write_endpoints();
         }
         if self.operates("embedded-cluster-operator") {

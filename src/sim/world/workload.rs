@@ -187,20 +187,20 @@ pub(super) fn daemon_pod(owner: &Value, node: &str, toleration_s: u32) -> Value 
     );
     let spec = as_map(template.get_mut("spec").unwrap_or(&mut Value::Null)).clone();
     let is_host_network = spec.get("hostNetwork") == Some(&Value::Bool(true));
-    let mut tolerations = spec
+    let mut tolerated = spec
         .get("tolerations")
         .and_then(Value::as_array)
         .cloned()
         .unwrap_or_default();
-    tolerations
+    tolerated
         .extend([NOT_READY, UNREACHABLE].map(|key| json!({"key": key, "operator": "Exists", "effect": "NoExecute"})));
     let pressures = ["disk-pressure", "memory-pressure", "pid-pressure", "unschedulable"];
     let network = is_host_network.then_some("network-unavailable");
-    tolerations.extend(
+    tolerated.extend(
         pressures.into_iter().chain(network).map(
             |key| json!({"key": format!("node.kubernetes.io/{key}"), "operator": "Exists", "effect": "NoSchedule"}),
         ),
     );
-    set(&mut template, &["spec", "tolerations"], tolerations.into());
+    set(&mut template, &["spec", "tolerations"], tolerated.into());
     of_template(&template, Some(owner_reference(owner)), toleration_s)
 }

@@ -9,6 +9,9 @@ use super::{EtcdError, Home, Member, not_for_learners};
 /// How long a member must have been connected to count as healthy (etcd `HealthInterval`).
 const HEALTHY_MS: u64 = 5_000;
 
+/// A learner whose every write takes so long never catches up with its leader.
+const SLOW_MS: u32 = 300;
+
 const UNAVAILABLE: i32 = 14;
 const FAILED_PRECONDITION: i32 = 9;
 const NOT_FOUND: i32 = 5;
@@ -45,7 +48,7 @@ impl World {
         if !is_learner && !may_add_voter(&home) {
             return Err(NOT_ENOUGH_STARTED);
         }
-        if self.healthy_voters(host, &home) < (voters + 1) / 2 + 1 {
+        if voters > 1 && self.healthy_voters(host, &home) < voters.div_ceil(2) + 1 {
             return Err(UNHEALTHY);
         }
         self.propose(host)?;
@@ -104,15 +107,15 @@ impl World {
                 "etcdserver: can only promote a learner member",
             ));
         }
-        let runs = self.etcd.home_of(id).is_some_and(|learner| self.follows(learner));
-        if !runs {
+        let keeps_up = |learner: HostId| self.follows(learner) && self.write_ms(learner) < SLOW_MS;
+        if !self.etcd.home_of(id).is_some_and(keeps_up) {
             return Err(NOT_IN_SYNC);
         }
         let started = home
             .view
             .iter()
             .filter(|member| !member.is_learner && !member.name.is_empty());
-        if started.count() + 1 < (count_voters(&home) + 1) / 2 + 1 {
+        if started.count() + 1 < count_voters(&home).div_ceil(2) + 1 {
             return Err(NOT_ENOUGH_STARTED);
         }
         if let Some(member) = self.etcd.member_mut(id) {

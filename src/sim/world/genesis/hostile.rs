@@ -26,7 +26,7 @@ impl World {
         let labels = json!({"app": name, "app.kubernetes.io/component": "x".repeat(63)});
         let template =
             json!({"metadata": {"labels": labels}, "spec": {"containers": [container("c", "c", "10m", "16Mi")]}});
-        self.make_deployment("kotsadm", &name, labels, &template, 2, 0);
+        self.make_deployment("kotsadm", &name, &labels, &template, 2, 0);
         let everything = BAD.join(" ");
         let nodes: Vec<Key> = self
             .store

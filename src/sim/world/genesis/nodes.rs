@@ -90,7 +90,7 @@ impl World {
             self.register_node(host, zone.as_deref().filter(|zone| !zone.is_empty()), joined);
             self.make_leases(host, joined);
         }
-        self.etcd = Etcd::new(self.plan.cluster.etcd, founders);
+        self.etcd = Etcd::new(self.plan.cluster.etcd, &founders);
     }
 
     /// Workers take the controllers' zones in turn.

@@ -86,7 +86,7 @@ impl World {
             }
             let (labels, template) = (row.labels(), row.template());
             match row.kind {
-                Kind::Deployment => self.make_deployment(row.namespace, row.name, labels, &template, row.replicas, n),
+                Kind::Deployment => self.make_deployment(row.namespace, row.name, &labels, &template, row.replicas, n),
                 Kind::StatefulSet => self.make_stateful_set(&row, &template),
                 Kind::DaemonSet => self.make_daemon_set(&row, &template),
             }
@@ -104,7 +104,7 @@ impl World {
             let spec = json!({"containers": [container("main", &name, "10m", "16Mi")],
                 "topologySpreadConstraints": [constraint(&name, "kubernetes.io/hostname", "ScheduleAnyway")]});
             let template = json!({"metadata": {"labels": labels}, "spec": spec});
-            self.make_deployment("default", &name, labels, &template, usize::from(replicas), n * 7);
+            self.make_deployment("default", &name, &labels, &template, usize::from(replicas), n * 7);
             left -= replicas;
             n += 1;
         }
@@ -115,7 +115,7 @@ impl World {
         &mut self,
         namespace: &str,
         name: &str,
-        labels: Value,
+        labels: &Value,
         template: &Value,
         replicas: usize,
         first: usize,

@@ -113,13 +113,14 @@ impl World {
         for (key, node, is_ending) in pods {
             let is_over = match node {
                 None => is_ending,
-                Some(node) => match nodes.get(&node) {
-                    Some(is_out) => *is_out && is_ending,
-                    None => {
+                Some(node) => {
+                    if let Some(is_out) = nodes.get(&node) {
+                        *is_out && is_ending
+                    } else {
                         let since = *self.lifecycle.missing.entry(node).or_insert(self.now_ms);
                         self.now_ms >= since + QUARANTINE_MS
                     }
-                },
+                }
             };
             if is_over {
                 self.fail_and_remove(&key);

@@ -95,7 +95,7 @@ impl World {
         // A set of this template may have been deleted by hand a moment ago; the next look finds out.
         let _ = self.store.create(&name, body, self.wall());
         self.store.change(key, |own| {
-            set(own, &["metadata", "annotations", REVISION], revision.into())
+            set(own, &["metadata", "annotations", REVISION], revision.into());
         });
     }
 
