@@ -19,6 +19,7 @@ pub mod screen;
 mod search;
 pub mod sort;
 pub mod state;
+pub mod timeline;
 mod typing;
 mod update;
 

@@ -32,6 +32,8 @@ pub enum RowId {
     Untold(FeedId),
     /// A source.
     Feed(FeedId),
+    /// An entry of the timeline, by its number.
+    Change(u64),
 }
 
 /// Of what the pods are listed.
@@ -63,6 +65,7 @@ impl RowId {
             RowId::Finding(check, subject) => finding(state, *check, subject).is_some(),
             RowId::Untold(feed) => untold(state).any(|(_, own, _)| own == *feed),
             RowId::Feed(feed) => state.snapshot.feeds.contains_key(feed),
+            RowId::Change(number) => state.timeline.entry(*number).is_some(),
         }
     }
 
@@ -76,7 +79,7 @@ impl RowId {
                 let node = state.snapshot.node_at(member.peer_address()?)?;
                 Some(Scope::Node(node.name.clone()))
             }
-            RowId::Pod(_) | RowId::Finding(..) | RowId::Untold(_) | RowId::Feed(_) => None,
+            RowId::Pod(_) | RowId::Finding(..) | RowId::Untold(_) | RowId::Feed(_) | RowId::Change(_) => None,
         }
     }
 
@@ -89,6 +92,7 @@ impl RowId {
             RowId::Pod(_) => Screen::Pods,
             RowId::Finding(..) | RowId::Untold(_) => Screen::Findings,
             RowId::Feed(_) => Screen::Feeds,
+            RowId::Change(_) => Screen::Timeline,
         }
     }
 }
@@ -128,6 +132,10 @@ pub fn all(state: &State, screen: Screen) -> Vec<RowId> {
         Screen::Placement => workloads(state),
         Screen::Pods => pods(state),
         Screen::Findings => findings(state),
+        Screen::Timeline => {
+            let entries = state.timeline.entries();
+            entries.map(|entry| RowId::Change(entry.number)).collect()
+        }
         Screen::Feeds => feeds(state),
         Screen::Log => Vec::new(),
     }
@@ -145,6 +153,10 @@ pub fn name(state: &State, row: &RowId) -> String {
         RowId::Workload(_, key) | RowId::Pod(key) => key.to_string(),
         RowId::Finding(check, subject) => format!("{check} {subject}"),
         RowId::Untold(feed) | RowId::Feed(feed) => feed_name(state, *feed),
+        RowId::Change(number) => {
+            let entry = state.timeline.entry(*number);
+            entry.map_or_else(String::new, |entry| format!("{} {}", entry.topic.word(), entry.subject))
+        }
     }
 }
 

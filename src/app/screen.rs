@@ -14,19 +14,21 @@ pub enum Screen {
     Placement,
     Pods,
     Findings,
+    Timeline,
     Feeds,
     Log,
 }
 
 impl Screen {
     /// Every screen, in the order of the tabs.
-    pub const ALL: [Screen; 8] = [
+    pub const ALL: [Screen; 9] = [
         Screen::Overview,
         Screen::Nodes,
         Screen::Etcd,
         Screen::Placement,
         Screen::Pods,
         Screen::Findings,
+        Screen::Timeline,
         Screen::Feeds,
         Screen::Log,
     ];
@@ -40,6 +42,7 @@ impl Screen {
             Screen::Placement => "placement",
             Screen::Pods => "pods",
             Screen::Findings => "findings",
+            Screen::Timeline => "timeline",
             Screen::Feeds => "feeds",
             Screen::Log => "log",
         }
@@ -54,6 +57,7 @@ impl Screen {
             Screen::Placement => "place",
             Screen::Pods => "pods",
             Screen::Findings => "find",
+            Screen::Timeline => "time",
             Screen::Feeds => "feeds",
             Screen::Log => "log",
         }

@@ -41,6 +41,9 @@ pub fn searched(state: &State, row: &RowId) -> String {
             let names: Vec<&str> = checks.map(|(check, ..)| check.name()).collect();
             format!("unknown cannot tell {feed} {}", names.join(" "))
         }
+        RowId::Change(number) => state.timeline.entry(*number).map_or_else(String::new, |entry| {
+            format!("{} {} {}", entry.topic.word(), entry.subject, entry.text)
+        }),
         RowId::Feed(id) => format!("{id} {} {}", feed_name(state, *id), state.snapshot.feed(*id).word()),
     }
 }

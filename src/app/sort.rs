@@ -27,6 +27,7 @@ pub const fn columns(screen: Screen) -> &'static [&'static str] {
         Screen::Pods => &["pod", "state", "restarts", "age", "node", "tolerates", "namespace"],
         Screen::Findings => &["severity", "subject", "check"],
         Screen::Feeds => &["feed", "state"],
+        Screen::Timeline => &["time", "what", "subject"],
         Screen::Overview | Screen::Log => &[],
     }
 }
@@ -97,6 +98,15 @@ fn key(state: &State, row: &RowId, column: &str) -> Option<Key> {
             "subject" => text(&format!("feed/{feed}")),
             _ => None,
         },
+        RowId::Change(number) => {
+            let entry = state.timeline.entry(*number)?;
+            match column {
+                "time" => Some(Key::Number(i64::try_from(entry.number).ok()?)),
+                "what" => text(entry.topic.word()),
+                "subject" => text(&entry.subject),
+                _ => None,
+            }
+        }
         RowId::Feed(id) => match column {
             "feed" => text(&super::rows::feed_name(state, *id)),
             "state" => text(state.snapshot.feed(*id).word()),

@@ -12,6 +12,7 @@ use super::prompt::Prompt;
 use super::rows::{RowId, Scope};
 use super::screen::Screen;
 use super::sort::Sort;
+use super::timeline::Timeline;
 use crate::base::Text;
 use crate::check::{self, Report, Severity};
 use crate::model::kube::WorkloadKind;
@@ -164,6 +165,8 @@ pub struct State {
     pub snapshot: Arc<Snapshot>,
     /// What follows from it.
     pub derived: Arc<Derived>,
+    /// What changed since the console opened.
+    pub timeline: Timeline,
     /// What counts as wrong.
     pub policy: Policy,
     /// Columns and rows of the terminal.
@@ -206,8 +209,12 @@ pub struct State {
 impl State {
     /// The console before its first key.
     pub fn new(snapshot: Arc<Snapshot>, policy: Policy) -> Self {
+        let derived = Derived::of(&snapshot, &policy);
+        let mut timeline = Timeline::default();
+        timeline.note(&snapshot, &snapshot, &derived, &policy);
         Self {
-            derived: Arc::new(Derived::of(&snapshot, &policy)),
+            derived: Arc::new(derived),
+            timeline,
             snapshot,
             policy,
             size: (80, 24),

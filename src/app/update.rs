@@ -58,6 +58,8 @@ fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
 
 fn take_snapshot(state: &mut State, snapshot: Arc<Snapshot>) {
     state.derived = Arc::new(Derived::of(&snapshot, &state.policy));
+    let before = Arc::clone(&state.snapshot);
+    state.timeline.note(&before, &snapshot, &state.derived, &state.policy);
     state.snapshot = snapshot;
     marks::prune(state);
     follow_rows(state);

@@ -2,8 +2,10 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 /// Keeps the last `capacity` values; a new one pushes out the oldest.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ring<T> {
     items: VecDeque<T>,
     capacity: usize,
@@ -26,6 +28,11 @@ impl<T> Ring<T> {
         if self.capacity > 0 {
             self.items.push_back(item);
         }
+    }
+
+    /// The newest value, to be changed.
+    pub fn newest_mut(&mut self) -> Option<&mut T> {
+        self.items.back_mut()
     }
 
     /// Forgets everything.

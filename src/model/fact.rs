@@ -96,6 +96,11 @@ impl<T> Table<T> {
         self.0.get(key).map(|fact| &**fact)
     }
 
+    /// Whether it is the same table, not only an equal one: what one snapshot shares with the next did not change.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// How many rows there are.
     pub fn len(&self) -> usize {
         self.0.len()

@@ -115,6 +115,15 @@ pub const FINDINGS: [Column; 4] = [
     words("check", 2, 22),
 ];
 
+/// The timeline.
+pub const TIMELINE: [Column; 5] = [
+    words("time", 0, 9),
+    words("age", 2, 8),
+    words("what", 1, 10),
+    name("subject", 0, 26),
+    words("change", 0, 60),
+];
+
 /// Sources.
 pub const FEEDS: [Column; 4] = [
     name("feed", 0, 32),

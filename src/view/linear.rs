@@ -9,7 +9,7 @@ use ratatui::layout::Rect;
 use super::part::section::Heading;
 use super::part::table::Cell;
 use super::part::workloads::Places;
-use super::part::{feeds, findings, members, nodes, pods, verdict, workloads};
+use super::part::{feeds, findings, members, nodes, pods, timeline, verdict, workloads};
 use super::theme::{Colors, Glyph, Glyphs, Theme};
 use super::{ladder, picture, words};
 use crate::app::{RowId, Screen, State, line, rows};
@@ -95,6 +95,7 @@ fn heading(state: &State, theme: &Theme, home: Screen) -> String {
         Screen::Placement => workloads::heading(state),
         Screen::Pods => pods::heading(state, &rows::rows(state)),
         Screen::Findings => findings::heading(state),
+        Screen::Timeline => timeline::heading(state),
         Screen::Feeds => feeds::heading(state),
         Screen::Overview | Screen::Log => Heading::default(),
     };
@@ -118,6 +119,7 @@ fn sentence(state: &State, theme: &Theme, row: &RowId) -> String {
         ),
         RowId::Pod(_) => (ladder::PODS.to_vec(), pods::render(state, theme, one)),
         RowId::Finding(..) | RowId::Untold(_) => (ladder::FINDINGS.to_vec(), findings::render(state, theme, one)),
+        RowId::Change(_) => (ladder::TIMELINE.to_vec(), timeline::render(state, theme, one)),
         RowId::Feed(_) => (ladder::FEEDS.to_vec(), feeds::render(state, theme, one)),
     };
     let cells = cells.pop().unwrap_or_default();

@@ -15,5 +15,6 @@ pub mod section;
 pub mod small;
 pub mod table;
 pub mod tabs;
+pub mod timeline;
 pub mod verdict;
 pub mod workloads;

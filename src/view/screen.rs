@@ -9,3 +9,4 @@ pub mod nodes;
 pub mod overview;
 pub mod placement;
 pub mod pods;
+pub mod timeline;

@@ -208,7 +208,10 @@ fn lost_rows_are_dated_and_tick() {
 
 #[test]
 fn no_state_is_told_by_colour_alone() {
-    for screen in Screen::ALL.into_iter().filter(|screen| *screen != Screen::Log) {
+    for screen in Screen::ALL
+        .into_iter()
+        .filter(|screen| !matches!(screen, Screen::Log | Screen::Timeline))
+    {
         // Without the verdict, which always differs.
         let frames = ["healthy", "node_lost", "quorum_lost", "cut_off"]
             .map(|name| lines(&on(state(name), screen), 100, 30).split_off(2));
@@ -423,6 +426,27 @@ fn tabs_fit_80_columns() {
 }
 
 #[test]
+fn the_timeline_in_every_size() {
+    let mut state = on(state("healthy"), Screen::Timeline);
+    assert!(page(&state, 80, 24).contains("nothing has changed"));
+    update(
+        &mut state,
+        Msg::Snapshot(Arc::new(example::node_lost(example::Death::Refused))),
+    );
+    for size in [(80, 24), (120, 40), (200, 60)] {
+        assert_frame(
+            &format!("timeline_{}x{}", size.0, size.1),
+            &state,
+            &Theme::marked(),
+            size,
+        );
+    }
+    assert_frame("timeline_mono", &state, &mono(), USUAL);
+    press(&mut state, "/to spare (was<enter><enter>");
+    assert!(page(&state, 80, 24).contains("0 to spare (was 1 to spare)"));
+}
+
+#[test]
 fn pods_in_every_size() {
     for name in ["healthy", "node_lost", "huge", "empty"] {
         for size in [(80, 24), (120, 40), (200, 60)] {
@@ -507,7 +531,7 @@ fn the_first_moments_say_loading() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
     #[test]
-    fn no_size_and_no_key_panics(width in 0u16..=200, height in 0u16..=60, which in 0usize..72, keys in "[jkgGd/?:a1-8<psS *]{0,8}") {
+    fn no_size_and_no_key_panics(width in 0u16..=200, height in 0u16..=60, which in 0usize..81, keys in "[jkgGd/?:a1-9<psS *]{0,8}") {
         let mut state = everything().nth(which).unwrap();
         for key in keys.chars() {
             update(&mut state, Msg::Key(crate::app::Key::char(key)));

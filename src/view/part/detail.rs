@@ -3,6 +3,7 @@
 use ratatui::text::Line;
 
 use crate::app::rows::{feed_name, finding, placement, pod_state, ready_word, untold};
+use crate::app::timeline::Entry;
 use crate::app::{RowId, State};
 use crate::base::{Text, Why};
 use crate::check::{self, Finding};
@@ -27,6 +28,7 @@ pub fn title(state: &State, row: &RowId) -> String {
         RowId::Workload(kind, key) => format!("{} {key}", kind.word()),
         RowId::Pod(key) => format!("pod {key}"),
         RowId::Finding(check, _) => check.to_string(),
+        RowId::Change(number) => format!("change {number}"),
         RowId::Untold(feed) | RowId::Feed(feed) => format!("feed {}", feed_name(state, *feed)),
     }
 }
@@ -40,6 +42,7 @@ pub fn render(state: &State, theme: &Theme, row: &RowId, width: usize) -> Vec<Li
         RowId::Pod(key) => state.snapshot.kube.pods.get(key).map(|fact| of_pod(state, key, fact)),
         RowId::Finding(check, subject) => finding(state, *check, subject).map(of_finding),
         RowId::Untold(feed) => Some(of_untold(state, *feed)),
+        RowId::Change(number) => state.timeline.entry(*number).map(of_change),
         RowId::Feed(id) => Some(of_feed(state, theme, *id)),
     };
     let gone = || vec![("", "it is gone".to_owned(), Role::Dim)];
@@ -240,6 +243,18 @@ fn of_pod(state: &State, key: &ObjectKey, fact: &Fact<Pod>) -> Vec<Paragraph> {
     rows.push(("uid", pod.uid.to_string(), Role::Dim));
     rows.extend(fresh::note(state, &fresh::of(state, fact.feed)).map(|(note, role)| ("seen", note, role)));
     rows
+}
+
+fn of_change(entry: &Entry) -> Vec<Paragraph> {
+    vec![
+        (
+            "noticed",
+            entry.at.wall.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+            Role::Text,
+        ),
+        (entry.topic.word(), entry.subject.to_string(), Role::Text),
+        ("is now", entry.text.to_string(), Role::Text),
+    ]
 }
 
 fn of_feed(state: &State, theme: &Theme, id: FeedId) -> Vec<Paragraph> {
