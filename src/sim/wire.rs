@@ -15,6 +15,8 @@ mod status;
 
 pub use cluster::Cluster;
 
+pub mod kube;
+
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;

@@ -1,10 +1,12 @@
 //! The simulated cluster as a synchronous state machine: same seed, same faults, same calls, same history. It has no
 //! socket, no thread and no clock of its own; whoever drives it says how late it is. Start reading at [`World::advance`].
 
+pub mod api;
 pub mod etcd;
 mod event;
 pub mod fault;
 pub mod flags;
+mod front;
 mod genesis;
 pub mod host;
 mod inject;
@@ -159,6 +161,7 @@ impl World {
     fn step(&mut self) {
         self.strike_scheduled();
         self.run_etcd();
+        self.watch_etcd();
         self.run_offices();
         self.run_k0s();
         self.run_kubelets();

@@ -7,7 +7,7 @@ mod nodes;
 mod product;
 mod workloads;
 
-pub(super) use self::nodes::fine_conditions;
+pub(super) use self::nodes::{fine_conditions, k0s_version};
 pub(super) use self::product::HA_MISSING;
 
 use jiff::{SignedDuration, Timestamp};

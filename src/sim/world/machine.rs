@@ -26,6 +26,8 @@ pub(super) struct Machine {
     /// 0 where its API server does not refuse.
     pub refuse: u16,
     pub is_watch_silent: bool,
+    /// Since when its API server has had no quorum behind it.
+    pub without_etcd_since_ms: Option<u64>,
     pub lost_replies: u32,
     pub is_certificate_expired: bool,
     /// What its kube-controller-manager was started with.
@@ -63,6 +65,7 @@ impl Machine {
             write_ms: 0,
             refuse: 0,
             is_watch_silent: false,
+            without_etcd_since_ms: None,
             lost_replies: 0,
             is_certificate_expired: false,
             grace_s: 0,
