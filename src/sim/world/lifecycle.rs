@@ -67,6 +67,11 @@ impl Lifecycle {
 impl World {
     /// Lets the node controllers work.
     pub(super) fn run_lifecycle(&mut self) {
+        let own = &self.lifecycle;
+        let is_due = self.now_ms >= own.next_pass_ms.min(own.next_gc_ms);
+        if !is_due && !own.is_stirred && own.queue.is_empty() && own.evictions.is_empty() {
+            return;
+        }
         let Some(leader) = self.in_office(Office::ControllerManager) else {
             return;
         };

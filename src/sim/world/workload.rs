@@ -33,10 +33,10 @@ impl Owned {
 impl World {
     /// Lets the controllers look at all workloads, if anything changed since they looked last.
     pub(super) fn run_workloads(&mut self) {
-        let Some(leader) = self
-            .in_office(Office::ControllerManager)
-            .filter(|_| self.lifecycle.is_stirred)
-        else {
+        if !self.lifecycle.is_stirred {
+            return;
+        }
+        let Some(leader) = self.in_office(Office::ControllerManager) else {
             return;
         };
         let toleration_s = self.default_toleration_s(leader);
