@@ -17,9 +17,11 @@ pub mod prompt;
 pub mod rows;
 pub mod screen;
 mod search;
+pub mod sim;
 pub mod sort;
 pub mod state;
 pub mod timeline;
+pub mod tour;
 mod typing;
 mod update;
 
@@ -29,6 +31,7 @@ pub use list::Cursor;
 pub use prompt::Prompt;
 pub use rows::{RowId, Scope};
 pub use screen::Screen;
+pub use sim::SimCommand;
 pub use state::{Area, Derived, Geometry, Message, State};
 pub use update::update;
 
@@ -58,7 +61,7 @@ pub enum Msg {
 }
 
 /// What the loop around the core must do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Effect {
     /// Leave.
     Quit,
@@ -66,6 +69,8 @@ pub enum Effect {
     Redraw,
     /// Move in the log, whose position lives in tui-logger.
     Log(LogMove),
+    /// Do something to the simulated cluster, and tell what came of it.
+    Sim(SimCommand),
 }
 
 /// A move in the log.

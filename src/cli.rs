@@ -5,6 +5,7 @@ pub mod args;
 pub mod check;
 pub mod config;
 pub mod console;
+pub mod deck;
 pub mod doctor;
 pub mod exit;
 pub mod explain;
@@ -44,9 +45,13 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> eyre::Result<ExitCode> {
-    let settings = observe::settings(&cli.global)?;
+    let mut settings = observe::settings(&cli.global)?;
     match cli.command {
-        None => console::run(&settings),
+        None => console::run(&settings, console::Tour::Hidden),
+        Some(Command::Demo) => {
+            settings.simulation.get_or_insert(sim::find("demo")?);
+            console::run(&settings, console::Tour::Shown)
+        }
         Some(Command::Status(look)) => status::run(&settings, &look),
         Some(Command::Check(look)) => check::run(&settings, &look),
         Some(Command::Explain { check, output }) => explain::run(check.as_deref(), output),

@@ -3,12 +3,14 @@
 //! [`run`].
 
 mod backend;
+mod deck;
 mod guard;
 mod input;
 pub mod linear;
 mod log;
 mod signals;
 
+pub use deck::Deck;
 pub use guard::restore;
 pub use log::{LogError, init_log};
 
@@ -21,7 +23,7 @@ use futures_util::StreamExt;
 use ratatui::Terminal;
 use tokio::sync::watch;
 
-use crate::app::{Effect, Geometry, Message, Msg, State, update};
+use crate::app::{Effect, Geometry, Message, Msg, State, tour, update};
 use crate::check::Severity;
 use crate::model::{Policy, Snapshot};
 use crate::view::theme::ThemeError;
@@ -51,6 +53,10 @@ pub struct Options {
     pub colors: Colors,
     /// What went wrong before the console opened, such as a broken theme.
     pub messages: Vec<Message>,
+    /// What can be done to a simulated cluster.
+    pub deck: Deck,
+    /// Whether the tour begins with the console.
+    pub has_tour: bool,
 }
 
 /// Reads a theme by its name.
@@ -110,6 +116,9 @@ impl Console {
         state.themes.clone_from(&options.themes.names);
         let size = terminal.size()?;
         update(&mut state, Msg::Resize(size.width, size.height));
+        if options.has_tour {
+            tour::toggle(&mut state);
+        }
         if let Some(message) = gather(&options.messages) {
             update(&mut state, Msg::Notice(message));
         }
@@ -184,6 +193,10 @@ impl Console {
                 Effect::Quit => return Ok(true),
                 Effect::Redraw => self.terminal.clear()?,
                 Effect::Log(by) => self.log.step(by),
+                Effect::Sim(command) => {
+                    let told = self.options.deck.play(&command);
+                    update(&mut self.state, Msg::Notice(told));
+                }
             }
         }
         Ok(false)

@@ -37,7 +37,7 @@ use crate::app::state::SMALL;
 use crate::app::{Geometry, RowId, Screen, State, rows};
 use part::section::{self, Heading};
 use part::table::Shown;
-use part::{detail, footer, help, palette, quorum, small, tabs, verdict};
+use part::{detail, footer, help, palette, quorum, small, tabs, tour, verdict};
 use theme::Role;
 
 /// Draws one frame.
@@ -62,8 +62,24 @@ pub fn render(state: &State, theme: &Theme, frame: &mut Frame) -> Geometry {
         height: body.height.saturating_sub(1),
         ..body
     };
+    let body = render_tour(state, theme, body, buf);
     let geometry = render_body(state, theme, body, buf);
     under_palette(geometry, palette::render(state, theme, body, buf))
+}
+
+/// Draws the step of the tour at the bottom, if there is one, and returns what is left.
+fn render_tour(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Rect {
+    let Some(line) = tour::render(state, theme, usize::from(area.width)) else {
+        return area;
+    };
+    let height = area.height.saturating_sub(1);
+    let last = Rect {
+        y: area.y + height,
+        height: area.height.min(1),
+        ..area
+    };
+    line.render(last, buf);
+    Rect { height, ..area }
 }
 
 /// The log is drawn later, and must leave the offers what they cover.
@@ -76,7 +92,7 @@ fn under_palette(mut geometry: Geometry, covered: u16) -> Geometry {
 
 fn render_body(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Geometry {
     if let Some(offset) = state.help {
-        let lines = help::render(theme, usize::from(area.width));
+        let lines = help::render(state.snapshot.simulated.is_some(), theme, usize::from(area.width));
         return render_text("Keys", "", &lines, offset, theme, area, buf);
     }
     let selected = rows::rows(state).get(state.cursor().index).cloned();

@@ -9,6 +9,7 @@ pub use complete::{Offer, offers};
 use super::Effect;
 use super::keys::Command;
 use super::screen::Screen;
+use super::sim;
 use super::state::State;
 use does::{columns, filter, help, members, nodes, pods, show, sort, theme, themes, workloads};
 
@@ -112,10 +113,10 @@ pub struct Line<'a> {
 
 /// Reads a line after `:`: a command's name, or the beginning of exactly one command's names, and its argument. The error is
 /// a sentence for the operator.
-pub fn read(raw: &str) -> Result<Line<'_>, String> {
+pub fn read<'a>(state: &State, raw: &'a str) -> Result<Line<'a>, String> {
     let raw = raw.trim();
     let (name, argument) = raw.split_once(' ').unwrap_or((raw, ""));
-    let (entry, argument) = (find(name)?, argument.trim());
+    let (entry, argument) = (find(state, name)?, argument.trim());
     match entry.argument {
         Argument::None if !argument.is_empty() => Err(format!(":{} takes nothing after its name", entry.name())),
         Argument::Required(what, _) if argument.is_empty() => Err(format!(":{} needs {what}", entry.name())),
@@ -123,16 +124,23 @@ pub fn read(raw: &str) -> Result<Line<'_>, String> {
     }
 }
 
-fn find(typed: &str) -> Result<&'static Entry, String> {
-    if let Some(entry) = TABLE.iter().find(|entry| entry.names.contains(&typed)) {
+/// Every command that exists here, in the order of the help.
+fn table(state: &State) -> impl Iterator<Item = &'static Entry> + Clone + use<> {
+    let is_simulated = sim::is_simulated(state);
+    TABLE.iter().chain(sim::COMMANDS.iter().filter(move |_| is_simulated))
+}
+
+fn find(state: &State, typed: &str) -> Result<&'static Entry, String> {
+    let table = table(state);
+    if let Some(entry) = table.clone().find(|entry| entry.names.contains(&typed)) {
         return Ok(entry);
     }
     let begins = |entry: &&Entry| !typed.is_empty() && entry.names.iter().any(|name| name.starts_with(typed));
-    let meant: Vec<&Entry> = TABLE.iter().filter(begins).collect();
+    let meant: Vec<&Entry> = table.clone().filter(begins).collect();
     match meant.as_slice() {
         [one] => Ok(one),
         [] => {
-            let names = TABLE.iter().flat_map(|entry| entry.names.iter().copied());
+            let names = table.flat_map(|entry| entry.names.iter().copied());
             let advice = super::prompt::nearest(typed, names).map_or_else(
                 || "tab shows what there is".to_owned(),
                 |name| format!("did you mean :{name}?"),
@@ -150,9 +158,16 @@ fn find(typed: &str) -> Result<&'static Entry, String> {
 mod tests {
     use super::*;
     use std::collections::BTreeSet;
+    use std::sync::Arc;
+
+    use crate::model::{Policy, example};
+
+    fn state() -> State {
+        State::new(Arc::new(example::healthy()), Policy::default())
+    }
 
     fn read_name(raw: &str) -> Result<&'static str, String> {
-        read(raw).map(|line| line.entry.name())
+        read(&state(), raw).map(|line| line.entry.name())
     }
 
     #[test]
@@ -172,14 +187,15 @@ mod tests {
 
     #[test]
     fn arguments_are_what_follows() {
-        let line = read("node  nbe-3 ").map(|line| (line.entry.name(), line.argument));
+        let line = read(&state(), "node  nbe-3 ").map(|line| (line.entry.name(), line.argument));
         assert_eq!(line, Ok(("nodes", "nbe-3")));
         assert_eq!(read_name("quit now"), Err(":quit takes nothing after its name".into()));
     }
 
     #[test]
     fn no_name_means_two_commands_and_every_screen_has_one() {
-        let names: Vec<&str> = TABLE.iter().flat_map(|entry| entry.names.iter().copied()).collect();
+        let all = || TABLE.iter().chain(sim::COMMANDS);
+        let names: Vec<&str> = all().flat_map(|entry| entry.names.iter().copied()).collect();
         let unique: BTreeSet<&str> = names.iter().copied().collect();
         assert_eq!(names.len(), unique.len(), "{names:?}");
         for screen in Screen::ALL {

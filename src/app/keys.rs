@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::commands;
 use super::key::{Code, Key};
 use super::screen::Screen;
+use super::sim::{self, Deed};
 use super::state::State;
 
 /// What a key means.
@@ -27,6 +28,8 @@ pub enum Command {
     TurnSort,
     Mark,
     MarkAll,
+    Sim(Deed),
+    Tour,
     Accept,
     Cancel,
     Edit(Edit),
@@ -67,6 +70,8 @@ pub enum Context {
     List,
     /// Where text scrolls: one row in full, the help, the log.
     Text,
+    /// On a simulated cluster, in lists and texts.
+    Simulated,
     /// On the line being typed.
     Prompt,
 }
@@ -78,6 +83,7 @@ impl Context {
             Context::Anywhere => "anywhere",
             Context::List => "in lists",
             Context::Text => "in text",
+            Context::Simulated => "on a simulated cluster",
             Context::Prompt => "while typing",
         }
     }
@@ -152,6 +158,14 @@ pub const TABLE: &[Binding] = &[
     bind(Context::Text, &[Key::of(Code::PageUp), Key::ctrl('b')], Command::Move(Move::PageUp), "", "one page up"),
     bind(Context::Text, &[Key::char('g'), Key::of(Code::Home)], Command::Move(Move::Top), "", "to the beginning"),
     bind(Context::Text, &[Key::char('G'), Key::of(Code::End)], Command::Move(Move::Bottom), "", "to the end"),
+    bind(Context::Simulated, &[Key::char('K')], Command::Sim(Deed::Kill), "kill", "switch the selected node off"),
+    bind(Context::Simulated, &[Key::char('R')], Command::Sim(Deed::Revive), "revive", "revive the selected node"),
+    bind(Context::Simulated, &[Key::char('>')], Command::Sim(Deed::Faster), "faster", "time runs faster"),
+    bind(Context::Simulated, &[Key::char('<')], Command::Sim(Deed::Slower), "", "time runs slower"),
+    bind(Context::Simulated, &[Key::char('F')], Command::Sim(Deed::Freeze), "", "freeze the selected node: its processes stop in their tracks"),
+    bind(Context::Simulated, &[Key::char('U')], Command::Sim(Deed::Unplug), "", "pull the selected node's network cable"),
+    bind(Context::Simulated, &[Key::char('+')], Command::Sim(Deed::Join), "", "a new machine joins as a controller"),
+    bind(Context::Simulated, &[Key::char('t')], Command::Tour, "", "the next step of the tour; :tour shows or hides it"),
     bind(Context::Prompt, &[Key::of(Code::Enter)], Command::Accept, "accept", "do it"),
     bind(Context::Prompt, &[Key::of(Code::Esc), Key::ctrl('c')], Command::Cancel, "cancel", "leave the line"),
     bind(Context::Prompt, &[Key::of(Code::Tab)], Command::Edit(Edit::NextOffer), "complete", "take the next offer"),
@@ -174,9 +188,15 @@ pub struct Row {
     pub help: String,
 }
 
-/// The whole table as text, and the commands after it, for `quorate keys` and the help.
+/// The whole table as text, and the commands after it, for `quorate keys`.
 pub fn rows() -> impl Iterator<Item = Row> {
-    let keys = TABLE.iter().map(|binding| Row {
+    rows_of(true)
+}
+
+/// The same for the help, which keeps what exists on a simulated cluster alone from all others.
+pub fn rows_of(is_simulated: bool) -> impl Iterator<Item = Row> {
+    let exists = move |binding: &&Binding| is_simulated || binding.context != Context::Simulated;
+    let keys = TABLE.iter().filter(exists).map(|binding| Row {
         context: binding.context.word().to_owned(),
         keys: keys_of(binding),
         help: binding.help.to_owned(),
@@ -186,7 +206,12 @@ pub fn rows() -> impl Iterator<Item = Row> {
         keys: format!(":{}", entry.usage()),
         help: entry.help.to_owned(),
     });
-    keys.chain(commands)
+    let simulated = sim::COMMANDS.iter().filter(move |_| is_simulated).map(|entry| Row {
+        context: "commands on a simulated cluster".to_owned(),
+        keys: format!(":{}", entry.usage()),
+        help: entry.help.to_owned(),
+    });
+    keys.chain(commands).chain(simulated)
 }
 
 /// The keys of a binding, such as `q, ctrl-c`.
@@ -199,10 +224,13 @@ pub fn keys_of(binding: &Binding) -> String {
 pub fn contexts(state: &State) -> &'static [Context] {
     if state.prompt.is_some() {
         &[Context::Prompt]
-    } else if state.is_text() {
-        &[Context::Text, Context::Anywhere]
     } else {
-        &[Context::List, Context::Anywhere]
+        match (state.is_text(), sim::is_simulated(state)) {
+            (true, true) => &[Context::Text, Context::Simulated, Context::Anywhere],
+            (true, false) => &[Context::Text, Context::Anywhere],
+            (false, true) => &[Context::List, Context::Simulated, Context::Anywhere],
+            (false, false) => &[Context::List, Context::Anywhere],
+        }
     }
 }
 
@@ -229,7 +257,7 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
-    const COMMANDS: [Command; 30] = [
+    const COMMANDS: [Command; 38] = [
         Command::Quit,
         Command::Back,
         Command::Help,
@@ -250,6 +278,14 @@ mod tests {
         Command::TurnSort,
         Command::Mark,
         Command::MarkAll,
+        Command::Sim(Deed::Kill),
+        Command::Sim(Deed::Freeze),
+        Command::Sim(Deed::Unplug),
+        Command::Sim(Deed::Revive),
+        Command::Sim(Deed::Join),
+        Command::Sim(Deed::Faster),
+        Command::Sim(Deed::Slower),
+        Command::Tour,
         Command::Accept,
         Command::Cancel,
         Command::Edit(Edit::NextOffer),
@@ -281,6 +317,8 @@ mod tests {
             | Command::TurnSort
             | Command::Mark
             | Command::MarkAll
+            | Command::Sim(_)
+            | Command::Tour
             | Command::Accept
             | Command::Cancel
             | Command::Edit(
@@ -310,7 +348,7 @@ mod tests {
         // A key of a list or a text must not hide one that holds anywhere.
         for binding in TABLE
             .iter()
-            .filter(|binding| matches!(binding.context, Context::List | Context::Text))
+            .filter(|binding| matches!(binding.context, Context::List | Context::Text | Context::Simulated))
         {
             for key in binding.keys {
                 assert!(!seen.contains(&(Context::Anywhere, *key)), "{key} is hidden");

@@ -199,6 +199,8 @@ pub struct State {
     pub theme: Option<String>,
     /// The themes that there are.
     pub themes: Vec<String>,
+    /// The step of the tour that is shown.
+    pub tour: Option<usize>,
     /// What the last frame found out.
     pub geometry: Geometry,
     /// Lists that follow from all this.
@@ -232,6 +234,7 @@ impl State {
             message: None,
             theme: None,
             themes: Vec::new(),
+            tour: None,
             geometry: Geometry::default(),
             memo: Memo::default(),
         }

@@ -82,7 +82,7 @@ pub fn accept(state: &mut State) -> Vec<Effect> {
         return Vec::new();
     }
     remember(&mut state.history, text);
-    let done = commands::read(text).and_then(|line| match line.entry.does {
+    let done = commands::read(state, text).and_then(|line| match line.entry.does {
         Does::Press(command) => Ok(update::run(state, command)),
         Does::Act(act) => act(state, line.argument),
     });

@@ -7,7 +7,7 @@ use super::navigate::{back, follow_rows, go, open, select, step};
 use super::prompt::PromptKind;
 use super::screen::Screen;
 use super::state::{Derived, State};
-use super::{Effect, Key, Msg, marks, memo, navigate, sort, typing};
+use super::{Effect, Key, Msg, marks, memo, navigate, sim, sort, tour, typing};
 use crate::check::Severity;
 use crate::model::Snapshot;
 
@@ -63,6 +63,7 @@ fn take_snapshot(state: &mut State, snapshot: Arc<Snapshot>) {
     state.snapshot = snapshot;
     marks::prune(state);
     follow_rows(state);
+    tour::follow(state);
 }
 
 fn press(state: &mut State, key: Key) -> Vec<Effect> {
@@ -99,6 +100,11 @@ pub fn run(state: &mut State, command: Command) -> Vec<Effect> {
         Command::TurnSort => tell(state, sort::turn),
         Command::Mark => tell(state, marks::toggle),
         Command::MarkAll => marks::toggle_all(state),
+        Command::Sim(deed) => match sim::press(state, deed) {
+            Ok(effects) => return effects,
+            Err(why) => state.say(Severity::Info, why),
+        },
+        Command::Tour => tour::next(state),
         Command::Accept => return typing::accept(state),
         Command::Cancel => typing::cancel(state),
         Command::Edit(change) => typing::edit(state, change),

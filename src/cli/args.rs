@@ -71,6 +71,8 @@ pub struct Global {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// The console on a simulated cluster, where you may break things
+    Demo,
     /// Nodes per zone, etcd, placement and the verdict
     Status(Look),
     /// Run all checks. Exits 0 ok, 1 warning, 2 critical, 3 cannot tell

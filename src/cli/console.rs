@@ -5,16 +5,25 @@ use std::process::ExitCode;
 
 use color_eyre::eyre;
 
+use super::deck;
 use super::exit::Usage;
 use super::log;
 use super::observe::{self, Resolved};
 use super::themes;
 use crate::app::Message;
 use crate::check::Severity;
-use crate::tui::{self, Options};
+use crate::tui::{self, Deck, Options};
+
+/// Whether the guided tour begins with the console.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Tour {
+    Shown,
+    Hidden,
+}
 
 /// Opens the console and returns when the operator leaves it.
-pub fn run(resolved: &Resolved) -> eyre::Result<ExitCode> {
+pub fn run(resolved: &Resolved, tour: Tour) -> eyre::Result<ExitCode> {
     let is_linear = resolved.settings.linear.value;
     if !is_linear {
         demand_terminal()?;
@@ -28,18 +37,23 @@ pub fn run(resolved: &Resolved) -> eyre::Result<ExitCode> {
     let colors = themes::colors(resolved);
     let (theme, error) = themes::chosen(resolved, colors);
     messages.extend(error.map(|error| Message::new(Severity::Warning, error.to_string())));
-    let options = Options {
+    let mut options = Options {
         policy: resolved.settings.policy(),
         theme,
         themes: themes::choice(resolved),
         glyphs: themes::glyphs(resolved),
         colors,
         messages,
+        deck: Deck::default(),
+        has_tour: tour == Tour::Shown,
     };
     let runtime = observe::runtime()?;
     let outcome = runtime.block_on(async {
         let observing = observe::start(resolved).await?;
         let snapshots = observing.observer.snapshots.clone();
+        if let Some(cluster) = &observing.cluster {
+            options.deck = deck::deck(cluster, observing.clock.clone());
+        }
         let shown = if is_linear {
             tui::linear::run(snapshots, options).await
         } else {

@@ -13,7 +13,7 @@ mod pki;
 mod root;
 mod status;
 
-pub use cluster::Cluster;
+pub use cluster::{Cluster, Handle};
 
 pub mod kube;
 

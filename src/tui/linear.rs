@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::log::{self, LogView};
 use super::signals::Signals;
-use super::{Options, gather};
+use super::{Deck, Options, gather};
 use crate::app::{Effect, Message, Msg, Screen, State, line, update};
 use crate::check::Severity;
 use crate::model::Snapshot;
@@ -77,6 +77,7 @@ struct Console {
     theme: Theme,
     told: Told,
     log: LogView,
+    deck: Deck,
     snapshots: watch::Receiver<Arc<Snapshot>>,
     /// Whether the other side of `snapshots` is still there.
     is_fed: bool,
@@ -94,6 +95,7 @@ impl Console {
             theme: linear::theme(),
             told: Told::default(),
             log: LogView::default(),
+            deck: options.deck,
             snapshots,
             is_fed: true,
         }
@@ -104,12 +106,17 @@ impl Console {
         let mut before = self.state.clone();
         match line::read(&self.state, typed) {
             Ok(msgs) => {
+                let mut told = None;
                 for effect in msgs.into_iter().flat_map(|msg| update(&mut self.state, msg)) {
                     match effect {
                         Effect::Quit => return Ok(true),
                         Effect::Log(by) => self.log.step(by),
                         Effect::Redraw => {}
+                        Effect::Sim(command) => told = Some(self.deck.play(&command)),
                     }
+                }
+                if let Some(told) = told {
+                    update(&mut self.state, Msg::Notice(told));
                 }
             }
             Err(why) => {

@@ -10,7 +10,7 @@ use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system}
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::watch;
 
-use super::{Options, Themes, restore, run};
+use super::{Deck, Options, Themes, restore, run};
 use crate::model::Policy;
 use crate::model::example::healthy;
 use crate::view::{Colors, Glyphs, Theme};
@@ -39,6 +39,8 @@ fn console() {
         glyphs: Glyphs::Unicode,
         colors: Colors::Full,
         messages: Vec::new(),
+        deck: Deck::default(),
+        has_tour: false,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

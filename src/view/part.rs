@@ -16,5 +16,6 @@ pub mod small;
 pub mod table;
 pub mod tabs;
 pub mod timeline;
+pub mod tour;
 pub mod verdict;
 pub mod workloads;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Argument, TABLE};
+use super::Argument;
 use crate::app::fuzzy::Ranking;
 use crate::app::state::State;
 
@@ -24,15 +24,15 @@ pub struct Offer {
 pub fn offers(state: &State, typed: &str) -> Vec<Offer> {
     let typed = typed.trim_start();
     match typed.split_once(' ') {
-        None => commands(typed),
+        None => commands(state, typed),
         Some((name, argument)) => values(state, name, argument.trim_start()),
     }
 }
 
-fn commands(typed: &str) -> Vec<Offer> {
+fn commands(state: &State, typed: &str) -> Vec<Offer> {
     let mut ranking = Ranking::new(typed);
     let mut found: Vec<(u32, Offer)> = Vec::new();
-    for entry in TABLE {
+    for entry in super::table(state) {
         let Some(score) = entry.names.iter().filter_map(|name| ranking.score(name)).max() else {
             continue;
         };
@@ -52,7 +52,7 @@ fn commands(typed: &str) -> Vec<Offer> {
 }
 
 fn values(state: &State, name: &str, typed: &str) -> Vec<Offer> {
-    let Ok(entry) = super::find(name) else {
+    let Ok(entry) = super::find(state, name) else {
         return Vec::new();
     };
     let (Argument::Optional(_, values) | Argument::Required(_, values)) = entry.argument else {
@@ -80,6 +80,8 @@ fn best(mut found: Vec<(u32, Offer)>) -> Vec<Offer> {
 mod tests {
     use super::*;
     use std::sync::Arc;
+
+    use super::super::TABLE;
 
     use crate::model::{Policy, example};
 

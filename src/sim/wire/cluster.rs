@@ -26,6 +26,8 @@ use crate::sim::scenario::Scenario;
 use crate::sim::world::World;
 use crate::sim::world::fault::Fault;
 use crate::sim::world::host::{Host, HostId};
+use crate::sim::world::resource::Resource;
+use crate::sim::world::store::Key;
 
 /// How often world, files and sockets follow the clock.
 const TICK: Duration = Duration::from_millis(100);
@@ -35,11 +37,10 @@ const MAX_FOLDER_BYTES: usize = 60;
 /// A simulated cluster on loopback. Dropping it ends everything and removes its files.
 #[derive(Debug)]
 pub struct Cluster {
-    shared: Arc<Shared>,
+    handle: Handle,
     here: Host,
     root: PathBuf,
     etcd_endpoint: String,
-    hurry: Arc<Notify>,
     _tasks: JoinSet<()>,
     _folder: TempDir,
 }
@@ -89,8 +90,7 @@ impl Cluster {
             root: root_of(folder.path(), here.id),
             etcd_endpoint: format!("https://{}:{}", here.address, addresses.client_port),
             here,
-            shared,
-            hurry,
+            handle: Handle { shared, hurry },
             _tasks: tasks,
             _folder: folder,
         })
@@ -111,12 +111,21 @@ impl Cluster {
         self.etcd_endpoint.clone()
     }
 
-    /// A host by its name.
-    pub fn host(&self, name: &str) -> Option<Host> {
-        self.shared
-            .with(|world| world.hosts().iter().find(|host| host.name == name).cloned())
+    /// A way to change it, which may outlive it.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
     }
+}
 
+/// A way to change a simulated cluster.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    shared: Arc<Shared>,
+    /// Wakes the keeper before its time.
+    hurry: Arc<Notify>,
+}
+
+impl Handle {
     /// Something happens, now. The error is a sentence.
     pub fn inject(&self, fault: &Fault) -> Result<(), String> {
         let done = self.shared.with(|world| world.inject(fault));
@@ -124,9 +133,22 @@ impl Cluster {
         done
     }
 
-    /// The world.
-    pub const fn shared(&self) -> &Arc<Shared> {
-        &self.shared
+    /// Every machine.
+    pub fn hosts(&self) -> Vec<Host> {
+        self.shared.with(|world| world.hosts().to_vec())
+    }
+
+    /// The machines whose nodes have a zone's label.
+    pub fn hosts_of_zone(&self, zone: &str) -> Vec<Host> {
+        let is_in_zone = |world: &World, host: &Host| {
+            let node = world.store().get(&Key::new(Resource::Nodes, "", &*host.name));
+            let label = node.and_then(|node| node.pointer("/metadata/labels/topology.kubernetes.io~1zone"));
+            label.and_then(serde_json::Value::as_str) == Some(zone)
+        };
+        self.shared.with(|world| {
+            let hosts = world.hosts().iter();
+            hosts.filter(|host| is_in_zone(world, host)).cloned().collect()
+        })
     }
 }
 

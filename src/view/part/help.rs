@@ -8,8 +8,8 @@ use crate::view::theme::{Glyph, Role, Theme};
 use crate::view::words;
 
 /// Every line of the help.
-pub fn render(theme: &Theme, width: usize) -> Vec<Line<'static>> {
-    let rows: Vec<keys::Row> = keys::rows().collect();
+pub fn render(is_simulated: bool, theme: &Theme, width: usize) -> Vec<Line<'static>> {
+    let rows: Vec<keys::Row> = keys::rows_of(is_simulated).collect();
     let widest = rows.iter().map(|row| row.keys.width()).max().unwrap_or(0);
     let mut lines = Vec::new();
     let mut context = String::new();

@@ -1,0 +1,93 @@
+//! The guided tour of the demo: one line at a time, each until the operator did what it says, or went on by a key. Start
+//! reading at [`STEPS`].
+
+use super::state::State;
+use crate::model::kube::Tri;
+
+/// One step.
+pub struct Step {
+    /// What to do, and what to look at.
+    pub text: &'static str,
+    /// Whether it has happened. Nothing but a key moves a step on that never says so.
+    is_done: fn(&State) -> bool,
+}
+
+/// The steps, in order.
+pub const STEPS: &[Step] = &[
+    Step {
+        text: "This cluster is simulated: break it. Press 2, select nbe-3, press K to switch it off",
+        is_done: |state| spare(state).is_some_and(|spare| spare < 1),
+    },
+    Step {
+        text: "Spare is 0: one more loss ends the quorum. > speeds time up; watch nbe-3 turn NotReady",
+        is_done: |state| !all_ready(state),
+    },
+    Step {
+        text: "Its pods are evicted next and start elsewhere: press 4 for placement, 6 for findings",
+        is_done: |_| false,
+    },
+    Step {
+        text: "Press 2 and R to revive nbe-3; the verdict comes back when etcd has caught up",
+        is_done: |state| spare(state).is_some_and(|spare| spare > 0) && all_ready(state),
+    },
+    Step {
+        text: "That was the tour. ? shows all keys; :kill zone ZONE, :freeze, :unplug, :join do more",
+        is_done: |_| false,
+    },
+];
+
+fn spare(state: &State) -> Option<i64> {
+    state.derived.quorum.spare()
+}
+
+/// Nodes that nobody has told of are not ready.
+fn all_ready(state: &State) -> bool {
+    let nodes = &state.snapshot.kube.nodes;
+    !nodes.is_empty() && nodes.values().all(|node| node.ready.status == Tri::True)
+}
+
+/// The step shown.
+pub fn step(state: &State) -> Option<&'static Step> {
+    STEPS.get(state.tour?)
+}
+
+/// Goes on where a step has happened.
+pub fn follow(state: &mut State) {
+    if step(state).is_some_and(|step| (step.is_done)(state)) {
+        next(state);
+    }
+}
+
+/// Goes on; after the last step, the tour is over.
+pub fn next(state: &mut State) {
+    state.tour = state.tour.map(|step| step + 1).filter(|step| *step < STEPS.len());
+}
+
+/// Shows the tour from its beginning, or hides it.
+pub fn toggle(state: &mut State) {
+    state.tour = if state.tour.is_some() { None } else { Some(0) };
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::app::{Msg, update};
+    use crate::model::example::Death;
+    use crate::model::{Policy, example};
+
+    #[test]
+    fn a_step_ends_when_it_was_done_and_the_tour_ends_after_its_last() {
+        let mut state = State::new(Arc::new(example::healthy()), Policy::default());
+        toggle(&mut state);
+        update(&mut state, Msg::Snapshot(Arc::new(example::healthy())));
+        assert_eq!(state.tour, Some(0));
+        update(&mut state, Msg::Snapshot(Arc::new(example::node_lost(Death::Refused))));
+        assert_eq!(state.tour, Some(1));
+        for _ in STEPS {
+            next(&mut state);
+        }
+        assert_eq!(state.tour, None);
+    }
+}
