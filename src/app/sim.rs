@@ -85,7 +85,12 @@ fn selected(state: &State) -> Option<Text> {
     match rows(state).get(state.cursor().index)? {
         RowId::Node(name) => Some(name.clone()),
         RowId::Member(id) => Some(state.derived.quorum.member(*id)?.member.name.clone()),
-        RowId::Workload(..) | RowId::Pod(_) | RowId::Finding(..) | RowId::Untold(_) | RowId::Feed(_) => None,
+        RowId::Workload(..)
+        | RowId::Pod(_)
+        | RowId::Finding(..)
+        | RowId::Untold(_)
+        | RowId::Feed(_)
+        | RowId::Change(_) => None,
     }
 }
 

@@ -190,3 +190,7 @@ pub fn warn_of(problems: &[ConfigError]) {
         eprintln!("quorate: {}", problem.why());
     }
 }
+
+#[cfg(test)]
+#[path = "observe_tests.rs"]
+mod tests;

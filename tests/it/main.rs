@@ -6,3 +6,4 @@ mod assets;
 mod cli;
 mod layers;
 mod readme;
+mod sim;

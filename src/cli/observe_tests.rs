@@ -1,0 +1,100 @@
+#![allow(clippy::unwrap_used)]
+
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::*;
+use crate::app::SimCommand;
+use crate::app::sim::Deed;
+use crate::cli::deck;
+use crate::live::dial::{DialFrom, Hop, Target, dial};
+use crate::live::tls::Loader;
+use crate::model::quorum::Health;
+
+/// No wait takes longer.
+const DEADLINE: Duration = Duration::from_mins(1);
+
+async fn begin(scenario: &str) -> Observing {
+    let resolved = Resolved {
+        settings: Settings::default(),
+        problems: Vec::new(),
+        environment: BTreeMap::new(),
+        simulation: Some(sim::find(scenario).unwrap()),
+    };
+    start(&resolved).await.unwrap()
+}
+
+async fn seen(observing: &mut Observing, is_so: impl FnMut(&Arc<Snapshot>) -> bool) -> Arc<Snapshot> {
+    let snapshots = &mut observing.observer.snapshots;
+    let waiting = timeout(DEADLINE, snapshots.wait_for(is_so)).await;
+    Arc::clone(&waiting.unwrap().unwrap())
+}
+
+fn healthy(snapshot: &Snapshot) -> usize {
+    snapshot.quorum().healthy
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_machine_that_is_switched_off_takes_the_spare_and_gives_it_back() {
+    let mut observing = begin("healthy").await;
+    let snapshot = seen(&mut observing, |snapshot| healthy(snapshot) == 3).await;
+    assert_eq!(snapshot.quorum().spare(), Some(1));
+    assert_eq!(snapshot.simulated.as_ref().unwrap().scenario, "healthy");
+    assert_eq!(snapshot.host.name, "nbe-1");
+    let deck = deck::deck(observing.cluster.as_ref().unwrap(), observing.clock.clone());
+    let play = |deed, to: &str| {
+        deck.play(&SimCommand {
+            deed,
+            to: Text::new(to),
+        })
+    };
+    assert_eq!(play(Deed::Kill, "nbe-3").text, "nbe-3 switched off");
+    let is_dead = |snapshot: &Arc<Snapshot>| {
+        let quorum = snapshot.quorum();
+        let mut members = quorum.members.iter();
+        members.any(|state| state.member.name == "nbe-3" && matches!(state.health, Health::Dead { .. }))
+    };
+    assert_eq!(seen(&mut observing, is_dead).await.quorum().spare(), Some(0));
+    assert_eq!(play(Deed::Speed, "20").text, "time runs 20 times as fast as ours");
+    play(Deed::Revive, "nbe-3");
+    let back = seen(&mut observing, |snapshot| healthy(snapshot) == 3).await;
+    assert_eq!(back.simulated.as_ref().unwrap().speed, 20);
+    assert!(back.now.ahead_ms > 0);
+    assert!(play(Deed::Kill, "nbe-33").text.as_str().contains("did you mean nbe-3?"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn simulators_run_side_by_side_and_leave_nothing_behind() {
+    let (mut one, mut two) = (begin("healthy").await, begin("healthy").await);
+    for observing in [&mut one, &mut two] {
+        seen(observing, |snapshot| healthy(snapshot) == 3).await;
+    }
+    assert_ne!(one.place.etcd_endpoint, two.place.etcd_endpoint);
+    let (endpoint, root) = (one.place.etcd_endpoint.clone(), one.place.layout().k0s_dir.clone());
+    assert!(root.exists());
+    drop(one);
+    assert!(!root.exists());
+    let address = endpoint.trim_start_matches("https://").to_owned();
+    let closing = async { while TcpStream::connect(&address).await.is_ok() {} };
+    timeout(DEADLINE, closing).await.unwrap();
+    let now = two.clock.now();
+    seen(&mut two, |snapshot| snapshot.now > now && healthy(snapshot) == 3).await;
+}
+
+/// As real etcd: a peer certificate is good for its own address only.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peer_port_refuses_whoever_dials_from_another_address() {
+    let mut observing = begin("healthy").await;
+    let snapshot = seen(&mut observing, |snapshot| healthy(snapshot) == 3).await;
+    let url = snapshot.membership().members[0].peer_urls[0].clone();
+    let identity = Loader::new(observing.place.pki().peer_files(), b"http/1.1")
+        .load()
+        .await
+        .unwrap();
+    let target = Target::parse(url.as_str()).unwrap();
+    let mut hop = Hop::Files;
+    let mut dialled = dial(&target, DialFrom::Anywhere, &identity, &mut hop).await.unwrap();
+    let read = timeout(DEADLINE, dialled.stream.read_u8()).await.unwrap();
+    assert!(read.is_err(), "{read:?}");
+}

@@ -1,0 +1,51 @@
+//! `--sim`: every scenario starts, and every document says that it is simulated.
+
+use std::time::Duration;
+
+use assert_cmd::Command;
+use quorate::sim::scenario::NAMES;
+use serde_json::Value;
+
+fn quorate(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let home = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_quorate"))
+        .env_clear()
+        .env("HOME", home.path())
+        .timeout(Duration::from_mins(2))
+        .args(arguments)
+        .output()
+        .unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn every_scenario_starts_and_says_that_it_is_simulated() {
+    for name in NAMES {
+        let (code, out, err) = quorate(&["status", "--sim", name, "-o", "json", "--timeout", "2s"]);
+        assert_eq!((code, err.as_str()), (Some(0), ""), "{name}");
+        let status: Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(status["schema"], "quorate.status/v1");
+        assert_eq!(status["simulated"], name);
+    }
+}
+
+#[test]
+fn people_are_told_first() {
+    for command in ["status", "check", "doctor"] {
+        let (_, out, _) = quorate(&[command, "--sim", "healthy", "--timeout", "1s"]);
+        assert!(out.starts_with("SIMULATED CLUSTER (healthy)"), "{command}: {out}");
+    }
+}
+
+#[test]
+fn a_wrong_scenario_exits_64_with_advice() {
+    let (code, out, err) = quorate(&["status", "--sim", "helathy"]);
+    assert_eq!((code, out.as_str()), (Some(64), ""));
+    assert!(
+        err.contains("did you mean healthy?") && err.contains("quorum-lost"),
+        "{err}"
+    );
+    let (code, _, err) = quorate(&["status", "--sim", "healthy", "--kubeconfig", "x"]);
+    assert_eq!(code, Some(64), "{err}");
+}
