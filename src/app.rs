@@ -4,6 +4,7 @@
 //! [`commands::TABLE`].
 
 pub mod commands;
+mod events;
 pub mod filter;
 mod fuzzy;
 pub mod key;
@@ -13,13 +14,17 @@ pub mod list;
 mod marks;
 mod memo;
 pub mod navigate;
+pub mod paper;
 pub mod prompt;
+mod reading;
 pub mod rows;
 pub mod screen;
 mod search;
 pub mod sim;
+pub mod sheet;
 pub mod sort;
 pub mod state;
+pub mod subject;
 pub mod timeline;
 pub mod tour;
 mod typing;
@@ -40,6 +45,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::model::Snapshot;
+use crate::model::question::{Answer, Question, QuestionId};
 
 /// A fact that reaches the console.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -56,6 +62,8 @@ pub enum Msg {
     Snapshot(Arc<Snapshot>),
     /// What the last frame found out about the space it had.
     Geometry(Geometry),
+    /// An answer, or a part of one.
+    Answer(Answer),
     /// Something to tell the operator that no snapshot carries.
     Notice(Message),
 }
@@ -71,6 +79,12 @@ pub enum Effect {
     Log(LogMove),
     /// Do something to the simulated cluster, and tell what came of it.
     Sim(SimCommand),
+    /// Ask something that no snapshot tells.
+    Ask(QuestionId, Question),
+    /// Nobody waits for the answer any more.
+    Cancel(QuestionId),
+    /// Give a text to the terminal's clipboard.
+    Copy(String),
 }
 
 /// A move in the log.

@@ -11,6 +11,7 @@ pub mod kube;
 pub mod placement;
 pub mod policy;
 pub mod product;
+pub mod question;
 pub mod quorum;
 pub mod snapshot;
 pub mod zones;

@@ -4,6 +4,7 @@
 
 mod backend;
 mod deck;
+mod desk;
 mod guard;
 mod input;
 pub mod linear;
@@ -11,6 +12,7 @@ mod log;
 mod signals;
 
 pub use deck::Deck;
+pub use desk::{Clerk, Desk};
 pub use guard::restore;
 pub use log::{LogError, init_log};
 
@@ -25,6 +27,7 @@ use tokio::sync::watch;
 
 use crate::app::{Effect, Geometry, Message, Msg, State, tour, update};
 use crate::check::Severity;
+use crate::model::question::Answer;
 use crate::model::{Policy, Snapshot};
 use crate::view::theme::ThemeError;
 use crate::view::{self, Colors, Glyphs, Theme};
@@ -79,13 +82,13 @@ impl fmt::Debug for Themes {
 
 /// Shows the console until the operator leaves or a signal ends it. The first frame does not wait for a snapshot. Returns
 /// an error if there is no terminal, or none any more; the terminal is restored in every case.
-pub async fn run(snapshots: watch::Receiver<Arc<Snapshot>>, options: Options) -> io::Result<()> {
+pub async fn run(snapshots: watch::Receiver<Arc<Snapshot>>, desk: Desk, options: Options) -> io::Result<()> {
     if !io::stdout().is_terminal() {
         let hint = "standard output is not a terminal; use `quorate status` or `quorate check` for files and pipes";
         return Err(io::Error::new(io::ErrorKind::Unsupported, hint));
     }
     let guard = Guard::enter()?;
-    let mut console = Console::new(snapshots, options)?;
+    let mut console = Console::new(snapshots, desk, options)?;
     let result = console.run().await;
     drop(guard);
     result
@@ -102,6 +105,7 @@ struct Console {
     terminal: Screen,
     log: LogView,
     snapshots: watch::Receiver<Arc<Snapshot>>,
+    desk: Desk,
     /// Whether the other side of `snapshots` is still there.
     is_fed: bool,
     /// Whether the next frame may differ from the last.
@@ -109,7 +113,7 @@ struct Console {
 }
 
 impl Console {
-    fn new(mut snapshots: watch::Receiver<Arc<Snapshot>>, options: Options) -> io::Result<Self> {
+    fn new(mut snapshots: watch::Receiver<Arc<Snapshot>>, desk: Desk, options: Options) -> io::Result<Self> {
         let output = BufWriter::with_capacity(OUTPUT_BYTES, io::stdout());
         let terminal = Terminal::new(QuietBackend::new(output))?;
         let mut state = State::new(Arc::clone(&snapshots.borrow_and_update()), options.policy.clone());
@@ -129,6 +133,7 @@ impl Console {
             terminal,
             log: LogView::default(),
             snapshots,
+            desk,
             is_fed: true,
             is_dirty: true,
         })
@@ -147,6 +152,7 @@ impl Console {
                         return Ok(());
                     }
                 }
+                answer = self.desk.answer() => self.take_answers(answer)?,
                 changed = self.snapshots.changed(), if self.is_fed => {
                     if changed.is_ok() {
                         self.take_snapshot();
@@ -197,6 +203,9 @@ impl Console {
                     let told = self.options.deck.play(&command);
                     update(&mut self.state, Msg::Notice(told));
                 }
+                Effect::Ask(id, question) => self.desk.ask(id, question),
+                Effect::Cancel(id) => self.desk.cancel(id),
+                Effect::Copy(text) => self.terminal.backend_mut().copy(&text)?,
             }
         }
         Ok(false)
@@ -212,6 +221,17 @@ impl Console {
                 self.state.say(Severity::Warning, why.to_string());
             }
         }
+    }
+
+    /// Takes in an answer and those that wait behind it, so that they become one frame.
+    fn take_answers(&mut self, first: Answer) -> io::Result<()> {
+        let mut next = Some(first);
+        for _ in 0..MAX_DRAINED {
+            let Some(answer) = next else { break };
+            self.take(Msg::Answer(answer))?;
+            next = self.desk.waiting();
+        }
+        Ok(())
     }
 
     fn take_snapshot(&mut self) {

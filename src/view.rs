@@ -37,7 +37,7 @@ use crate::app::state::SMALL;
 use crate::app::{Geometry, RowId, Screen, State, rows};
 use part::section::{self, Heading};
 use part::table::Shown;
-use part::{detail, footer, help, palette, quorum, small, tabs, tour, verdict};
+use part::{detail, footer, help, palette, quorum, sheet, small, tabs, tour, verdict};
 use theme::Role;
 
 /// Draws one frame.
@@ -94,6 +94,9 @@ fn render_body(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Ge
     if let Some(offset) = state.help {
         let lines = help::render(state.snapshot.simulated.is_some(), theme, usize::from(area.width));
         return render_text("Keys", "", &lines, offset, theme, area, buf);
+    }
+    if let Some(open) = state.sheets.last() {
+        return sheet::render(state, open, theme, area, buf);
     }
     let selected = rows::rows(state).get(state.cursor().index).cloned();
     if let (Some(offset), Some(row)) = (state.detail, selected) {

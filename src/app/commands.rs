@@ -7,11 +7,11 @@ mod does;
 pub use complete::{Offer, offers};
 
 use super::Effect;
-use super::keys::Command;
+use super::keys::{Command, Copied, Reading};
 use super::screen::Screen;
 use super::sim;
 use super::state::State;
-use does::{columns, filter, help, members, nodes, pods, show, sort, theme, themes, workloads};
+use does::{columns, events, filter, help, members, nodes, pods, show, sort, theme, themes, workloads};
 
 /// Everything that an argument may be; none where it is free text.
 pub type Values = fn(&State) -> Vec<String>;
@@ -82,6 +82,10 @@ pub const TABLE: &[Entry] = &[
     entry(&["filter"], Argument::Optional("TEXT", free), "show only rows that contain a text; without one, all", Does::Act(filter)),
     entry(&["sort"], Argument::Optional("COLUMN", columns), "sort by a column, again to turn it around; without one, attention first", Does::Act(sort)),
     entry(&["theme"], Argument::Required("NAME", themes), "how the console looks", Does::Act(theme)),
+    entry(&["yaml"], Argument::None, "the YAML of what is selected", Does::Press(Command::Read(Reading::Yaml))),
+    entry(&["events"], Argument::None, "every recent warning of the cluster", Does::Act(events)),
+    entry(&["logs"], Argument::None, "the log of what is selected", Does::Press(Command::Read(Reading::Logs))),
+    entry(&["copy"], Argument::None, "copy the name of the row, or the whole text (OSC 52)", Does::Press(Command::Copy(Copied::All))),
     entry(&["help", "keys"], Argument::None, "keys and commands", Does::Act(help)),
     entry(&["quit", "q", "q!"], Argument::None, "leave quorate", Does::Press(Command::Quit)),
 ];
@@ -173,7 +177,7 @@ mod tests {
     #[test]
     fn lines_are_read_by_name_and_by_unique_beginning() {
         assert_eq!(read_name("etcd"), Ok("etcd"));
-        assert_eq!(read_name(" e "), Ok("etcd"));
+        assert_eq!(read_name(" et "), Ok("etcd"));
         assert_eq!(read_name("q"), Ok("quit"));
         assert_eq!(read_name("fee"), Ok("feeds"));
         assert_eq!(read_name("f"), Err(":f could be findings, feeds or filter".into()));

@@ -30,9 +30,51 @@ pub enum Command {
     MarkAll,
     Sim(Deed),
     Tour,
+    Read(Reading),
+    Look(Look),
+    OpenSearch,
+    Find(Way),
+    Copy(Copied),
     Accept,
     Cancel,
     Edit(Edit),
+}
+
+/// What is opened to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub enum Reading {
+    Yaml,
+    Events,
+    Logs,
+}
+
+/// A change of how a sheet shows what it shows, or of what it asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub enum Look {
+    Again,
+    Wrap,
+    Follow,
+    PreviousRun,
+    NextContainer,
+    ManagedFields,
+}
+
+/// Which way a search goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub enum Way {
+    Down,
+    Up,
+}
+
+/// How much of a text is copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub enum Copied {
+    All,
+    InSight,
 }
 
 /// A move through rows or lines.
@@ -45,6 +87,9 @@ pub enum Move {
     PageDown,
     Top,
     Bottom,
+    Left,
+    Right,
+    LineStart,
 }
 
 /// A change of the line being typed.
@@ -72,6 +117,8 @@ pub enum Context {
     Text,
     /// On a simulated cluster, in lists and texts.
     Simulated,
+    /// On YAML, events and logs.
+    Sheet,
     /// On the line being typed.
     Prompt,
 }
@@ -84,6 +131,7 @@ impl Context {
             Context::List => "in lists",
             Context::Text => "in text",
             Context::Simulated => "on a simulated cluster",
+            Context::Sheet => "in YAML, events, logs",
             Context::Prompt => "while typing",
         }
     }
@@ -127,8 +175,8 @@ pub const TABLE: &[Binding] = &[
     bind(Context::Anywhere, &[Key::of(Code::Esc)], Command::Back, "back", "close, clear the filter, or go back"),
     bind(Context::Anywhere, &[Key::char('q'), Key::ctrl('c')], Command::Quit, "quit", "leave quorate"),
     bind(Context::Anywhere, &[Key::char(':')], Command::OpenCommandLine, "command", "type a command; the list of them opens with it"),
-    bind(Context::Anywhere, &[Key::of(Code::Tab), Key::of(Code::Right)], Command::NextScreen, "", "next screen"),
-    bind(Context::Anywhere, &[Key::of(Code::BackTab), Key::of(Code::Left)], Command::PreviousScreen, "", "previous screen"),
+    bind(Context::Anywhere, &[Key::of(Code::Tab)], Command::NextScreen, "", "next screen"),
+    bind(Context::Anywhere, &[Key::of(Code::BackTab)], Command::PreviousScreen, "", "previous screen"),
     bind(Context::Anywhere, &[Key::char('1')], Command::Go(Screen::Overview), "", "overview: everything at a glance"),
     bind(Context::Anywhere, &[Key::char('2')], Command::Go(Screen::Nodes), "", "nodes: by zone, with heartbeats"),
     bind(Context::Anywhere, &[Key::char('3')], Command::Go(Screen::Etcd), "", "etcd: members and quorum"),
@@ -139,6 +187,15 @@ pub const TABLE: &[Binding] = &[
     bind(Context::Anywhere, &[Key::char('8')], Command::Go(Screen::Feeds), "", "feeds: sources and how fresh they are"),
     bind(Context::Anywhere, &[Key::char('9')], Command::Go(Screen::Log), "", "log: what quorate saw and did"),
     bind(Context::Anywhere, &[Key::ctrl('l')], Command::Redraw, "", "draw the screen again"),
+    bind(Context::Anywhere, &[Key::char('y')], Command::Read(Reading::Yaml), "", "the YAML of what is selected"),
+    bind(Context::Anywhere, &[Key::char('e')], Command::Read(Reading::Events), "", "the events of what is selected"),
+    bind(Context::Anywhere, &[Key::char('l')], Command::Read(Reading::Logs), "", "the log of what is selected, or a choice of its pods"),
+    bind(Context::Anywhere, &[Key::char('c')], Command::Copy(Copied::All), "", "copy the name of the row, or the whole text (OSC 52)"),
+    bind(Context::Anywhere, &[Key::char('C')], Command::Copy(Copied::InSight), "", "copy the lines in sight (OSC 52)"),
+    bind(Context::List, &[Key::of(Code::Right)], Command::NextScreen, "", "next screen"),
+    bind(Context::List, &[Key::of(Code::Left)], Command::PreviousScreen, "", "previous screen"),
+    bind(Context::Text, &[Key::of(Code::Right)], Command::NextScreen, "", "next screen"),
+    bind(Context::Text, &[Key::of(Code::Left)], Command::PreviousScreen, "", "previous screen"),
     bind(Context::List, &[Key::of(Code::Enter), Key::char('d')], Command::Open, "open", "open the selected row"),
     bind(Context::List, &[Key::char('/')], Command::OpenFilter, "filter", "filter: text, !text, ~fuzzy or -f fuzzy, -l key=value"),
     bind(Context::List, &[Key::char('p')], Command::Pods, "pods", "pods of the selected node, member or workload"),
@@ -166,6 +223,19 @@ pub const TABLE: &[Binding] = &[
     bind(Context::Simulated, &[Key::char('U')], Command::Sim(Deed::Unplug), "", "pull the selected node's network cable"),
     bind(Context::Simulated, &[Key::char('+')], Command::Sim(Deed::Join), "", "a new machine joins as a controller"),
     bind(Context::Simulated, &[Key::char('t')], Command::Tour, "", "the next step of the tour; :tour shows or hides it"),
+    bind(Context::Sheet, &[Key::of(Code::Enter)], Command::Open, "", "the log of the chosen pod"),
+    bind(Context::Sheet, &[Key::char('/')], Command::OpenSearch, "search", "search for a text"),
+    bind(Context::Sheet, &[Key::char('n')], Command::Find(Way::Down), "", "to the next line found"),
+    bind(Context::Sheet, &[Key::char('N')], Command::Find(Way::Up), "", "to the line found before"),
+    bind(Context::Sheet, &[Key::char('r')], Command::Look(Look::Again), "again", "read again"),
+    bind(Context::Sheet, &[Key::char('w')], Command::Look(Look::Wrap), "wrap", "wrap long lines, or cut them off"),
+    bind(Context::Sheet, &[Key::char('f')], Command::Look(Look::Follow), "", "logs: follow what is written, or stay"),
+    bind(Context::Sheet, &[Key::char('p')], Command::Look(Look::PreviousRun), "", "logs: the run before the last restart, or the present one"),
+    bind(Context::Sheet, &[Key::char('o')], Command::Look(Look::NextContainer), "", "logs: the pod's next container"),
+    bind(Context::Sheet, &[Key::char('m')], Command::Look(Look::ManagedFields), "", "YAML: with or without managedFields"),
+    bind(Context::Sheet, &[Key::of(Code::Right)], Command::Move(Move::Right), "", "to the right, while lines are cut off"),
+    bind(Context::Sheet, &[Key::of(Code::Left)], Command::Move(Move::Left), "", "to the left"),
+    bind(Context::Sheet, &[Key::char('0')], Command::Move(Move::LineStart), "", "to the beginning of the lines"),
     bind(Context::Prompt, &[Key::of(Code::Enter)], Command::Accept, "accept", "do it"),
     bind(Context::Prompt, &[Key::of(Code::Esc), Key::ctrl('c')], Command::Cancel, "cancel", "leave the line"),
     bind(Context::Prompt, &[Key::of(Code::Tab)], Command::Edit(Edit::NextOffer), "complete", "take the next offer"),
@@ -224,6 +294,12 @@ pub fn keys_of(binding: &Binding) -> String {
 pub fn contexts(state: &State) -> &'static [Context] {
     if state.prompt.is_some() {
         &[Context::Prompt]
+    } else if state.help.is_none() && !state.sheets.is_empty() {
+        if sim::is_simulated(state) {
+            &[Context::Sheet, Context::Text, Context::Simulated, Context::Anywhere]
+        } else {
+            &[Context::Sheet, Context::Text, Context::Anywhere]
+        }
     } else {
         match (state.is_text(), sim::is_simulated(state)) {
             (true, true) => &[Context::Text, Context::Simulated, Context::Anywhere],
@@ -257,7 +333,7 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
-    const COMMANDS: [Command; 38] = [
+    const COMMANDS: [Command; 999] = [
         Command::Quit,
         Command::Back,
         Command::Help,
@@ -272,6 +348,23 @@ mod tests {
         Command::Move(Move::PageDown),
         Command::Move(Move::Top),
         Command::Move(Move::Bottom),
+        Command::Move(Move::Left),
+        Command::Move(Move::Right),
+        Command::Move(Move::LineStart),
+        Command::Read(Reading::Yaml),
+        Command::Read(Reading::Events),
+        Command::Read(Reading::Logs),
+        Command::Look(Look::Again),
+        Command::Look(Look::Wrap),
+        Command::Look(Look::Follow),
+        Command::Look(Look::PreviousRun),
+        Command::Look(Look::NextContainer),
+        Command::Look(Look::ManagedFields),
+        Command::OpenSearch,
+        Command::Find(Way::Down),
+        Command::Find(Way::Up),
+        Command::Copy(Copied::All),
+        Command::Copy(Copied::InSight),
         Command::Open,
         Command::Pods,
         Command::Sort,
@@ -310,7 +403,24 @@ mod tests {
             | Command::Go(_)
             | Command::NextScreen
             | Command::PreviousScreen
-            | Command::Move(Move::Up | Move::Down | Move::PageUp | Move::PageDown | Move::Top | Move::Bottom)
+            | Command::Move(
+                Move::Up
+                | Move::Down
+                | Move::PageUp
+                | Move::PageDown
+                | Move::Top
+                | Move::Bottom
+                | Move::Left
+                | Move::Right
+                | Move::LineStart,
+            )
+            | Command::Read(Reading::Yaml | Reading::Events | Reading::Logs)
+            | Command::Look(
+                Look::Again | Look::Wrap | Look::Follow | Look::PreviousRun | Look::NextContainer | Look::ManagedFields,
+            )
+            | Command::OpenSearch
+            | Command::Find(Way::Down | Way::Up)
+            | Command::Copy(Copied::All | Copied::InSight)
             | Command::Open
             | Command::Pods
             | Command::Sort
@@ -348,7 +458,7 @@ mod tests {
         // A key of a list or a text must not hide one that holds anywhere.
         for binding in TABLE
             .iter()
-            .filter(|binding| matches!(binding.context, Context::List | Context::Text | Context::Simulated))
+            .filter(|binding| matches!(binding.context, Context::List | Context::Text | Context::Simulated | Context::Sheet))
         {
             for key in binding.keys {
                 assert!(!seen.contains(&(Context::Anywhere, *key)), "{key} is hidden");

@@ -67,7 +67,7 @@ fn open(state: &State, number: usize) -> Result<Vec<Msg>, String> {
         return Err(format!("there is no row {number}; {there}"));
     };
     let enter = Msg::Key(Key::of(Code::Enter));
-    let is_covered = usize::from(state.help.is_some()) + usize::from(state.detail.is_some());
+    let is_covered = usize::from(state.help.is_some()) + state.sheets.len() + usize::from(state.detail.is_some());
     let mut msgs = vec![Msg::Key(Key::of(Code::Esc)); is_covered];
     msgs.extend([Msg::Select(number - 1), enter.clone()]);
     if row.home() != state.screen {

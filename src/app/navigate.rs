@@ -4,13 +4,15 @@ use super::keys::Move;
 use super::rows::{RowId, Scope, rows, rows_of};
 use super::screen::Screen;
 use super::state::{MAX_BACK, State};
-use super::{Effect, LogMove};
+use super::{Effect, LogMove, reading};
 use crate::check::Severity;
 
 /// Closes the nearest open thing; with nothing open, returns to the screen before.
 pub fn back(state: &mut State) {
     if state.help.is_some() {
         state.help = None;
+    } else if !state.sheets.is_empty() {
+        state.sheets.pop();
     } else if state.detail.is_some() {
         state.detail = None;
     } else if !state.filter().is_empty() {
@@ -29,6 +31,7 @@ pub fn go(state: &mut State, screen: Screen) {
 
 fn go_to(state: &mut State, screen: Screen, scope: Option<Scope>) {
     state.help = None;
+    state.sheets.clear();
     state.detail = None;
     if screen == state.screen && scope == state.scope {
         return;
@@ -62,6 +65,10 @@ pub fn pods(state: &mut State) -> Result<(), String> {
 
 /// Drills down: from the overview to the row's own screen, from there to the row in full.
 pub fn open(state: &mut State) {
+    if !state.sheets.is_empty() {
+        reading::open(state);
+        return;
+    }
     let rows = rows(state);
     let Some(row) = rows.get(state.cursor().index).cloned() else {
         state.say(Severity::Info, "there is no row to open");
@@ -96,7 +103,9 @@ pub fn select(state: &mut State, index: usize) {
 /// Moves through rows, a text, or the log.
 pub fn step(state: &mut State, by: Move) -> Vec<Effect> {
     let geometry = state.geometry;
-    if let Some(scroll) = state.help.as_mut().or(state.detail.as_mut()) {
+    if state.help.is_none() && !state.sheets.is_empty() {
+        reading::step(state, by);
+    } else if let Some(scroll) = state.help.as_mut().or(state.detail.as_mut()) {
         let last = geometry.text_lines.saturating_sub(geometry.text_rows);
         *scroll = moved(*scroll, by, geometry.text_rows, last);
     } else if state.screen.is_list() {
@@ -105,8 +114,8 @@ pub fn step(state: &mut State, by: Move) -> Vec<Effect> {
         select(state, index);
     } else {
         return vec![Effect::Log(match by {
-            Move::Up | Move::PageUp | Move::Top => LogMove::Older,
-            Move::Down | Move::PageDown => LogMove::Newer,
+            Move::Up | Move::PageUp | Move::Top | Move::Left | Move::LineStart => LogMove::Older,
+            Move::Down | Move::PageDown | Move::Right => LogMove::Newer,
             Move::Bottom => LogMove::Newest,
         })];
     }
@@ -114,7 +123,7 @@ pub fn step(state: &mut State, by: Move) -> Vec<Effect> {
 }
 
 /// A position after a move, bounded by `last`.
-fn moved(from: usize, by: Move, page: usize, last: usize) -> usize {
+pub fn moved(from: usize, by: Move, page: usize, last: usize) -> usize {
     let page = page.saturating_sub(1).max(1);
     let to = match by {
         Move::Up => from.saturating_sub(1),
@@ -123,6 +132,7 @@ fn moved(from: usize, by: Move, page: usize, last: usize) -> usize {
         Move::PageDown => from + page,
         Move::Top => 0,
         Move::Bottom => last,
+        Move::Left | Move::Right | Move::LineStart => from,
     };
     to.min(last)
 }

@@ -32,6 +32,8 @@ pub enum PromptKind {
     Command,
     /// `/` rows that match this.
     Filter,
+    /// `/` lines of a text that contain this.
+    Search,
 }
 
 impl Prompt {

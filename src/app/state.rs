@@ -11,6 +11,7 @@ use super::memo::Memo;
 use super::prompt::Prompt;
 use super::rows::{RowId, Scope};
 use super::screen::Screen;
+use super::sheet::Sheet;
 use super::sort::Sort;
 use super::timeline::Timeline;
 use crate::base::Text;
@@ -154,6 +155,10 @@ pub struct Geometry {
     pub text_rows: usize,
     /// How many lines it has.
     pub text_lines: usize,
+    /// The first of its lines that was visible.
+    pub text_top: usize,
+    /// Columns of its longest line, where lines are cut off.
+    pub text_columns: usize,
     /// Where the log belongs, while it is shown.
     pub log: Option<Area>,
 }
@@ -191,6 +196,10 @@ pub struct State {
     pub history: Vec<String>,
     /// The selected row shown in full, scrolled by so many lines.
     pub detail: Option<usize>,
+    /// What is opened over the screen to be read; the last one lies uppermost.
+    pub sheets: Vec<Sheet>,
+    /// How many questions were asked.
+    pub questions: u64,
     /// The help, scrolled by so many lines.
     pub help: Option<usize>,
     /// The last thing said.
@@ -230,6 +239,8 @@ impl State {
             prompt: None,
             history: Vec::new(),
             detail: None,
+            sheets: Vec::new(),
+            questions: 0,
             help: None,
             message: None,
             theme: None,
@@ -267,7 +278,7 @@ impl State {
 
     /// Whether what is shown scrolls instead of having a selection.
     pub const fn is_text(&self) -> bool {
-        self.help.is_some() || self.detail.is_some() || !self.screen.is_list()
+        self.help.is_some() || !self.sheets.is_empty() || self.detail.is_some() || !self.screen.is_list()
     }
 }
 

@@ -5,7 +5,7 @@ use super::keys::Edit;
 use super::navigate::follow_rows;
 use super::prompt::{Prompt, PromptKind};
 use super::state::{MAX_HISTORY, State};
-use super::{Effect, filter, update};
+use super::{Effect, filter, reading, update};
 use crate::check::Severity;
 
 /// Opens a line.
@@ -54,6 +54,7 @@ pub fn edited(state: &mut State) {
     let text = prompt.text.clone();
     match prompt.kind {
         PromptKind::Filter => filter::set(state, state.screen, &text),
+        PromptKind::Search => {}
         PromptKind::Command => {
             let offers = commands::offers(state, &text);
             if let Some(prompt) = &mut state.prompt {
@@ -79,6 +80,10 @@ pub fn accept(state: &mut State) -> Vec<Effect> {
     };
     let text = prompt.text.trim();
     if prompt.kind == PromptKind::Filter || text.is_empty() {
+        return Vec::new();
+    }
+    if prompt.kind == PromptKind::Search {
+        reading::search(state, text.to_owned());
         return Vec::new();
     }
     remember(&mut state.history, text);

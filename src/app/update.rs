@@ -7,13 +7,22 @@ use super::navigate::{back, follow_rows, go, open, select, step};
 use super::prompt::PromptKind;
 use super::screen::Screen;
 use super::state::{Derived, State};
-use super::{Effect, Key, Msg, marks, memo, navigate, sim, sort, tour, typing};
+use super::{Effect, Key, Msg, marks, memo, navigate, reading, sheet, sim, sort, tour, typing};
 use crate::check::Severity;
 use crate::model::Snapshot;
 
 /// Takes in one fact.
 pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
-    let effects = take(state, msg);
+    let before = sheet::standing(state);
+    let mut effects = take(state, msg);
+    // What is open says what is asked, so no question is forgotten and none stays when its sheet goes.
+    let mut now = sheet::standing(state);
+    for (id, question) in before {
+        if now.remove(&id).as_ref() != Some(&question) {
+            effects.push(Effect::Cancel(id));
+        }
+    }
+    effects.extend(now.into_iter().map(|(id, question)| Effect::Ask(id, question)));
     memo::remember(state);
     effects
 }
@@ -47,6 +56,14 @@ fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
             if geometry.rows > 0 {
                 state.cursors.entry(state.screen).or_default().offset = geometry.offset;
             }
+            // A sheet that follows what is written was drawn at its end.
+            if let Some(sheet) = state.sheets.last_mut().filter(|sheet| sheet.is_following()) {
+                sheet.top = geometry.text_top;
+            }
+            Vec::new()
+        }
+        Msg::Answer(answer) => {
+            sheet::take(state, answer);
             Vec::new()
         }
         Msg::Notice(message) => {
@@ -105,6 +122,11 @@ pub fn run(state: &mut State, command: Command) -> Vec<Effect> {
             Err(why) => state.say(Severity::Info, why),
         },
         Command::Tour => tour::next(state),
+        Command::Read(what) => reading::read(state, what),
+        Command::Look(how) => reading::look(state, how),
+        Command::OpenSearch => typing::open(state, PromptKind::Search),
+        Command::Find(way) => reading::find(state, way),
+        Command::Copy(what) => return reading::copy(state, what),
         Command::Accept => return typing::accept(state),
         Command::Cancel => typing::cancel(state),
         Command::Edit(change) => typing::edit(state, change),

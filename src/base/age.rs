@@ -7,6 +7,18 @@ const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
+/// A duration in the largest unit of which there are two or more; whole seconds only below two minutes. For what is always
+/// on screen: it changes seldom.
+pub fn coarse(age: Duration) -> String {
+    let seconds = age.as_secs();
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds / MINUTE),
+        7200..172_800 => format!("{} h", seconds / HOUR),
+        _ => format!("{} d", seconds / DAY),
+    }
+}
+
 /// A duration in words: the two largest units that are not zero, rounded down. From 30 days on only days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Age(pub Duration);
@@ -61,6 +73,15 @@ mod tests {
         for (seconds, words) in cases {
             assert_eq!(said(seconds), words);
         }
+    }
+
+    #[test]
+    fn coarse_ages() {
+        let said = |seconds| coarse(Duration::from_secs(seconds));
+        assert_eq!(
+            [0, 59, 119, 120, 7199, 7200, 172_800].map(said),
+            ["0 s", "59 s", "119 s", "2 min", "119 min", "2 h", "2 d"]
+        );
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::observe::{self, Resolved};
 use super::themes;
 use crate::app::Message;
 use crate::check::Severity;
-use crate::tui::{self, Deck, Options};
+use crate::tui::{self, Deck, Desk, Options};
 
 /// Whether the guided tour begins with the console.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,15 +49,16 @@ pub fn run(resolved: &Resolved, tour: Tour) -> eyre::Result<ExitCode> {
     };
     let runtime = observe::runtime()?;
     let outcome = runtime.block_on(async {
-        let observing = observe::start(resolved).await?;
+        let (desk, clerk) = Desk::open();
+        let observing = observe::start_answering(resolved, clerk).await?;
         let snapshots = observing.observer.snapshots.clone();
         if let Some(cluster) = &observing.cluster {
             options.deck = deck::deck(cluster, observing.clock.clone());
         }
         let shown = if is_linear {
-            tui::linear::run(snapshots, options).await
+            tui::linear::run(snapshots, desk, options).await
         } else {
-            tui::run(snapshots, options).await
+            tui::run(snapshots, desk, options).await
         };
         shown.map_err(eyre::Report::from)
     });

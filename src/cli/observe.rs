@@ -20,6 +20,7 @@ use crate::config::{self, ConfigError, Settings, Sources};
 use crate::live::{self, Observer};
 use crate::model::Snapshot;
 use crate::sim::wire::Cluster;
+use crate::tui::Clerk;
 
 /// Everything that the command line, the environment and files say about what to do.
 #[derive(Debug)]
@@ -104,11 +105,20 @@ pub struct Observing {
 
 /// Starts every source; a simulated cluster first. Must be called inside a runtime.
 pub async fn start(resolved: &Resolved) -> eyre::Result<Observing> {
+    start_all(resolved, None).await
+}
+
+/// The same, and who answers the console's questions.
+pub async fn start_answering(resolved: &Resolved, clerk: Clerk) -> eyre::Result<Observing> {
+    start_all(resolved, Some(clerk)).await
+}
+
+async fn start_all(resolved: &Resolved, clerk: Option<Clerk>) -> eyre::Result<Observing> {
     let Some(simulation) = &resolved.simulation else {
         let place = Place::here(&resolved.settings, &resolved.environment);
         let clock = Clock::start();
         return Ok(Observing {
-            observer: observe(&place, &clock),
+            observer: observe(&place, &clock, clerk),
             place,
             clock,
             cluster: None,
@@ -119,18 +129,20 @@ pub async fn start(resolved: &Resolved) -> eyre::Result<Observing> {
     let cluster = cluster.wrap_err("the simulated cluster could not be started on loopback")?;
     let place = Place::simulated(&cluster, simulation.name.clone());
     Ok(Observing {
-        observer: observe(&place, &clock),
+        observer: observe(&place, &clock, clerk),
         place,
         clock,
         cluster: Some(cluster),
     })
 }
 
-fn observe(place: &Place, clock: &Clock) -> Observer {
+fn observe(place: &Place, clock: &Clock, clerk: Option<Clerk>) -> Observer {
     let (mut observer, sink) = Observer::begin(clock, place.simulated.clone());
     let snapshots = || observer.snapshots.clone();
+    let (in_use, answering) = live::kube::in_use();
+    let answering = clerk.map(|clerk| answering.run(clerk.standing, clerk.answers, snapshots(), clock.clone()));
     let sources = (
-        live::kube::observe(place.kube.clone(), sink.clone(), snapshots()),
+        live::kube::observe(place.kube.clone(), sink.clone(), snapshots(), in_use),
         live::probe::observe(place.pki(), sink.clone(), snapshots()),
         live::etcd::observe(place.pki(), place.etcd_endpoint.clone(), sink.clone()),
         live::host::observe(place.host.clone(), sink),
@@ -139,6 +151,9 @@ fn observe(place: &Place, clock: &Clock) -> Observer {
     observer.add(sources.1);
     observer.add(sources.2);
     observer.add(sources.3);
+    if let Some(answering) = answering {
+        observer.add(answering);
+    }
     observer
 }
 

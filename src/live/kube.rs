@@ -4,6 +4,7 @@
 //! One task does it all, so that nothing of an old server can speak after a new one was chosen: when the server changes,
 //! the futures of the old session are dropped.
 
+mod answer;
 mod catalog;
 mod clients;
 mod elect;
@@ -32,6 +33,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+pub use self::answer::{Answering, InUse, in_use};
 use self::elect::elect;
 use self::kubeconfig::Access;
 use self::pause::Backoff;
@@ -61,19 +63,25 @@ const REREAD: Duration = Duration::from_secs(5);
 /// Observes the Kubernetes API until nobody reads any more. No error ends it: each is reported, with what to do.
 ///
 /// `snapshots` tells where else the API may be served, once etcd or k0s's objects were read.
-pub async fn observe(source: KubeSource, sink: Sink, snapshots: watch::Receiver<Arc<Snapshot>>) {
+/// Questions are answered through the server that `in_use` names.
+pub async fn observe(source: KubeSource, sink: Sink, snapshots: watch::Receiver<Arc<Snapshot>>, in_use: InUse) {
     let snapshots = Snapshots(snapshots);
-    let Err(Closed) = run(&source, &sink, snapshots).await;
+    let Err(Closed) = run(&source, &sink, snapshots, &in_use).await;
     tracing::debug!("nobody reads the Kubernetes API's facts any more");
 }
 
-async fn run(source: &KubeSource, sink: &Sink, mut snapshots: Snapshots) -> Result<std::convert::Infallible, Closed> {
+async fn run(
+    source: &KubeSource,
+    sink: &Sink,
+    mut snapshots: Snapshots,
+    in_use: &InUse,
+) -> Result<std::convert::Infallible, Closed> {
     report_all(sink, &Report::Begun).await?;
     let mut epoch = 0;
     let files = kubeconfig::Reader::default();
     loop {
         match files.load(source).await {
-            Ok(access) => serve(&access, sink, &mut snapshots, &mut epoch).await?,
+            Ok(access) => serve(&access, sink, &mut snapshots, &mut epoch, in_use).await?,
             Err(why) => {
                 report_all(sink, &Report::Failed(why)).await?;
                 tokio::time::sleep(REREAD).await;
@@ -83,12 +91,20 @@ async fn run(source: &KubeSource, sink: &Sink, mut snapshots: Snapshots) -> Resu
 }
 
 /// Uses one kubeconfig until its files change.
-async fn serve(access: &Access, sink: &Sink, snapshots: &mut Snapshots, epoch: &mut u64) -> Result<(), Closed> {
+async fn serve(
+    access: &Access,
+    sink: &Sink,
+    snapshots: &mut Snapshots,
+    epoch: &mut u64,
+    in_use: &InUse,
+) -> Result<(), Closed> {
+    in_use.set(None);
     let Some(mut session) = first_session(access, sink, snapshots).await? else {
         return Ok(());
     };
     loop {
         *epoch += 1;
+        in_use.set(Some(&session));
         let watchman = Watchman::new(access, &session, sink, *epoch);
         match watchman.watch(snapshots).await? {
             Ended::Moved(next) => session = *next,

@@ -278,6 +278,12 @@ pub fn node(n: u8) -> Node {
         region: None,
         is_controller: true,
         ready: condition("Ready", Tri::True, "KubeletReady", "kubelet is posting ready status"),
+        conditions: vec![condition(
+            "DiskPressure",
+            Tri::False,
+            "KubeletHasNoDiskPressure",
+            "kubelet has no disk pressure",
+        )],
         unschedulable: false,
         taints: Vec::new(),
         capacity: amounts(8_000, 24),

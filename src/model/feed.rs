@@ -78,6 +78,25 @@ impl KubeKind {
         }
     }
 
+    /// The kind of one object, as Kubernetes writes it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            KubeKind::Nodes => "Node",
+            KubeKind::Pods => "Pod",
+            KubeKind::Leases => "Lease",
+            KubeKind::Deployments => "Deployment",
+            KubeKind::ReplicaSets => "ReplicaSet",
+            KubeKind::StatefulSets => "StatefulSet",
+            KubeKind::DaemonSets => "DaemonSet",
+            KubeKind::Claims => "PersistentVolumeClaim",
+            KubeKind::EtcdMembers => "EtcdMember",
+            KubeKind::ControlNodes => "ControlNode",
+            KubeKind::ClusterConfigs => "ClusterConfig",
+            KubeKind::Installations => "Installation",
+            KubeKind::NetBoxEnterprises => "NetBoxEnterprise",
+        }
+    }
+
     /// The API group; empty for core.
     pub const fn group(self) -> &'static str {
         match self {

@@ -97,6 +97,8 @@ pub struct Node {
     pub is_controller: bool,
     /// The Ready condition; Unknown when there is none.
     pub ready: Condition,
+    /// The other conditions, such as `MemoryPressure`.
+    pub conditions: Vec<Condition>,
     /// Cordoned.
     pub unschedulable: bool,
     /// Its taints.
@@ -174,6 +176,8 @@ pub struct Pod {
     pub restarts: u32,
     /// Names of the claims that it mounts.
     pub claims: Vec<Text>,
+    /// Names of its containers, those that only prepare it last.
+    pub containers: Vec<Text>,
 }
 
 impl Pod {

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::log::{self, LogView};
 use super::signals::Signals;
-use super::{Deck, Options, gather};
+use super::{Deck, Desk, Options, gather};
 use crate::app::{Effect, Message, Msg, Screen, State, line, update};
 use crate::check::Severity;
 use crate::model::Snapshot;
@@ -23,8 +23,8 @@ const MAX_WAITING: usize = 8;
 const SIZE: (u16, u16) = (200, 60);
 
 /// Prints and reads until the operator leaves, the input ends, or a signal comes.
-pub async fn run(snapshots: watch::Receiver<Arc<Snapshot>>, options: Options) -> io::Result<()> {
-    let mut console = Console::new(snapshots, options);
+pub async fn run(snapshots: watch::Receiver<Arc<Snapshot>>, desk: Desk, options: Options) -> io::Result<()> {
+    let mut console = Console::new(snapshots, desk, options);
     let mut signals = Signals::listen()?;
     let mut lines = lines();
     say(&["quorate, one line at a time. help says what can be typed, quit leaves.".to_owned()])?;
@@ -39,6 +39,10 @@ pub async fn run(snapshots: watch::Receiver<Arc<Snapshot>>, options: Options) ->
                 Some(_) => {}
                 None => return say(&["The input ended; quorate leaves.".to_owned()]),
             },
+            answer = console.desk.answer() => {
+                update(&mut console.state, Msg::Answer(answer));
+                console.say_page()?;
+            }
             changed = console.snapshots.changed(), if console.is_fed => {
                 if changed.is_ok() {
                     console.take_snapshot()?;
@@ -79,12 +83,13 @@ struct Console {
     log: LogView,
     deck: Deck,
     snapshots: watch::Receiver<Arc<Snapshot>>,
+    desk: Desk,
     /// Whether the other side of `snapshots` is still there.
     is_fed: bool,
 }
 
 impl Console {
-    fn new(mut snapshots: watch::Receiver<Arc<Snapshot>>, options: Options) -> Self {
+    fn new(mut snapshots: watch::Receiver<Arc<Snapshot>>, desk: Desk, options: Options) -> Self {
         let mut state = State::new(Arc::clone(&snapshots.borrow_and_update()), options.policy);
         update(&mut state, Msg::Resize(SIZE.0, SIZE.1));
         if let Some(message) = gather(&options.messages) {
@@ -97,6 +102,7 @@ impl Console {
             log: LogView::default(),
             deck: options.deck,
             snapshots,
+            desk,
             is_fed: true,
         }
     }
@@ -111,8 +117,11 @@ impl Console {
                     match effect {
                         Effect::Quit => return Ok(true),
                         Effect::Log(by) => self.log.step(by),
-                        Effect::Redraw => {}
                         Effect::Sim(command) => told = Some(self.deck.play(&command)),
+                        Effect::Ask(id, question) => self.desk.ask(id, question),
+                        Effect::Cancel(id) => self.desk.cancel(id),
+                        // Lines can be copied as they stand, and a pipe must not get an escape.
+                        Effect::Redraw | Effect::Copy(_) => {}
                     }
                 }
                 if let Some(told) = told {

@@ -48,7 +48,7 @@ fn console() {
         .unwrap();
     let result = runtime.block_on(async {
         let (sender, snapshots) = watch::channel(Arc::new(healthy()));
-        let console = run(snapshots, options);
+        let console = run(snapshots, super::Desk::open().0, options);
         if how == "panic" {
             tokio::select! {
                 result = console => result,

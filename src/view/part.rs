@@ -12,6 +12,7 @@ pub mod palette;
 pub mod pods;
 pub mod quorum;
 pub mod section;
+pub mod sheet;
 pub mod small;
 pub mod table;
 pub mod tabs;

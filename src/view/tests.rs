@@ -10,7 +10,9 @@ use super::dump::dump;
 use super::picture::{draw, text};
 use super::{Colors, Glyphs, Theme};
 use crate::app::{Effect, Msg, Screen, State, key, update};
+use crate::base::{Text, Why, WhyKind};
 use crate::model::example;
+use crate::model::question::{Answer, Event, Told};
 use crate::model::{FeedState, Policy, Snapshot};
 
 fn open(snapshot: Snapshot) -> State {
@@ -112,6 +114,69 @@ fn what_lies_over_a_screen() {
         press(&mut state, keys);
         assert_frame(name, &state, &Theme::marked(), USUAL);
     }
+}
+
+/// A state in which a sheet was opened by keys and answered.
+fn read(screen: Screen, keys: &str, told: Told) -> State {
+    let mut state = on(state("node_lost"), screen);
+    press(&mut state, keys);
+    let id = state.sheets.last().unwrap().asked.unwrap();
+    let (at, from) = (state.snapshot.now, Some("https://10.77.0.11:6443".into()));
+    update(&mut state, Msg::Answer(Answer { id, at, from, told }));
+    state
+}
+
+fn hostile_lines() -> Vec<Text> {
+    let long = "x".repeat(150);
+    let lines = [
+        "kind: Node",
+        "  name: \u{1b}[31mred\u{202e}",
+        "  emoji: \u{1f600} \u{5317}",
+        long.as_str(),
+    ];
+    lines.map(Text::new).to_vec()
+}
+
+#[test]
+fn sheets() {
+    let event = |reason: &str, is_warning| Event {
+        is_warning,
+        reason: reason.into(),
+        message: "Back-off \u{1b}[2J restarting failed container in a pod whose name is rather long, so that it wraps"
+            .into(),
+        about: "Pod kotsadm/netbox-1".into(),
+        source: "kubelet".into(),
+        count: 3,
+        last: Some(example::wall_ago(90)),
+    };
+    let events = || Told::Events {
+        events: vec![event("BackOff", true), event("Pulled", false)],
+        more: 2,
+    };
+    let why = Why::new(WhyKind::Unavailable, "no API server is in use: nobody answers").hint("the feeds screen tells");
+    let failed = Told::Failed {
+        why,
+        last_answer: Some(example::ago(40)),
+    };
+    for (name, state) in [
+        ("sheet_yaml", read(Screen::Nodes, "y", Told::Yaml(hostile_lines()))),
+        ("sheet_events", read(Screen::Nodes, "e", events())),
+        ("sheet_warnings", read(Screen::Overview, ":events<enter>", events())),
+        (
+            "sheet_log",
+            read(Screen::Placement, "l<enter>", Told::Log(hostile_lines())),
+        ),
+        ("sheet_failed", read(Screen::Nodes, "y", failed)),
+    ] {
+        assert_frame(name, &state, &Theme::marked(), USUAL);
+        assert_frame(&format!("{name}_120x40"), &state, &Theme::marked(), (120, 40));
+    }
+    let mut wrapped = read(Screen::Nodes, "y", Told::Yaml(hostile_lines()));
+    press(&mut wrapped, "w/xx<enter>");
+    assert_frame("sheet_found_mono", &wrapped, &mono(), USUAL);
+    let mut pods = on(state("node_lost"), Screen::Placement);
+    press(&mut pods, "lj");
+    assert_frame("sheet_pods", &pods, &Theme::marked(), USUAL);
 }
 
 #[test]

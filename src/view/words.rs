@@ -5,19 +5,9 @@ use std::time::Duration;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::theme::{Glyph, Role, Theme};
+pub use crate::base::age::coarse as age;
 use crate::base::{Why, WhyKind};
 use crate::model::{FeedState, Snapshot};
-
-/// An age, in the largest unit of which there are two or more; whole seconds only below two minutes.
-pub fn age(age: Duration) -> String {
-    let seconds = age.as_secs();
-    match seconds {
-        0..120 => format!("{seconds} s"),
-        120..7200 => format!("{} min", seconds / 60),
-        7200..172_800 => format!("{} h", seconds / 3600),
-        _ => format!("{} d", seconds / 86_400),
-    }
-}
 
 /// An age in minutes or more: one that stands beside what is live must not tick every second.
 pub fn coarse_age(of: Duration) -> String {
@@ -186,15 +176,6 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    #[test]
-    fn ages_are_coarse() {
-        let said = |seconds| age(Duration::from_secs(seconds));
-        assert_eq!(
-            [0, 59, 119, 120, 7199, 7200, 172_800].map(said),
-            ["0 s", "59 s", "119 s", "2 min", "119 min", "2 h", "2 d"]
-        );
-    }
 
     #[test]
     fn noise_stays_within_its_bucket() {

@@ -1,12 +1,12 @@
 //! What commands do that no key does, and what their arguments may be.
 
 use crate::app::Effect;
-use crate::app::filter;
 use crate::app::navigate::{go, reveal};
 use crate::app::prompt::nearest;
 use crate::app::rows::{RowId, all, name};
 use crate::app::screen::Screen;
 use crate::app::state::State;
+use crate::app::{filter, reading};
 
 /// How many names an error lists.
 const MAX_NAMES: usize = 5;
@@ -125,5 +125,11 @@ pub fn filter(state: &mut State, text: &str) -> Result<Vec<Effect>, String> {
 #[allow(clippy::unnecessary_wraps)] // what the table holds
 pub const fn help(state: &mut State, _: &str) -> Result<Vec<Effect>, String> {
     state.help = Some(0);
+    Ok(Vec::new())
+}
+
+/// Opens every warning of the cluster.
+pub fn events(state: &mut State, _: &str) -> Result<Vec<Effect>, String> {
+    reading::lay(state, reading::events_of(None));
     Ok(Vec::new())
 }

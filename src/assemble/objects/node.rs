@@ -30,6 +30,13 @@ pub fn node(raw: &core::Node) -> Result<Row, Why> {
         region: label(meta, "topology.kubernetes.io/region"),
         is_controller: label(meta, CONTROL_PLANE).is_some(),
         ready: ready(status),
+        conditions: status
+            .and_then(|status| status.conditions.as_ref())
+            .into_iter()
+            .flatten()
+            .filter(|other| other.type_ != "Ready")
+            .map(condition)
+            .collect(),
         unschedulable: spec.and_then(|spec| spec.unschedulable).unwrap_or(false),
         taints: spec
             .and_then(|spec| spec.taints.as_ref())
@@ -56,14 +63,25 @@ fn internal_ip(status: &core::NodeStatus) -> Option<Text> {
 fn ready(status: Option<&core::NodeStatus>) -> Condition {
     let conditions = status.and_then(|status| status.conditions.as_ref());
     let ready = conditions.and_then(|all| all.iter().find(|condition| condition.type_ == "Ready"));
+    ready.map_or_else(
+        || Condition {
+            kind: Text::new("Ready"),
+            status: Tri::Unknown,
+            reason: Text::default(),
+            message: Text::default(),
+            changed: None,
+        },
+        condition,
+    )
+}
+
+fn condition(raw: &core::NodeCondition) -> Condition {
     Condition {
-        kind: Text::new("Ready"),
-        status: ready.map_or(Tri::Unknown, |ready| Tri::parse(&ready.status)),
-        reason: text(ready.and_then(|ready| ready.reason.as_ref())),
-        message: text(ready.and_then(|ready| ready.message.as_ref())),
-        changed: ready
-            .and_then(|ready| ready.last_transition_time.as_ref())
-            .map(|time| time.0),
+        kind: Text::new(&raw.type_),
+        status: Tri::parse(&raw.status),
+        reason: text(raw.reason.as_ref()),
+        message: text(raw.message.as_ref()),
+        changed: raw.last_transition_time.as_ref().map(|time| time.0),
     }
 }
 

@@ -40,6 +40,7 @@ pub fn pod(raw: &core::Pod) -> Result<Row, Why> {
         waiting: status.and_then(waiting),
         restarts: status.map_or(0, restarts),
         claims: spec.map_or_else(Vec::new, |spec| claims(spec, &key.name)),
+        containers: spec.map_or_else(Vec::new, names),
     };
     Ok((key, KubeObject::Pod(row)))
 }
@@ -82,6 +83,12 @@ fn restarts(status: &core::PodStatus) -> u32 {
     containers(status).fold(0, |sum, container| {
         sum.saturating_add(count(Some(container.restart_count)))
     })
+}
+
+fn names(spec: &core::PodSpec) -> Vec<Text> {
+    let init = spec.init_containers.iter().flatten();
+    let all = spec.containers.iter().chain(init);
+    all.map(|container| Text::new(&container.name)).collect()
 }
 
 /// Named claims, and those that Kubernetes makes for generic ephemeral volumes (`POD-VOLUME`).

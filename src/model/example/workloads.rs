@@ -55,6 +55,7 @@ pub fn pod(node: &Text) -> Pod {
         waiting: None,
         restarts: 0,
         claims: Vec::new(),
+        containers: vec!["main".into()],
     }
 }
 

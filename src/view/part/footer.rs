@@ -37,7 +37,7 @@ pub const fn severity(severity: Severity) -> (Glyph, Role) {
 fn typed(state: &State, prompt: &Prompt, theme: &Theme, width: usize) -> Line<'static> {
     let sign = match prompt.kind {
         PromptKind::Command => ":",
-        PromptKind::Filter => "/",
+        PromptKind::Filter | PromptKind::Search => "/",
     };
     // The end of a long line is what is being typed.
     let room = width.saturating_sub(2);

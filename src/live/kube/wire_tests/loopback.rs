@@ -97,7 +97,7 @@ impl Observer {
     fn start(source: KubeSource, known: &[u8]) -> Self {
         let (sink, receiver) = Sink::channel(Clock::start());
         let (snapshots, newest) = watch::channel(knowing(known));
-        let task = tokio::spawn(observe(source, sink, newest)).abort_handle();
+        let task = tokio::spawn(observe(source, sink, newest, super::super::in_use().0)).abort_handle();
         Self {
             reader: Reader(receiver),
             snapshots,
@@ -164,7 +164,7 @@ async fn it_ends_when_nobody_reads() {
     let (sink, receiver) = Sink::channel(Clock::start());
     let (_snapshots, newest) = watch::channel(knowing(&[]));
     drop(receiver);
-    observe(source, sink, newest).await;
+    observe(source, sink, newest, super::super::in_use().0).await;
 }
 
 #[tokio::test]

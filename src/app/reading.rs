@@ -1,0 +1,388 @@
+//! What keys do to sheets: open them, move in them, search, copy. Start reading at [`read`].
+
+use super::Effect;
+use super::keys::{Copied, Look, Move, Reading, Way};
+use super::navigate::moved;
+use super::paper::Line;
+use super::rows::{RowId, rows};
+use super::sheet::{Body, Log, MOST_SHEETS, Sheet};
+use super::state::State;
+use super::subject::{object, pods, subject};
+use crate::base::Text;
+use crate::check::Severity;
+use crate::model::question::{LogRef, ObjectRef, QuestionId};
+use crate::model::{KubeKind, ObjectKey};
+
+/// The most that is copied, in bytes. Terminals and what lies between take no more (xterm, tmux: about 100 kB of base64).
+pub const MOST_COPIED_BYTES: usize = 64 * 1024;
+/// How many columns a step to the side goes.
+const SIDE_STEP: usize = 8;
+
+fn say(state: &mut State, severity: Severity, text: impl AsRef<str>) {
+    state.say(severity, text);
+}
+
+/// The object that the operator looks at: the sheet's, or the selected row's.
+pub fn focus(state: &State) -> Option<ObjectRef> {
+    let Some(sheet) = state.sheets.last() else {
+        return subject(state, &selected(state)?);
+    };
+    match &sheet.body {
+        Body::Yaml { of, .. } => Some(of.clone()),
+        Body::Events { of, .. } => of.clone(),
+        Body::Log(log) => object(state, KubeKind::Pods, log.of.pod.clone()),
+        Body::Pods { pods, .. } => object(state, KubeKind::Pods, pods.get(sheet.top)?.clone()),
+    }
+}
+
+fn selected(state: &State) -> Option<RowId> {
+    rows(state).get(state.cursor().index).cloned()
+}
+
+/// Opens what is asked for of the object that the operator looks at.
+pub fn read(state: &mut State, what: Reading) {
+    let Some(of) = focus(state) else {
+        say(
+            state,
+            Severity::Info,
+            "what is selected is no object of Kubernetes that is there",
+        );
+        return;
+    };
+    match what {
+        Reading::Logs => logs(state, &of),
+        Reading::Events => lay(state, events_of(Some(of))),
+        Reading::Yaml => {
+            let (managed_fields, lines) = (false, Vec::new());
+            lay(
+                state,
+                Body::Yaml {
+                    of,
+                    managed_fields,
+                    lines,
+                },
+            );
+        }
+    }
+}
+
+/// A sheet of events.
+pub const fn events_of(of: Option<ObjectRef>) -> Body {
+    Body::Events {
+        of,
+        events: Vec::new(),
+        more: 0,
+    }
+}
+
+/// Opens the log of the only pod, or lets the operator choose.
+fn logs(state: &mut State, of: &ObjectRef) {
+    let mut found = pods(state, of);
+    match (found.pop(), found.is_empty()) {
+        (None, _) => {
+            say(
+                state,
+                Severity::Info,
+                format!("{of} has no pod whose log could be read"),
+            );
+        }
+        (Some(only), true) => open_log(state, only),
+        (Some(last), false) => {
+            found.push(last);
+            let of = of.to_string();
+            lay(state, Body::Pods { of, pods: found });
+        }
+    }
+}
+
+fn open_log(state: &mut State, pod: ObjectKey) {
+    let known = state.snapshot.kube.pods.get(&pod);
+    let containers = known.map(|fact| fact.value.containers.clone()).unwrap_or_default();
+    let of = LogRef {
+        pod,
+        container: containers.first().cloned(),
+        previous: false,
+    };
+    lay(state, Body::Log(Log::new(of, containers)));
+}
+
+/// Lays a sheet on the others and asks for what it shows.
+pub fn lay(state: &mut State, body: Body) {
+    let mut sheet = Sheet::new(body);
+    sheet.ask(next_id(state));
+    // The same thing again is read again, not laid on itself.
+    if state.sheets.last().is_some_and(|top| is_same(&top.body, &sheet.body)) {
+        state.sheets.pop();
+    }
+    state.sheets.push(sheet);
+    if state.sheets.len() > MOST_SHEETS {
+        state.sheets.remove(0);
+    }
+}
+
+fn is_same(a: &Body, b: &Body) -> bool {
+    match (a, b) {
+        (Body::Yaml { of: a, .. }, Body::Yaml { of: b, .. }) => a == b,
+        (Body::Events { of: a, .. }, Body::Events { of: b, .. }) => a == b,
+        (Body::Log(a), Body::Log(b)) => a.of == b.of,
+        (Body::Pods { of: a, .. }, Body::Pods { of: b, .. }) => a == b,
+        _ => false,
+    }
+}
+
+const fn next_id(state: &mut State) -> QuestionId {
+    state.questions += 1;
+    QuestionId(state.questions)
+}
+
+/// `enter` on a sheet: the log of the chosen pod.
+pub fn open(state: &mut State) {
+    let chosen = state.sheets.last().and_then(|sheet| match &sheet.body {
+        Body::Pods { pods, .. } => pods.get(sheet.top).cloned(),
+        Body::Yaml { .. } | Body::Events { .. } | Body::Log(_) => None,
+    });
+    match chosen {
+        Some(pod) => open_log(state, pod),
+        None => say(state, Severity::Info, "there is nothing to choose here; esc closes"),
+    }
+}
+
+/// Moves in the uppermost sheet.
+pub fn step(state: &mut State, by: Move) {
+    let geometry = state.geometry;
+    let Some(sheet) = state.sheets.last_mut() else { return };
+    let last = match &mut sheet.body {
+        Body::Pods { pods, .. } => pods.len().saturating_sub(1),
+        Body::Log(log) => {
+            match by {
+                Move::Up | Move::PageUp | Move::Top => log.follow = false,
+                // As at the end of a tail: what comes is seen.
+                Move::Bottom => log.follow = true,
+                Move::Down | Move::PageDown | Move::Left | Move::Right | Move::LineStart => {}
+            }
+            geometry.text_lines.saturating_sub(geometry.text_rows)
+        }
+        Body::Yaml { .. } | Body::Events { .. } => geometry.text_lines.saturating_sub(geometry.text_rows),
+    };
+    match by {
+        Move::Left => sheet.column = sheet.column.saturating_sub(SIDE_STEP),
+        Move::Right if !sheet.wrap => sheet.column = (sheet.column + SIDE_STEP).min(geometry.text_columns),
+        Move::Right => say(
+            state,
+            Severity::Info,
+            "lines are wrapped, so there is nothing to the side; w changes that",
+        ),
+        Move::LineStart => sheet.column = 0,
+        Move::Up | Move::Down | Move::PageUp | Move::PageDown | Move::Top | Move::Bottom => {
+            sheet.top = moved(sheet.top, by, geometry.text_rows, last);
+        }
+    }
+}
+
+/// Changes how the uppermost sheet shows what it shows, or what it asks for.
+pub fn look(state: &mut State, how: Look) {
+    let id = next_id(state);
+    let Some(sheet) = state.sheets.last_mut() else { return };
+    let told = match (how, &mut sheet.body) {
+        (Look::Wrap, _) => {
+            sheet.wrap = !sheet.wrap;
+            sheet.column = 0;
+            if sheet.wrap {
+                "long lines are wrapped"
+            } else {
+                "long lines are cut off"
+            }
+        }
+        (Look::Again, Body::Pods { .. }) => "this is always of now",
+        (Look::Again, _) => {
+            sheet.ask(id);
+            "reading again"
+        }
+        (Look::Follow, Body::Log(log)) => {
+            log.follow = !log.follow;
+            if log.follow {
+                "following the log"
+            } else {
+                "not following the log"
+            }
+        }
+        (Look::PreviousRun, Body::Log(log)) => {
+            log.of.previous = !log.of.previous;
+            let is_previous = log.of.previous;
+            sheet.ask(id);
+            if is_previous {
+                "the run before the last restart"
+            } else {
+                "the present run"
+            }
+        }
+        (Look::NextContainer, Body::Log(log)) => {
+            let at = log
+                .containers
+                .iter()
+                .position(|name| Some(name) == log.of.container.as_ref());
+            let next = at
+                .and_then(|at| log.containers.get(at + 1))
+                .or(log.containers.first())
+                .cloned();
+            if next == log.of.container {
+                "the pod has no other container"
+            } else {
+                log.of.container = next;
+                sheet.ask(id);
+                "another container"
+            }
+        }
+        (Look::ManagedFields, Body::Yaml { managed_fields, .. }) => {
+            *managed_fields = !*managed_fields;
+            let are_shown = *managed_fields;
+            sheet.ask(id);
+            if are_shown {
+                "with managedFields"
+            } else {
+                "without managedFields"
+            }
+        }
+        (Look::Follow | Look::PreviousRun | Look::NextContainer, _) => "that key is for logs: l opens one",
+        (Look::ManagedFields, _) => "that key is for YAML: y opens it",
+    };
+    say(state, Severity::Info, told);
+}
+
+/// Searches the uppermost sheet for a text.
+pub fn search(state: &mut State, wanted: String) {
+    let Some(sheet) = state.sheets.last_mut() else { return };
+    sheet.search = wanted;
+    sheet.found = None;
+    find(state, Way::Down);
+}
+
+/// Goes to the next line that contains what is searched for, around the end.
+pub fn find(state: &mut State, way: Way) {
+    let width = usize::from(state.size.0);
+    let Some(sheet) = state.sheets.last() else { return };
+    let wanted = sheet.search.to_lowercase();
+    if wanted.is_empty() {
+        say(state, Severity::Info, "nothing is searched for; / searches");
+        return;
+    }
+    let lines: Vec<String> = sheet
+        .lines(state)
+        .iter()
+        .map(|line| line.text().to_lowercase())
+        .collect();
+    let hits: Vec<usize> = (0..)
+        .zip(&lines)
+        .filter(|(_, line)| line.contains(&wanted))
+        .map(|(at, _)| at)
+        .collect();
+    let from = sheet.found;
+    let next = match (way, from) {
+        (Way::Down, None) => hits.iter().position(|at| *at >= sheet.top).or(Some(0)),
+        (Way::Down, Some(from)) => hits.iter().position(|at| *at > from).or(Some(0)),
+        (Way::Up, from) => {
+            let from = from.unwrap_or(sheet.top);
+            hits.iter().rposition(|at| *at < from).or(hits.len().checked_sub(1))
+        }
+    };
+    let Some((nth, line)) = next.and_then(|nth| Some((nth, *hits.get(nth)?))) else {
+        let text = format!("{} is not found", sheet.search);
+        say(state, Severity::Warning, text);
+        return;
+    };
+    let at = lines.get(line).and_then(|line| line.find(&wanted)).unwrap_or(0);
+    if let Some(sheet) = state.sheets.last_mut() {
+        sheet.found = Some(line);
+        sheet.top = line;
+        if let Body::Log(log) = &mut sheet.body {
+            log.follow = false;
+        }
+        let is_in_sight = sheet.column <= at && at + wanted.len() <= sheet.column + width;
+        if !sheet.wrap && !is_in_sight {
+            sheet.column = (at + wanted.len()).saturating_sub(width / 2);
+        }
+    }
+    let text = format!("line {}: {} of {} lines found", line + 1, nth + 1, hits.len());
+    say(state, Severity::Info, text);
+}
+
+/// Copies what the operator looks at, and says what that was.
+pub fn copy(state: &mut State, what: Copied) -> Vec<Effect> {
+    let Some(sheet) = state.sheets.last() else {
+        return copy_name(state);
+    };
+    if let Body::Pods { .. } = sheet.body {
+        return copy_name(state);
+    }
+    let lines: Vec<String> = sheet.lines(state).iter().map(Line::text).collect();
+    let (shown, called) = match what {
+        Copied::All => (lines.as_slice(), "the whole text"),
+        Copied::InSight => {
+            let from = state.geometry.text_top.min(lines.len());
+            let to = (from + state.geometry.text_rows).min(lines.len());
+            (lines.get(from..to).unwrap_or_default(), "the lines in sight")
+        }
+    };
+    let mut text = String::new();
+    let mut copied = 0;
+    for line in shown {
+        if text.len() + line.len() + 1 > MOST_COPIED_BYTES {
+            break;
+        }
+        text.push_str(line);
+        text.push('\n');
+        copied += 1;
+    }
+    let called = if copied < shown.len() {
+        format!("the first {copied} of {} lines", shown.len())
+    } else {
+        called.to_owned()
+    };
+    say_copied(state, &called, &text);
+    vec![Effect::Copy(text)]
+}
+
+fn copy_name(state: &mut State) -> Vec<Effect> {
+    let name = if state.sheets.is_empty() {
+        selected(state).map(|row| name(state, &row))
+    } else {
+        focus(state).map(|of| of.key.name)
+    };
+    let Some(name) = name else {
+        say(state, Severity::Info, "there is no row to copy");
+        return Vec::new();
+    };
+    say_copied(state, name.as_str(), name.as_str());
+    vec![Effect::Copy(name.to_string())]
+}
+
+/// The name of a row, as other programs take it.
+fn name(state: &State, row: &RowId) -> Text {
+    match row {
+        RowId::Node(name) => name.clone(),
+        RowId::Workload(_, key) | RowId::Pod(key) => key.name.clone(),
+        RowId::Member(id) => {
+            let member = state.derived.quorum.member(*id).map(|of| &of.member);
+            let name = member
+                .filter(|member| member.has_started())
+                .map(|member| member.name.clone());
+            name.unwrap_or_else(|| Text::from(id.to_string()))
+        }
+        RowId::Change(_) => Text::from(super::rows::name(state, row)),
+        RowId::Finding(check, subject) => Text::from(format!("{check} {subject}")),
+        RowId::Untold(feed) | RowId::Feed(feed) => Text::from(feed.to_string()),
+    }
+}
+
+/// Nobody tells whether a terminal took it, so that is said, too.
+fn say_copied(state: &mut State, what: &str, text: &str) {
+    let text = format!(
+        "copied {what} ({} bytes), if the terminal permits it (OSC 52)",
+        text.len()
+    );
+    say(state, Severity::Info, text);
+}
+
+#[cfg(test)]
+#[path = "reading_tests.rs"]
+mod tests;

@@ -1,0 +1,100 @@
+//! From a row to the object behind it, for what is asked of the API server: YAML, events, logs.
+
+use super::rows::RowId;
+use super::state::State;
+use crate::model::etcd::MemberId;
+use crate::model::kube::{Pod, WorkloadKind};
+use crate::model::question::ObjectRef;
+use crate::model::{KubeKind, ObjectKey};
+
+/// The object that a row shows; None where it shows no object of Kubernetes, or none that is there.
+pub fn subject(state: &State, row: &RowId) -> Option<ObjectRef> {
+    match row {
+        RowId::Node(name) => object(state, KubeKind::Nodes, ObjectKey::new("", name.clone())),
+        RowId::Workload(kind, key) => object(state, kind_of(*kind), key.clone()),
+        RowId::Pod(key) => object(state, KubeKind::Pods, key.clone()),
+        RowId::Member(id) => annotation(state, *id),
+        RowId::Finding(_, subject) => named(state, subject.as_str()),
+        RowId::Untold(_) | RowId::Feed(_) | RowId::Change(_) => None,
+    }
+}
+
+/// The pods that belong to an object, and so the logs that can be read from there.
+pub fn pods(state: &State, of: &ObjectRef) -> Vec<ObjectKey> {
+    let kind = match of.kind {
+        KubeKind::Pods => return vec![of.key.clone()],
+        KubeKind::Nodes => None,
+        KubeKind::Deployments => Some(WorkloadKind::Deployment),
+        KubeKind::StatefulSets => Some(WorkloadKind::StatefulSet),
+        KubeKind::DaemonSets => Some(WorkloadKind::DaemonSet),
+        _ => return Vec::new(),
+    };
+    let belongs = |key: &ObjectKey, pod: &Pod| match kind {
+        None => pod.node.as_ref() == Some(&of.key.name),
+        Some(kind) => state.snapshot.workload_of(key, pod) == Some((kind, of.key.clone())),
+    };
+    let all = state.snapshot.kube.pods.iter();
+    all.filter(|(key, fact)| belongs(key, &fact.value))
+        .map(|(key, _)| key.clone())
+        .collect()
+}
+
+/// The kind that is watched for a kind of workload.
+pub const fn kind_of(kind: WorkloadKind) -> KubeKind {
+    match kind {
+        WorkloadKind::Deployment => KubeKind::Deployments,
+        WorkloadKind::StatefulSet => KubeKind::StatefulSets,
+        WorkloadKind::DaemonSet => KubeKind::DaemonSets,
+    }
+}
+
+/// An object that the snapshot has, with its uid where that is known.
+pub fn object(state: &State, kind: KubeKind, key: ObjectKey) -> Option<ObjectRef> {
+    let kube = &state.snapshot.kube;
+    let uid = match kind {
+        KubeKind::Nodes => Some(kube.nodes.get(&key)?.value.uid.clone()),
+        KubeKind::Pods => Some(kube.pods.get(&key)?.value.uid.clone()),
+        KubeKind::Deployments => Some(kube.deployments.get(&key)?.value.uid.clone()),
+        KubeKind::StatefulSets => Some(kube.stateful_sets.get(&key)?.value.uid.clone()),
+        KubeKind::DaemonSets => Some(kube.daemon_sets.get(&key)?.value.uid.clone()),
+        KubeKind::EtcdMembers => Some(kube.etcd_members.get(&key)?.value.uid.clone()),
+        KubeKind::ControlNodes => Some(kube.control_nodes.get(&key)?.value.uid.clone()),
+        KubeKind::Installations => kube.installations.get(&key).map(|_| None)?,
+        KubeKind::NetBoxEnterprises => kube.netbox_enterprises.get(&key).map(|_| None)?,
+        KubeKind::Leases | KubeKind::ReplicaSets | KubeKind::Claims | KubeKind::ClusterConfigs => return None,
+    };
+    let uid = uid.filter(|uid| !uid.is_empty());
+    Some(ObjectRef { kind, key, uid })
+}
+
+/// k0s's note of a member.
+fn annotation(state: &State, id: MemberId) -> Option<ObjectRef> {
+    let mut notes = state.snapshot.kube.etcd_members.iter();
+    let (key, _) = notes.find(|(_, fact)| fact.value.member_id == Some(id))?;
+    object(state, KubeKind::EtcdMembers, key.clone())
+}
+
+/// The object that a finding names, such as `node/nbe-3`, `deployment/kotsadm/netbox` or `member/nbe-3`.
+fn named(state: &State, subject: &str) -> Option<ObjectRef> {
+    let (kind, name) = subject.split_once('/')?;
+    let key = match name.split_once('/') {
+        Some((namespace, name)) => ObjectKey::new(namespace, name),
+        None => ObjectKey::new("", name),
+    };
+    let kind = match kind {
+        "member" => {
+            let mut members = state.derived.quorum.members.iter().map(|of| &of.member);
+            let member = members.find(|member| member.name == name || member.id.to_string() == name)?;
+            return annotation(state, member.id);
+        }
+        "node" => KubeKind::Nodes,
+        "pod" => KubeKind::Pods,
+        "deployment" => KubeKind::Deployments,
+        "statefulset" => KubeKind::StatefulSets,
+        "daemonset" => KubeKind::DaemonSets,
+        "installation" => KubeKind::Installations,
+        "netboxenterprise" => KubeKind::NetBoxEnterprises,
+        _ => return None,
+    };
+    object(state, kind, key)
+}
