@@ -1,6 +1,8 @@
 //! Screens in every state that looks different, as styled snapshots; and what must hold for all frames.
 #![allow(clippy::unwrap_used)]
 
+mod flows;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -346,140 +348,6 @@ fn the_ladder_drops_columns_in_its_order() {
             assert!(header(width).contains(kept), "{width}: {}", header(width));
         }
     }
-}
-
-#[test]
-fn enter_drills_down_and_esc_returns() {
-    let mut state = state("node_lost");
-    press(&mut state, "jj<enter>");
-    assert_eq!(state.screen, Screen::Nodes);
-    let lines = lines(&state, 80, 24);
-    assert!(lines.iter().any(|line| line.starts_with("> zone-c")), "{lines:?}");
-    press(&mut state, "<enter>");
-    assert!(page(&state, 80, 24).contains("NodeStatusUnknown"));
-    press(&mut state, "<esc><esc>");
-    assert_eq!(state.screen, Screen::Overview);
-    press(&mut state, "G<enter>");
-    assert_eq!(state.screen, Screen::Findings);
-    assert!(page(&state, 80, 24).contains("> ! warning"));
-}
-
-#[test]
-fn commands_filters_and_quitting() {
-    let mut state = state("node_lost");
-    press(&mut state, ":pl<tab><enter>");
-    assert_eq!(state.screen, Screen::Placement);
-    press(&mut state, "/rqlite<enter>");
-    let filtered = page(&state, 80, 24);
-    assert!(
-        filtered.contains("kotsadm-rqlite") && !filtered.contains("coredns") && filtered.contains("filter /rqlite")
-    );
-    press(&mut state, "<esc>");
-    assert!(page(&state, 80, 24).contains("coredns"));
-    press(&mut state, ":nods<enter>");
-    assert!(page(&state, 80, 24).contains("did you mean :nodes?"));
-    assert_eq!(press(&mut state, "/q<esc>"), []);
-    assert_eq!(press(&mut state, "q"), [Effect::Quit]);
-    assert_eq!(press(&mut state, ":q<enter>"), [Effect::Quit]);
-    assert_eq!(press(&mut state, "<ctrl-c>"), [Effect::Quit]);
-}
-
-#[test]
-fn filters_say_what_they_find_and_never_lie() {
-    let mut state = on(state("node_lost"), Screen::Pods);
-    press(&mut state, "/!netbox");
-    assert!(lines(&state, 80, 24)[23].starts_with("/!netbox_   "));
-    assert!(!page(&state, 80, 24).contains("netbox-worker"));
-    press(&mut state, "<ctrl-u>~kprxy");
-    assert!(page(&state, 80, 24).contains("kube-proxy-1") && !page(&state, 80, 24).contains("coredns"));
-    press(&mut state, "<ctrl-u>zzz<enter>");
-    let none = page(&state, 80, 24);
-    assert!(
-        none.contains("no row matches the filter") && none.contains("filter /zzz: no row matches, of"),
-        "{none}"
-    );
-    press(&mut state, "/<ctrl-u>-l a=b");
-    let problem = page(&state, 80, 24);
-    assert!(problem.contains("rows of pods have no labels"), "{problem}");
-    assert!(
-        problem.contains("kube-proxy") || problem.contains("netbox"),
-        "{problem}"
-    );
-    press(
-        &mut state,
-        "<esc>2/-l topology.kubernetes.io/zone!=zone-a,kubernetes.io/hostname",
-    );
-    let nodes = page(&state, 120, 24);
-    assert!(nodes.contains("of 3"), "{nodes}");
-    press(&mut state, "<ctrl-u>-l =x");
-    let bad = page(&state, 120, 24);
-    assert!(bad.contains("is no label selector") && bad.contains("nbe-1"), "{bad}");
-}
-
-#[test]
-fn lists_are_sorted_by_their_columns() {
-    let mut state = on(state("node_lost"), Screen::Pods);
-    let first = |state: &State| {
-        let lines = lines(state, 120, 40);
-        lines.into_iter().find(|line| line.starts_with("> ")).unwrap()
-    };
-    assert!(first(&state).contains("! not ready"), "{}", first(&state));
-    press(&mut state, "s");
-    assert!(first(&state).contains("calico-node-1"), "{}", first(&state));
-    assert!(page(&state, 120, 40).contains("  pod^"));
-    press(&mut state, "Sg");
-    assert!(!first(&state).contains("calico-node-1") && page(&state, 120, 40).contains("  podv"));
-    press(&mut state, ":sort nod<enter>");
-    assert!(page(&state, 120, 40).contains("node^"));
-    press(&mut state, ":sort colour<enter>");
-    assert!(page(&state, 120, 40).contains("no column colour"));
-    press(&mut state, "2ssss5:sort<enter>g");
-    assert!(first(&state).contains("! not ready"));
-    assert_eq!(state.sorts[&Screen::Nodes].column, "heartbeat");
-}
-
-#[test]
-fn marks_stay_with_their_rows() {
-    let mut state = on(state("healthy"), Screen::Nodes);
-    press(&mut state, "  ");
-    assert!(page(&state, 80, 24).contains("2 marked") && page(&state, 80, 24).contains("\n *zone-a"));
-    let names = |state: &State| -> Vec<String> {
-        let marked = state.marked();
-        marked.iter().map(|row| crate::app::rows::name(state, row)).collect()
-    };
-    assert_eq!(names(&state), ["nbe-1", "nbe-2"]);
-    let mut fewer = (*state.snapshot).clone();
-    fewer.kube.nodes.rows_mut().pop_first();
-    update(&mut state, Msg::Snapshot(Arc::new(fewer)));
-    assert_eq!(names(&state), ["nbe-2"]);
-    press(&mut state, "*");
-    assert_eq!(names(&state), ["nbe-2", "nbe-3"]);
-    press(&mut state, "*g");
-    assert!(state.marks.is_empty());
-    assert_eq!(names(&state), ["nbe-2"], "without a mark, it is the selected row");
-}
-
-#[test]
-fn pods_of_a_node_and_of_a_workload() {
-    let mut state = on(state("healthy"), Screen::Nodes);
-    press(&mut state, "jp");
-    let pods = page(&state, 120, 40);
-    assert!(
-        pods.contains("of node nbe-2 (esc: back)") && pods.contains("kube-proxy-2"),
-        "{pods}"
-    );
-    assert!(!pods.contains("kube-proxy-1"), "{pods}");
-    press(&mut state, "<enter>");
-    assert!(page(&state, 120, 40).contains("on an unreachable node"));
-    press(&mut state, "<esc>5");
-    assert!(page(&state, 120, 60).contains("kube-proxy-1"));
-    press(&mut state, "<esc><esc>");
-    assert_eq!((state.screen, state.scope.clone()), (Screen::Nodes, None));
-    press(&mut state, ":placement rqlite<tab><enter><esc>p");
-    assert!(page(&state, 120, 40).contains("of StatefulSet kotsadm/kotsadm-rqlite"));
-    assert!(page(&state, 120, 40).contains("3 pods"));
-    press(&mut state, "p");
-    assert!(page(&state, 120, 40).contains("select a node"));
 }
 
 #[test]

@@ -129,6 +129,7 @@ pub const fn help(state: &mut State, _: &str) -> Result<Vec<Effect>, String> {
 }
 
 /// Opens every warning of the cluster.
+#[allow(clippy::unnecessary_wraps)] // what the table holds
 pub fn events(state: &mut State, _: &str) -> Result<Vec<Effect>, String> {
     reading::lay(state, reading::events_of(None));
     Ok(Vec::new())

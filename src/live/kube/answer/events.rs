@@ -52,11 +52,11 @@ fn query(session: &Session, of: Option<&ObjectRef>) -> Result<String, Fault> {
     let mut query = format!("involvedObject.kind%3D{},involvedObject.name%3D{name}", of.kind.word());
     if !of.key.namespace.is_empty() {
         let namespace = segment(session, of.key.namespace.as_str())?;
-        query.push_str(&format!(",involvedObject.namespace%3D{namespace}"));
+        query = format!("{query},involvedObject.namespace%3D{namespace}");
     }
     if let Some(uid) = of.uid.as_ref().filter(|_| of.kind != KubeKind::Nodes) {
         let uid = segment(session, uid.as_str())?;
-        query.push_str(&format!(",involvedObject.uid%3D{uid}"));
+        query = format!("{query},involvedObject.uid%3D{uid}");
     }
     Ok(query)
 }

@@ -26,13 +26,13 @@ impl Asker {
         let (standing, asked) = watch::channel(Standing::new());
         let (sender, answers) = mpsc::channel(4);
         let clock = Clock::start();
-        let (_snapshots, newest) = watch::channel(Arc::new(Snapshot::empty(clock.now())));
+        let (snapshots, newest) = watch::channel(Arc::new(Snapshot::empty(clock.now())));
         tokio::spawn(answering.run(asked, sender, newest, clock.clone()));
         Self {
             in_use,
             standing,
             answers,
-            _snapshots,
+            _snapshots: snapshots,
         }
     }
 
@@ -165,16 +165,16 @@ async fn events_come_newest_first_from_all_pages() {
         }
         ok(&json!({"metadata": {"continue": "next"}, "items": [event("old", "2026-11-24T09:00:00Z")]}))
     });
-    let mut asker = Asker::of(&wire);
+    let mut person = Asker::of(&wire);
     let of = Some(object(KubeKind::Pods, "kotsadm", "netbox-1"));
-    asker.ask(1, Question::Events { of });
-    let Told::Events { events, more: 0 } = asker.told().await else {
+    person.ask(1, Question::Events { of });
+    let Told::Events { events, more: 0 } = person.told().await else {
         panic!()
     };
     let reasons: Vec<&Text> = events.iter().map(|event| &event.reason).collect();
     assert_eq!(reasons, ["new", "old"]);
-    asker.ask(2, Question::Events { of: None });
-    asker.told().await;
+    person.ask(2, Question::Events { of: None });
+    person.told().await;
     let asked = wire.asked();
     assert!(
         asked[0].contains("involvedObject.uid%3Du1") && asked[0].contains("name%3Dnetbox-1"),
@@ -186,11 +186,11 @@ async fn events_come_newest_first_from_all_pages() {
 #[tokio::test(start_paused = true)]
 async fn a_log_is_followed_until_nobody_reads() {
     let wire = Wire::new(|_, _| Reply::Lines(vec![json!("one"), json!("two")], Then::Silence));
-    let mut asker = Asker::of(&wire);
-    asker.ask(1, log(true));
+    let mut person = Asker::of(&wire);
+    person.ask(1, log(true));
     let mut lines = Vec::new();
     while lines.len() < 2 {
-        let Told::Log(more) = asker.told().await else { panic!() };
+        let Told::Log(more) = person.told().await else { panic!() };
         lines.extend(more);
     }
     assert_eq!(lines, ["\"one\"", "\"two\""]);
@@ -198,18 +198,18 @@ async fn a_log_is_followed_until_nobody_reads() {
         wire.asked(),
         ["/api/v1/namespaces/kotsadm/pods/netbox-1/log?tailLines=500&container=netbox&follow=true"]
     );
-    asker.standing.send_modify(Standing::clear);
-    let quiet = tokio::time::timeout(Duration::from_mins(1), asker.answers.recv()).await;
+    person.standing.send_modify(Standing::clear);
+    let quiet = tokio::time::timeout(Duration::from_mins(1), person.answers.recv()).await;
     assert!(quiet.is_err(), "{quiet:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_log_ends_with_its_reason() {
     let end = async |then: Then, follow| {
-        let mut asker = Asker::of(&Wire::new(move |_, _| Reply::Lines(vec![json!("one")], then)));
-        asker.ask(1, log(follow));
+        let mut person = Asker::of(&Wire::new(move |_, _| Reply::Lines(vec![json!("one")], then)));
+        person.ask(1, log(follow));
         loop {
-            if let Told::LogEnded(end) = asker.told().await {
+            if let Told::LogEnded(end) = person.told().await {
                 return end;
             }
         }

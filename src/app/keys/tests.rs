@@ -1,0 +1,155 @@
+//! The table is whole: every row can be reached, none hides another.
+
+use super::*;
+use std::collections::BTreeSet;
+
+const COMMANDS: [Command; 55] = [
+    Command::Quit,
+    Command::Back,
+    Command::Help,
+    Command::Redraw,
+    Command::OpenCommandLine,
+    Command::OpenFilter,
+    Command::NextScreen,
+    Command::PreviousScreen,
+    Command::Move(Move::Up),
+    Command::Move(Move::Down),
+    Command::Move(Move::PageUp),
+    Command::Move(Move::PageDown),
+    Command::Move(Move::Top),
+    Command::Move(Move::Bottom),
+    Command::Move(Move::Left),
+    Command::Move(Move::Right),
+    Command::Move(Move::LineStart),
+    Command::Read(Reading::Yaml),
+    Command::Read(Reading::Events),
+    Command::Read(Reading::Logs),
+    Command::Look(Look::Again),
+    Command::Look(Look::Wrap),
+    Command::Look(Look::Follow),
+    Command::Look(Look::PreviousRun),
+    Command::Look(Look::NextContainer),
+    Command::Look(Look::ManagedFields),
+    Command::OpenSearch,
+    Command::Find(Way::Down),
+    Command::Find(Way::Up),
+    Command::Copy(Copied::All),
+    Command::Copy(Copied::InSight),
+    Command::Open,
+    Command::Pods,
+    Command::Sort,
+    Command::TurnSort,
+    Command::Mark,
+    Command::MarkAll,
+    Command::Sim(Deed::Kill),
+    Command::Sim(Deed::Freeze),
+    Command::Sim(Deed::Unplug),
+    Command::Sim(Deed::Revive),
+    Command::Sim(Deed::Join),
+    Command::Sim(Deed::Faster),
+    Command::Sim(Deed::Slower),
+    Command::Tour,
+    Command::Accept,
+    Command::Cancel,
+    Command::Edit(Edit::NextOffer),
+    Command::Edit(Edit::PreviousOffer),
+    Command::Edit(Edit::Newer),
+    Command::Edit(Edit::Older),
+    Command::Edit(Edit::EraseCharacter),
+    Command::Edit(Edit::EraseWord),
+    Command::Edit(Edit::EraseLine),
+    Command::Go(Screen::Overview),
+];
+
+/// Fails to compile when a command is added, as a reminder to extend the list above.
+const fn is_listed(command: Command) -> bool {
+    match command {
+        Command::Quit
+        | Command::Back
+        | Command::Help
+        | Command::Redraw
+        | Command::OpenCommandLine
+        | Command::OpenFilter
+        | Command::Go(_)
+        | Command::NextScreen
+        | Command::PreviousScreen
+        | Command::Move(
+            Move::Up
+            | Move::Down
+            | Move::PageUp
+            | Move::PageDown
+            | Move::Top
+            | Move::Bottom
+            | Move::Left
+            | Move::Right
+            | Move::LineStart,
+        )
+        | Command::Read(Reading::Yaml | Reading::Events | Reading::Logs)
+        | Command::Look(
+            Look::Again | Look::Wrap | Look::Follow | Look::PreviousRun | Look::NextContainer | Look::ManagedFields,
+        )
+        | Command::OpenSearch
+        | Command::Find(Way::Down | Way::Up)
+        | Command::Copy(Copied::All | Copied::InSight)
+        | Command::Open
+        | Command::Pods
+        | Command::Sort
+        | Command::TurnSort
+        | Command::Mark
+        | Command::MarkAll
+        | Command::Sim(_)
+        | Command::Tour
+        | Command::Accept
+        | Command::Cancel
+        | Command::Edit(
+            Edit::NextOffer
+            | Edit::PreviousOffer
+            | Edit::Newer
+            | Edit::Older
+            | Edit::EraseCharacter
+            | Edit::EraseWord
+            | Edit::EraseLine,
+        ) => true,
+    }
+}
+
+#[test]
+fn no_key_means_two_things_in_one_place() {
+    let mut seen = BTreeSet::new();
+    for binding in TABLE {
+        for key in binding.keys {
+            assert!(
+                seen.insert((binding.context, *key)),
+                "{key} twice {}",
+                binding.context.word()
+            );
+        }
+    }
+    // A key of a list or a text must not hide one that holds anywhere.
+    for binding in TABLE.iter().filter(|binding| {
+        matches!(
+            binding.context,
+            Context::List | Context::Text | Context::Simulated | Context::Sheet
+        )
+    }) {
+        for key in binding.keys {
+            assert!(!seen.contains(&(Context::Anywhere, *key)), "{key} is hidden");
+        }
+    }
+}
+
+#[test]
+fn every_command_and_screen_has_a_key() {
+    let bound: BTreeSet<Command> = TABLE.iter().map(|binding| binding.command).collect();
+    for command in COMMANDS.into_iter().chain(Screen::ALL.map(Command::Go)) {
+        assert!(is_listed(command) && bound.contains(&command), "{command:?} has no key");
+    }
+}
+
+#[test]
+fn every_key_can_be_written_and_read() {
+    for key in TABLE.iter().flat_map(|binding| binding.keys) {
+        assert_eq!(key.to_string().parse(), Ok(*key));
+    }
+    assert!(rows().all(|row| !row.keys.is_empty() && !row.help.is_empty()));
+}
