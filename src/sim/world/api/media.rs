@@ -6,7 +6,7 @@ use super::Call;
 use super::patch::PatchKind;
 use super::route::is_custom;
 use crate::sim::world::resource::Resource;
-use crate::sim::world::status::ApiError;
+use crate::sim::world::status::{ApiError, Details};
 
 const JSON: &str = "application/json";
 
@@ -70,23 +70,26 @@ pub(super) fn patch_kind(call: &Call<'_>, resource: Resource) -> Result<PatchKin
         .find(|kind| kind.media_type() == media_type(call));
     let is_custom = is_custom(resource.info().group);
     match kind {
-        Some(PatchKind::Strategic) if is_custom => Err(unsupported(&patches(true))),
+        Some(PatchKind::Strategic) if is_custom => Err(unsupported(&patches())),
         Some(kind) => Ok(kind),
         None if media_type(call).starts_with("application/apply-patch+") => {
             Err(ApiError::not_simulated("server-side apply"))
         }
-        None => Err(unsupported(&patches(is_custom))),
+        None if is_custom => Err(unsupported(&patches())),
+        None => Err(unsupported_here()),
     }
 }
 
-fn patches(is_custom: bool) -> String {
-    let mut known: Vec<&str> = vec![PatchKind::Json.media_type(), PatchKind::Merge.media_type()];
-    if !is_custom {
-        known.push(PatchKind::Strategic.media_type());
-    }
-    // The real one takes it; here the type is known and what it asks for is refused.
-    known.push("application/apply-patch+yaml");
-    known.join(", ")
+/// What custom resources take.
+fn patches() -> String {
+    // The real one takes the last too; here the type is known and what it asks for is refused.
+    let apply = "application/apply-patch+yaml";
+    [PatchKind::Json.media_type(), PatchKind::Merge.media_type(), apply].join(", ")
+}
+
+/// Built-in resources refuse it before anybody looks at the resource.
+fn unsupported_here() -> ApiError {
+    ApiError::new(415, "UnsupportedMediaType", "415: Unsupported Media Type").with(Details::default())
 }
 
 /// A JSON object.

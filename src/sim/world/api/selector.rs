@@ -241,5 +241,10 @@ fn pointer(name: &str, resource: Resource) -> Result<String, ApiError> {
     if EVERYWHERE.contains(&name) || own.contains(&name) {
         return Ok(format!("/{}", name.replace('.', "/")));
     }
+    if own.is_empty() {
+        let known = "only \"metadata.name\", \"metadata.namespace\"";
+        let message = format!("{name:?} is not a known field selector: {known}");
+        return Err(ApiError::bad_request(message));
+    }
     Err(ApiError::bad_request(format!("field label not supported: {name}")))
 }

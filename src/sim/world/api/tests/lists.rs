@@ -109,7 +109,10 @@ fn selectors_choose() {
         json!([])
     );
     let unknown = bench.get(&format!("{MAPS}?fieldSelector=data.x=1"));
-    assert_eq!(message(&unknown), "400 BadRequest field label not supported: data.x");
+    assert_eq!(
+        message(&unknown),
+        "400 BadRequest \"data.x\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\""
+    );
     assert_eq!(bench.get(&format!("{MAPS}?labelSelector=a%3Db%3Dc+(")).0, 400);
 }
 
