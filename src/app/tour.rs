@@ -15,23 +15,23 @@ pub struct Step {
 /// The steps, in order.
 pub const STEPS: &[Step] = &[
     Step {
-        text: "This cluster is simulated: break it. Press 2, select nbe-3, press K to switch it off",
+        text: "Simulated: break it. Press 2, select nbe-3, press K to switch it off",
         is_done: |state| spare(state).is_some_and(|spare| spare < 1),
     },
     Step {
-        text: "Spare is 0: one more loss ends the quorum. > speeds time up; watch nbe-3 turn NotReady",
+        text: "Spare is 0 at once. Press > for faster time, until nbe-3 is NotReady",
         is_done: |state| !all_ready(state),
     },
     Step {
-        text: "Its pods are evicted next and start elsewhere: press 4 for placement, 6 for findings",
+        text: "Its pods are evicted, then start elsewhere: 4 placement, 6 findings",
         is_done: |_| false,
     },
     Step {
-        text: "Press 2 and R to revive nbe-3; the verdict comes back when etcd has caught up",
+        text: "Press 2 and R to revive nbe-3: spare is 1 again when etcd caught up",
         is_done: |state| spare(state).is_some_and(|spare| spare > 0) && all_ready(state),
     },
     Step {
-        text: "That was the tour. ? shows all keys; :kill zone ZONE, :freeze, :unplug, :join do more",
+        text: "The end. ? shows the keys; try :kill zone zone-a, :freeze, :join",
         is_done: |_| false,
     },
 ];
@@ -76,6 +76,13 @@ mod tests {
     use crate::app::{Msg, update};
     use crate::model::example::Death;
     use crate::model::{Policy, example};
+
+    #[test]
+    fn steps_fit_beside_their_key_at_80_columns() {
+        for step in STEPS {
+            assert!(step.text.len() <= 80 - "t next  ".len(), "{}", step.text);
+        }
+    }
 
     #[test]
     fn a_step_ends_when_it_was_done_and_the_tour_ends_after_its_last() {

@@ -6,4 +6,5 @@ mod assets;
 mod cli;
 mod layers;
 mod readme;
+mod scenarios;
 mod sim;

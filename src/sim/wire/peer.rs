@@ -96,8 +96,8 @@ fn body(request: &Request<Incoming>, world: &World, host: HostId) -> Option<Resu
     }
     Some(match request.uri().path() {
         "/members" => world
-            .member_list(host, false)
-            .map(|members| members.iter().map(row).collect()),
+            .members_by_peer(host)
+            .map(|(_, members)| members.iter().map(row).collect()),
         "/version" => world.etcd_status(host).map(|status| {
             let minor = status
                 .version
