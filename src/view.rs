@@ -118,10 +118,11 @@ fn render_body(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Ge
             };
         }
     };
-    let Shown { offset, rows } = draw(state, theme, area, buf);
+    let Shown { offset, rows, nodes } = draw(state, theme, area, buf);
     Geometry {
         rows,
         offset,
+        nodes,
         ..Geometry::default()
     }
 }

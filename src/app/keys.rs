@@ -209,6 +209,8 @@ pub const TABLE: &[Binding] = &[
     bind(Context::List, &[Key::of(Code::PageUp), Key::ctrl('b')], Command::Move(Move::PageUp), "", "one page up"),
     bind(Context::List, &[Key::char('g'), Key::of(Code::Home)], Command::Move(Move::Top), "", "first row"),
     bind(Context::List, &[Key::char('G'), Key::of(Code::End)], Command::Move(Move::Bottom), "", "last row"),
+    bind(Context::List, &[Key::char(']')], Command::Move(Move::Right), "", "placement: to the next nodes, where not all fit"),
+    bind(Context::List, &[Key::char('[')], Command::Move(Move::Left), "", "placement: to the nodes before"),
     bind(Context::Text, &[Key::char('j'), Key::of(Code::Down)], Command::Move(Move::Down), "scroll", "one line down"),
     bind(Context::Text, &[Key::char('k'), Key::of(Code::Up)], Command::Move(Move::Up), "", "one line up"),
     bind(Context::Text, &[Key::of(Code::PageDown), Key::ctrl('f')], Command::Move(Move::PageDown), "", "one page down"),

@@ -3,7 +3,7 @@
 use super::keys::Move;
 use super::rows::{RowId, Scope, rows, rows_of};
 use super::screen::Screen;
-use super::state::{MAX_BACK, State};
+use super::state::{MAX_BACK, Sight, State};
 use super::{Effect, LogMove, reading};
 use crate::check::Severity;
 
@@ -108,6 +108,8 @@ pub fn step(state: &mut State, by: Move) -> Vec<Effect> {
     } else if let Some(scroll) = state.help.as_mut().or(state.detail.as_mut()) {
         let last = geometry.text_lines.saturating_sub(geometry.text_rows);
         *scroll = moved(*scroll, by, geometry.text_rows, last);
+    } else if state.screen.is_list() && matches!(by, Move::Left | Move::Right) {
+        scroll_nodes(state, by);
     } else if state.screen.is_list() {
         let last = rows(state).len().saturating_sub(1);
         let index = moved(state.cursor().index, by, geometry.rows, last);
@@ -120,6 +122,22 @@ pub fn step(state: &mut State, by: Move) -> Vec<Effect> {
         })];
     }
     Vec::new()
+}
+
+/// Moves sideways by half of the nodes in sight, so that what was at the edge is seen again.
+fn scroll_nodes(state: &mut State, by: Move) {
+    let Sight { shown, total, .. } = state.geometry.nodes;
+    if shown >= total {
+        state.say(Severity::Info, "no column is out of sight");
+        return;
+    }
+    // Several keys may come before the next frame.
+    let first = state.first_node.min(total - shown);
+    let by_columns = (shown / 2).max(1);
+    state.first_node = match by {
+        Move::Left => first.saturating_sub(by_columns),
+        _ => (first + by_columns).min(total - shown),
+    };
 }
 
 /// A position after a move, bounded by `last`.

@@ -144,6 +144,17 @@ pub struct Area {
     pub height: u16,
 }
 
+/// Which of many columns are in sight.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sight {
+    /// The first.
+    pub first: usize,
+    /// How many.
+    pub shown: usize,
+    /// How many there are.
+    pub total: usize,
+}
+
 /// What a frame found out about the space it had: the only thing that a view tells the core.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Geometry {
@@ -159,6 +170,8 @@ pub struct Geometry {
     pub text_top: usize,
     /// Columns of its longest line, where lines are cut off.
     pub text_columns: usize,
+    /// Which nodes were in sight, where each has a column.
+    pub nodes: Sight,
     /// Where the log belongs, while it is shown.
     pub log: Option<Area>,
 }
@@ -188,6 +201,8 @@ pub struct State {
     pub filters: BTreeMap<Screen, String>,
     /// What each screen is sorted by; those that are not here by what needs attention first.
     pub sorts: BTreeMap<Screen, Sort>,
+    /// The first node in sight, where nodes have columns and not all fit.
+    pub first_node: usize,
     /// The marked rows of all screens.
     pub marks: BTreeSet<RowId>,
     /// The line being typed.
@@ -235,6 +250,7 @@ impl State {
             cursors: BTreeMap::new(),
             filters: BTreeMap::new(),
             sorts: BTreeMap::new(),
+            first_node: 0,
             marks: BTreeSet::new(),
             prompt: None,
             history: Vec::new(),

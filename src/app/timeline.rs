@@ -4,7 +4,7 @@
 
 mod facts;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -110,8 +110,9 @@ impl Timeline {
     /// Takes note of what changed from one snapshot to the next.
     pub fn note(&mut self, before: &Snapshot, snapshot: &Snapshot, derived: &Derived, policy: &Policy) {
         let workloads_moved = !facts::same_workloads(before, snapshot) || !self.known.contains_key(&Topic::Workload);
+        let untold = facts::untold(derived);
         for (topic, states, is_whole) in facts::states(snapshot, derived, policy, workloads_moved) {
-            self.compare(snapshot.now, topic, states, is_whole);
+            self.compare(snapshot.now, topic, states, is_whole, &untold);
         }
         if let Some((counts, names)) = pods_moved(before, snapshot) {
             self.note_pods(snapshot.now, counts, &names);
@@ -119,11 +120,14 @@ impl Timeline {
     }
 
     /// Compares states with the last known ones. The first states of a topic are no change. Where `is_whole`, what is not
-    /// among them is gone.
-    fn compare(&mut self, at: Stamp, topic: Topic, states: Vec<Now>, is_whole: bool) {
+    /// among them is gone, but for findings of the checks that cannot tell: those stay as they were known.
+    fn compare(&mut self, at: Stamp, topic: Topic, states: Vec<Now>, is_whole: bool, untold: &BTreeSet<String>) {
         let is_first = !self.known.contains_key(&topic);
         let mut known = self.known.remove(&topic).unwrap_or_default();
         let mut gone = if is_whole { known.clone() } else { BTreeMap::new() };
+        if topic == Topic::Finding {
+            gone.retain(|subject, _| !untold.contains(facts::check_of(subject)));
+        }
         for Now {
             subject,
             state,
@@ -217,6 +221,7 @@ impl Timeline {
 mod tests {
     use super::*;
     use crate::model::example::{self, Death};
+    use crate::model::{FeedId, KubeKind};
 
     fn told(snapshots: &[Snapshot]) -> Vec<String> {
         let policy = Policy::default();
@@ -263,6 +268,28 @@ mod tests {
             back.contains(&"node nbe-3 Ready (was NotReady)".to_owned()),
             "{back:#?}"
         );
+    }
+
+    #[test]
+    fn a_finding_is_not_resolved_by_losing_its_source() {
+        let pending = "finding placement.pending deployment/kotsadm/netbox-netbox";
+        let of = |told: &[String]| -> Vec<String> {
+            let own = told.iter().filter(|entry| entry.starts_with(pending));
+            own.cloned().collect()
+        };
+        let lost = example::node_lost(Death::Refused);
+        let mut unheard = lost.clone();
+        example::lose_feed(&mut unheard, FeedId::Kube(KubeKind::Pods));
+        let healthy = example::healthy;
+        let appears = format!("{pending} warning: 1 pod of netbox-netbox pending");
+        assert_eq!(
+            of(&told(&[healthy(), lost.clone(), unheard.clone()])),
+            [appears.clone()]
+        );
+        let same = told(&[healthy(), lost.clone(), unheard.clone(), lost.clone()]);
+        assert_eq!(of(&same), [appears.clone()], "it is known again, and the same");
+        let resolved = format!("{pending} resolved (was warning)");
+        assert_eq!(of(&told(&[healthy(), lost, unheard, healthy()])), [resolved, appears]);
     }
 
     #[test]

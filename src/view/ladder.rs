@@ -16,6 +16,8 @@ pub struct Column {
     pub is_name: bool,
     /// Whether its cells mean nothing without the heading: not shown where there are no headings.
     pub needs_heading: bool,
+    /// Whether it is shown although all its cells are empty.
+    pub stays: bool,
 }
 
 const fn words(title: &'static str, rung: u8, cap: u16) -> Column {
@@ -25,6 +27,7 @@ const fn words(title: &'static str, rung: u8, cap: u16) -> Column {
         cap,
         is_name: false,
         needs_heading: false,
+        stays: false,
     }
 }
 
@@ -35,6 +38,7 @@ const fn name(title: &'static str, rung: u8, cap: u16) -> Column {
         cap,
         is_name: true,
         needs_heading: false,
+        stays: false,
     }
 }
 
@@ -73,24 +77,37 @@ pub const MEMBERS: [Column; 10] = [
     words("id", 7, 16),
 ];
 
-/// Workloads, before the columns of the nodes.
-pub const WORKLOADS: [Column; 6] = [
+/// Workloads.
+pub const WORKLOADS: [Column; 7] = [
     name("workload", 0, 26),
     words("ready", 0, 12),
     words("spread", 0, 20),
+    words("fresh", 3, 15),
+    words("on nodes", 2, 24),
+    name("namespace", 4, 16),
+    words("kind", 5, 11),
+];
+
+/// The matrix of workloads and nodes, but for the columns of the nodes, which stand before the last three.
+pub const MATRIX: [Column; 7] = [
+    name("workload", 0, 26),
+    words("ready", 0, 12),
+    words("spread", 0, 20),
+    words("pending", 0, 8),
     words("fresh", 3, 15),
     name("namespace", 4, 16),
     words("kind", 5, 11),
 ];
 
-/// One node's column of the placement, or all nodes in one where they do not fit.
-pub fn placed(title: String, rung: u8, cap: u16) -> Column {
+/// One node's column of the matrix.
+pub fn placed(title: String, cap: u16) -> Column {
     Column {
         title: Cow::Owned(title),
-        rung,
+        rung: 0,
         cap,
         is_name: false,
         needs_heading: false,
+        stays: true,
     }
 }
 

@@ -8,7 +8,6 @@ use ratatui::layout::Rect;
 
 use super::part::section::Heading;
 use super::part::table::Cell;
-use super::part::workloads::Places;
 use super::part::{feeds, findings, members, nodes, pods, timeline, verdict, workloads};
 use super::theme::{Colors, Glyph, Glyphs, Theme};
 use super::{ladder, picture, words};
@@ -113,10 +112,7 @@ fn sentence(state: &State, theme: &Theme, row: &RowId) -> String {
     let (columns, mut cells): (Vec<ladder::Column>, Vec<Vec<Cell>>) = match row {
         RowId::Node(_) => (ladder::NODES.to_vec(), nodes::render(state, theme, one)),
         RowId::Member(_) => (ladder::MEMBERS.to_vec(), members::render(state, theme, one)),
-        RowId::Workload(..) => (
-            workloads::columns(state, theme, Places::Words),
-            workloads::render(state, theme, one, Places::Words),
-        ),
+        RowId::Workload(..) => (ladder::WORKLOADS.to_vec(), workloads::render(state, theme, one)),
         RowId::Pod(_) => (ladder::PODS.to_vec(), pods::render(state, theme, one)),
         RowId::Finding(..) | RowId::Untold(_) => (ladder::FINDINGS.to_vec(), findings::render(state, theme, one)),
         RowId::Change(_) => (ladder::TIMELINE.to_vec(), timeline::render(state, theme, one)),

@@ -6,6 +6,7 @@ pub mod findings;
 pub mod footer;
 pub mod help;
 pub mod labelled;
+pub mod matrix;
 pub mod members;
 pub mod nodes;
 pub mod palette;

@@ -222,6 +222,21 @@ fn findings(derived: &Derived) -> Vec<Now> {
         .collect()
 }
 
+/// The checks that cannot tell whether what they found before is still so.
+pub fn untold(derived: &Derived) -> BTreeSet<String> {
+    let outcomes = derived.report.outcomes.iter();
+    outcomes
+        .filter(|(_, outcome)| matches!(outcome, Outcome::CannotTell { .. }))
+        .map(|(check, _)| check.to_string())
+        .collect()
+}
+
+/// The check that a finding is of, by its subject in the timeline.
+pub fn check_of(subject: &Text) -> &str {
+    let subject = subject.as_str();
+    subject.split_once(' ').map_or(subject, |(check, _)| check)
+}
+
 /// Pods created, told to go, and gone, and some of their names; None where none was, or the watch does not say.
 pub fn pods_moved(before: &Snapshot, snapshot: &Snapshot) -> Option<([usize; 3], String)> {
     let (old, new) = (&before.kube.pods, &snapshot.kube.pods);

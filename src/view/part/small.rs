@@ -19,10 +19,7 @@ fn line(state: &State, theme: &Theme, row: &RowId, width: usize) -> Line<'static
     let (mut cells, order): (Vec<Vec<Cell>>, &[usize]) = match row {
         RowId::Node(_) => (nodes::render(state, theme, one), &[2, 1, 3]),
         RowId::Member(_) => (members::render(state, theme, one), &[1, 0]),
-        RowId::Workload(..) => (
-            workloads::render(state, theme, one, workloads::Places::Words),
-            &[1, 0, 3],
-        ),
+        RowId::Workload(..) => (workloads::render(state, theme, one), &[1, 0, 3]),
         RowId::Pod(_) => (pods::render(state, theme, one), &[1, 0, 2, 3]),
         RowId::Finding(..) | RowId::Untold(_) => (findings::render(state, theme, one), &[0, 1]),
         RowId::Change(_) => (timeline::render(state, theme, one), &[0, 3, 4]),

@@ -10,14 +10,15 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::app::list::scroll;
 use crate::app::sort::Sort;
+use crate::app::state::Sight;
 use crate::view::ladder::Column;
 use crate::view::theme::{Glyph, Role, Theme};
 use crate::view::words;
 
 /// Columns before the first cell: the sign of the selected row.
-const MARGIN: usize = 2;
+pub const MARGIN: usize = 2;
 /// Columns between cells.
-const GAP: usize = 2;
+pub const GAP: usize = 2;
 /// No column is made narrower than this before it is cut off by the edge.
 const NARROWEST: usize = 4;
 
@@ -51,35 +52,49 @@ pub struct Table<'a> {
     pub offset: usize,
     /// Whether headings are shown.
     pub has_header: bool,
+    /// Lines of headings above the titles: one cell per column.
+    pub above: &'a [Vec<Cell>],
     /// Which rows are marked; may be shorter than the rows.
     pub marks: &'a [bool],
     /// The column that the rows are sorted by.
     pub sort: Option<&'a Sort>,
 }
 
-/// Which rows a table had room for.
+/// Which rows and nodes a table had room for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Shown {
     /// The first.
     pub offset: usize,
     /// How many.
     pub rows: usize,
+    /// Which nodes, where each has a column.
+    pub nodes: Sight,
 }
 
 /// Draws a table.
 pub fn render(table: &Table, theme: &Theme, area: Rect, buf: &mut Buffer) -> Shown {
     let area = area.intersection(buf.area);
-    let header = u16::from(table.has_header && area.height > 1);
+    let above = if table.has_header { table.above } else { &[] };
+    let header = u16::from(table.has_header) + u16::try_from(above.len()).unwrap_or(u16::MAX);
+    let header = if area.height > header { header } else { 0 };
     let visible = usize::from(area.height.saturating_sub(header));
     let offset = scroll(table.offset, table.selected.unwrap_or(0), visible, table.rows.len());
     let widths = fit(table, usize::from(area.width).saturating_sub(MARGIN));
-    if header == 1 {
+    if header > 0 {
+        for (y, cells) in (area.y..).zip(above) {
+            line(table, cells, &widths, theme, "  ").render(Rect { y, height: 1, ..area }, buf);
+        }
+        let titles = Rect {
+            y: area.y + header - 1,
+            height: 1,
+            ..area
+        };
         let cells: Vec<Cell> = table
             .columns
             .iter()
             .map(|column| cell(title(table, column, theme), Role::Header))
             .collect();
-        line(table, &cells, &widths, theme, "  ").render(Rect { height: 1, ..area }, buf);
+        line(table, &cells, &widths, theme, "  ").render(titles, buf);
     }
     let shown = table.rows.iter().enumerate().skip(offset).take(visible);
     for (y, (index, row)) in (area.y + header..area.bottom()).zip(shown) {
@@ -96,7 +111,11 @@ pub fn render(table: &Table, theme: &Theme, area: Rect, buf: &mut Buffer) -> Sho
             buf.set_style(area, theme.style(Role::Selection));
         }
     }
-    Shown { offset, rows: visible }
+    Shown {
+        offset,
+        rows: visible,
+        nodes: Sight::default(),
+    }
 }
 
 /// A column's heading, with the direction where it is sorted by.
@@ -180,12 +199,16 @@ fn fit(table: &Table, available: usize) -> Vec<usize> {
 
 /// The width that a column would like; 0 if all its cells are empty.
 fn natural(table: &Table, number: usize) -> usize {
-    let cells = table.rows.iter().filter_map(|row| row.get(number));
-    let widest = cells.map(|cell| cell.text.width()).max().unwrap_or(0);
+    let widest = |rows: &[Vec<Cell>]| {
+        let cells = rows.iter().filter_map(|row| row.get(number));
+        cells.map(|cell| cell.text.width()).max().unwrap_or(0)
+    };
+    let above = widest(table.above);
+    let widest = widest(table.rows);
     match table.columns.get(number) {
-        Some(column) if widest > 0 && table.has_header => {
+        Some(column) if (widest > 0 || column.stays) && table.has_header => {
             let arrow = usize::from(table.sort.is_some_and(|sort| sort.column == column.title));
-            widest.max(column.title.width() + arrow)
+            widest.max(above).max(column.title.width() + arrow)
         }
         Some(column) if column.needs_heading => 0,
         Some(_) | None => widest,

@@ -3,101 +3,52 @@
 use crate::app::rows::placement;
 use crate::app::state::{breaks_spread, stands_on_one_node};
 use crate::app::{RowId, State};
-use crate::base::Text;
 use crate::model::kube::WorkloadKind;
 use crate::model::placement::{Placement, Tally};
 use crate::model::{FeedId, FeedState, KubeKind};
 use crate::view::fresh;
-use crate::view::ladder::{self, Column};
 use crate::view::part::section::Heading;
 use crate::view::part::table::{Cell, cell};
 use crate::view::theme::{Glyph, Role, Theme};
 use crate::view::words;
 
-/// How the nodes of a replica are shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Places {
-    /// A column for each node.
-    Columns,
-    /// All in one cell: for narrow terminals, and where no heading names the columns.
-    Words,
+/// The cells of the rows, in the order of `ladder::WORKLOADS`.
+pub fn render(state: &State, theme: &Theme, rows: &[RowId]) -> Vec<Vec<Cell>> {
+    found(state, rows).map(|own| row(state, theme, own)).collect()
 }
 
-/// The columns, with those of the nodes.
-pub fn columns(state: &State, theme: &Theme, places: Places) -> Vec<Column> {
-    let mut columns = ladder::WORKLOADS.to_vec();
-    let titles = match places {
-        Places::Words => vec!["on nodes".to_owned()],
-        Places::Columns => {
-            let ellipsis = theme.glyph(Glyph::Ellipsis);
-            let nodes = nodes(state).into_iter();
-            let names = nodes.map(|node| words::clip_middle(node.as_str(), 14, ellipsis));
-            std::iter::once("pending".to_owned()).chain(names).collect()
-        }
-    };
-    let cap = match places {
-        Places::Words => 24,
-        Places::Columns => 14,
-    };
-    let after = columns.len() - 2;
-    columns.splice(
-        after..after,
-        titles.into_iter().map(|title| ladder::placed(title, 2, cap)),
-    );
-    columns
-}
-
-/// The nodes that there are, and those that only replicas name.
-fn nodes(state: &State) -> Vec<Text> {
-    let placed = state
-        .derived
-        .placements
-        .iter()
-        .flat_map(|placement| placement.nodes.keys().cloned());
-    let known = state.snapshot.kube.nodes.values().map(|node| node.name.clone());
-    let mut nodes: Vec<Text> = known.chain(placed).collect();
-    nodes.sort();
-    nodes.dedup();
-    nodes
-}
-
-/// The cells of the rows, in the order of [`columns`].
-pub fn render(state: &State, theme: &Theme, rows: &[RowId], places: Places) -> Vec<Vec<Cell>> {
-    let found = rows.iter().filter_map(|row| {
+/// The placements of the rows.
+pub fn found<'a>(state: &'a State, rows: &'a [RowId]) -> impl Iterator<Item = &'a Placement> {
+    rows.iter().filter_map(|row| {
         let RowId::Workload(kind, key) = row else { return None };
         placement(state, *kind, key)
-    });
-    let nodes = nodes(state);
-    found
-        .map(|placement| row(state, theme, placement, places, &nodes))
-        .collect()
+    })
 }
 
-fn row(state: &State, theme: &Theme, placement: &Placement, places: Places, nodes: &[Text]) -> Vec<Cell> {
+fn row(state: &State, theme: &Theme, placement: &Placement) -> Vec<Cell> {
     let workload = &placement.workload;
     let feed = fresh::of(state, FeedId::Kube(kind(workload.kind)));
-    let ready = format!("{}/{} ready", workload.ready, workload.desired);
+    vec![
+        cell(placement.key.name.to_string(), Role::Text),
+        ready(theme, placement, &feed, " ready"),
+        spread(state, theme, placement, &feed),
+        fresh::dated(state, &feed),
+        on_nodes(theme, placement),
+        cell(placement.key.namespace.to_string(), Role::Dim),
+        cell(workload.kind.word(), Role::Dim),
+    ]
+}
+
+/// How many are ready of those wanted, and a word after it.
+pub fn ready(theme: &Theme, placement: &Placement, feed: &FeedState, word: &str) -> Cell {
+    let workload = &placement.workload;
     let (glyph, role) = match (workload.ready, workload.desired) {
         (ready, desired) if ready >= desired => (Glyph::Ok, Role::Ok),
         (0, _) => (Glyph::Critical, Role::Critical),
         _ => (Glyph::Warning, Role::Warning),
     };
-    let mut cells = vec![
-        cell(placement.key.name.to_string(), Role::Text),
-        fresh::mark(theme, &feed, glyph, role, &ready),
-        spread(state, theme, placement, &feed),
-        fresh::dated(state, &feed),
-    ];
-    match places {
-        Places::Words => cells.push(on_nodes(theme, placement)),
-        Places::Columns => {
-            cells.push(cell(pending(placement).unwrap_or_default(), Role::Warning));
-            cells.extend(nodes.iter().map(|node| tally(placement.nodes.get(node))));
-        }
-    }
-    cells.push(cell(placement.key.namespace.to_string(), Role::Dim));
-    cells.push(cell(workload.kind.word(), Role::Dim));
-    cells
+    let text = format!("{}/{}{word}", workload.ready, workload.desired);
+    fresh::mark(theme, feed, glyph, role, &text)
 }
 
 /// The watch of a workload's kind.
@@ -110,28 +61,20 @@ pub const fn kind(kind: WorkloadKind) -> KubeKind {
 }
 
 /// Whether its replicas would survive the loss of a place, and whether they lie as asked.
-fn spread(state: &State, theme: &Theme, placement: &Placement, feed: &FeedState) -> Cell {
+pub fn spread(state: &State, theme: &Theme, placement: &Placement, feed: &FeedState) -> Cell {
     let hardness = if placement.is_hard_spread() { "hard" } else { "soft" };
     let verdict = placement.spread_ok(&state.snapshot);
     if stands_on_one_node(placement) {
-        return fresh::mark(theme, feed, Glyph::Warning, Role::Warning, "ONE NODE");
+        return fresh::mark(theme, feed, Glyph::Warning, Role::Warning, "on one node");
     }
     match verdict {
         Some(true) => fresh::mark(theme, feed, Glyph::Ok, Role::Ok, &format!("{hardness}, even")),
         Some(false) if placement.is_hard_spread() => {
-            fresh::mark(theme, feed, Glyph::Warning, Role::Warning, "hard, UNEVEN")
+            fresh::mark(theme, feed, Glyph::Warning, Role::Warning, "hard, BROKEN")
         }
         // Only a wish of the workload's: nothing is broken.
         Some(false) => fresh::mark(theme, feed, Glyph::Info, Role::Info, "soft, uneven"),
         None => cell("-", Role::Dim),
-    }
-}
-
-fn tally(tally: Option<&Tally>) -> Cell {
-    match tally {
-        None => cell("-", Role::Dim),
-        Some(tally) if tally.ready == tally.pods => cell(tally.pods.to_string(), Role::Text),
-        Some(tally) => cell(format!("{}/{} ready", tally.ready, tally.pods), Role::Warning),
     }
 }
 
@@ -165,7 +108,7 @@ pub fn heading(state: &State) -> Heading {
         .iter()
         .filter(|placement| placement.workload.ready < placement.workload.desired)
         .count();
-    let uneven = placements
+    let broken = placements
         .iter()
         .filter(|placement| breaks_spread(placement, &state.snapshot))
         .count();
@@ -177,7 +120,11 @@ pub fn heading(state: &State) -> Heading {
     if !placements.is_empty() {
         summary.push((words::count(placements.len(), "workload"), Role::Text));
     }
-    for (number, what) in [(short, "not all ready"), (uneven, "uneven"), (single, "on one node")] {
+    for (number, what) in [
+        (short, "not all ready"),
+        (broken, "with a broken spread"),
+        (single, "on one node"),
+    ] {
         if number > 0 {
             summary.push((format!("{number} {what}"), Role::Warning));
         }

@@ -21,6 +21,7 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Sho
     let list = List {
         heading: members::heading(state),
         columns: &ladder::MEMBERS,
+        above: &[],
         cells: &|rows: &[RowId]| members::render(state, theme, rows),
         rows: &rows,
         nothing: overview::no_members(state, theme),

@@ -16,6 +16,7 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Sho
     let list = List {
         heading: feeds::heading(state),
         columns: &ladder::FEEDS,
+        above: &[],
         cells: &|rows: &[RowId]| feeds::render(state, theme, rows),
         rows: &rows,
         nothing: (

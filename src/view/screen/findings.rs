@@ -16,6 +16,7 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Sho
     let list = List {
         heading: findings::heading(state),
         columns: &ladder::FINDINGS,
+        above: &[],
         cells: &|rows: &[RowId]| findings::render(state, theme, rows),
         rows: &rows,
         nothing: findings::nothing(state, theme),

@@ -25,6 +25,8 @@ pub struct List<'a> {
     pub heading: Heading,
     /// Its columns.
     pub columns: &'a [Column],
+    /// Lines of headings above the titles of the columns.
+    pub above: &'a [Vec<Cell>],
     /// Makes the cells of rows.
     pub cells: &'a dyn Fn(&[RowId]) -> Vec<Vec<Cell>>,
     /// What its rows are.
@@ -46,12 +48,13 @@ pub fn render(list: &List, state: &State, theme: &Theme, area: Rect, buf: &mut B
 pub fn top(list: &List, state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> (Shown, Rect) {
     let mut heading = list.heading.clone();
     let total = list.rows.len();
-    let wanted = u16::try_from(total.max(1) + 2).unwrap_or(u16::MAX);
+    let headings = 2 + list.above.len();
+    let wanted = u16::try_from(total.max(1) + headings).unwrap_or(u16::MAX);
     let most = area.height - list.below.min(area.height / 2);
     let height = wanted.min(most).min(area.height);
     let upper = Rect { height, ..area };
     let cursor = state.cursor();
-    let visible = usize::from(height.saturating_sub(2));
+    let visible = usize::from(height).saturating_sub(headings);
     let offset = cursor.offset_for(visible, total);
     heading.note = section::place(offset, visible, total);
     heading.summary.extend(marked(state));
@@ -68,6 +71,7 @@ pub fn top(list: &List, state: &State, theme: &Theme, area: Rect, buf: &mut Buff
             selected: cursor.index.checked_sub(part.start),
             offset: offset - part.start,
             has_header: true,
+            above: list.above,
             marks: &marks(state, rows),
             sort: state.sort(),
         };

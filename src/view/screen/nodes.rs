@@ -17,6 +17,7 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Sho
     let list = List {
         heading: nodes::heading(state, theme),
         columns: &ladder::NODES,
+        above: &[],
         cells: &|rows: &[RowId]| nodes::render(state, theme, rows),
         rows: &rows,
         nothing: fresh::nothing(theme, &fresh::kind(state, KubeKind::Nodes), "nodes"),

@@ -18,7 +18,6 @@ use crate::view::fresh;
 use crate::view::ladder::{self, Column};
 use crate::view::part::section::{self, Heading};
 use crate::view::part::table::{self, Cell, Shown, Table};
-use crate::view::part::workloads::Places;
 use crate::view::part::{detail, findings, members, nodes, workloads};
 use crate::view::screen::list;
 use crate::view::theme::{Glyph, Role, Theme};
@@ -69,6 +68,7 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Sho
     Shown {
         offset: 0,
         rows: visible,
+        ..Shown::default()
     }
 }
 
@@ -92,8 +92,8 @@ fn sections(state: &State, theme: &Theme, rows: &[RowId]) -> [Section; 4] {
         Section {
             heading: workloads::heading(state),
             rows: of(Screen::Placement),
-            columns: workloads::columns(state, theme, Places::Words),
-            cells: workloads::render(state, theme, &of(Screen::Placement), Places::Words),
+            columns: ladder::WORKLOADS.to_vec(),
+            cells: workloads::render(state, theme, &of(Screen::Placement)),
             nothing: fresh::nothing(theme, &fresh::kind(state, KubeKind::Deployments), "workloads"),
         },
         Section {
@@ -143,6 +143,7 @@ fn draw(
         selected,
         offset,
         has_header,
+        above: &[],
         marks: &list::marks(state, &section.rows),
         sort: None,
     };

@@ -1,37 +1,47 @@
-//! Every workload and where its replicas run, and the selected one in full.
+//! Every workload and where its replicas run, and the selected one in full: a matrix of workloads and nodes, or a list where
+//! that has no room.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use unicode_width::UnicodeWidthStr;
 
 use crate::app::{RowId, State, rows};
 use crate::model::KubeKind;
-use crate::view::fresh;
+use crate::view::part::matrix::Matrix;
 use crate::view::part::table::Shown;
-use crate::view::part::workloads::{self, Places};
+use crate::view::part::workloads;
 use crate::view::screen::list::{self, List};
-use crate::view::theme::Theme;
-
-/// What the other columns need beside those of the nodes.
-const OTHERS: usize = 60;
+use crate::view::theme::{Role, Theme};
+use crate::view::{fresh, ladder};
 
 /// Draws the screen.
 pub fn render(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Shown {
     let rows = rows::rows(state);
-    let nodes = state.snapshot.kube.nodes.values();
-    let wide: usize = nodes.map(|node| node.name.as_str().width().clamp(4, 14) + 2).sum();
-    let places = if OTHERS + wide <= usize::from(area.width) {
-        Places::Columns
-    } else {
-        Places::Words
+    let nothing = fresh::nothing(theme, &fresh::kind(state, KubeKind::Deployments), "workloads");
+    let mut heading = workloads::heading(state);
+    let Some(matrix) = Matrix::fit(state, theme, usize::from(area.width)) else {
+        let list = List {
+            heading,
+            columns: &ladder::WORKLOADS,
+            above: &[],
+            cells: &|rows: &[RowId]| workloads::render(state, theme, rows),
+            rows: &rows,
+            nothing,
+            below: 9,
+        };
+        return list::render(&list, state, theme, area, buf);
     };
+    heading.summary.extend(matrix.note().map(|note| (note, Role::Accent)));
     let list = List {
-        heading: workloads::heading(state),
-        columns: &workloads::columns(state, theme, places),
-        cells: &|rows: &[RowId]| workloads::render(state, theme, rows, places),
+        heading,
+        columns: &matrix.columns(theme),
+        above: &matrix.above(theme),
+        cells: &|rows: &[RowId]| matrix.render(state, theme, rows),
         rows: &rows,
-        nothing: fresh::nothing(theme, &fresh::kind(state, KubeKind::Deployments), "workloads"),
-        below: 9,
+        nothing,
+        below: 6,
     };
-    list::render(&list, state, theme, area, buf)
+    Shown {
+        nodes: matrix.sight(),
+        ..list::render(&list, state, theme, area, buf)
+    }
 }

@@ -17,6 +17,7 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Sho
     let list = List {
         heading: pods::heading(state, &rows),
         columns: &ladder::PODS,
+        above: &[],
         cells: &|rows: &[RowId]| pods::render(state, theme, rows),
         rows: &rows,
         nothing: fresh::nothing(theme, &fresh::kind(state, KubeKind::Pods), "pods"),

@@ -16,6 +16,7 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Sho
     let list = List {
         heading: timeline::heading(state),
         columns: &ladder::TIMELINE,
+        above: &[],
         cells: &|rows: &[RowId]| timeline::render(state, theme, rows),
         rows: &rows,
         nothing: ("- nothing has changed".to_owned(), Role::Dim),
