@@ -280,6 +280,7 @@ fn tally(theme: &Theme, feed: &FeedState, Tally { pods, ready }: Tally) -> Cell 
     match (pods, ready) {
         (0, _) => cell("", Role::Dim),
         (pods, ready) if ready < pods => fresh::mark(theme, feed, Glyph::Warning, Role::Warning, &text),
+        _ if fresh::is_stale(feed) => cell(text, Role::Dim),
         _ => cell(text, Role::Text),
     }
 }
