@@ -82,10 +82,11 @@ pub const TABLE: &[Entry] = &[
     entry(&["filter"], Argument::Optional("TEXT", free), "show only rows that contain a text; without one, all", Does::Act(filter)),
     entry(&["sort"], Argument::Optional("COLUMN", columns), "sort by a column, again to turn it around; without one, attention first", Does::Act(sort)),
     entry(&["theme"], Argument::Required("NAME", themes), "how the console looks", Does::Act(theme)),
+    entry(&["describe"], Argument::None, "all that is known of what is selected, by source and age", Does::Press(Command::Describe)),
     entry(&["yaml"], Argument::None, "the YAML of what is selected", Does::Press(Command::Read(Reading::Yaml))),
-    entry(&["events"], Argument::None, "every recent warning of the cluster", Does::Act(events)),
+    entry(&["events", "ev", "e"], Argument::None, "every recent warning of the cluster", Does::Act(events)),
     entry(&["logs"], Argument::None, "the log of what is selected", Does::Press(Command::Read(Reading::Logs))),
-    entry(&["copy"], Argument::None, "copy the name of the row, or the whole text (OSC 52)", Does::Press(Command::Copy(Copied::All))),
+    entry(&["copy"], Argument::None, "copy the name of the row, those of the marked rows, or the whole text (OSC 52)", Does::Press(Command::Copy(Copied::All))),
     entry(&["help", "keys"], Argument::None, "keys and commands", Does::Act(help)),
     entry(&["quit", "q", "q!"], Argument::None, "leave quorate", Does::Press(Command::Quit)),
 ];
@@ -179,6 +180,7 @@ mod tests {
         assert_eq!(read_name("etcd"), Ok("etcd"));
         assert_eq!(read_name(" et "), Ok("etcd"));
         assert_eq!(read_name("q"), Ok("quit"));
+        assert_eq!(read_name("e"), Ok("events"));
         assert_eq!(read_name("fee"), Ok("feeds"));
         assert_eq!(read_name("f"), Err(":f could be findings, feeds or filter".into()));
         assert_eq!(

@@ -94,6 +94,14 @@ mod tests {
     }
 
     #[test]
+    fn a_theme_has_no_effect_and_that_is_said() {
+        let mut state = state();
+        say(&mut state, ":theme dark");
+        let message = state.message.unwrap();
+        assert!(message.text.as_str().contains("no effect here"), "{message:?}");
+    }
+
+    #[test]
     fn names_numbers_filters_and_commands() {
         let mut state = state();
         say(&mut state, "etcd");

@@ -4,7 +4,7 @@ use super::keys::Move;
 use super::rows::{RowId, Scope, rows, rows_of};
 use super::screen::Screen;
 use super::state::{MAX_BACK, Sight, State};
-use super::{Effect, LogMove, reading};
+use super::{Effect, LogMove, reading, subject};
 use crate::check::Severity;
 
 /// Closes the nearest open thing; with nothing open, returns to the screen before.
@@ -82,6 +82,29 @@ pub fn open(state: &mut State) {
     }
     go(state, home);
     reveal(state, &row);
+}
+
+/// Shows in full what the operator looks at, from a list or from what lies over it.
+pub fn describe(state: &mut State) {
+    let row = match state.sheets.last() {
+        Some(_) => reading::focus(state).and_then(|of| subject::row(state, &of)),
+        None => rows(state).get(state.cursor().index).cloned(),
+    };
+    let Some(row) = row else {
+        state.say(Severity::Info, "there is nothing here to describe");
+        return;
+    };
+    let home = row.home();
+    let is_listed = home == state.screen && rows(state).contains(&row);
+    if is_listed {
+        // Where only some pods are listed, these stay the ones.
+        state.help = None;
+        state.sheets.clear();
+    } else {
+        go(state, home);
+    }
+    reveal(state, &row);
+    state.detail.get_or_insert(0);
 }
 
 /// Selects a row of the screen shown, lifting a filter that hides it.

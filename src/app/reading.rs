@@ -343,6 +343,9 @@ pub fn copy(state: &mut State, what: Copied) -> Vec<Effect> {
 }
 
 fn copy_name(state: &mut State) -> Vec<Effect> {
+    if state.sheets.is_empty() && state.mark_count() > 0 {
+        return copy_marked(state);
+    }
     let name = if state.sheets.is_empty() {
         selected(state).map(|row| name(state, &row))
     } else {
@@ -354,6 +357,29 @@ fn copy_name(state: &mut State) -> Vec<Effect> {
     };
     say_copied(state, name.as_str(), name.as_str());
     vec![Effect::Copy(name.to_string())]
+}
+
+/// The names of the marked rows of the screen, one in a line.
+fn copy_marked(state: &mut State) -> Vec<Effect> {
+    let marked = state.marked();
+    let mut text = String::new();
+    let mut copied = 0;
+    for row in &marked {
+        let name = name(state, row);
+        if text.len() + name.as_str().len() + 1 > MOST_COPIED_BYTES {
+            break;
+        }
+        text.push_str(name.as_str());
+        text.push('\n');
+        copied += 1;
+    }
+    let called = if copied < marked.len() {
+        format!("the first {copied} of {} marked names", marked.len())
+    } else {
+        format!("the names of {copied} marked rows")
+    };
+    say_copied(state, &called, &text);
+    vec![Effect::Copy(text)]
 }
 
 /// The name of a row, as other programs take it.

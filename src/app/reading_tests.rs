@@ -248,6 +248,68 @@ fn copying_says_what_and_is_bounded() {
 }
 
 #[test]
+fn marked_rows_are_copied_line_by_line() {
+    let mut state = on(Screen::Nodes);
+    assert_eq!(
+        press(&mut state, "*c"),
+        [Effect::Copy("nbe-1\nnbe-2\nnbe-3\n".to_owned())]
+    );
+    let said = |state: &State| state.message.as_ref().unwrap().text.to_string();
+    assert!(said(&state).contains("the names of 3 marked rows"), "{}", said(&state));
+    assert_eq!(press(&mut state, "*gc"), [Effect::Copy("nbe-1".to_owned())]);
+    // Marks lie below what is read.
+    press(&mut state, "*y");
+    tell(&mut state, 1, Told::Yaml(texts(3)));
+    assert_eq!(
+        press(&mut state, "c"),
+        [Effect::Copy("line 1\nline 2\nline 3\n".to_owned())]
+    );
+}
+
+#[test]
+fn what_a_sheet_is_about_is_described_where_it_is_at_home() {
+    let mut state = on(Screen::Nodes);
+    press(&mut state, "jl<enter>");
+    let Some(Body::Log(log)) = state.sheets.last().map(|sheet| &sheet.body) else {
+        panic!("{:?}", state.sheets);
+    };
+    let pod = crate::app::RowId::Pod(log.of.pod.clone());
+    press(&mut state, "d");
+    assert_eq!(
+        (state.screen, state.detail, state.sheets.len()),
+        (Screen::Pods, Some(0), 0)
+    );
+    let rows = crate::app::rows::rows(&state);
+    assert_eq!(rows.get(state.cursor().index), Some(&pod));
+    // Back to the list, then to the screen before.
+    press(&mut state, "<esc><esc>");
+    assert_eq!((state.screen, state.detail), (Screen::Nodes, None));
+}
+
+#[test]
+fn describing_goes_straight_from_the_overview_and_keeps_a_list_of_pods() {
+    let mut state = on(Screen::Overview);
+    press(&mut state, "d");
+    assert_eq!((state.screen, state.detail), (Screen::Nodes, Some(0)));
+    press(&mut state, "<esc>pyd");
+    assert_eq!(
+        (state.screen, state.detail, state.sheets.len()),
+        (Screen::Pods, Some(0), 0)
+    );
+    assert!(state.scope.is_some());
+    let mut state = on(Screen::Log);
+    press(&mut state, ":describe<enter>");
+    assert!(
+        state
+            .message
+            .unwrap()
+            .text
+            .as_str()
+            .contains("nothing here to describe")
+    );
+}
+
+#[test]
 fn sheets_are_bounded_and_what_falls_off_is_cancelled() {
     let mut state = on(Screen::Nodes);
     let mut open = 0_usize;

@@ -2,6 +2,7 @@
 
 use super::rows::RowId;
 use super::state::State;
+use crate::check::Finding;
 use crate::model::etcd::MemberId;
 use crate::model::kube::{Pod, WorkloadKind};
 use crate::model::question::ObjectRef;
@@ -37,6 +38,52 @@ pub fn pods(state: &State, of: &ObjectRef) -> Vec<ObjectKey> {
     all.filter(|(key, fact)| belongs(key, &fact.value))
         .map(|(key, _)| key.clone())
         .collect()
+}
+
+/// The pods of a workload.
+pub fn pods_of<'a>(
+    state: &'a State,
+    kind: WorkloadKind,
+    workload: &'a ObjectKey,
+) -> impl Iterator<Item = (&'a ObjectKey, &'a Pod)> {
+    let all = state.snapshot.kube.pods.iter().map(|(key, fact)| (key, &fact.value));
+    all.filter(move |(key, pod)| {
+        state
+            .snapshot
+            .workload_of(key, pod)
+            .is_some_and(|(own, of)| own == kind && of == *workload)
+    })
+}
+
+/// What was found about a row: the findings whose subject it is, the worst first.
+pub fn findings_about<'a>(state: &'a State, row: &RowId) -> Vec<&'a Finding> {
+    let named = match row {
+        RowId::Node(name) => format!("node/{name}"),
+        RowId::Member(id) => match state.derived.quorum.member(*id) {
+            Some(of) if of.member.has_started() => format!("member/{}", of.member.name),
+            _ => format!("member/{id}"),
+        },
+        RowId::Workload(kind, key) => format!("{}/{key}", kind.word().to_ascii_lowercase()),
+        RowId::Pod(key) => format!("pod/{key}"),
+        RowId::Finding(..) | RowId::Untold(_) | RowId::Feed(_) | RowId::Change(_) => return Vec::new(),
+    };
+    let mut found = state.derived.report.findings();
+    found.retain(|finding| finding.subject.as_str() == named);
+    found
+}
+
+/// The row that shows an object; None where no screen lists such objects, or this one is gone.
+pub fn row(state: &State, of: &ObjectRef) -> Option<RowId> {
+    let row = match of.kind {
+        KubeKind::Nodes => RowId::Node(of.key.name.clone()),
+        KubeKind::Pods => RowId::Pod(of.key.clone()),
+        KubeKind::Deployments => RowId::Workload(WorkloadKind::Deployment, of.key.clone()),
+        KubeKind::StatefulSets => RowId::Workload(WorkloadKind::StatefulSet, of.key.clone()),
+        KubeKind::DaemonSets => RowId::Workload(WorkloadKind::DaemonSet, of.key.clone()),
+        KubeKind::EtcdMembers => RowId::Member(state.snapshot.kube.etcd_members.get(&of.key)?.value.member_id?),
+        _ => return None,
+    };
+    row.exists(state).then_some(row)
 }
 
 /// The kind that is watched for a kind of workload.

@@ -112,6 +112,7 @@ pub fn run(state: &mut State, command: Command) -> Vec<Effect> {
         Command::NextScreen => go(state, state.screen.turn(1)),
         Command::PreviousScreen => go(state, state.screen.turn(Screen::ALL.len() - 1)),
         Command::Open => open(state),
+        Command::Describe => navigate::describe(state),
         Command::Pods => tell(state, navigate::pods),
         Command::Sort => tell(state, sort::next),
         Command::TurnSort => tell(state, sort::turn),

@@ -103,7 +103,7 @@ pub enum Command {
         #[arg(short, long, value_enum, default_value_t)]
         output: Output,
     },
-    /// One frame of the console as text or as a picture, of an example cluster
+    /// One frame of the console as text or as a picture, of an example cluster or a simulated one
     Screenshot(Shot),
     /// The settings in force, and where each comes from
     Config {
@@ -149,7 +149,7 @@ pub struct Shot {
     #[arg(long)]
     pub svg: bool,
     /// The state of the example cluster
-    #[arg(long, value_name = "NAME", default_value = "healthy", value_parser = PossibleValuesParser::new(example::NAMED.map(|(name, _)| name)))]
+    #[arg(long, value_name = "NAME", default_value = "healthy", conflicts_with = "sim", value_parser = PossibleValuesParser::new(example::NAMED.map(|(name, _)| name)))]
     pub state: String,
     /// Press these keys first, such as "jj<enter>"
     #[arg(long, value_name = "KEYS", value_parser = parse_keys)]

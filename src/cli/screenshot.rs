@@ -1,5 +1,6 @@
 //! `quorate screenshot`: one frame of the console without a terminal. An example cluster and its clock stand still, so the
-//! same command prints the same frame everywhere: the pictures in `assets/screens` are made so.
+//! same command prints the same frame everywhere: the pictures in `assets/screens` are made so. With `--sim` it is a
+//! simulated cluster, as it was once everything was heard.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use color_eyre::eyre;
 
 use super::args::Shot;
 use super::exit::Usage;
-use super::observe::Resolved;
+use super::observe::{self, Resolved};
 use super::output::print;
 use super::themes;
 use crate::app::{Msg, Screen, State, update};
@@ -31,7 +32,7 @@ pub fn run(resolved: &Resolved, shot: &Shot) -> eyre::Result<ExitCode> {
     };
     let theme = theme.on(Colors::Full, glyphs);
     let (width, height) = shot.size;
-    let mut state = State::new(Arc::new(snapshot(&shot.state)), Policy::default());
+    let mut state = State::new(seen(resolved, shot)?, Policy::default());
     update(&mut state, Msg::Resize(width, height));
     state.screen = Screen::ALL
         .into_iter()
@@ -51,8 +52,13 @@ pub fn run(resolved: &Resolved, shot: &Shot) -> eyre::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The example; the command line takes its names only.
-fn snapshot(name: &str) -> Snapshot {
-    let found = example::NAMED.into_iter().find(|(own, _)| *own == name);
-    found.map_or_else(example::healthy, |(_, snapshot)| snapshot())
+/// The simulated cluster, or the example; the command line takes its names only.
+fn seen(resolved: &Resolved, shot: &Shot) -> eyre::Result<Arc<Snapshot>> {
+    if resolved.simulation.is_some() {
+        return Ok(observe::look(resolved, None)?.snapshot);
+    }
+    let found = example::NAMED.into_iter().find(|(own, _)| *own == shot.state);
+    Ok(Arc::new(
+        found.map_or_else(example::healthy, |(_, snapshot)| snapshot()),
+    ))
 }

@@ -134,6 +134,12 @@ impl Snapshot {
         pods
     }
 
+    /// The pods that hold something of a node: bound to it and not finished.
+    pub fn pods_on<'a>(&'a self, node: &'a Text) -> impl Iterator<Item = (&'a ObjectKey, &'a Pod)> {
+        let all = self.kube.pods.iter().map(|(key, fact)| (key, &fact.value));
+        all.filter(|(_, pod)| pod.node.as_ref() == Some(node) && !pod.is_finished())
+    }
+
     /// The workload that a pod belongs to: its owner, or its `ReplicaSet`'s owner.
     pub fn workload_of(&self, key: &ObjectKey, pod: &Pod) -> Option<(WorkloadKind, ObjectKey)> {
         let owner = pod.owner.as_ref()?;

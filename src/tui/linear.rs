@@ -75,6 +75,9 @@ fn lines() -> mpsc::Receiver<String> {
     receiver
 }
 
+/// What is said instead of copying.
+const NOT_COPIED: &str = "nothing was copied: lines can be copied from the terminal as they stand";
+
 /// The loop's belongings.
 struct Console {
     state: State,
@@ -120,8 +123,9 @@ impl Console {
                         Effect::Sim(command) => told = Some(self.deck.play(&command)),
                         Effect::Ask(id, question) => self.desk.ask(id, question),
                         Effect::Cancel(id) => self.desk.cancel(id),
-                        // Lines can be copied as they stand, and a pipe must not get an escape.
-                        Effect::Redraw | Effect::Copy(_) => {}
+                        // A pipe must not get an escape.
+                        Effect::Copy(_) => told = Some(Message::new(Severity::Info, NOT_COPIED)),
+                        Effect::Redraw => {}
                     }
                 }
                 if let Some(told) = told {

@@ -119,6 +119,20 @@ fn what_lies_over_a_screen() {
     }
 }
 
+#[test]
+fn rows_in_full() {
+    for (name, screen, keys) in [
+        ("describe_node", Screen::Nodes, "d"),
+        ("describe_member", Screen::Etcd, "d"),
+        ("describe_workload", Screen::Placement, "d"),
+        ("describe_pod", Screen::Pods, "d"),
+    ] {
+        let mut state = on(state("node_lost"), screen);
+        press(&mut state, keys);
+        assert_frame(name, &state, &Theme::marked(), (120, 60));
+    }
+}
+
 /// A state in which a sheet was opened by keys and answered.
 fn read(screen: Screen, keys: &str, told: Told) -> State {
     let mut state = on(state("node_lost"), screen);

@@ -44,6 +44,30 @@ pub fn size(bytes: i64) -> String {
     )
 }
 
+/// Thousandths of a core in cores: `4 cores`, `0.25 cores`.
+pub fn cores(milli: u64) -> String {
+    let (whole, rest) = (milli / 1000, milli % 1000);
+    let rest = format!("{rest:03}");
+    match rest.trim_end_matches('0') {
+        "" if whole == 1 => "1 core".to_owned(),
+        "" => format!("{whole} cores"),
+        rest => format!("{whole}.{rest} cores"),
+    }
+}
+
+/// An amount of memory: from one GiB on with a tenth, because whole ones differ too much.
+pub fn memory(bytes: u64) -> String {
+    const GIB: u64 = 1 << 30;
+    if bytes < GIB {
+        return size(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+    let tenths = bytes / (GIB / 10);
+    match tenths % 10 {
+        0 => format!("{} GiB", tenths / 10),
+        tenth => format!("{}.{tenth} GiB", tenths / 10),
+    }
+}
+
 /// A reason in a few words, where there is no room for its text. What is no failure of a connection has no shorter name.
 pub fn short(why: &Why) -> &str {
     match why.kind {
@@ -186,6 +210,12 @@ mod tests {
         assert_eq!(skew(-40), skew(60));
         assert_eq!(skew(-3_200), "-3s");
         assert_eq!(size(25 * 1024 * 1024), "25 MiB");
+        assert_eq!(memory(3 << 29), "1.5 GiB");
+        assert_eq!(memory(512 << 20), "512 MiB");
+        assert_eq!(
+            [cores(250), cores(1000), cores(4000)],
+            ["0.25 cores", "1 core", "4 cores"]
+        );
     }
 
     #[test]

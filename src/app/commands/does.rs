@@ -58,6 +58,9 @@ pub fn themes(state: &State) -> Vec<String> {
 
 /// Chooses a theme; the loop around the core reads it.
 pub fn theme(state: &mut State, name: &str) -> Result<Vec<Effect>, String> {
+    if state.themes.is_empty() {
+        return Err("a theme has no effect here: lines are told without colours".to_owned());
+    }
     if !state.themes.iter().any(|known| known == name) {
         let advice = nearest(name, state.themes.iter().map(String::as_str)).map_or_else(
             || format!("there are {}", state.themes.join(", ")),

@@ -3,7 +3,7 @@
 use super::*;
 use std::collections::BTreeSet;
 
-const COMMANDS: [Command; 55] = [
+const COMMANDS: [Command; 56] = [
     Command::Quit,
     Command::Back,
     Command::Help,
@@ -36,6 +36,7 @@ const COMMANDS: [Command; 55] = [
     Command::Copy(Copied::All),
     Command::Copy(Copied::InSight),
     Command::Open,
+    Command::Describe,
     Command::Pods,
     Command::Sort,
     Command::TurnSort,
@@ -92,6 +93,7 @@ const fn is_listed(command: Command) -> bool {
         | Command::Find(Way::Down | Way::Up)
         | Command::Copy(Copied::All | Copied::InSight)
         | Command::Open
+        | Command::Describe
         | Command::Pods
         | Command::Sort
         | Command::TurnSort

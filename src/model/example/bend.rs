@@ -94,6 +94,12 @@ pub fn node_lost(death: Death) -> Snapshot {
         node.ready.reason = "NodeStatusUnknown".into();
         node.ready.message = "Kubelet stopped posting node status.".into();
         node.ready.changed = Some(wall_ago(95));
+        for condition in &mut node.conditions {
+            condition.status = Tri::Unknown;
+            condition.reason.clone_from(&node.ready.reason);
+            condition.message.clone_from(&node.ready.message);
+            condition.changed = node.ready.changed;
+        }
         node.taints = vec![Taint {
             key: "node.kubernetes.io/unreachable".into(),
             value: Text::default(),

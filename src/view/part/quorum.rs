@@ -92,7 +92,8 @@ fn missing(quorum: &Quorum) -> usize {
     quorum.needed.saturating_sub(quorum.healthy + quorum.unknown)
 }
 
-fn membership(state: &State, membership: &Membership) -> String {
+/// Who says who the members are, and when that was, where it is not of now.
+pub fn membership(state: &State, membership: &Membership) -> String {
     let source = match membership.source {
         MembershipSource::Linearizable => "through consensus".to_owned(),
         MembershipSource::Local => "this member's own copy".to_owned(),

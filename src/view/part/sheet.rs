@@ -109,10 +109,20 @@ fn painted(sheet: &Sheet, line: &paper::Line, chosen: Option<bool>, theme: &Them
         return vec![Line::styled(format!("{sign}{text}"), style)];
     }
     if sheet.wrap {
-        let rows = words::wrap(text, width);
+        let rows = wrapped(text, width);
         return rows.iter().map(|row| found(row, &sheet.search, tone, theme)).collect();
     }
     vec![found(from_column(text, sheet.column), &sheet.search, tone, theme)]
+}
+
+/// A line in rows, each as far to the right as the first: in YAML that tells what belongs to what.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let inner = text.trim_start_matches(' ');
+    // A deep indentation must leave room for words.
+    let indentation = (text.len() - inner.len()).min(width / 2);
+    let rows = words::wrap(inner, width - indentation);
+    let blank = " ".repeat(indentation);
+    rows.into_iter().map(|row| format!("{blank}{row}")).collect()
 }
 
 /// A row in which what is searched for stands out.
@@ -149,4 +159,18 @@ fn from_column(text: &str, column: usize) -> &str {
         is_in
     });
     start.map_or("", |(at, _)| text.get(at..).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wrapped;
+
+    #[test]
+    fn rows_of_one_line_begin_in_one_column() {
+        let text = "    message: no space is left";
+        assert_eq!(wrapped(text, 20), ["    message: no", "    space is left"]);
+        // However deep it stands, half of the width is for words.
+        assert_eq!(wrapped("            abcdef", 8), ["    abcd", "    ef"]);
+        assert_eq!(wrapped("", 8), [""]);
+    }
 }

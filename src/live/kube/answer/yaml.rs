@@ -10,6 +10,14 @@ use crate::model::question::{ObjectRef, Told};
 
 /// What `kubectl apply` keeps of an object: all of it, and so a Secret's data once more.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+/// What stands in every private key in PEM, and in every kubeconfig that can be used.
+const KEYS: [&str; 5] = [
+    "PRIVATE KEY-----",
+    "client-key-data",
+    "client-certificate-data",
+    "current-context",
+    "kind: Config\n",
+];
 /// More lines than anybody reads.
 const MOST_LINES: usize = 20_000;
 
@@ -43,6 +51,7 @@ fn lines(mut object: Value, managed_fields: bool) -> Option<Vec<Text>> {
         seal(&mut object);
     }
     hide(&mut object);
+    hide_keys(&mut object);
     let text = serde_saphyr::to_string(&object).ok()?;
     Some(text.lines().take(MOST_LINES).map(Text::new).collect())
 }
@@ -82,6 +91,17 @@ fn hide(value: &mut Value) {
     }
 }
 
+/// Blinds every text that holds a private key or a kubeconfig, whatever it is called.
+fn hide_keys(value: &mut Value) {
+    let holds_key = |text: &str| KEYS.iter().any(|sign| text.contains(sign));
+    match value {
+        Value::String(text) if holds_key(text) => blind(value),
+        Value::Object(fields) => fields.values_mut().for_each(hide_keys),
+        Value::Array(items) => items.iter_mut().for_each(hide_keys),
+        _ => {}
+    }
+}
+
 /// Hides in an object that is written as a text.
 fn hide_within(field: &mut Value) {
     let inner = field.as_str().and_then(|text| serde_json::from_str::<Value>(text).ok());
@@ -105,6 +125,7 @@ fn is_secret(name: &str) -> bool {
         "secretkey",
         "apikey",
         "privatekey",
+        "keydata",
         "credentials",
     ];
     ends.iter().any(|end| name.ends_with(end))
@@ -158,6 +179,28 @@ mod tests {
         assert!(!page.contains("hunter2"), "{page}");
         assert!(
             page.contains("redis-secret") && page.contains("secretName: tls"),
+            "{page}"
+        );
+    }
+
+    #[test]
+    fn no_kubeconfig_and_no_private_key_is_shown_whatever_they_are_called() {
+        let kubeconfig = "apiVersion: v1\nkind: Config\ncurrent-context: k0s\nusers:\n- name: admin\n  user:\n    \
+                          client-key-data: aHVudGVyMg==\n";
+        let pem = "-----BEGIN EC PRIVATE KEY-----\naHVudGVyMg==\n-----END EC PRIVATE KEY-----\n";
+        let user = json!({"client-key-data": "aHVudGVyMg==", "client-certificate": "/etc/k0s/admin.crt"});
+        let spec = json!({"files": {"admin.conf": kubeconfig, "server.pem": pem}, "args": [pem], "user": user});
+        let applied = json!({"spec": spec}).to_string();
+        let page = page(
+            json!({"kind": "X", "spec": spec, "metadata": {"annotations": {LAST_APPLIED: applied}}}),
+            true,
+        );
+        assert!(
+            !page.contains("aHVudGVyMg") && !page.contains("current-context"),
+            "{page}"
+        );
+        assert!(
+            page.contains("/etc/k0s/admin.crt") && page.contains("admin.conf"),
             "{page}"
         );
     }
