@@ -39,6 +39,8 @@ pub struct Derived {
     pub quorum: Quorum,
     /// Where replicas run, the ones that need attention first.
     pub placements: Vec<Placement>,
+    /// Whether each of them lies as its constraints ask for: see [`Placement::spread_ok`].
+    spreads: Vec<Option<bool>>,
     /// Numbers of the placements, by kind and key: for looking them up.
     by_key: Vec<usize>,
     /// Unfinished pods on each node.
@@ -48,8 +50,15 @@ pub struct Derived {
 impl Derived {
     /// Works it out.
     pub fn of(snapshot: &Snapshot, policy: &Policy) -> Self {
-        let mut placements = snapshot.placements();
-        placements.sort_by_cached_key(|placement| std::cmp::Reverse(attention(placement, snapshot)));
+        let judged = snapshot.placements().into_iter();
+        let mut judged: Vec<(Placement, Option<bool>)> = judged
+            .map(|placement| {
+                let spread = placement.spread_ok(snapshot);
+                (placement, spread)
+            })
+            .collect();
+        judged.sort_by_cached_key(|(placement, spread)| std::cmp::Reverse(attention(placement, *spread)));
+        let (placements, spreads): (Vec<Placement>, Vec<Option<bool>>) = judged.into_iter().unzip();
         let name = |number: &usize| placements.get(*number).map(|own| (own.workload.kind, own.key.clone()));
         let mut by_key: Vec<usize> = (0..placements.len()).collect();
         by_key.sort_by_cached_key(name);
@@ -65,6 +74,7 @@ impl Derived {
             report: check::run(snapshot, policy),
             quorum: snapshot.quorum(),
             placements,
+            spreads,
             by_key,
             pods_by_node,
         }
@@ -72,13 +82,30 @@ impl Derived {
 
     /// One workload.
     pub fn placement(&self, kind: WorkloadKind, key: &ObjectKey) -> Option<&Placement> {
+        self.placements.get(self.number(kind, key)?)
+    }
+
+    /// Whether a workload's replicas lie as its constraints ask for; None where it has none.
+    pub fn spread_ok(&self, kind: WorkloadKind, key: &ObjectKey) -> Option<bool> {
+        self.spreads.get(self.number(kind, key)?).copied().flatten()
+    }
+
+    /// How many workloads lie as the scheduler is told never to place them.
+    pub fn broken_spreads(&self) -> usize {
+        let judged = self.placements.iter().zip(&self.spreads);
+        judged
+            .filter(|(placement, spread)| breaks_spread(placement, **spread))
+            .count()
+    }
+
+    fn number(&self, kind: WorkloadKind, key: &ObjectKey) -> Option<usize> {
         let at = |number: &usize| self.placements.get(*number);
         let found = self.by_key.binary_search_by(|number| {
             at(number).map_or(std::cmp::Ordering::Less, |own| {
                 (own.workload.kind, &own.key).cmp(&(kind, key))
             })
         });
-        self.by_key.get(found.ok()?).and_then(at)
+        self.by_key.get(found.ok()?).copied()
     }
 
     /// How many unfinished pods are bound to a node.
@@ -97,17 +124,17 @@ pub fn stands_on_one_node(placement: &Placement) -> bool {
 }
 
 /// Whether its replicas lie as the scheduler is told never to place them. A soft spread is only a wish.
-pub fn breaks_spread(placement: &Placement, snapshot: &Snapshot) -> bool {
-    placement.is_hard_spread() && placement.spread_ok(snapshot) == Some(false)
+fn breaks_spread(placement: &Placement, spread: Option<bool>) -> bool {
+    placement.is_hard_spread() && spread == Some(false)
 }
 
 /// How much a workload needs to be looked at: down, broken spread, missing replicas, all on one node, then those that are
 /// spread at all.
-fn attention(placement: &Placement, snapshot: &Snapshot) -> [bool; 6] {
+fn attention(placement: &Placement, spread: Option<bool>) -> [bool; 6] {
     let workload = &placement.workload;
     [
         workload.desired > 0 && workload.ready == 0,
-        breaks_spread(placement, snapshot),
+        breaks_spread(placement, spread),
         workload.ready < workload.desired || placement.unscheduled > 0,
         stands_on_one_node(placement),
         placement.is_hard_spread(),
@@ -351,7 +378,7 @@ mod tests {
             let snapshot = healthy();
             placements
                 .iter()
-                .filter(|placement| breaks_spread(placement, &snapshot))
+                .filter(|placement| breaks_spread(placement, placement.spread_ok(&snapshot)))
                 .count()
         };
         assert_eq!((onto_one_node("netbox-netbox"), onto_one_node("netbox-worker")), (1, 0));

@@ -184,12 +184,13 @@ fn single_domain(snapshot: &Snapshot) -> Looked {
     let several = placements
         .iter()
         .filter(|placement| placement.workload.kind != WorkloadKind::DaemonSet && placement.ready() >= 2);
+    let has_zones = snapshot.zone_names().len() > 1;
     Ok(several
-        .filter_map(|placement| in_one_place(snapshot, placement))
+        .filter_map(|placement| in_one_place(snapshot, placement, has_zones))
         .collect())
 }
 
-fn in_one_place(snapshot: &Snapshot, placement: &Placement) -> Option<Finding> {
+fn in_one_place(snapshot: &Snapshot, placement: &Placement, has_zones: bool) -> Option<Finding> {
     let ready = placement.ready();
     let holds_all = |(_, tally): &(&Text, &Tally)| tally.ready == ready;
     let zones = placement.zones(snapshot);
@@ -198,11 +199,10 @@ fn in_one_place(snapshot: &Snapshot, placement: &Placement) -> Option<Finding> {
         .iter()
         .find(holds_all)
         .map(|(node, _)| format!("node {node}"));
-    let several_zones = snapshot.zone_names().len() > 1;
     let zone = || {
         zones
             .iter()
-            .filter(|_| several_zones)
+            .filter(|_| has_zones)
             .find(holds_all)
             .map(|(zone, _)| format!("zone {zone}"))
     };

@@ -1,7 +1,7 @@
 //! Where replicas run.
 
 use crate::app::rows::placement;
-use crate::app::state::{breaks_spread, stands_on_one_node};
+use crate::app::state::stands_on_one_node;
 use crate::app::{RowId, State};
 use crate::model::kube::WorkloadKind;
 use crate::model::placement::{Placement, Tally};
@@ -63,7 +63,7 @@ pub const fn kind(kind: WorkloadKind) -> KubeKind {
 /// Whether its replicas would survive the loss of a place, and whether they lie as asked.
 pub fn spread(state: &State, theme: &Theme, placement: &Placement, feed: &FeedState) -> Cell {
     let hardness = if placement.is_hard_spread() { "hard" } else { "soft" };
-    let verdict = placement.spread_ok(&state.snapshot);
+    let verdict = state.derived.spread_ok(placement.workload.kind, &placement.key);
     if stands_on_one_node(placement) {
         return fresh::mark(theme, feed, Glyph::Warning, Role::Warning, "on one node");
     }
@@ -108,10 +108,7 @@ pub fn heading(state: &State) -> Heading {
         .iter()
         .filter(|placement| placement.workload.ready < placement.workload.desired)
         .count();
-    let broken = placements
-        .iter()
-        .filter(|placement| breaks_spread(placement, &state.snapshot))
-        .count();
+    let broken = state.derived.broken_spreads();
     let single = placements
         .iter()
         .filter(|placement| stands_on_one_node(placement))
