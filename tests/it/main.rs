@@ -5,6 +5,7 @@
 mod assets;
 mod cli;
 mod layers;
+mod parity;
 mod readme;
 mod scenarios;
 mod sim;

@@ -13,3 +13,4 @@ mod healthy;
 mod hostile;
 mod losses;
 mod membership;
+mod parity;

@@ -81,7 +81,11 @@ async fn answer(request: &Request<Incoming>, shared: &Shared, host: HostId) -> A
             hyper::header::HeaderValue::from_static("application/json"),
         );
     }
-    if let Ok(id) = cluster
+    // These pages tell whose they are, the others do not.
+    if matches!(
+        request.uri().path(),
+        "/members" | "/members/hashkv" | "/downgrade/enabled"
+    ) && let Ok(id) = cluster
         && let Ok(id) = format!("{id:x}").parse()
     {
         headers.insert("x-etcd-cluster-id", id);

@@ -9,8 +9,10 @@ use crate::sim::world::resource::Resource;
 /// `/version`.
 pub(super) fn version(server: &Server) -> Value {
     let minor = server.version.split('.').nth(1).unwrap_or_default();
+    let before = minor.parse::<u32>().unwrap_or_default().saturating_sub(1).to_string();
     json!({
-        "major": "1", "minor": minor, "gitVersion": server.version, "gitCommit": "", "gitTreeState": "clean",
+        "major": "1", "minor": minor, "emulationMajor": "1", "emulationMinor": minor,
+        "minCompatibilityMajor": "1", "minCompatibilityMinor": before, "gitVersion": server.version, "gitCommit": "", "gitTreeState": "clean",
         "buildDate": "2026-10-14T12:00:00Z", "goVersion": "go1.26", "compiler": "gc", "platform": "linux/amd64",
     })
 }

@@ -154,12 +154,9 @@ fn asked_revision(store: &Store, query: &Query, is_paged: bool) -> Result<Option
 /// A resourceVersion in a query.
 pub(super) fn revision(query: &Query, name: &str) -> Result<Option<u64>, ApiError> {
     let wrong = |told: &str| {
-        let cause = Cause::invalid(
-            name,
-            &told.into(),
-            &format!("strconv.ParseUint: parsing {told:?}: invalid syntax"),
-        );
-        ApiError::invalid("ListOptions.meta.k8s.io", "", vec![cause])
+        ApiError::bad_request(format!(
+            "invalid resource version: {name}: Invalid value: {told:?}: strconv.ParseUint: parsing {told:?}: invalid syntax"
+        ))
     };
     query
         .text(name)
