@@ -21,6 +21,7 @@ mod script;
 mod servers;
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -72,7 +73,7 @@ async fn take(servers: &mut Servers, step: &Step, heard: &BTreeMap<&str, Value>)
         let answer = asked.unwrap_or_else(|_| panic!("{}: no answer within {DEADLINE:?}", step.id));
         let is_wanted = match &step.until {
             None => true,
-            Some((pointer, wanted)) if pointer.is_empty() => json!(answer.status) == *wanted,
+            Some(("", wanted)) => json!(answer.status) == *wanted,
             Some((pointer, wanted)) => answer.body.pointer(pointer) == Some(wanted),
         };
         if is_wanted {
@@ -195,7 +196,7 @@ pub fn assert_same(real: &Record, other: &Record) {
         let (real, other) = (answers.as_array().unwrap(), other[chapter].as_array().unwrap());
         assert_eq!(real.len(), other.len(), "{chapter}: steps");
         for (real, other) in real.iter().zip(other).filter(|(real, other)| real != other) {
-            wrong += &format!("\n{chapter}, recorded:\n{real:#}\nnow:\n{other:#}\n");
+            write!(wrong, "\n{chapter}, recorded:\n{real:#}\nnow:\n{other:#}\n").unwrap();
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
