@@ -169,10 +169,13 @@ const fn bind(
     }
 }
 
+/// The footer's word for the key that shows all others.
+pub const HELP: &str = "help";
+
 /// Every binding, in the order of the help.
 #[rustfmt::skip] // One line each: it is a table.
 pub const TABLE: &[Binding] = &[
-    bind(Context::Anywhere, &[Key::char('?')], Command::Help, "help", "show or hide this help"),
+    bind(Context::Anywhere, &[Key::char('?')], Command::Help, HELP, "show or hide this help"),
     bind(Context::Anywhere, &[Key::of(Code::Esc)], Command::Back, "back", "close, clear the filter, or go back"),
     bind(Context::Anywhere, &[Key::char('q'), Key::ctrl('c')], Command::Quit, "quit", "leave quorate"),
     bind(Context::Anywhere, &[Key::char(':')], Command::OpenCommandLine, "command", "type a command; the list of them opens with it"),

@@ -34,7 +34,12 @@ fn headline(state: &State, theme: &Theme) -> String {
     let verdict = &state.derived.report.verdict;
     // The line was cut for every terminal, with a sign.
     let line = verdict.line.as_str().replace('…', theme.glyph(Glyph::Ellipsis));
-    format!("Verdict {}: {line}", verdict::look(verdict.level).1)
+    let mark = if state.snapshot.simulated.is_some() {
+        "Simulated cluster. "
+    } else {
+        ""
+    };
+    format!("{mark}Verdict {}: {line}", verdict::look(verdict.level).1)
 }
 
 /// The verdict and what is shown, as lines.

@@ -75,7 +75,7 @@ fn ms(time: Duration) -> String {
 fn frames(snapshot: &Arc<Snapshot>) {
     let theme = Theme::named("default", &|_| None)
         .unwrap()
-        .on(Colors::True, Glyphs::Unicode);
+        .on(Colors::Full, Glyphs::Unicode);
     let slowest = Screen::ALL.into_iter().map(|screen| {
         let mut state = state(snapshot, screen);
         let mut terminal = Terminal::new(TestBackend::new(SIZE.1, SIZE.0)).unwrap();

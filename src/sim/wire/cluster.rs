@@ -96,6 +96,11 @@ impl Cluster {
         })
     }
 
+    /// The world that the servers show.
+    pub const fn shared(&self) -> &Arc<Shared> {
+        &self.handle.shared
+    }
+
     /// The directory that stands for `/` on the host that quorate runs on.
     pub fn root(&self) -> &Path {
         &self.root

@@ -4,7 +4,7 @@ use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr;
 
 use crate::app::prompt::PromptKind;
-use crate::app::{Prompt, State, filter, keys, rows};
+use crate::app::{Key, Prompt, State, filter, keys, rows};
 use crate::check::Severity;
 use crate::view::theme::{Glyph, Role, Theme};
 use crate::view::words;
@@ -73,10 +73,17 @@ fn found(state: &State) -> (String, Role) {
     }
 }
 
+/// A key and the word for what it does.
+type Hint = (Key, &'static str);
+
+fn cost((key, word): &Hint) -> usize {
+    key.to_string().width() + word.width() + 3
+}
+
 fn hints(state: &State, theme: &Theme, width: usize) -> Line<'static> {
     let mut spans = Vec::new();
     let mut used = 0;
-    if !state.filter().is_empty() {
+    if !state.filter().is_empty() && !state.is_text() {
         let text = format!(
             "filter /{}: {} ",
             words::clip(state.filter(), 24, theme.glyph(Glyph::Ellipsis)),
@@ -87,13 +94,16 @@ fn hints(state: &State, theme: &Theme, width: usize) -> Line<'static> {
         spans.push(Span::styled(text, theme.style(Role::Warning)));
         spans.push(Span::raw(" "));
     }
-    for (key, word) in keys::hints(state) {
-        let key = key.to_string();
-        used += key.width() + word.width() + 3;
-        if used > width + 2 {
-            break;
-        }
-        spans.push(Span::styled(key, theme.style(Role::Key)));
+    // Help leads to every other key: it stays, whatever else has no room.
+    let (help, others): (Vec<Hint>, Vec<Hint>) = keys::hints(state).partition(|(_, word)| *word == keys::HELP);
+    let mut room = (width + 2).saturating_sub(used + help.iter().map(cost).sum::<usize>());
+    let fitting = others.into_iter().take_while(|hint| {
+        let fits = cost(hint) <= room;
+        room = room.saturating_sub(cost(hint));
+        fits
+    });
+    for (key, word) in fitting.chain(help) {
+        spans.push(Span::styled(key.to_string(), theme.style(Role::Key)));
         spans.push(Span::styled(format!(" {word}  "), theme.style(Role::Dim)));
     }
     Line::from(spans)

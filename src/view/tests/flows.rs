@@ -1,6 +1,8 @@
 //! Keys in, frames out.
 
 use super::*;
+use crate::model::snapshot::Simulated;
+use crate::view::linear;
 
 #[test]
 fn enter_drills_down_and_esc_returns() {
@@ -134,4 +136,25 @@ fn pods_of_a_node_and_of_a_workload() {
     assert!(page(&state, 120, 40).contains("3 pods"));
     press(&mut state, "p");
     assert!(page(&state, 120, 40).contains("select a node"));
+}
+
+#[test]
+fn nothing_hides_that_a_cluster_is_simulated() {
+    let mut snapshot = example::healthy();
+    snapshot.simulated = Some(Simulated {
+        scenario: "demo".into(),
+        speed: 20,
+    });
+    let mut simulated = open(snapshot);
+    press(&mut simulated, ":tour<enter>");
+    for screen in Screen::ALL {
+        simulated.screen = screen;
+        let frame = page(&simulated, 80, 24);
+        assert!(frame.contains("SIMULATED x20") && frame.contains("? help"), "{frame}");
+        assert!(frame.contains("t next  Simulated: break it."), "{frame}");
+    }
+    let lines = linear::page(&simulated, &linear::theme());
+    assert!(lines[0].starts_with("Simulated cluster."), "{}", lines[0]);
+    let real = page(&state("healthy"), 80, 24).to_lowercase();
+    assert!(!real.contains("simulated") && !real.contains("kill"), "{real}");
 }
