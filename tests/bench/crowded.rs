@@ -178,7 +178,7 @@ fn change_pods(shared: &Arc<Shared>, console: &mut Console) -> u32 {
             let key = &pods[changes as usize * 7 % pods.len()];
             shared.with(|world| {
                 world.store_mut().change(key, |pod| {
-                    pod["status"]["containerStatuses"][0]["restartCount"] = json!(changes)
+                    pod["status"]["containerStatuses"][0]["restartCount"] = json!(changes);
                 });
             });
             changes += 1;

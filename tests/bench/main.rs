@@ -6,6 +6,7 @@
 #[path = "../pty/console.rs"]
 #[allow(dead_code)] // shared by three test binaries; each uses a part
 mod console;
+mod crowded;
 #[path = "../lab/lab.rs"]
 #[allow(dead_code)] // shared by three test binaries; each uses a part
 mod lab;
@@ -24,6 +25,7 @@ const SOON: Duration = Duration::from_secs(15);
 fn main() {
     println!("{:<58} {:>12}   aim", "what", "measured");
     first_frame();
+    crowded::measure();
     let lab = Lab::up(&["--zones"]);
     complete(&lab);
     idle(&lab);
