@@ -103,7 +103,7 @@ pub enum Command {
         #[arg(short, long, value_enum, default_value_t)]
         output: Output,
     },
-    /// One frame of the console as text or as a picture, of an example cluster or a simulated one
+    /// One frame of the console as text or picture, of an example or a simulated cluster
     Screenshot(Shot),
     /// The settings in force, and where each comes from
     Config {
