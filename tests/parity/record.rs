@@ -8,6 +8,7 @@
 //! - defaults of Pods, and what controllers and kubelets write on them: they are compared in named parts;
 //! - 410: the simulated cluster keeps its last 20,000 changes, a real one those since its last compaction;
 //! - the bytes of a snapshot, and values of built-in kinds in etcd (Kubernetes protobuf);
+//! - how many bookmarks follow each other: a matter of the moment at which a real server looks;
 //! - the words of some refusals (`REASON` in the script), and the verb `deletecollection`;
 //! - a precondition that fails after an eviction was allowed: the real server has spent the budget by then, for two minutes;
 //! - foreground deletion, server-side apply, tables: the simulated server says 501 (NotImplemented) to them.
@@ -153,17 +154,22 @@ fn events(raw: &Value, normal: &Value) -> Value {
         .into_iter()
         .flatten()
         .zip(normal.as_array().into_iter().flatten());
-    lines
-        .map(|(raw, normal)| {
-            let now = version(raw);
-            let is_newer = std::mem::replace(&mut last, now) < now;
-            if raw["type"] == "ERROR" {
-                return normal.clone();
-            }
-            let name = normal.pointer("/object/metadata/name").cloned().unwrap_or_default();
+    let mut shown: Vec<Value> = Vec::new();
+    for (raw, normal) in lines {
+        let now = version(raw);
+        let is_newer = std::mem::replace(&mut last, now) < now;
+        let is_repeated = |last: &Value| last["type"] == "BOOKMARK" && raw["type"] == "BOOKMARK";
+        if shown.last().is_some_and(is_repeated) {
+            continue;
+        }
+        let name = normal.pointer("/object/metadata/name").cloned().unwrap_or_default();
+        shown.push(if raw["type"] == "ERROR" {
+            normal.clone()
+        } else {
             json!({"type": raw["type"], "kind": raw["object"]["kind"], "name": name, "newer": is_newer})
-        })
-        .collect()
+        });
+    }
+    shown.into()
 }
 
 /// Where the recording lies.
