@@ -131,8 +131,9 @@ fn churn(observing: &Observing) {
         dir.to_str().unwrap(),
     ];
     let mut console = Console::start(&argv, &[], SIZE);
-    console.press(":pods\r");
-    console.wait_for("the pods", SOON, |screen| screen.contains("netbox-netbox"));
+    console.wait_for("the nodes", SOON, |screen| screen.contains("60 of 60 Ready"));
+    console.press("5");
+    console.wait_for("the pods", SOON, |screen| screen.contains("3012 pods"));
     let pid = console.pid();
     let resident = || format!("{:.1} MiB", process::resident_mib(pid));
     let quiet = answer(&mut console);
