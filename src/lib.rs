@@ -9,6 +9,7 @@ pub mod config;
 pub mod live;
 pub mod model;
 pub mod pb;
+pub mod plan;
 pub mod port;
 pub mod sim;
 pub mod tui;

@@ -6,6 +6,7 @@ pub mod example;
 pub mod fact;
 pub mod feed;
 pub mod host;
+pub mod intent;
 pub mod k0s;
 pub mod kube;
 pub mod placement;

@@ -1,5 +1,7 @@
-//! The way in for facts: what any source may report, as data. Sources (`live`, later `sim`) send [`Observation`]s down one
+//! The way in for facts: what any source may report, as data; [`act`] is the way out. Sources (`live`, later `sim`) send [`Observation`]s down one
 //! bounded channel; `assemble` turns them into snapshots. Knows no source and no screen.
+
+pub mod act;
 
 use tokio::sync::mpsc;
 
