@@ -5,6 +5,7 @@
 pub mod action;
 pub mod condition;
 pub mod event;
+pub mod request;
 pub mod step;
 
 pub use action::{Action, ObjectKind, Target};
