@@ -7,6 +7,7 @@ mod nodes;
 mod product;
 mod workloads;
 
+pub(super) use self::hostile::complaint;
 pub(super) use self::nodes::{fine_conditions, k0s_version};
 pub(super) use self::product::HA_MISSING;
 

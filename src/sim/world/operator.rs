@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::World;
-use super::genesis::HA_MISSING;
+use super::genesis::{HA_MISSING, complaint};
 use super::host::{Component, HostId};
 use super::pod;
 use super::read::{annotation, is_ready, label, number_at, set, set_condition};
@@ -141,7 +141,8 @@ impl World {
         }
     }
 
-    /// Ready when all of NetBox's own workloads are, and high availability is on where it can be.
+    /// Ready when all of NetBox's own workloads are, high availability is on where it can be, and the scenario has nothing
+    /// else for it to complain about.
     fn judge_netbox(&mut self) {
         let deployments = self.store.list(Resource::Deployments, None);
         let own = deployments.filter(|(_, own)| label(own, "app.kubernetes.io/managed-by") == Some("nbe-operator"));
@@ -156,8 +157,10 @@ impl World {
         let installation = self.store.list(Resource::Installations, None).last();
         let has_ha =
             installation.is_some_and(|(_, own)| own.pointer("/spec/highAvailability") == Some(&Value::Bool(true)));
-        let is_ready = late.is_empty() && has_ha;
+        let is_hostile = self.plan.cluster.hostile;
+        let is_ready = late.is_empty() && has_ha && !is_hostile;
         let message = match (late.is_empty(), has_ha) {
+            _ if is_hostile => complaint(),
             (true, true) => "All components are ready".to_owned(),
             (true, false) => HA_MISSING.to_owned(),
             (false, _) => format!("Components not ready: {}", late.join(", ")),

@@ -1,12 +1,12 @@
-//! Bad text in every place where a real API server lets it through: annotations, messages, conditions. Names and labels
-//! stay as Kubernetes demands them, but long.
+//! Bad text in every place where a real API server lets it through: annotations, messages, conditions, events. Names and
+//! labels stay as Kubernetes demands them, but long.
 
 use serde_json::{Value, json};
 
 use super::super::World;
 use super::super::read::set;
 use super::super::resource::Resource;
-use super::super::store::Key;
+use super::super::store::{Key, seconds};
 use super::workloads::container;
 
 /// Terminal escapes, bidirectional overrides, markup, wide and combining characters, zero bytes.
@@ -49,7 +49,6 @@ impl World {
         }
         let netbox = Key::new(Resource::NetBoxEnterprises, "kotsadm", "netbox");
         self.store.change(&netbox, |netbox| {
-            set(netbox, &["status", "message"], everything.clone().into());
             let odd = json!({"type": BAD[1], "status": "True", "reason": BAD[0], "message": everything,
                 "lastTransitionTime": "2026-01-01T00:00:00Z"});
             if let Some(all) = netbox.pointer_mut("/status/conditions").and_then(Value::as_array_mut) {
@@ -60,5 +59,36 @@ impl World {
         let long = everything.repeat(20);
         self.store
             .change(&installation, |own| set(own, &["status", "reason"], long.into()));
+        for (n, about) in nodes.iter().chain(&pods).enumerate() {
+            self.make_hostile_event(about, n);
+        }
     }
+
+    /// What validation of core/v1 leaves alone (`validation/events.go`, events without eventTime): everything but the
+    /// namespaces. Even the object that an event is about may have no name that an object could have.
+    fn make_hostile_event(&mut self, about: &Key, n: usize) {
+        let bad = |shift: usize| BAD.get((n + shift) % BAD.len()).copied().unwrap_or_default();
+        let at = seconds(self.wall());
+        let namespace = if about.namespace.is_empty() {
+            "default"
+        } else {
+            &about.namespace
+        };
+        for (ending, name) in [("own", about.name.as_str()), ("strange", bad(0))] {
+            let body = json!({
+                "involvedObject": {"apiVersion": about.resource.api_version(), "kind": about.resource.info().kind,
+                    "namespace": about.namespace, "name": name, "fieldPath": bad(1)},
+                "type": "Warning", "reason": bad(2), "message": BAD.join(" "), "count": 1,
+                "source": {"component": bad(3), "host": bad(4)}, "reportingComponent": bad(3),
+                "reportingInstance": bad(5), "firstTimestamp": at, "lastTimestamp": at, "eventTime": null,
+            });
+            let own = format!("hostile-{n:02}-{ending}");
+            self.make(Resource::Events, namespace, &own, body, self.start);
+        }
+    }
+}
+
+/// What NetBox Enterprise's operator has to say in a hostile cluster.
+pub(in crate::sim::world) fn complaint() -> String {
+    BAD.join(" ")
 }
