@@ -1,5 +1,8 @@
 //! etcd's gRPC messages, clients and servers: generated from our own small `pb/etcd.proto` and checked in, so that a build
-//! needs no protoc. Knows nothing of the model; `live::etcd` translates. Start reading at `pb/etcd.proto`.
+//! needs no protoc. And what Kubernetes keeps in etcd: [`kubernetes`]. Knows nothing of the model; `live::etcd` and
+//! `assemble` translate. Start reading at `pb/etcd.proto`.
+
+pub mod kubernetes;
 
 /// The subset of etcd's package of the same name.
 #[allow(

@@ -14,6 +14,7 @@ pub mod quantity;
 mod requests;
 mod selector;
 mod small;
+mod stored;
 mod toleration;
 mod workload;
 
@@ -29,6 +30,7 @@ pub use node::node;
 pub use pod::pod;
 pub use product::{installation, netbox_enterprise};
 pub use small::{claim, lease, replica_set};
+pub use stored::from_stored;
 pub use workload::{daemon_set, deployment, stateful_set};
 
 use crate::base::{Text, Why, WhyKind};

@@ -12,6 +12,7 @@ mod peer;
 mod pki;
 mod root;
 mod status;
+mod stored;
 
 pub use cluster::{Cluster, Handle};
 

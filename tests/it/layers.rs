@@ -15,7 +15,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("tui", &["base", "model", "check", "plan", "app", "view"]),
     ("config", &["base", "model"]),
     ("port", &["base", "model", "plan"]),
-    ("assemble", &["base", "model", "port"]),
+    ("assemble", &["base", "model", "port", "pb"]),
     ("pb", &[]),
     ("live", &["base", "model", "plan", "port", "assemble", "pb"]),
     ("run", &["base", "model", "plan", "port"]),

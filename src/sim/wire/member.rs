@@ -18,7 +18,7 @@ use tonic::codegen::{BoxStream, Service};
 use tonic::{Code, Request, Response, Status};
 
 use super::gated::Gated;
-use super::{Shared, metrics, peer};
+use super::{Shared, metrics, peer, stored};
 use crate::pb::etcdserverpb as pb;
 use crate::pb::etcdserverpb::cluster_server::{Cluster, ClusterServer};
 use crate::pb::etcdserverpb::kv_server::{Kv, KvServer};
@@ -26,7 +26,7 @@ use crate::pb::etcdserverpb::maintenance_server::{Maintenance, MaintenanceServer
 use crate::sim::world::World;
 use crate::sim::world::etcd::{self, EtcdError};
 use crate::sim::world::host::HostId;
-use crate::sim::world::store::{Key, Object};
+use crate::sim::world::store::{Key, NotThere, Object};
 
 /// How long etcd waits for a quorum before it says that it does not come (`ReqTimeout`, 5 s and two elections).
 const GIVES_UP: Duration = Duration::from_secs(7);
@@ -278,20 +278,20 @@ fn dump(world: &World) -> Vec<u8> {
 impl Kv for LocalMember {
     async fn range(&self, request: Request<pb::RangeRequest>) -> Result<Response<pb::RangeResponse>, Status> {
         let wanted = request.into_inner();
-        if wanted.revision != 0 {
-            return Err(not_simulated("a read of an old revision"));
-        }
         self.ask(|world| world.may_read(self.host, !wanted.serializable))
             .await?;
-        let found: Vec<(Key, Object)> = self.shared.with(|world| {
-            let all = world.store().all();
-            let mut found: Vec<_> = all
-                .filter(|(key, _)| is_wanted(key.etcd().as_bytes(), &wanted))
-                .map(|(key, object)| (key.clone(), Arc::clone(object)))
-                .collect();
+        let revision = u64::try_from(wanted.revision).ok().filter(|revision| *revision > 0);
+        let found = self.shared.with(|world| {
+            let store = world.store();
+            let all = store.at(revision.unwrap_or_else(|| store.revision()))?;
+            let wanted = all
+                .into_iter()
+                .filter(|(key, _)| is_wanted(key.etcd().as_bytes(), &wanted));
+            let mut found: Vec<(Key, Object)> = wanted.map(|(key, object)| (key.clone(), Arc::clone(object))).collect();
             found.sort_by_cached_key(|(key, _)| key.etcd());
-            found
+            Ok(found)
         });
+        let found = found.map_err(|why| Status::new(Code::OutOfRange, unreadable(why)))?;
         let count = found.len();
         let limit = usize::try_from(wanted.limit).ok().filter(|limit| *limit > 0);
         let kvs = if wanted.count_only {
@@ -312,6 +312,14 @@ impl Kv for LocalMember {
     }
 }
 
+/// etcd's words (`api/v3rpc/rpctypes/error.go`).
+const fn unreadable(why: NotThere) -> &'static str {
+    match why {
+        NotThere::Compacted => "etcdserver: mvcc: required revision has been compacted",
+        NotThere::Future => "etcdserver: mvcc: required revision is a future revision",
+    }
+}
+
 /// One key, or from `key` up to but without `range_end`, where `\0` stands for the end of all keys.
 fn is_wanted(key: &[u8], wanted: &pb::RangeRequest) -> bool {
     match wanted.range_end.as_slice() {
@@ -321,13 +329,11 @@ fn is_wanted(key: &[u8], wanted: &pb::RangeRequest) -> bool {
     }
 }
 
-/// Custom resources are kept as JSON; built-in kinds are Kubernetes protobuf in a real etcd, which is not simulated.
 fn key_value(key: &Key, object: &Value, keys_only: bool) -> Result<pb::KeyValue, Status> {
-    let is_custom = key.resource.info().group.contains('.') && !key.resource.info().group.ends_with(".k8s.io");
-    let value = match (keys_only, is_custom) {
-        (true, _) => Vec::new(),
-        (false, true) => object.to_string().into_bytes(),
-        (false, false) => return Err(not_simulated("the protobuf form of built-in kinds")),
+    let value = if keys_only {
+        Vec::new()
+    } else {
+        stored::value(key.resource, object).ok_or_else(|| not_simulated("the stored form of this kind"))?
     };
     let version = object.pointer("/metadata/resourceVersion").and_then(Value::as_str);
     let revision = version.and_then(|version| version.parse().ok()).unwrap_or_default();

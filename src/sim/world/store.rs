@@ -74,6 +74,15 @@ pub struct Change {
     pub before: Option<Object>,
 }
 
+/// Why there is no such revision to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotThere {
+    /// It was compacted away.
+    Compacted,
+    /// It is yet to come.
+    Future,
+}
+
 /// What must be true of an object for a change to be made.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Preconditions {
@@ -152,6 +161,29 @@ impl Store {
     /// Every object, in the order of their keys.
     pub fn all(&self) -> impl Iterator<Item = (&Key, &Object)> {
         self.objects.iter()
+    }
+
+    /// Every object as it was at a revision.
+    pub fn at(&self, revision: u64) -> Result<BTreeMap<&Key, &Object>, NotThere> {
+        if revision > self.revision {
+            return Err(NotThere::Future);
+        }
+        if revision < self.compacted {
+            return Err(NotThere::Compacted);
+        }
+        let mut objects: BTreeMap<&Key, &Object> = self.objects.iter().collect();
+        let newer = self
+            .history
+            .iter()
+            .rev()
+            .take_while(|change| change.revision > revision);
+        for change in newer {
+            match &change.before {
+                Some(before) => objects.insert(&change.key, before),
+                None => objects.remove(&change.key),
+            };
+        }
+        Ok(objects)
     }
 
     /// Stores a new object and fills in what the API server fills in. `metadata.generateName` is honoured.

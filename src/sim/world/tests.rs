@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::host::{Component, HostId, Run};
 use super::read::{condition_status, is_deleting, label};
 use super::resource::Resource;
-use super::store::{Key, str_at};
+use super::store::{Key, NotThere, str_at};
 use super::*;
 use crate::sim::scenario::Scenario;
 use crate::sim::world::fault::Fault;
@@ -189,4 +189,30 @@ fn a_cable_that_comes_out_again_and_again() {
         carriers.push(world.has_carrier(host));
     }
     assert_eq!(carriers, [false, true, true, false, true]);
+}
+
+#[test]
+fn an_old_revision_is_read_as_it_was() {
+    let mut world = world_of("");
+    world.advance(60_000);
+    let then = world.store.revision();
+    let before: Vec<String> = world
+        .store
+        .all()
+        .map(|(key, object)| format!("{key:?} {object}"))
+        .collect();
+    world.inject(&Fault::Kill { host: host(3) }).unwrap();
+    world.advance(240_000);
+    let at = |revision| {
+        let objects = world.store.at(revision);
+        objects.map(|objects| {
+            let lines = objects.into_iter().map(|(key, object)| format!("{key:?} {object}"));
+            lines.collect::<Vec<String>>()
+        })
+    };
+    assert_eq!(at(then).unwrap(), before);
+    assert_ne!(at(world.store.revision()).unwrap(), before);
+    assert_eq!(at(world.store.revision() + 1), Err(NotThere::Future));
+    world.store.compact(then + 1);
+    assert_eq!(world.store.at(then).err(), Some(NotThere::Compacted));
 }
