@@ -41,6 +41,7 @@ fn feed(feed: FeedId, report: Report) -> Observation {
 
 fn lease(renewed_s: i64) -> KubeObject {
     KubeObject::Lease(Lease {
+        uid: "lease".into(),
         holder: Some("nbe-1".into()),
         duration_s: 40,
         renewed: Some(Timestamp::from_second(1_800_000_000 + renewed_s).unwrap()),

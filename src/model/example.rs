@@ -303,6 +303,7 @@ const fn amounts(cpu_milli: u64, memory_gib: u64) -> Amounts {
 
 fn lease(kube: &mut KubeFacts, namespace: &str, name: &Text, holder: &Text, duration_s: u32) {
     let lease = Lease {
+        uid: Text::new(&format!("lease-{name}")),
         holder: Some(holder.clone()),
         duration_s,
         renewed: Some(wall_ago(4)),

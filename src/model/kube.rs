@@ -116,6 +116,9 @@ pub struct Node {
 /// A coordination.k8s.io/v1 Lease.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
+    /// Unique over time.
+    #[serde(default)]
+    pub uid: Text,
     /// Who holds it; None or empty when released.
     pub holder: Option<Text>,
     /// Seconds of validity after a renewal.

@@ -1,12 +1,14 @@
 //! What a step may ask of the outside, fully resolved: whom, by every identity that is known, and what exactly.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::base::Text;
-use crate::model::ObjectKey;
 use crate::model::etcd::MemberId;
+use crate::model::kube::KubeFacts;
+use crate::model::{KubeKind, ObjectKey};
 
 /// The kinds of object that an action may change or delete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -23,6 +25,41 @@ pub enum ObjectKind {
     ControlNode,
 }
 
+impl ObjectKind {
+    /// The kind as Kubernetes writes it.
+    pub const fn word(self) -> &'static str {
+        self.feed().word()
+    }
+
+    /// The watch that tells of it.
+    pub const fn feed(self) -> KubeKind {
+        match self {
+            ObjectKind::Node => KubeKind::Nodes,
+            ObjectKind::Pod => KubeKind::Pods,
+            ObjectKind::Lease => KubeKind::Leases,
+            ObjectKind::Deployment => KubeKind::Deployments,
+            ObjectKind::StatefulSet => KubeKind::StatefulSets,
+            ObjectKind::DaemonSet => KubeKind::DaemonSets,
+            ObjectKind::EtcdMember => KubeKind::EtcdMembers,
+            ObjectKind::ControlNode => KubeKind::ControlNodes,
+        }
+    }
+
+    /// The uid of the object that has this name now.
+    pub fn uid_of<'a>(self, kube: &'a KubeFacts, key: &ObjectKey) -> Option<&'a Text> {
+        match self {
+            ObjectKind::Node => kube.nodes.get(key).map(|row| &row.value.uid),
+            ObjectKind::Pod => kube.pods.get(key).map(|row| &row.value.uid),
+            ObjectKind::Lease => kube.leases.get(key).map(|row| &row.value.uid),
+            ObjectKind::Deployment => kube.deployments.get(key).map(|row| &row.value.uid),
+            ObjectKind::StatefulSet => kube.stateful_sets.get(key).map(|row| &row.value.uid),
+            ObjectKind::DaemonSet => kube.daemon_sets.get(key).map(|row| &row.value.uid),
+            ObjectKind::EtcdMember => kube.etcd_members.get(key).map(|row| &row.value.uid),
+            ObjectKind::ControlNode => kube.control_nodes.get(key).map(|row| &row.value.uid),
+        }
+    }
+}
+
 /// One object, pinned: a request carries the uid as precondition, so that a namesake made meanwhile is not touched.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
@@ -32,6 +69,20 @@ pub struct Target {
     pub key: ObjectKey,
     /// Unique over time.
     pub uid: Text,
+}
+
+impl Target {
+    /// Pins the object that has this name now.
+    pub fn pin(kube: &KubeFacts, kind: ObjectKind, key: ObjectKey) -> Option<Self> {
+        let uid = kind.uid_of(kube, &key)?.clone();
+        Some(Self { kind, key, uid })
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind.word(), self.key)
+    }
 }
 
 /// One request to the outside.
@@ -111,6 +162,33 @@ pub enum Action {
     Disarm,
 }
 
+impl Action {
+    /// Whether sending it twice does what sending it once does: the target is pinned and the wish is a state. A second
+    /// restart or a second file is another deed.
+    pub const fn is_repeatable(&self) -> bool {
+        match self {
+            Action::Label { .. }
+            | Action::Cordon { .. }
+            | Action::OutOfService { .. }
+            | Action::Evict { .. }
+            | Action::Delete { .. }
+            | Action::RemoveMember { .. }
+            | Action::Compact { .. }
+            | Action::Disarm => true,
+            Action::Service { verb, .. } => matches!(verb, ServiceVerb::Start | ServiceVerb::Stop),
+            Action::RolloutRestart { .. }
+            | Action::SaveSnapshot { .. }
+            | Action::SavePki { .. }
+            | Action::Defragment => false,
+        }
+    }
+
+    /// Whether a person can do it elsewhere when quorate cannot: what a host's service manager does.
+    pub const fn can_be_done_by_hand(&self) -> bool {
+        matches!(self, Action::Service { .. })
+    }
+}
+
 /// What to do with a host's `k0scontroller` unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -119,4 +197,15 @@ pub enum ServiceVerb {
     Start,
     Stop,
     Restart,
+}
+
+impl ServiceVerb {
+    /// As `systemctl` has it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            ServiceVerb::Start => "start",
+            ServiceVerb::Stop => "stop",
+            ServiceVerb::Restart => "restart",
+        }
+    }
 }

@@ -73,7 +73,7 @@ pub enum RunEvent {
     Overridden {
         /// For which step.
         step: StepId,
-        /// The gate's name.
+        /// The gate's name, as of [`super::Condition::name`].
         gate: Text,
         /// Who.
         operator: Operator,
@@ -93,6 +93,13 @@ pub enum RunEvent {
         step: StepId,
         /// How.
         sent: Sent,
+    },
+    /// A person lets a request whose fate is not known be sent again, after looking.
+    Agreed {
+        /// For which step.
+        step: StepId,
+        /// Who.
+        operator: Operator,
     },
     /// The step was seen to be done.
     Done {
@@ -138,7 +145,7 @@ pub enum RunEvent {
         /// Why, typed.
         reason: Text,
     },
-    /// Every step was seen to be done.
+    /// No step is left. Those whose waiting was stopped were not seen to be done.
     Finished,
 }
 

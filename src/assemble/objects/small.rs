@@ -15,6 +15,7 @@ pub fn lease(raw: &coordination::Lease) -> Result<Row, Why> {
     let key = meta_key(KubeKind::Leases, &raw.metadata)?;
     let spec = raw.spec.as_ref();
     let row = Lease {
+        uid: text(raw.metadata.uid.as_ref()),
         holder: spec.and_then(|spec| spec.holder_identity.as_deref()).map(Text::new),
         duration_s: count(spec.and_then(|spec| spec.lease_duration_seconds)),
         renewed: spec.and_then(|spec| spec.renew_time.as_ref()).map(|time| time.0),

@@ -1,0 +1,260 @@
+//! Conditions that Kubernetes' objects answer.
+
+use super::{Condition, Look};
+use crate::base::{Text, Why, WhyKind};
+use crate::model::feed::{FeedId, FeedState};
+use crate::model::kube::{Node, Tri, WorkloadKind};
+use crate::model::placement::Placement;
+use crate::model::{KubeKind, ObjectKey};
+use crate::plan::action::{ObjectKind, Target};
+use crate::plan::truth::Truth;
+
+/// The taint that gives a dead node's pods and volumes free.
+pub(in crate::plan) const OUT_OF_SERVICE: &str = "node.kubernetes.io/out-of-service";
+
+impl Look<'_> {
+    pub(super) fn kube(&self, condition: &Condition) -> Truth {
+        match condition {
+            Condition::ApiLive => self.api_live(),
+            Condition::Same { target } => self.same(target),
+            Condition::Gone { target } => self.gone(target),
+            Condition::Labelled { node, label, value } => self.node(node, |node| carries(node, label, value.as_ref())),
+            Condition::NewNodeLabelled { known, label, value } => {
+                self.new_node(known, |node| carries(node, label, Some(value)))
+            }
+            Condition::NodeReady { node: Some(name), .. } => self.nodes(|| match self.snapshot.node(name) {
+                None => Truth::unmet(format!("there is no node {name}")),
+                Some(node) => is_ready(node),
+            }),
+            Condition::NodeReady { node: None, known } => self.new_node(known, is_ready),
+            Condition::Cordoned { node, on } => self.node(node, |node| {
+                let now = if node.unschedulable { "cordoned" } else { "not cordoned" };
+                Truth::of(node.unschedulable == *on, now, now)
+            }),
+            Condition::OutOfService { node, on } => self.node(node, |node| {
+                let is_tainted = node.taints.iter().any(|taint| taint.key == OUT_OF_SERVICE);
+                let now = if is_tainted { "tainted" } else { "not tainted" };
+                Truth::of(is_tainted == *on, now, now)
+            }),
+            Condition::NodeDown { node } => self.node(node, |node| {
+                let ready = &node.ready;
+                let now = format!("Ready={} ({})", ready.status.word(), ready.reason);
+                Truth::of(ready.status != Tri::True, &now, &now)
+            }),
+            Condition::HolderChanged { lease, from } => self.holder_changed(lease, from.as_ref()),
+            Condition::ReadyElsewhere {
+                kind,
+                workload,
+                node,
+                at_least,
+            } => self.placed(*kind, workload, |placed| {
+                ready_elsewhere(placed, node.as_ref(), *at_least)
+            }),
+            Condition::NothingPending => self.nothing_pending(),
+            Condition::RolledOut { kind, workload, pods } => {
+                self.placed(*kind, workload, |placed| self.rolled_out(placed, pods))
+            }
+            Condition::HighlyAvailable => self.highly_available(),
+            Condition::ControllersReady { at_least } => self.nodes(|| {
+                let ready = self
+                    .snapshot
+                    .controllers()
+                    .filter(|node| node.ready.status == Tri::True);
+                let count = ready.count();
+                let said = format!("{count} controllers are Ready");
+                Truth::of(count >= *at_least, &said, &said)
+            }),
+            _ => Truth::unknown("Kubernetes does not answer this"),
+        }
+    }
+
+    fn api_live(&self) -> Truth {
+        let api = self.snapshot.feed(FeedId::Api);
+        match api.as_of() {
+            Some(as_of) if self.is_fresh(as_of) => Truth::met("a consistent read succeeded"),
+            _ => match api {
+                FeedState::Lost { why, .. } | FeedState::Off { why } => Truth::Unmet { because: why },
+                FeedState::Syncing { .. } | FeedState::Live { .. } | FeedState::Lagging { .. } => {
+                    Truth::unknown("no consistent read has succeeded since")
+                }
+            },
+        }
+    }
+
+    /// None where what is known of a kind may answer: the API gave a consistent read after the question, and the kind's
+    /// watch stands; or the watch itself spoke after it.
+    pub(super) fn stale_kind(&self, kind: KubeKind) -> Option<Truth> {
+        let watch = self.snapshot.kind(kind);
+        if let Some(why) = watch.why().filter(|_| !watch.is_current()) {
+            return Some(Truth::Unknown { why: why.clone() });
+        }
+        let api = self.snapshot.feed(FeedId::Api).as_of();
+        let is_proven = api.is_some_and(|as_of| self.is_fresh(as_of));
+        let has_spoken = watch.as_of().is_some_and(|as_of| self.is_fresh(as_of));
+        let may_answer = watch.is_current() && (is_proven || has_spoken);
+        (!may_answer).then(|| Truth::unknown(format!("{} were not read since", kind.plural())))
+    }
+
+    fn nodes(&self, judge: impl FnOnce() -> Truth) -> Truth {
+        self.stale(ObjectKind::Node).unwrap_or_else(judge)
+    }
+
+    fn same(&self, target: &Target) -> Truth {
+        self.stale(target.kind)
+            .unwrap_or_else(|| match target.kind.uid_of(&self.snapshot.kube, &target.key) {
+                None => Truth::unmet(format!("{target} is gone")),
+                Some(uid) => Truth::of(
+                    *uid == target.uid,
+                    format!("uid {uid}"),
+                    format!("{target} was made anew: its uid is {uid} now"),
+                ),
+            })
+    }
+
+    fn gone(&self, target: &Target) -> Truth {
+        self.stale(target.kind).unwrap_or_else(|| {
+            let uid = target.kind.uid_of(&self.snapshot.kube, &target.key);
+            Truth::of(
+                uid != Some(&target.uid),
+                format!("{target} is gone"),
+                format!("{target} is still there"),
+            )
+        })
+    }
+
+    fn node(&self, target: &Target, judge: impl FnOnce(&Node) -> Truth) -> Truth {
+        self.nodes(|| match self.snapshot.node(&target.key.name) {
+            Some(node) if node.uid == target.uid => judge(node),
+            Some(_) => Truth::unmet(format!("{target} was made anew")),
+            None => Truth::unmet(format!("{target} is gone")),
+        })
+    }
+
+    /// The best answer of all nodes that were not known.
+    fn new_node(&self, known: &[Text], judge: impl Fn(&Node) -> Truth) -> Truth {
+        self.nodes(|| {
+            let new: Vec<Truth> = self
+                .snapshot
+                .kube
+                .nodes
+                .values()
+                .filter(|node| !known.contains(&node.name))
+                .map(judge)
+                .collect();
+            let met = new.iter().find(|truth| truth.is_met()).or(new.first());
+            met.cloned().unwrap_or_else(|| Truth::unmet("no new node has come"))
+        })
+    }
+
+    fn holder_changed(&self, lease: &ObjectKey, from: Option<&Text>) -> Truth {
+        if let Some(truth) = self.stale(ObjectKind::Lease) {
+            return truth;
+        }
+        let Some(row) = self.snapshot.kube.leases.get(lease) else {
+            return Truth::unmet(format!("there is no lease {lease}"));
+        };
+        let Some(holder) = row.value.holder.as_ref().filter(|holder| !holder.is_empty()) else {
+            return Truth::unmet(format!("nobody holds {}", lease.name));
+        };
+        if Some(holder) == from {
+            return Truth::unmet(format!("{} is held as before", lease.name));
+        }
+        let valid_s = u64::from(row.value.duration_s);
+        let age = self.snapshot.lease_age(lease.namespace.as_str(), lease.name.as_str());
+        match age {
+            None => Truth::unknown(format!("how old the renewal of {} is cannot be told", lease.name)),
+            Some(age) => Truth::of(
+                age.age.as_secs() <= valid_s,
+                format!("{holder} renews {}", lease.name),
+                format!("{} is no longer renewed", lease.name),
+            ),
+        }
+    }
+
+    fn placed(&self, kind: WorkloadKind, key: &ObjectKey, judge: impl FnOnce(&Placement) -> Truth) -> Truth {
+        let feed = match kind {
+            WorkloadKind::Deployment => KubeKind::Deployments,
+            WorkloadKind::StatefulSet => KubeKind::StatefulSets,
+            WorkloadKind::DaemonSet => KubeKind::DaemonSets,
+        };
+        for kind in [KubeKind::Pods, KubeKind::ReplicaSets, feed] {
+            if let Some(truth) = self.stale_kind(kind) {
+                return truth;
+            }
+        }
+        let placements = self.snapshot.placements();
+        let mut placements = placements.iter();
+        match placements.find(|placed| placed.workload.kind == kind && placed.key == *key) {
+            None => Truth::unmet(format!("there is no {} {key}", kind.word())),
+            Some(placed) => judge(placed),
+        }
+    }
+
+    fn rolled_out(&self, placed: &Placement, old: &[Text]) -> Truth {
+        let left = self
+            .snapshot
+            .kube
+            .pods
+            .values()
+            .filter(|pod| old.contains(&pod.uid))
+            .count();
+        if left > 0 {
+            return Truth::unmet(format!("{left} old pods of {} are left", placed.key));
+        }
+        let (ready, desired) = (placed.ready(), placed.workload.desired);
+        let said = format!("{ready} of {desired} new pods of {} are ready", placed.key);
+        Truth::of(ready >= desired, &said, &said)
+    }
+
+    fn nothing_pending(&self) -> Truth {
+        self.stale(ObjectKind::Pod).unwrap_or_else(|| {
+            let mut pods = self.snapshot.kube.pods.iter();
+            let waiting = pods.find(|(_, pod)| pod.value.phase == "Pending" && pod.value.deleting.is_none());
+            match waiting {
+                Some((key, _)) => Truth::unmet(format!("{key} is Pending")),
+                None => Truth::met("no pod is Pending"),
+            }
+        })
+    }
+
+    fn highly_available(&self) -> Truth {
+        if let Some(truth) = self.stale_kind(KubeKind::Installations) {
+            return truth;
+        }
+        match self.snapshot.kube.installations.values().last() {
+            None => Truth::Unmet {
+                because: Why::new(WhyKind::NotFound, "there is no Installation"),
+            },
+            Some(installation) => Truth::of(
+                installation.high_availability,
+                "spec.highAvailability is true",
+                "spec.highAvailability is false",
+            ),
+        }
+    }
+}
+
+fn carries(node: &Node, label: &Text, value: Option<&Text>) -> Truth {
+    let own = node.labels.get(label);
+    let said = match own {
+        Some(own) => format!("{label}={own}"),
+        None => format!("no label {label}"),
+    };
+    Truth::of(own == value, &said, format!("{}: {said}", node.name))
+}
+
+fn is_ready(node: &Node) -> Truth {
+    let ready = &node.ready;
+    let said = format!("{}: Ready={} ({})", node.name, ready.status.word(), ready.reason);
+    Truth::of(ready.status == Tri::True, &said, &said)
+}
+
+fn ready_elsewhere(placed: &Placement, node: Option<&Text>, at_least: u32) -> Truth {
+    let beside = placed.nodes.iter().filter(|(name, _)| Some(*name) != node);
+    let ready: u32 = beside.map(|(_, tally)| tally.ready).sum();
+    let said = match node {
+        Some(node) => format!("{ready} ready of {} beside {node}", placed.key),
+        None => format!("{ready} ready of {}", placed.key),
+    };
+    Truth::of(ready >= at_least, &said, &said)
+}
