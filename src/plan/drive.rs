@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::action::Action;
 use super::condition::{Class, Condition};
 use super::event::{RunEvent, Sent};
@@ -58,7 +60,8 @@ pub enum Next {
 }
 
 /// What a person must decide.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "question", rename_all = "kebab-case")]
 pub enum Question {
     /// To state what cannot be observed, by typing the words: `Attested`.
     Attest {

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::action::Action;
 use super::event::{Entry, Operator, RunEvent, RunId, Sent};
@@ -21,7 +22,7 @@ pub struct Illegal {
 }
 
 /// How far a step is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Stage {
     /// Nothing was done for it.
     Ahead,
@@ -73,7 +74,7 @@ impl Stage {
 }
 
 /// One step of a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepView {
     /// How far it is.
     pub stage: Stage,
@@ -100,7 +101,7 @@ impl StepView {
 }
 
 /// How a run ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Ending {
     /// No step is left.
     Finished,
@@ -121,7 +122,7 @@ pub enum Ending {
 }
 
 /// A run so far.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunView {
     /// Its name.
     pub run: RunId,
@@ -205,6 +206,11 @@ impl RunView {
         self.lines = line;
         self.change(entry);
         Ok(())
+    }
+
+    /// Whether a person's input may be taken now; otherwise why not, for that person.
+    pub fn may_take(&self, event: &RunEvent) -> Result<(), Text> {
+        self.check(event).map_err(Text::from)
     }
 
     /// The step that the run stands at; None when none is left.
