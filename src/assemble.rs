@@ -4,6 +4,7 @@
 pub mod objects;
 
 mod rows;
+mod shared;
 
 use std::collections::BTreeMap;
 
@@ -17,6 +18,7 @@ use crate::model::{FeedId, KubeKind, Simulated, Snapshot};
 use crate::port::{HostFact, Observation, Observed, PeerAnswer, Report};
 
 use rows::fact;
+use shared::LabelPool;
 
 /// Everything observed so far.
 #[derive(Debug, Default)]
@@ -24,6 +26,7 @@ pub struct Assembler {
     simulated: Option<Simulated>,
     histories: BTreeMap<FeedId, History>,
     kube: KubeFacts,
+    labels: LabelPool,
     etcd: EtcdFacts,
     host: HostFacts,
 }
@@ -45,13 +48,14 @@ impl Assembler {
         match what {
             Observation::Feed { feed, report } => self.report(at, feed, report),
             Observation::Endpoint(endpoint) => self.use_endpoint(endpoint),
-            Observation::Kube { epoch, event } => {
+            Observation::Kube { epoch, mut event } => {
                 if self
                     .kube
                     .endpoint
                     .as_ref()
                     .is_some_and(|endpoint| endpoint.epoch == epoch)
                 {
+                    self.labels.share(&mut event);
                     let kind = rows::apply(&mut self.kube, at, event);
                     self.verified(at, FeedId::Kube(kind));
                 }

@@ -3,12 +3,14 @@
 
 pub mod age;
 pub mod clock;
+pub mod natural;
 pub mod ring;
 pub mod text;
 pub mod why;
 
 pub use age::Age;
 pub use clock::{Clock, Stamp};
+pub use natural::Natural;
 pub use ring::Ring;
 pub use text::Text;
 pub use why::{Why, WhyKind};

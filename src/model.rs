@@ -9,6 +9,7 @@ pub mod host;
 pub mod intent;
 pub mod k0s;
 pub mod kube;
+pub mod labels;
 pub mod placement;
 pub mod policy;
 pub mod product;

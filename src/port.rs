@@ -11,6 +11,7 @@ use crate::model::feed::HostPart;
 use crate::model::host::{Certificate, Disk, K0sConfig, K0sStatus, Link, Process, Unit};
 use crate::model::k0s::{ClusterConfig, ControlNode, EtcdMemberObject};
 use crate::model::kube::{Claim, Endpoint, Lease, Node, Pod, ReplicaSet, Workload};
+use crate::model::labels::Labels;
 use crate::model::product::{Installation, NetBoxEnterprise};
 use crate::model::{FeedId, KubeKind, ObjectKey};
 
@@ -152,6 +153,25 @@ impl KubeObject {
             KubeObject::ClusterConfig(_) => KubeKind::ClusterConfigs,
             KubeObject::Installation(_) => KubeKind::Installations,
             KubeObject::NetBoxEnterprise(_) => KubeKind::NetBoxEnterprises,
+        }
+    }
+
+    /// Its labels, where they are kept.
+    pub const fn labels_mut(&mut self) -> Option<&mut Labels> {
+        match self {
+            KubeObject::Node(node) => Some(&mut node.labels),
+            KubeObject::Pod(pod) => Some(&mut pod.labels),
+            KubeObject::Deployment(own) | KubeObject::StatefulSet(own) | KubeObject::DaemonSet(own) => {
+                Some(&mut own.labels)
+            }
+            KubeObject::Lease(_)
+            | KubeObject::ReplicaSet(_)
+            | KubeObject::Claim(_)
+            | KubeObject::EtcdMember(_)
+            | KubeObject::ControlNode(_)
+            | KubeObject::ClusterConfig(_)
+            | KubeObject::Installation(_)
+            | KubeObject::NetBoxEnterprise(_) => None,
         }
     }
 }

@@ -1,14 +1,13 @@
 //! What a screen is filtered by, in k9s's notation: `text`, `!text`, `-f text` or `~text`, `-l key=value,key!=value,key`.
 //! Start reading at [`Filter::parse`].
 
-use std::collections::BTreeMap;
-
 use super::fuzzy::Ranking;
 use super::navigate::follow_rows;
-use super::rows::{RowId, all, name};
+use super::rows::{RowId, all, name, placement};
 use super::screen::Screen;
 use super::state::State;
 use crate::base::Text;
+use crate::model::labels::Labels;
 
 /// What rows must be to be shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,8 +111,8 @@ fn requirement(part: &str) -> Result<Requirement, String> {
 }
 
 impl Requirement {
-    fn is_met(&self, labels: &BTreeMap<Text, Text>) -> bool {
-        let label = |key: &String| labels.get(key.as_str()).map(Text::as_str);
+    fn is_met(&self, labels: &Labels) -> bool {
+        let label = |key: &String| labels.get(key).map(Text::as_str);
         match self {
             Requirement::Exists(key) => label(key).is_some(),
             Requirement::Absent(key) => label(key).is_none(),
@@ -124,9 +123,13 @@ impl Requirement {
 }
 
 /// The labels of what a row shows; None where its kind has none here.
-fn labels<'a>(state: &'a State, row: &RowId) -> Option<&'a BTreeMap<Text, Text>> {
-    let RowId::Node(name) = row else { return None };
-    state.snapshot.node(name).map(|node| &node.labels)
+fn labels<'a>(state: &'a State, row: &RowId) -> Option<&'a Labels> {
+    match row {
+        RowId::Node(name) => state.snapshot.node(name).map(|node| &node.labels),
+        RowId::Workload(kind, key) => placement(state, *kind, key).map(|placement| &placement.workload.labels),
+        RowId::Pod(key) => state.snapshot.kube.pods.get(key).map(|fact| &fact.value.labels),
+        RowId::Member(_) | RowId::Finding(..) | RowId::Untold(_) | RowId::Feed(_) | RowId::Change(_) => None,
+    }
 }
 
 /// Filters a screen; an empty text lifts the filter.
@@ -160,7 +163,12 @@ fn unlabelled(state: &State, screen: Screen, filter: &Filter) -> Option<String> 
     let is_selector = matches!(filter, Filter::Labels(_));
     let rows = if is_selector { all(state, screen) } else { Vec::new() };
     let none = !rows.is_empty() && rows.iter().all(|row| labels(state, row).is_none());
-    none.then(|| format!("rows of {} have no labels; -l selects nodes", screen.name()))
+    none.then(|| {
+        format!(
+            "rows of {} have no labels; -l selects nodes, workloads and pods",
+            screen.name()
+        )
+    })
 }
 
 #[cfg(test)]

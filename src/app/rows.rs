@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::screen::Screen;
 use super::state::State;
 use super::{filter, memo, sort};
-use crate::base::{Text, Why};
+use crate::base::{Natural, Text, Why};
 use crate::check::{CheckId, Finding, Outcome};
 use crate::model::etcd::{Member, MemberId};
 use crate::model::kube::{Node, Pod, Tri, WorkloadKind};
@@ -169,7 +169,7 @@ fn nodes(state: &State) -> Vec<RowId> {
 fn members(state: &State) -> Vec<RowId> {
     let mut members: Vec<&Member> = state.derived.quorum.members.iter().map(|state| &state.member).collect();
     // etcd lists them by id; people look for names. Those that never started have none, and come last.
-    members.sort_by_key(|member| (!member.has_started(), &member.name, member.id));
+    members.sort_by_key(|member| (!member.has_started(), Natural(&member.name), member.id));
     members.into_iter().map(|member| RowId::Member(member.id)).collect()
 }
 
@@ -226,7 +226,7 @@ fn findings(state: &State) -> Vec<RowId> {
     found.chain(silent.into_iter().map(RowId::Untold)).collect()
 }
 
-/// Sources, those that fail first.
+/// Sources, those that fail first, each kind of them together and by name.
 fn feeds(state: &State) -> Vec<RowId> {
     let mut feeds: Vec<(u8, FeedId)> = state
         .snapshot
@@ -243,7 +243,15 @@ fn feeds(state: &State) -> Vec<RowId> {
             (rank, *id)
         })
         .collect();
-    feeds.sort_unstable();
+    feeds.sort_by(|(rank, a), (other, b)| {
+        rank.cmp(other).then_with(|| match (a, b) {
+            // Members are numbered at random.
+            (FeedId::EtcdPeer(_), FeedId::EtcdPeer(_)) => {
+                Natural(feed_name(state, *a)).cmp(&Natural(feed_name(state, *b)))
+            }
+            _ => a.cmp(b),
+        })
+    });
     feeds.into_iter().map(|(_, id)| RowId::Feed(id)).collect()
 }
 
@@ -291,5 +299,30 @@ pub const fn ready_word(node: &Node) -> &'static str {
     match node.ready.status {
         Tri::True => "Ready",
         Tri::False | Tri::Unknown => "NotReady",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::sort;
+    use crate::model::{Policy, example};
+
+    #[test]
+    fn numbers_in_names_count_as_numbers() {
+        let mut state = State::new(Arc::new(example::huge()), Policy::default());
+        let is_in_order = |state: &State, screen| {
+            let names: Vec<String> = rows_of(state, screen).iter().map(|row| name(state, row)).collect();
+            let at = |part: &str| names.iter().position(|name| name.contains(part));
+            assert!(
+                at("-9").is_some() && at("-9") < at("-10") && at("-10") < at("-81"),
+                "{names:?}"
+            );
+        };
+        is_in_order(&state, Screen::Nodes);
+        is_in_order(&state, Screen::Pods);
+        state.screen = Screen::Nodes;
+        assert_eq!(sort::by_name(&mut state, "node"), Ok(()));
+        is_in_order(&state, Screen::Nodes);
     }
 }

@@ -6,6 +6,7 @@ use super::navigate::follow_rows;
 use super::rows::{RowId, placement, ready_word};
 use super::screen::Screen;
 use super::state::State;
+use crate::base::Natural;
 use crate::check::Severity;
 use crate::model::kube::{Pod, Tolerates};
 
@@ -36,7 +37,7 @@ pub const fn columns(screen: Screen) -> &'static [&'static str] {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
     Number(i64),
-    Text(String),
+    Text(Natural<String>),
 }
 
 /// Sorts rows; equal ones keep their order.
@@ -59,7 +60,7 @@ fn number<T: TryInto<i64>>(value: T) -> Option<Key> {
 
 fn text(value: &(impl ToString + ?Sized)) -> Option<Key> {
     let text = value.to_string();
-    (!text.is_empty()).then_some(Key::Text(text))
+    (!text.is_empty()).then_some(Key::Text(Natural(text)))
 }
 
 fn key(state: &State, row: &RowId, column: &str) -> Option<Key> {

@@ -35,6 +35,7 @@ pub use workload::{daemon_set, deployment, stateful_set};
 
 use crate::base::{Text, Why, WhyKind};
 use crate::model::kube::Owner;
+use crate::model::labels::Labels;
 use crate::model::{KubeKind, ObjectKey};
 use crate::port::KubeObject;
 
@@ -110,6 +111,11 @@ fn text(raw: Option<&String>) -> Text {
 
 fn label(meta: &ObjectMeta, key: &str) -> Option<Text> {
     Some(Text::new(meta.labels.as_ref()?.get(key)?))
+}
+
+fn labels(meta: &ObjectMeta) -> Labels {
+    let all = meta.labels.iter().flatten();
+    all.map(|(key, value)| (Text::new(key), Text::new(value))).collect()
 }
 
 fn annotation(meta: &ObjectMeta, key: &str) -> Option<Text> {

@@ -171,7 +171,7 @@ fn is_crowded(snapshot: &Snapshot, placement: &Placement) -> bool {
 fn place_lines(placement: &Placement) -> impl Iterator<Item = String> {
     let workload = &placement.workload;
     let wanted = format!("{} wanted, {} ready", workload.desired, placement.ready());
-    let nodes = placement.nodes.iter();
+    let nodes = placement.nodes_in_order().into_iter();
     let nodes =
         nodes.map(|(node, tally)| format!("{node}: {}, {} ready", plural(tally.pods as usize, "pod"), tally.ready));
     let waiting = (placement.unscheduled > 0)

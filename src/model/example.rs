@@ -266,10 +266,11 @@ fn controller(kube: &mut KubeFacts, n: u8) {
 /// The node of host `n`, in a zone of its own.
 pub fn node(n: u8) -> Node {
     let zone = Text::new(&format!("zone-{}", char::from(b'a' + n.saturating_sub(1))));
-    let mut labels = BTreeMap::new();
-    labels.insert("kubernetes.io/hostname".into(), name(n));
-    labels.insert("node-role.kubernetes.io/control-plane".into(), "true".into());
-    labels.insert("topology.kubernetes.io/zone".into(), zone.clone());
+    let labels = [
+        ("kubernetes.io/hostname".into(), name(n)),
+        ("node-role.kubernetes.io/control-plane".into(), "true".into()),
+        ("topology.kubernetes.io/zone".into(), zone.clone()),
+    ];
     Node {
         name: name(n),
         uid: Text::new(&format!("node-{n}")),
@@ -289,7 +290,7 @@ pub fn node(n: u8) -> Node {
         capacity: amounts(8_000, 24),
         allocatable: amounts(7_900, 23),
         kubelet_version: "v1.37.2+k0s".into(),
-        labels,
+        labels: labels.into_iter().collect(),
     }
 }
 

@@ -1,12 +1,13 @@
 //! A value with its source and its age.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::feed::FeedId;
-use crate::base::{Stamp, Text};
+use crate::base::{Natural, Stamp, Text};
 
 /// A value that a feed reported. When it was last *verified* is the feed's `as_of`: one answer verifies all rows of a
 /// feed, so the rows need not be written again.
@@ -22,8 +23,8 @@ pub struct Fact<T> {
     pub seen_changing: bool,
 }
 
-/// Names one object of a kind.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// Names one object of a kind. Keys are ordered as people count: `nbe-2` before `nbe-10`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ObjectKey {
     /// Empty for cluster-scoped kinds.
     pub namespace: Text,
@@ -38,6 +39,19 @@ impl ObjectKey {
             namespace: namespace.into(),
             name: name.into(),
         }
+    }
+}
+
+impl Ord for ObjectKey {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let by_namespace = Natural(&self.namespace).cmp(&Natural(&other.namespace));
+        by_namespace.then_with(|| Natural(&self.name).cmp(&Natural(&other.name)))
+    }
+}
+
+impl PartialOrd for ObjectKey {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 

@@ -1,12 +1,11 @@
 //! The parts of Kubernetes objects that answer quorate's questions. Built by `assemble` from whatever source.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::fact::Table;
 use super::k0s::{ClusterConfig, ControlNode, EtcdMemberObject};
+use super::labels::Labels;
 use super::product::{Installation, NetBoxEnterprise};
 use crate::base::{Stamp, Text};
 
@@ -110,7 +109,7 @@ pub struct Node {
     /// Such as `v1.37.2+k0s.0`.
     pub kubelet_version: Text,
     /// All labels.
-    pub labels: BTreeMap<Text, Text>,
+    pub labels: Labels,
 }
 
 /// A coordination.k8s.io/v1 Lease.
@@ -181,6 +180,8 @@ pub struct Pod {
     pub claims: Vec<Text>,
     /// Names of its containers, those that only prepare it last.
     pub containers: Vec<Text>,
+    /// All labels.
+    pub labels: Labels,
 }
 
 impl Pod {
@@ -246,6 +247,8 @@ pub struct Workload {
     pub component: Option<Text>,
     /// Names of the containers.
     pub containers: Vec<Text>,
+    /// Its own labels; its pods may carry others.
+    pub labels: Labels,
 }
 
 /// A `ReplicaSet`, only to find a pod's Deployment.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::fact::{ObjectKey, Table};
 use super::kube::{Pod, Workload, WorkloadKind};
 use super::snapshot::Snapshot;
-use crate::base::Text;
+use crate::base::{Natural, Text};
 
 /// Label of a node's own name.
 pub const HOSTNAME: &str = "kubernetes.io/hostname";
@@ -45,6 +45,13 @@ impl Placement {
     /// Replicas that are ready now, by its pods.
     pub fn ready(&self) -> u32 {
         self.nodes.values().map(|tally| tally.ready).sum()
+    }
+
+    /// Its nodes in the order in which people look for them.
+    pub fn nodes_in_order(&self) -> Vec<(&Text, Tally)> {
+        let mut nodes: Vec<(&Text, Tally)> = self.nodes.iter().map(|(node, tally)| (node, *tally)).collect();
+        nodes.sort_by_key(|(node, _)| Natural(*node));
+        nodes
     }
 
     /// Whether a ready replica is left whichever one node is lost. A daemon set has one per node by its nature.

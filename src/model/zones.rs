@@ -4,17 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::kube::Node;
 use super::snapshot::Snapshot;
-use crate::base::Text;
+use crate::base::{Natural, Text};
 
 impl Snapshot {
     /// Nodes by zone, each by name; nodes without a zone label stand last, under None.
     pub fn zones(&self) -> Vec<(Option<Text>, Vec<&Node>)> {
-        let mut zones: BTreeMap<Option<Text>, Vec<&Node>> = BTreeMap::new();
+        let mut zones: BTreeMap<(bool, Option<Natural<&Text>>), Vec<&Node>> = BTreeMap::new();
         for node in self.kube.nodes.values() {
-            zones.entry(node.zone.clone()).or_default().push(node);
+            let zone = (node.zone.is_none(), node.zone.as_ref().map(Natural));
+            zones.entry(zone).or_default().push(node);
         }
-        let unlabeled = zones.remove(&None);
-        zones.into_iter().chain(unlabeled.map(|nodes| (None, nodes))).collect()
+        let zones = zones.into_iter();
+        zones
+            .map(|((_, zone), nodes)| (zone.map(|Natural(zone)| zone.clone()), nodes))
+            .collect()
     }
 
     /// The zones that nodes are labeled with.

@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use super::quantity::{millis, whole};
-use super::{Row, label, meta_key, text};
+use super::{Row, label, labels, meta_key, text};
 use crate::base::{Text, Why};
 use crate::model::KubeKind;
 use crate::model::kube::{Amounts, Condition, Node, Taint, Tri};
@@ -44,12 +44,7 @@ pub fn node(raw: &core::Node) -> Result<Row, Why> {
         capacity: amounts(status.and_then(|status| status.capacity.as_ref())),
         allocatable: amounts(status.and_then(|status| status.allocatable.as_ref())),
         kubelet_version: Text::new(info.map_or("", |info| &info.kubelet_version)),
-        labels: meta
-            .labels
-            .iter()
-            .flatten()
-            .map(|(key, value)| (Text::new(key), Text::new(value)))
-            .collect(),
+        labels: labels(meta),
     };
     Ok((key, KubeObject::Node(row)))
 }

@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1 as core;
 
 use super::toleration::{self, NOT_READY, UNREACHABLE};
-use super::{Row, annotation, controller, count, meta_key, requests, text};
+use super::{Row, annotation, controller, count, labels, meta_key, requests, text};
 use crate::base::{Text, Why};
 use crate::model::KubeKind;
 use crate::model::kube::{Amounts, Pod, Tolerates};
@@ -41,6 +41,7 @@ pub fn pod(raw: &core::Pod) -> Result<Row, Why> {
         restarts: status.map_or(0, restarts),
         claims: spec.map_or_else(Vec::new, |spec| claims(spec, &key.name)),
         containers: spec.map_or_else(Vec::new, names),
+        labels: labels(meta),
     };
     Ok((key, KubeObject::Pod(row)))
 }

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::selector::selects;
-use super::{Row, count, label, meta_key, text};
+use super::{Row, count, label, labels, meta_key, text};
 use crate::base::{Text, Why};
 use crate::model::KubeKind;
 use crate::model::kube::{Spread, Workload, WorkloadKind};
@@ -71,6 +71,7 @@ fn workload(kind: WorkloadKind, meta: &ObjectMeta, template: Option<&core::PodTe
         containers: spec.map_or_else(Vec::new, |spec| {
             spec.containers.iter().map(|own| Text::new(&own.name)).collect()
         }),
+        labels: labels(meta),
     }
 }
 

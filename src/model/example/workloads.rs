@@ -5,6 +5,7 @@ use crate::base::Text;
 use crate::model::kube::{
     Amounts, Claim, KubeFacts, Owner, Pod, ReplicaSet, Spread, Tolerates, Workload, WorkloadKind,
 };
+use crate::model::labels::Labels;
 use crate::model::{KubeKind, ObjectKey};
 
 const DAY: u64 = 24 * 3_600;
@@ -20,6 +21,7 @@ pub fn workload(kind: WorkloadKind, replicas: u32) -> Workload {
         hard_host_anti_affinity: false,
         component: None,
         containers: Vec::new(),
+        labels: Labels::default(),
     }
 }
 
@@ -56,6 +58,7 @@ pub fn pod(node: &Text) -> Pod {
         restarts: 0,
         claims: Vec::new(),
         containers: vec!["main".into()],
+        labels: Labels::default(),
     }
 }
 
@@ -103,6 +106,7 @@ fn deployment(kube: &mut KubeFacts, namespace: &str, name: &str, component: &str
         spread: vec![spread],
         component: Some(component.into()),
         containers: vec![component.into()],
+        labels: labels(component),
         ..workload(WorkloadKind::Deployment, replicas)
     };
     let key = ObjectKey::new(namespace, name);
@@ -116,6 +120,7 @@ fn deployment(kube: &mut KubeFacts, namespace: &str, name: &str, component: &str
     for n in hosts {
         let mut replica = pod(&super::name(*n));
         replica.owner = Some(owner("ReplicaSet", &set));
+        replica.labels = labels(component);
         add_pod(kube, namespace, &format!("{set}-{n}"), replica);
     }
 }
@@ -161,6 +166,11 @@ fn daemon_set(kube: &mut KubeFacts, namespace: &str, daemon: &str) {
         replica.tolerates_not_ready = Tolerates::Forever;
         add_pod(kube, namespace, &format!("{daemon}-{n}"), replica);
     }
+}
+
+fn labels(component: &str) -> Labels {
+    let label = ("app.kubernetes.io/component".into(), component.into());
+    std::iter::once(label).collect()
 }
 
 fn owner(kind: &str, name: &str) -> Owner {

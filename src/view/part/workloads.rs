@@ -81,7 +81,8 @@ pub fn spread(state: &State, theme: &Theme, placement: &Placement, feed: &FeedSt
 /// `1 pending, nbe-3 0/1, nbe-1, nbe-2×2`: what is not ready comes first, where it is not cut off.
 fn on_nodes(theme: &Theme, placement: &Placement) -> Cell {
     let times = theme.glyph(Glyph::Times);
-    let (good, bad): (Vec<_>, Vec<_>) = placement.nodes.iter().partition(|(_, tally)| tally.ready >= tally.pods);
+    let nodes = placement.nodes_in_order().into_iter();
+    let (good, bad): (Vec<_>, Vec<_>) = nodes.partition(|(_, tally)| tally.ready >= tally.pods);
     let is_whole = bad.is_empty() && placement.unscheduled == 0;
     let bad = bad
         .into_iter()

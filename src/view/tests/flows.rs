@@ -54,11 +54,25 @@ fn filters_say_what_they_find_and_never_lie() {
         none.contains("no row matches the filter") && none.contains("filter /zzz: no row matches, of"),
         "{none}"
     );
-    press(&mut state, "/<ctrl-u>-l a=b");
-    let problem = page(&state, 80, 24);
-    assert!(problem.contains("rows of pods have no labels"), "{problem}");
+    press(&mut state, "/<ctrl-u>-l app.kubernetes.io/component=worker");
+    let workers = page(&state, 80, 24);
     assert!(
-        problem.contains("kube-proxy") || problem.contains("netbox"),
+        workers.contains("netbox-worker") && !workers.contains("kube-proxy"),
+        "{workers}"
+    );
+    press(
+        &mut state,
+        "<esc>4/-l app.kubernetes.io/component!=worker,app.kubernetes.io/component",
+    );
+    let workloads = page(&state, 80, 24);
+    assert!(
+        workloads.contains("netbox-netbox") && !workloads.contains("netbox-worker"),
+        "{workloads}"
+    );
+    press(&mut state, "<esc>3/-l a=b");
+    let problem = page(&state, 80, 24);
+    assert!(
+        problem.contains("rows of etcd have no labels") && problem.contains("nbe-1"),
         "{problem}"
     );
     press(
