@@ -235,7 +235,7 @@ impl Look<'_> {
 }
 
 fn carries(node: &Node, label: &Text, value: Option<&Text>) -> Truth {
-    let own = node.labels.get(label);
+    let own = node.labels.get(label.as_str());
     let said = match own {
         Some(own) => format!("{label}={own}"),
         None => format!("no label {label}"),
