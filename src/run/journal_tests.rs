@@ -206,6 +206,9 @@ fn an_event_that_is_too_large_leaves_the_journal_whole() {
 }
 
 proptest! {
+    // Each case waits for the disk.
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
     #[test]
     fn cut_anywhere_it_is_a_shorter_story_or_a_clear_refusal(at in 0usize..2000, byte in any::<u8>()) {
         let (archive, path, _dir) = archive();

@@ -13,7 +13,7 @@ use crate::model::host::Unit;
 use crate::port::HostFact;
 
 /// k0s's unit on a controller. Embedded Cluster's `netbox-enterprise` is an alias of it.
-const UNIT: &str = "k0scontroller";
+pub const UNIT: &str = "k0scontroller";
 
 /// How long the journal may take: less than the whole reading, so that one that hangs does not hide the unit's state.
 const JOURNAL_DEADLINE: Duration = Duration::from_secs(2);
@@ -128,8 +128,8 @@ fn exit_why(name: &str, status: &str, stderr: &str) -> Why {
     }
 }
 
-/// The state from `systemctl show`; the errors are left empty.
-fn parse_state(text: &str) -> Result<Unit, Why> {
+/// The state from `systemctl show`; the errors are left empty. Lines that are no property are passed over.
+pub fn parse_state(text: &str) -> Result<Unit, Why> {
     let property = |name: &str| {
         let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
         value.map(|value| Text::new(value.trim()))
