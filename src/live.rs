@@ -1,12 +1,15 @@
 //! The real sources, each in a task of its own, and the task that assembles what they say. A source never ends because
 //! the cluster does: it reports and goes on. Start reading at [`Observer::begin`].
 
+pub mod act;
 pub mod dial;
 pub mod etcd;
 pub mod host;
 pub mod kube;
 pub mod layout;
 pub mod probe;
+pub mod program;
+pub mod shell;
 #[cfg(test)]
 mod test_pki;
 pub mod tls;

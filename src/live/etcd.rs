@@ -1,8 +1,9 @@
 //! The etcd member on this host, over gRPC on its client port: its status, and its member list read both ways. A read that
 //! it answers alone means "it answers"; one through consensus means "it has quorum". Only reads are in reach: the clients
-//! used here have no other calls. Knows no Kubernetes and draws no conclusions. Start reading at [`observe`].
+//! used here have no other calls; [`change`] has. Knows no Kubernetes and draws no conclusions. Start reading at [`observe`].
 
 mod answers;
+pub mod change;
 mod connection;
 #[cfg(test)]
 mod tests;
@@ -154,7 +155,7 @@ struct Session<'a> {
 impl Session<'_> {
     /// Asks until the connection ends, or a whole round stays silent. Then all questions in flight are dropped.
     async fn run(&self, connection: Connection) -> Result<(), Closed> {
-        let Connection { clients, driver } = connection;
+        let Connection { clients, driver, .. } = connection;
         tokio::select! {
             ended = self.local_rounds(&clients, driver) => ended,
             Err(closed) = self.linearizable_reads(&clients) => Err(closed),

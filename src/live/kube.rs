@@ -1,17 +1,20 @@
 //! The Kubernetes API as a source: finds a server that works, proves every two seconds that it does, and follows one watch
-//! per kind. Reads only. Must not know checks or screens. Start reading at [`observe`].
+//! per kind. What observes only reads; [`Changes`] alone changes. Must not know checks or screens. Start reading at
+//! [`observe`].
 //!
 //! One task does it all, so that nothing of an old server can speak after a new one was chosen: when the server changes,
 //! the futures of the old session are dropped.
 
 mod answer;
 mod catalog;
+mod change;
 mod clients;
 mod elect;
 mod fault;
 mod follow;
 mod heartbeat;
 mod kubeconfig;
+pub mod lease;
 mod list;
 mod pause;
 mod server;
@@ -34,6 +37,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 pub use self::answer::{Answering, InUse, in_use};
+pub use self::change::Changes;
 use self::elect::elect;
 use self::kubeconfig::Access;
 use self::pause::Backoff;

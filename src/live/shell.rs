@@ -88,7 +88,11 @@ impl Shell {
             }
         };
         timeout(self.deadline, asked).await.unwrap_or_else(|_| {
-            let text = format!("{}: no answer within {} s", name(at, arguments), self.deadline.as_secs());
+            let text = format!(
+                "{}: no answer within {} s",
+                name(at, arguments),
+                self.deadline.as_secs()
+            );
             Err(Trouble::Unknown(Why::new(WhyKind::TimedOut, text)))
         })
     }
@@ -105,7 +109,8 @@ impl Shell {
             return not_started(WhyKind::Config, format!("{:?} is no host for ssh", host.as_str()));
         }
         // The shell there reads it: only words that mean the same to every shell are sent.
-        let is_word = |word: &&str| !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "-._=,/@".contains(c));
+        let is_word =
+            |word: &&str| !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "-._=,/@".contains(c));
         if let Some(odd) = arguments.iter().find(|word| !is_word(word)) {
             return not_started(WhyKind::Config, format!("{odd:?} is not sent through ssh"));
         }
@@ -131,7 +136,8 @@ impl Shell {
             }
         }
         let text = format!("{} is not root and sudo asks for a password", name(at, &["the user"]));
-        let hint = "run quorate as root, or set `User root` for that host in ~/.ssh/config, or allow `sudo -n systemctl`";
+        let hint =
+            "run quorate as root, or set `User root` for that host in ~/.ssh/config, or allow `sudo -n systemctl`";
         Err(Trouble::NotStarted(Why::new(WhyKind::Denied, text).hint(hint)))
     }
 
@@ -155,7 +161,10 @@ impl Shell {
             ServiceVerb::Restart => "restart",
         };
         // Until here nothing was changed, whatever happened.
-        let way = self.as_root(at).await.map_err(|trouble| Trouble::NotStarted(trouble.into_why()))?;
+        let way = self
+            .as_root(at)
+            .await
+            .map_err(|trouble| Trouble::NotStarted(trouble.into_why()))?;
         let command = ["systemctl", "--no-ask-password", "--no-block", verb, UNIT];
         let said = self.run(at, &[way, &command].concat()).await?;
         match said.code {
@@ -181,24 +190,36 @@ fn name(at: &At, arguments: &[&str]) -> String {
 
 /// What ssh's own failure means. Unless it says that it never got in, the command may have run.
 fn ssh_trouble(host: &Text, said: &Said) -> Trouble {
-    let line = said.err.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it says nothing");
+    let line = said
+        .err
+        .lines()
+        .rfind(|line| !line.trim().is_empty())
+        .unwrap_or("it says nothing");
     let line = redact::redact(line.trim());
     let why = |kind| Why::new(kind, format!("ssh {host}: {line}"));
     let says = |words: &[&str]| words.iter().any(|word| said.err.contains(word));
     let by_hand = format!("try `ssh -o BatchMode=yes {host} true`; it must work without a question");
-    Trouble::NotStarted(if says(&["Host key verification failed", "IDENTIFICATION HAS CHANGED"]) {
-        why(WhyKind::Denied).hint(format!("the host key is unknown or another one: connect by hand once, `ssh {host}`"))
-    } else if says(&["Permission denied", "Too many authentication failures"]) {
-        why(WhyKind::Denied).hint(by_hand)
-    } else if says(&["Connection refused"]) {
-        why(WhyKind::Refused).hint(by_hand)
-    } else if says(&["Could not resolve", "No route to host", "Network is unreachable"]) {
-        why(WhyKind::Unreachable).hint(by_hand)
-    } else if says(&["ssh: connect to host", "during banner exchange", "Bad configuration option"]) {
-        why(WhyKind::TimedOut).hint(by_hand)
-    } else {
-        return Trouble::Unknown(why(WhyKind::Broken));
-    })
+    Trouble::NotStarted(
+        if says(&["Host key verification failed", "IDENTIFICATION HAS CHANGED"]) {
+            why(WhyKind::Denied).hint(format!(
+                "the host key is unknown or another one: connect by hand once, `ssh {host}`"
+            ))
+        } else if says(&["Permission denied", "Too many authentication failures"]) {
+            why(WhyKind::Denied).hint(by_hand)
+        } else if says(&["Connection refused"]) {
+            why(WhyKind::Refused).hint(by_hand)
+        } else if says(&["Could not resolve", "No route to host", "Network is unreachable"]) {
+            why(WhyKind::Unreachable).hint(by_hand)
+        } else if says(&[
+            "ssh: connect to host",
+            "during banner exchange",
+            "Bad configuration option",
+        ]) {
+            why(WhyKind::TimedOut).hint(by_hand)
+        } else {
+            return Trouble::Unknown(why(WhyKind::Broken));
+        },
+    )
 }
 
 #[cfg(test)]

@@ -34,7 +34,10 @@ async fn nothing_that_a_shell_reads_otherwise_is_sent() {
     let shell = shell("echo ran");
     for word in ["a b", "$(id)", ";", "'x'", "", "a\nb", "*"] {
         let trouble = shell.run(&there(), &["echo", word]).await.unwrap_err();
-        assert!(matches!(trouble, Trouble::NotStarted(why) if why.kind == WhyKind::Config), "{word:?}");
+        assert!(
+            matches!(trouble, Trouble::NotStarted(why) if why.kind == WhyKind::Config),
+            "{word:?}"
+        );
     }
     for host in ["", "a b", "-oProxyCommand=x", "$(x)"] {
         let trouble = shell.run(&At::There(host.into()), &["id"]).await.unwrap_err();
@@ -48,18 +51,33 @@ async fn a_host_that_hangs_is_left_at_the_deadline() {
     shell.deadline = Duration::from_millis(50);
     for at in [At::Here, there()] {
         let trouble = shell.run(&at, &["id"]).await.unwrap_err();
-        assert!(matches!(&trouble, Trouble::Unknown(why) if why.kind == WhyKind::TimedOut), "{trouble:?}");
+        assert!(
+            matches!(&trouble, Trouble::Unknown(why) if why.kind == WhyKind::TimedOut),
+            "{trouble:?}"
+        );
     }
 }
 
 #[tokio::test]
 async fn what_ssh_says_tells_whether_the_command_can_have_run() {
     let cases = [
-        ("ada@10.0.0.2: Permission denied (publickey,password).", Some(WhyKind::Denied)),
+        (
+            "ada@10.0.0.2: Permission denied (publickey,password).",
+            Some(WhyKind::Denied),
+        ),
         ("Host key verification failed.", Some(WhyKind::Denied)),
-        ("ssh: connect to host 10.0.0.2 port 22: Connection refused", Some(WhyKind::Refused)),
-        ("ssh: connect to host 10.0.0.2 port 22: Connection timed out", Some(WhyKind::TimedOut)),
-        ("ssh: Could not resolve hostname nbe-2: Name or service not known", Some(WhyKind::Unreachable)),
+        (
+            "ssh: connect to host 10.0.0.2 port 22: Connection refused",
+            Some(WhyKind::Refused),
+        ),
+        (
+            "ssh: connect to host 10.0.0.2 port 22: Connection timed out",
+            Some(WhyKind::TimedOut),
+        ),
+        (
+            "ssh: Could not resolve hostname nbe-2: Name or service not known",
+            Some(WhyKind::Unreachable),
+        ),
         ("client_loop: send disconnect: Broken pipe", None),
         ("Timeout, server 10.0.0.2 not responding.", None),
         ("", None),
@@ -85,7 +103,8 @@ fn host(uid: &str, sudo: &str, systemctl: &str, log: &std::path::Path) -> Shell 
     ))
 }
 
-const RUNNING: &str = "echo 'motd: \u{1b}[31mhello'; printf 'LoadState=loaded\\nActiveState=active\\nSubState=running\\n'";
+const RUNNING: &str =
+    "echo 'motd: \u{1b}[31mhello'; printf 'LoadState=loaded\\nActiveState=active\\nSubState=running\\n'";
 
 #[tokio::test]
 async fn root_asks_directly_and_others_through_sudo_without_a_password() {
@@ -100,7 +119,10 @@ async fn root_asks_directly_and_others_through_sudo_without_a_password() {
     let ada = host("1000", "echo 0", RUNNING, &log);
     ada.change_unit(&there(), ServiceVerb::Stop).await.unwrap();
     let last = calls().lines().next_back().unwrap().to_owned();
-    assert!(last.ends_with("sudo -n systemctl --no-ask-password --no-block stop k0scontroller"), "{last}");
+    assert!(
+        last.ends_with("sudo -n systemctl --no-ask-password --no-block stop k0scontroller"),
+        "{last}"
+    );
 }
 
 #[tokio::test]
@@ -120,9 +142,20 @@ async fn garbage_is_no_right_to_act() {
     let dir = tempfile::tempdir().unwrap();
     let log = dir.path().join("log");
     let garbage = host("$(head -c 300000 /dev/urandom | tr -d 0)", "exit 1", RUNNING, &log);
-    assert_eq!(garbage.may_change_unit(&At::Here).await.unwrap_err().kind, WhyKind::Denied);
-    let no_unit = host("0", "", "printf 'LoadState=not-found\\nActiveState=inactive\\nSubState=dead\\n'", &log);
-    assert_eq!(no_unit.may_change_unit(&there()).await.unwrap_err().kind, WhyKind::Missing);
+    assert_eq!(
+        garbage.may_change_unit(&At::Here).await.unwrap_err().kind,
+        WhyKind::Denied
+    );
+    let no_unit = host(
+        "0",
+        "",
+        "printf 'LoadState=not-found\\nActiveState=inactive\\nSubState=dead\\n'",
+        &log,
+    );
+    assert_eq!(
+        no_unit.may_change_unit(&there()).await.unwrap_err().kind,
+        WhyKind::Missing
+    );
 }
 
 #[tokio::test]
@@ -131,7 +164,10 @@ async fn what_systemctl_refuses_was_not_done_and_what_was_killed_is_not_known() 
     let log = dir.path().join("log");
     let refuses = host("0", "", "echo 'Interactive authentication required.' >&2; exit 1", &log);
     let trouble = refuses.change_unit(&there(), ServiceVerb::Start).await.unwrap_err();
-    assert!(matches!(&trouble, Trouble::NotStarted(why) if why.kind == WhyKind::Denied), "{trouble:?}");
+    assert!(
+        matches!(&trouble, Trouble::NotStarted(why) if why.kind == WhyKind::Denied),
+        "{trouble:?}"
+    );
     let killed = host("0", "", "kill -9 $$", &log);
     for at in [At::Here, there()] {
         let trouble = killed.change_unit(&at, ServiceVerb::Start).await.unwrap_err();

@@ -17,9 +17,14 @@ use tonic::{Response, Status};
 use crate::base::{Why, WhyKind};
 use crate::live::dial::{self, DialFrom, Hop, Target, broken, failed, refused_us};
 use crate::live::tls::Identity;
+use crate::pb::etcdserverpb::alarm_request::AlarmAction;
 use crate::pb::etcdserverpb::cluster_client::ClusterClient;
+use crate::pb::etcdserverpb::kv_client::KvClient;
 use crate::pb::etcdserverpb::maintenance_client::MaintenanceClient;
-use crate::pb::etcdserverpb::{MemberListRequest, MemberListResponse, StatusRequest, StatusResponse};
+use crate::pb::etcdserverpb::{
+    AlarmMember, AlarmRequest, CompactionRequest, DefragmentRequest, MemberListRequest, MemberListResponse,
+    MemberRemoveRequest, StatusRequest, StatusResponse,
+};
 
 /// gRPC is HTTP/2.
 pub const ALPN: &[u8] = b"h2";
@@ -31,6 +36,8 @@ pub type Driver = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub struct Connection {
     /// What can be asked.
     pub clients: Clients,
+    /// What can be changed.
+    pub hands: Hands,
     /// Carries it.
     pub driver: Driver,
 }
@@ -55,6 +62,59 @@ impl Clients {
     }
 }
 
+/// What can be changed: for [`super::change`] alone.
+#[derive(Debug, Clone)]
+pub struct Hands {
+    kv: KvClient<Channel>,
+    maintenance: MaintenanceClient<Channel>,
+    cluster: ClusterClient<Channel>,
+}
+
+impl Hands {
+    /// Removes a member.
+    pub async fn remove(&self, id: u64) -> Result<(), Status> {
+        let request = MemberRemoveRequest { id };
+        self.cluster.clone().member_remove(request).await.map(drop)
+    }
+
+    /// Forgets the history before a revision, and gives its space free.
+    pub async fn compact(&self, revision: i64) -> Result<(), Status> {
+        let request = CompactionRequest {
+            revision,
+            physical: true,
+        };
+        self.kv.clone().compact(request).await.map(drop)
+    }
+
+    /// Shrinks the database file of this member, which serves nothing meanwhile.
+    pub async fn defragment(&self) -> Result<(), Status> {
+        self.maintenance
+            .clone()
+            .defragment(DefragmentRequest {})
+            .await
+            .map(drop)
+    }
+
+    /// Every alarm that is raised.
+    pub async fn alarms(&self) -> Result<Vec<AlarmMember>, Status> {
+        let request = AlarmRequest {
+            action: AlarmAction::Get.into(),
+            ..AlarmRequest::default()
+        };
+        Ok(self.maintenance.clone().alarm(request).await?.into_inner().alarms)
+    }
+
+    /// Takes one alarm back.
+    pub async fn disarm(&self, alarm: &AlarmMember) -> Result<(), Status> {
+        let request = AlarmRequest {
+            action: AlarmAction::Deactivate.into(),
+            member_id: alarm.member_id,
+            alarm: alarm.alarm,
+        };
+        self.maintenance.clone().alarm(request).await.map(drop)
+    }
+}
+
 /// Connects.
 pub async fn open(target: &Target, identity: &Identity, hop: &mut Hop) -> Result<Connection, Why> {
     let mut stream = dial::dial(target, DialFrom::Anywhere, identity, hop).await?.stream;
@@ -75,6 +135,11 @@ pub async fn open(target: &Target, identity: &Identity, hop: &mut Hop) -> Result
     let channel = Channel { requests };
     Ok(Connection {
         clients: Clients {
+            maintenance: MaintenanceClient::with_origin(channel.clone(), origin.clone()),
+            cluster: ClusterClient::with_origin(channel.clone(), origin.clone()),
+        },
+        hands: Hands {
+            kv: KvClient::with_origin(channel.clone(), origin.clone()),
             maintenance: MaintenanceClient::with_origin(channel.clone(), origin.clone()),
             cluster: ClusterClient::with_origin(channel, origin),
         },

@@ -1,6 +1,7 @@
 //! The observer against etcd's own services, played on loopback.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod changing;
 mod server;
 
 use std::time::Duration;

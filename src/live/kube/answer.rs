@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::catalog::Catalog;
+use super::change::Changes;
 use super::fault::Fault;
 use super::session::Session;
 use crate::base::{Clock, Stamp, Text, Why, WhyKind};
@@ -23,6 +24,11 @@ use crate::model::{FeedId, Snapshot};
 pub struct InUse(watch::Sender<Option<Session>>);
 
 impl InUse {
+    /// A way to change things through whichever server is in use.
+    pub fn changes(&self) -> Changes {
+        Changes::through(self.0.subscribe())
+    }
+
     /// Another one is used from now on, or none.
     pub(super) fn set(&self, session: Option<&Session>) {
         self.0.send_replace(session.cloned());

@@ -87,6 +87,15 @@ impl Fault {
     }
 }
 
+/// Whether a request that failed so never left: there was no connection that it could have taken.
+pub fn never_left(error: &(dyn Error + 'static)) -> bool {
+    let is_connect = |cause: &&(dyn Error + 'static)| {
+        let client: Option<&hyper_util::client::legacy::Error> = cause.downcast_ref();
+        client.is_some_and(hyper_util::client::legacy::Error::is_connect)
+    };
+    chain(error).iter().any(is_connect)
+}
+
 fn kind_of(status: StatusCode) -> WhyKind {
     match status.as_u16() {
         401 => WhyKind::Unauthenticated,

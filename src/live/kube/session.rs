@@ -1,17 +1,18 @@
-//! The connection to one API server. Everything that leaves for the API leaves through [`Session::get`] or
-//! [`Session::open_stream`], and both can only send GET.
+//! The connection to one API server. What observes uses [`Session::get`] and [`Session::open_stream`], which can only send
+//! GET. [`Session::change`] sends everything else, once, for [`super::change`] alone.
 
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Bytes;
-use hyper::header::{ACCEPT, HeaderValue};
-use hyper::{Request, Response, Uri};
+use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
+use hyper::{Method, Request, Response, Uri};
 use kube::Client;
 use kube::client::Body;
 
-use super::fault::Fault;
+use super::fault::{self, Fault};
 use super::server::Server;
+use crate::plan::request::Call;
 
 /// Every wait on the API, in one table.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +27,8 @@ pub struct Deadlines {
     pub silence: Duration,
     /// A credential plugin of the kubeconfig.
     pub plugin: Duration,
+    /// A request that changes something, or asks whether it may. Longer than others: cut short, its outcome is unknown.
+    pub change: Duration,
 }
 
 impl Default for Deadlines {
@@ -36,6 +39,7 @@ impl Default for Deadlines {
             list: Duration::from_secs(5),
             silence: Duration::from_secs(super::stream::WATCH_S + 5),
             plugin: Duration::from_secs(10),
+            change: Duration::from_secs(15),
         }
     }
 }
@@ -44,6 +48,15 @@ impl Default for Deadlines {
 const MAX_ANSWER_BYTES: usize = 64 << 20;
 /// Enough for any Kubernetes Status.
 const MAX_ERROR_BYTES: usize = 64 << 10;
+
+/// A call that was not answered with success.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Undone {
+    /// It never left, or the server said no: nothing was changed.
+    Refused(Fault),
+    /// It may have been carried out.
+    Unknown(Fault),
+}
 
 /// One API server and our connections to it.
 #[derive(Clone)]
@@ -94,6 +107,50 @@ impl Session {
         Fault::of_error(&self.server, error, self.deadlines.connect)
     }
 
+    /// Sends a call once.
+    pub async fn change(&self, call: &Call) -> Result<Bytes, Undone> {
+        let limit = self.deadlines.change;
+        tokio::time::timeout(limit, self.send_change(call))
+            .await
+            .unwrap_or_else(|_| Err(Undone::Unknown(Fault::late(&self.server, "no answer", limit))))
+    }
+
+    async fn send_change(&self, call: &Call) -> Result<Bytes, Undone> {
+        let wrong = |what: &str| Undone::Refused(Fault::garbage(&self.server, what));
+        let uri: Uri = call
+            .path
+            .parse()
+            .map_err(|_| wrong("would be asked for what is no path"))?;
+        let method = Method::from_bytes(call.method.name().as_bytes()).map_err(|_| wrong("knows no such method"))?;
+        let mut request = Request::new(Body::from(call.body.to_string().into_bytes()));
+        *request.method_mut() = method;
+        *request.uri_mut() = uri;
+        let headers = request.headers_mut();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(call.content_type));
+        let response = self.bulk.send(request).await.map_err(|error| {
+            let fault = self.broken(&error);
+            if fault::never_left(&error) {
+                Undone::Refused(fault)
+            } else {
+                Undone::Unknown(fault)
+            }
+        })?;
+        let (head, body) = response.into_parts();
+        let told = Limited::new(body, MAX_ANSWER_BYTES).collect().await;
+        let told = told.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+        if head.status.is_success() {
+            return Ok(told);
+        }
+        let fault = Fault::of_status(&self.server, head.status, &head.headers, &told);
+        // A server that fails while it works may have done it.
+        Err(if head.status.is_client_error() {
+            Undone::Refused(fault)
+        } else {
+            Undone::Unknown(fault)
+        })
+    }
+
     async fn whole(&self, client: &Client, path: &str, limit: Duration) -> Result<Bytes, Fault> {
         let exchange = async {
             let body = self.send(client, path).await?.into_body();
@@ -107,7 +164,7 @@ impl Session {
         tokio::time::timeout(limit, exchange).await.map_err(late)?
     }
 
-    /// The one place that makes a request.
+    /// The one place that makes a GET.
     async fn send(&self, client: &Client, path: &str) -> Result<Response<Body>, Fault> {
         let wrong = |_| Fault::garbage(&self.server, "would be asked for what is no path");
         let uri: Uri = path.parse().map_err(wrong)?;

@@ -1,5 +1,6 @@
 //! A small API server for tests: a function from path and query to a reply. Served over loopback TCP, with or without TLS,
-//! or in memory where a test moves the clock. Whatever is asked of it must be a GET: it fails the test otherwise.
+//! or in memory where a test moves the clock. Unless it was made to take changes, whatever is asked of it must be a GET: it
+//! fails the test otherwise.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::convert::Infallible;
@@ -71,11 +72,14 @@ pub fn empty_cluster(path: &str, query: &str) -> Reply {
 }
 
 type Handler = dyn Fn(&str, &str) -> Reply + Send + Sync;
+type Taker = dyn Fn(&Method, &str, &Value) -> Reply + Send + Sync;
 
 /// What was asked, in order; and what answers.
 #[derive(Clone)]
 pub struct Wire {
     handler: Arc<Handler>,
+    taker: Option<Arc<Taker>>,
+    changes: Arc<Mutex<Vec<(String, Value)>>>,
     asked: Arc<Mutex<Vec<String>>>,
     agents: Arc<Mutex<Vec<String>>>,
     illegal: Arc<Mutex<Vec<Method>>>,
@@ -85,10 +89,25 @@ impl Wire {
     pub fn new(handler: impl Fn(&str, &str) -> Reply + Send + Sync + 'static) -> Self {
         Self {
             handler: Arc::new(handler),
+            taker: None,
+            changes: Arc::default(),
             asked: Arc::default(),
             agents: Arc::default(),
             illegal: Arc::default(),
         }
+    }
+
+    /// A server that takes changes: method, path and body to a reply. It knows no object.
+    pub fn taking(taker: impl Fn(&Method, &str, &Value) -> Reply + Send + Sync + 'static) -> Self {
+        Self {
+            taker: Some(Arc::new(taker)),
+            ..Self::new(|_, _| refuse(404, "not found"))
+        }
+    }
+
+    /// Every change that was asked for: method, path and media type, and the body.
+    pub fn changes(&self) -> Vec<(String, Value)> {
+        self.changes.lock().unwrap().clone()
     }
 
     /// Every request so far, as path?query.
@@ -108,7 +127,7 @@ impl Wire {
         let wire = self.clone();
         let service = tower::service_fn(move |request: Request<kube::client::Body>| {
             let wire = wire.clone();
-            async move { Ok::<_, Infallible>(wire.answer(request.map(drop)).await) }
+            async move { Ok::<_, Infallible>(wire.answer(whole(request).await).await) }
         });
         Client::new(service, "default")
     }
@@ -146,15 +165,15 @@ impl Wire {
     async fn speak<I: hyper::rt::Read + hyper::rt::Write + Unpin>(self, io: I) {
         let service = hyper::service::service_fn(|request: Request<hyper::body::Incoming>| {
             let wire = self.clone();
-            async move { Ok::<_, Infallible>(wire.answer(request.map(drop)).await) }
+            async move { Ok::<_, Infallible>(wire.answer(whole(request).await).await) }
         });
         let _ = hyper::server::conn::http1::Builder::new()
             .serve_connection(io, service)
             .await;
     }
 
-    async fn answer(&self, request: Request<()>) -> Response<UnsyncBoxBody<Bytes, io::Error>> {
-        if request.method() != Method::GET {
+    async fn answer(&self, request: Request<Bytes>) -> Response<UnsyncBoxBody<Bytes, io::Error>> {
+        if request.method() != Method::GET && self.taker.is_none() {
             self.illegal.lock().unwrap().push(request.method().clone());
             return Response::builder()
                 .status(405)
@@ -169,7 +188,19 @@ impl Wire {
             .lock()
             .unwrap()
             .extend(agent.map(|agent| agent.to_str().unwrap().to_owned()));
-        let (status, lines, then) = match (self.handler)(uri.path(), uri.query().unwrap_or_default()) {
+        let reply = match &self.taker {
+            Some(taker) if request.method() != Method::GET => {
+                let media = request.headers().get(hyper::header::CONTENT_TYPE);
+                let media = media.map(|media| media.to_str().unwrap()).unwrap_or_default();
+                let asked = format!("{} {} {media}", request.method(), uri.path());
+                let body = serde_json::from_slice(request.body()).unwrap();
+                let reply = taker(request.method(), uri.path(), &body);
+                self.changes.lock().unwrap().push((asked, body));
+                reply
+            }
+            _ => (self.handler)(uri.path(), uri.query().unwrap_or_default()),
+        };
+        let (status, lines, then) = match reply {
             Reply::Body(status, body) => (status, vec![body], Then::CloseAfter(Duration::ZERO)),
             Reply::Lines(lines, then) => (200, lines.iter().map(|line| format!("{line}\n")).collect(), then),
             Reply::Hang => std::future::pending().await,
@@ -178,6 +209,16 @@ impl Wire {
         let body = StreamBody::new(lines.chain(tail(then)));
         Response::builder().status(status).body(body.boxed_unsync()).unwrap()
     }
+}
+
+/// A request with its body, as far as it came.
+async fn whole<B>(request: Request<B>) -> Request<Bytes>
+where
+    B: hyper::body::Body,
+{
+    let (head, body) = request.into_parts();
+    let body = body.collect().await.map(http_body_util::Collected::to_bytes);
+    Request::from_parts(head, body.unwrap_or_default())
 }
 
 fn tail(then: Then) -> stream::BoxStream<'static, io::Result<Frame<Bytes>>> {

@@ -16,10 +16,14 @@ use tonic::codegen::Service;
 use tonic::{Request, Response, Status};
 
 use crate::live::test_pki::TestCa;
+use crate::pb::etcdserverpb::alarm_request::AlarmAction;
 use crate::pb::etcdserverpb::cluster_server::{Cluster, ClusterServer};
+use crate::pb::etcdserverpb::kv_server::{Kv, KvServer};
 use crate::pb::etcdserverpb::maintenance_server::{Maintenance, MaintenanceServer};
 use crate::pb::etcdserverpb::{
-    Member, MemberListRequest, MemberListResponse, ResponseHeader, StatusRequest, StatusResponse,
+    AlarmMember, AlarmRequest, AlarmResponse, AlarmType, CompactionRequest, CompactionResponse, DefragmentRequest,
+    DefragmentResponse, Member, MemberListRequest, MemberListResponse, MemberRemoveRequest, MemberRemoveResponse,
+    ResponseHeader, StatusRequest, StatusResponse,
 };
 
 /// The answers. By default those of a healthy cluster of two.
@@ -28,6 +32,9 @@ pub struct Says {
     pub members: Result<MemberListResponse, Status>,
     pub linearizable_hangs: bool,
     pub everything_hangs: bool,
+    /// To every change.
+    pub changed: Result<(), Status>,
+    pub changes_hang: bool,
 }
 
 impl Default for Says {
@@ -62,6 +69,8 @@ impl Default for Says {
             }),
             linearizable_hangs: false,
             everything_hangs: false,
+            changed: Ok(()),
+            changes_hang: false,
         }
     }
 }
@@ -71,9 +80,23 @@ struct Answers {
     says: Arc<Mutex<Says>>,
     linearizable_reads: Arc<Mutex<usize>>,
     asked: watch::Sender<usize>,
+    changes: Arc<Mutex<Vec<String>>>,
 }
 
 impl Answers {
+    /// Writes a change down, and answers as told.
+    async fn change(&self, what: String) -> Result<(), Status> {
+        self.changes.lock().unwrap().push(what);
+        let (answer, hangs) = {
+            let says = self.says.lock().unwrap();
+            (says.changed.clone(), says.changes_hang)
+        };
+        if hangs {
+            std::future::pending::<()>().await;
+        }
+        answer
+    }
+
     fn says(&self) -> MutexGuard<'_, Says> {
         self.asked.send_modify(|count| *count += 1);
         self.says.lock().unwrap()
@@ -92,10 +115,52 @@ impl Maintenance for Answers {
         }
         answer.map(Response::new)
     }
+
+    async fn defragment(&self, _: Request<DefragmentRequest>) -> Result<Response<DefragmentResponse>, Status> {
+        self.change("defragment".into()).await?;
+        Ok(Response::new(DefragmentResponse::default()))
+    }
+
+    async fn alarm(&self, request: Request<AlarmRequest>) -> Result<Response<AlarmResponse>, Status> {
+        let asked = request.into_inner();
+        if asked.action() == AlarmAction::Deactivate {
+            self.change(format!("disarm {} {:?}", asked.member_id, asked.alarm()))
+                .await?;
+        }
+        let alarm = |member_id, alarm: AlarmType| AlarmMember {
+            member_id,
+            alarm: alarm.into(),
+        };
+        Ok(Response::new(AlarmResponse {
+            header: None,
+            alarms: vec![
+                alarm(1, AlarmType::Nospace),
+                alarm(2, AlarmType::Corrupt),
+                alarm(3, AlarmType::Nospace),
+            ],
+        }))
+    }
+}
+
+#[tonic::async_trait]
+impl Kv for Answers {
+    async fn compact(&self, request: Request<CompactionRequest>) -> Result<Response<CompactionResponse>, Status> {
+        self.change(format!("compact {}", request.into_inner().revision))
+            .await?;
+        Ok(Response::new(CompactionResponse::default()))
+    }
 }
 
 #[tonic::async_trait]
 impl Cluster for Answers {
+    async fn member_remove(
+        &self,
+        request: Request<MemberRemoveRequest>,
+    ) -> Result<Response<MemberRemoveResponse>, Status> {
+        self.change(format!("remove {}", request.into_inner().id)).await?;
+        Ok(Response::new(MemberRemoveResponse::default()))
+    }
+
     async fn member_list(&self, request: Request<MemberListRequest>) -> Result<Response<MemberListResponse>, Status> {
         let linearizable = request.into_inner().linearizable;
         *self.linearizable_reads.lock().unwrap() += usize::from(linearizable);
@@ -144,6 +209,7 @@ impl FakeEtcd {
             says: Arc::new(Mutex::new(says)),
             linearizable_reads: Arc::default(),
             asked: watch::Sender::new(0),
+            changes: Arc::default(),
         };
         let (accepted_count, accepted) = watch::channel(0);
         let (open_count, open) = watch::channel(0);
@@ -182,6 +248,11 @@ impl FakeEtcd {
         change(&mut self.answers.says.lock().unwrap());
     }
 
+    /// Every change that was asked for.
+    pub fn changes(&self) -> Vec<String> {
+        self.answers.changes.lock().unwrap().clone()
+    }
+
     pub fn linearizable_reads(&self) -> usize {
         *self.answers.linearizable_reads.lock().unwrap()
     }
@@ -214,7 +285,13 @@ async fn route(
 ) -> Result<hyper::Response<tonic::body::Body>, Infallible> {
     match request.uri().path() {
         "/etcdserverpb.Maintenance/Status" => MaintenanceServer::new(answers).call(request).await,
-        "/etcdserverpb.Cluster/MemberList" => ClusterServer::new(answers).call(request).await,
+        "/etcdserverpb.Maintenance/Defragment" | "/etcdserverpb.Maintenance/Alarm" => {
+            MaintenanceServer::new(answers).call(request).await
+        }
+        "/etcdserverpb.KV/Compact" => KvServer::new(answers).call(request).await,
+        "/etcdserverpb.Cluster/MemberList" | "/etcdserverpb.Cluster/MemberRemove" => {
+            ClusterServer::new(answers).call(request).await
+        }
         other => panic!("nobody should call {other}"),
     }
 }

@@ -1,0 +1,154 @@
+//! How a run acts in earnest: through the API server in use, the etcd member on this host, and systemd here or on another
+//! host. Each request is sent once, and the outcome says no more than the reply did. Decides nothing. Start reading at
+//! [`Hands`].
+
+mod pki;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::etcd::change::Hand;
+use super::kube::Changes;
+use super::shell::{At, Shell, Trouble};
+use crate::base::{Text, Why, WhyKind};
+use crate::plan::Action;
+use crate::plan::action::ServiceVerb;
+use crate::plan::event::Sent;
+use crate::plan::request;
+use crate::port::act::Act;
+
+/// Every wait of an action beside those of the API, which are in `live::kube`'s table.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadlines {
+    /// TCP and TLS to the local etcd member.
+    pub etcd_connect: Duration,
+    /// A request to etcd: etcd itself gives up after 7 s (`ReqTimeout`), and says more than we could.
+    pub etcd: Duration,
+    /// One that rewrites the database: minutes for a full one on a slow disk.
+    pub etcd_slow: Duration,
+    /// A program here or through ssh, the way there included.
+    pub program: Duration,
+    /// Copying k0s's certificates.
+    pub files: Duration,
+}
+
+/// The deadlines in force.
+pub const DEADLINES: Deadlines = Deadlines {
+    etcd_connect: Duration::from_secs(2),
+    etcd: Duration::from_secs(10),
+    etcd_slow: Duration::from_mins(3),
+    program: Duration::from_secs(20),
+    files: Duration::from_secs(10),
+};
+
+/// How units of hosts are changed where no host is real.
+pub type Played = Arc<dyn Fn(&Text, ServiceVerb) -> Result<(), String> + Send + Sync>;
+
+/// How the units of hosts are changed.
+#[derive(Clone)]
+pub enum Units {
+    /// Through systemd there.
+    Systemd(Shell),
+    /// By a simulated cluster.
+    Played(Played),
+}
+
+/// Everything that a run can act with.
+#[derive(Clone)]
+pub struct Hands {
+    /// The API server in use.
+    pub kube: Changes,
+    /// The etcd member here.
+    pub etcd: Hand,
+    /// systemd.
+    pub units: Units,
+    /// Whether we are root here.
+    pub is_root: bool,
+    /// k0s's data directory, with `pki`.
+    pub k0s_dir: PathBuf,
+}
+
+impl Hands {
+    async fn unit(&self, node: &Text, address: Option<&Text>, verb: ServiceVerb) -> Sent {
+        let done = match &self.units {
+            Units::Systemd(shell) => shell.change_unit(&at(address), verb).await,
+            Units::Played(play) => {
+                play(node, verb).map_err(|text| Trouble::NotStarted(Why::new(WhyKind::Unavailable, text)))
+            }
+        };
+        match done {
+            Ok(()) => Sent::Accepted,
+            Err(Trouble::NotStarted(why)) => Sent::Refused { why },
+            Err(Trouble::Unknown(why)) => Sent::Unknown { why },
+        }
+    }
+
+    fn must_be_root(&self, what: &str) -> Result<(), Why> {
+        if self.is_root {
+            return Ok(());
+        }
+        Err(Why::new(WhyKind::Denied, format!("{what} needs root on this host")).hint("run quorate with sudo"))
+    }
+
+    async fn call(&self, action: &Action) -> Result<request::Call, Why> {
+        let read = match request::first_read(action) {
+            Some(path) => Some(self.kube.read(&path).await?),
+            None => None,
+        };
+        request::call(action, read.as_ref(), Timestamp::now())
+            .ok_or_else(|| Why::new(WhyKind::Config, "this action is no request to the API"))
+    }
+}
+
+fn at(address: Option<&Text>) -> At {
+    address.map_or(At::Here, |address| At::There(address.clone()))
+}
+
+impl Act for Hands {
+    async fn may(&self, action: &Action) -> Result<(), Why> {
+        match action {
+            Action::Label { .. }
+            | Action::Cordon { .. }
+            | Action::OutOfService { .. }
+            | Action::Evict { .. }
+            | Action::Delete { .. }
+            | Action::RolloutRestart { .. } => self.kube.may(&self.call(action).await?).await,
+            Action::RemoveMember { .. } | Action::Compact { .. } | Action::Defragment | Action::Disarm => {
+                self.etcd.may().await
+            }
+            Action::Service { address, .. } => match &self.units {
+                Units::Systemd(shell) => shell.may_change_unit(&at(address.as_ref())).await,
+                Units::Played(_) => Ok(()),
+            },
+            Action::SaveSnapshot { .. } => self.etcd.may().await,
+            Action::SavePki { .. } => self.must_be_root("copying k0s's certificates"),
+        }
+    }
+
+    async fn send(&self, action: &Action) -> Sent {
+        match action {
+            Action::Label { .. }
+            | Action::Cordon { .. }
+            | Action::OutOfService { .. }
+            | Action::Evict { .. }
+            | Action::Delete { .. }
+            | Action::RolloutRestart { .. } => match self.call(action).await {
+                Ok(call) => self.kube.send(&call).await,
+                Err(why) => Sent::Refused { why },
+            },
+            Action::RemoveMember { id, address } => self.etcd.remove(*id, address).await,
+            Action::Compact { revision } => self.etcd.compact(*revision).await,
+            Action::Defragment => self.etcd.defragment().await,
+            Action::Disarm => self.etcd.disarm().await,
+            Action::Service { node, address, verb } => self.unit(node, address.as_ref(), *verb).await,
+            Action::SaveSnapshot { .. } => Sent::Refused {
+                why: Why::new(WhyKind::NotYet, "saving a snapshot is not built into runs yet")
+                    .hint("save it with `etcdctl snapshot save`, then resume"),
+            },
+            Action::SavePki { file } => pki::save(&self.k0s_dir, file).await,
+        }
+    }
+}

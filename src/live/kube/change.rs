@@ -1,0 +1,146 @@
+//! Requests that change something, through the API server in use: each is sent once, and its outcome is told as far as the
+//! reply tells. Decides nothing. Start reading at [`Changes::send`].
+
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use super::session::{Session, Undone};
+use crate::base::{Why, WhyKind};
+use crate::plan::event::Sent;
+use crate::plan::request::{Call, Method};
+
+/// A way to change things.
+#[derive(Clone)]
+pub struct Changes(watch::Receiver<Option<Session>>);
+
+impl Changes {
+    /// Through whichever server is in use.
+    pub(super) const fn through(sessions: watch::Receiver<Option<Session>>) -> Self {
+        Self(sessions)
+    }
+
+    fn session(&self) -> Result<Session, Why> {
+        let session = self.0.borrow().clone();
+        session.ok_or_else(|| {
+            Why::new(WhyKind::Unavailable, "no API server is in use")
+                .hint("the feeds screen, or `quorate doctor`, says why")
+        })
+    }
+
+    /// Reads one object.
+    pub async fn read(&self, path: &str) -> Result<Value, Why> {
+        let session = self.session()?;
+        let body = session.get(path).await.map_err(|fault| fault.why)?;
+        serde_json::from_slice(&body)
+            .map_err(|_| Why::new(WhyKind::Garbage, format!("{}{path} is no JSON", session.server)))
+    }
+
+    /// Sends a call, and tells the answer's body.
+    pub async fn ask(&self, call: &Call) -> Result<Value, Undone> {
+        let session = self.session().map_err(|why| Undone::Refused(why.into()))?;
+        let body = session.change(call).await?;
+        Ok(serde_json::from_slice(&body).unwrap_or_default())
+    }
+
+    /// Sends a call.
+    pub async fn send(&self, call: &Call) -> Sent {
+        let undone = match self.ask(call).await {
+            Ok(_) => return Sent::Accepted,
+            Err(undone) => undone,
+        };
+        match undone {
+            // What is to be deleted and is not there is what was wanted.
+            Undone::Refused(fault) if call.method == Method::Delete && is(&fault, 404) => Sent::Accepted,
+            Undone::Refused(fault) => Sent::Refused {
+                why: advise(fault.status.map(|status| status.as_u16()), fault.why),
+            },
+            Undone::Unknown(fault) => Sent::Unknown { why: fault.why },
+        }
+    }
+
+    /// Whether the API server would let us send a call (`SelfSubjectAccessReview`). Changes nothing.
+    pub async fn may(&self, call: &Call) -> Result<(), Why> {
+        self.may_all(call.method, &call.path).await
+    }
+
+    /// The same for a method and a path.
+    async fn may_all(&self, method: Method, path: &str) -> Result<(), Why> {
+        let attributes = attributes(method, path);
+        let review = Call {
+            method: Method::Post,
+            path: "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews".to_owned(),
+            content_type: "application/json",
+            body: json!({
+                "apiVersion": "authorization.k8s.io/v1",
+                "kind": "SelfSubjectAccessReview",
+                "spec": {"resourceAttributes": attributes},
+            }),
+        };
+        let answer = self.ask(&review).await.map_err(|undone| match undone {
+            Undone::Refused(fault) | Undone::Unknown(fault) => fault.why,
+        })?;
+        if answer.pointer("/status/allowed").and_then(Value::as_bool) == Some(true) {
+            return Ok(());
+        }
+        let word = |name: &str| attributes[name].as_str().unwrap_or_default().to_owned();
+        let (group, verb) = (word("group"), word("verb"));
+        let resource = match word("subresource") {
+            sub if sub.is_empty() => word("resource"),
+            sub => format!("{}/{sub}", word("resource")),
+        };
+        let text = format!("you may not {verb} {resource} {}", word("name"));
+        Err(Why::new(WhyKind::Forbidden, text.trim_end()).hint(format!(
+            "needs a rule: apiGroups [{group:?}], resources [{resource:?}], verbs [{verb:?}]; or use the cluster's admin.conf"
+        )))
+    }
+}
+
+fn is(fault: &super::fault::Fault, status: u16) -> bool {
+    fault.status.is_some_and(|own| own.as_u16() == status)
+}
+
+/// What a refusal means for whoever acts.
+fn advise(status: Option<u16>, why: Why) -> Why {
+    match status {
+        Some(409) => why.hint("it was changed or replaced since it was looked at: look again, nothing was done"),
+        // How real servers take a patch with another uid: "field is immutable".
+        Some(422) if why.text.as_str().contains("metadata.uid") => {
+            why.hint("another object has that name now: make a new plan, nothing was done")
+        }
+        Some(429) => {
+            why.hint("a PodDisruptionBudget allows no eviction now, or the server is busy: it can be asked again")
+        }
+        Some(404) => why.hint("it is not there any more: make a new plan"),
+        _ => why,
+    }
+}
+
+/// What RBAC calls a request, from its path.
+fn attributes(method: Method, path: &str) -> Value {
+    let mut parts = path.trim_start_matches('/').split('/');
+    let group = match parts.next() {
+        Some("apis") => parts.next().unwrap_or_default(),
+        _ => "",
+    };
+    let version = parts.next().unwrap_or_default();
+    let mut rest: Vec<&str> = parts.collect();
+    let mut namespace = "";
+    if rest.len() > 2 && rest[0] == "namespaces" {
+        namespace = rest[1];
+        rest.drain(..2);
+    }
+    let part = |at: usize| rest.get(at).copied().unwrap_or_default();
+    let verb = match method {
+        Method::Post => "create",
+        Method::Patch => "patch",
+        Method::Delete => "delete",
+    };
+    json!({
+        "group": group, "version": version, "namespace": namespace, "verb": verb,
+        "resource": part(0), "name": part(1), "subresource": part(2),
+    })
+}
+
+#[cfg(test)]
+#[path = "change_tests.rs"]
+mod tests;

@@ -1,0 +1,215 @@
+//! The lock that colleagues on other hosts see: the Lease `kube-system/quorate-run`. It names the run, the step, the host and
+//! the user, is renewed while a run goes on, and can be taken over from a process that ended. Start reading at
+//! [`ClusterLock::take`].
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use super::change::Changes;
+use super::session::Undone;
+use crate::base::{Text, Why, WhyKind};
+use crate::plan::RunId;
+use crate::plan::event::Operator;
+use crate::plan::request::{Call, Method};
+
+/// Its namespace.
+pub const NAMESPACE: &str = "kube-system";
+/// Its name.
+pub const NAME: &str = "quorate-run";
+
+const COLLECTION: &str = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases";
+const RUN: &str = "quorate/run";
+const STEP: &str = "quorate/step";
+/// How long a holder may be silent before it counts as gone.
+const EXPIRES: Duration = Duration::from_secs(30);
+/// How often the holder renews it.
+pub const RENEW: Duration = Duration::from_secs(8);
+
+/// Who wants it.
+#[derive(Debug, Clone)]
+pub struct Wish {
+    /// With which run.
+    pub run: RunId,
+    /// Who.
+    pub operator: Operator,
+    /// Take it from whoever holds it: a person said that the other run is abandoned.
+    pub take_over: bool,
+}
+
+impl Wish {
+    fn identity(&self) -> String {
+        let Operator { user, host, pid } = &self.operator;
+        format!("{user} on {host}, process {pid}, run {}", self.run.0)
+    }
+}
+
+/// The lock, ours.
+pub struct ClusterLock {
+    changes: Changes,
+    wish: Wish,
+}
+
+/// What the Lease says.
+#[derive(Debug, Clone, PartialEq)]
+struct Held {
+    holder: String,
+    run: String,
+    step: String,
+    renewed: Option<Timestamp>,
+    version: Value,
+}
+
+impl Held {
+    fn read(lease: &Value) -> Self {
+        let text = |pointer: &str| {
+            lease
+                .pointer(pointer)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        Self {
+            holder: text("/spec/holderIdentity"),
+            run: text("/metadata/annotations/quorate~1run"),
+            step: text("/metadata/annotations/quorate~1step"),
+            renewed: text("/spec/renewTime").parse().ok(),
+            version: lease.pointer("/metadata/resourceVersion").cloned().unwrap_or_default(),
+        }
+    }
+
+    /// Whether the holder can be alive, by its own time stamp. Clocks differ, so that a No is looked at again.
+    fn seems_alive(&self, now: Timestamp) -> bool {
+        let age = self.renewed.map(|renewed| now.duration_since(renewed));
+        age.is_some_and(|age| age < SignedDuration::try_from(EXPIRES).unwrap_or(SignedDuration::MAX))
+    }
+
+    fn refusal(&self, now: Timestamp) -> Why {
+        let age = self.renewed.map_or_else(String::new, |renewed| {
+            format!(", renewed {} s ago", now.duration_since(renewed).as_secs().max(0))
+        });
+        let step = if self.step.is_empty() {
+            String::new()
+        } else {
+            format!(", at step {}", self.step)
+        };
+        let text = format!("{} acts on this cluster{step}{age}", self.holder);
+        Why::new(WhyKind::Unavailable, text).hint(
+            "one run at a time: wait until it has ended; if its process is gone for good, `--take-over` takes its lock",
+        )
+    }
+}
+
+impl ClusterLock {
+    /// Takes the lock, or says who holds it. A holder that seems gone is watched for as long as two renewals take before
+    /// the lock is taken from it; our own run, resumed, needs no such wait: the lock of this host proves that its
+    /// process ended.
+    pub async fn take(changes: Changes, wish: Wish) -> Result<Self, Why> {
+        let lock = Self { changes, wish };
+        let Some(held) = lock.look().await? else {
+            lock.create().await?;
+            return Ok(lock);
+        };
+        if lock.must_wait(&held, Timestamp::now())? {
+            sleep(RENEW * 2).await;
+            if lock.look().await?.is_none_or(|now| now.version != held.version) {
+                return Err(held.refusal(Timestamp::now()));
+            }
+        }
+        lock.write(&held.version, &lock.wish.identity(), "").await?;
+        Ok(lock)
+    }
+
+    /// Whether the holder must be watched first; an error where it is alive.
+    fn must_wait(&self, held: &Held, now: Timestamp) -> Result<bool, Why> {
+        let is_free = held.holder.is_empty();
+        let is_ours =
+            held.run == self.wish.run.0.as_str() && held.holder.contains(&format!(" on {},", self.wish.operator.host));
+        if is_free || is_ours || self.wish.take_over {
+            return Ok(false);
+        }
+        if held.seems_alive(now) {
+            return Err(held.refusal(now));
+        }
+        Ok(true)
+    }
+
+    /// Says that we are still there, and where. An error says that the lock may be another's.
+    pub async fn renew(&self, step: &Text) -> Result<(), Why> {
+        let Some(held) = self.look().await? else {
+            return Err(Why::new(WhyKind::NotFound, "the lock in the cluster was deleted"));
+        };
+        if held.holder != self.wish.identity() {
+            return Err(held.refusal(Timestamp::now()));
+        }
+        self.write(&held.version, &self.wish.identity(), step.as_str()).await
+    }
+
+    /// Gives it back.
+    pub async fn release(self) -> Result<(), Why> {
+        match self.look().await? {
+            Some(held) if held.holder == self.wish.identity() => self.write(&held.version, "", "").await,
+            _ => Ok(()),
+        }
+    }
+
+    async fn look(&self) -> Result<Option<Held>, Why> {
+        match self.changes.read(&format!("{COLLECTION}/{NAME}")).await {
+            Ok(lease) => Ok(Some(Held::read(&lease))),
+            Err(why) if why.kind == WhyKind::NotFound => Ok(None),
+            Err(why) => Err(why),
+        }
+    }
+
+    async fn create(&self) -> Result<(), Why> {
+        let mut lease = self.body(&self.wish.identity(), "");
+        lease["apiVersion"] = "coordination.k8s.io/v1".into();
+        lease["kind"] = "Lease".into();
+        lease["metadata"]["name"] = NAME.into();
+        lease["metadata"]["namespace"] = NAMESPACE.into();
+        let call = Call {
+            method: Method::Post,
+            path: COLLECTION.to_owned(),
+            content_type: "application/json",
+            body: lease,
+        };
+        self.send(&call).await
+    }
+
+    /// Writes over the version that was read: whoever else writes meanwhile makes it a conflict.
+    async fn write(&self, version: &Value, holder: &str, step: &str) -> Result<(), Why> {
+        let mut patch = self.body(holder, step);
+        patch["metadata"]["resourceVersion"] = version.clone();
+        let call = Call {
+            method: Method::Patch,
+            path: format!("{COLLECTION}/{NAME}"),
+            content_type: "application/merge-patch+json",
+            body: patch,
+        };
+        self.send(&call).await
+    }
+
+    fn body(&self, holder: &str, step: &str) -> Value {
+        json!({
+            "metadata": {"annotations": {RUN: self.wish.run.0, STEP: step}},
+            "spec": {
+                "holderIdentity": holder,
+                "leaseDurationSeconds": EXPIRES.as_secs(),
+                "renewTime": format!("{:.6}", Timestamp::now()),
+            },
+        })
+    }
+
+    async fn send(&self, call: &Call) -> Result<(), Why> {
+        match self.changes.ask(call).await {
+            Ok(_) => Ok(()),
+            Err(Undone::Refused(fault)) if fault.status.is_some_and(|status| status.as_u16() == 409) => {
+                let text = "somebody else took or renewed the lock in the cluster at the same moment";
+                Err(Why::new(WhyKind::Unavailable, text).hint("look who holds it, then try again"))
+            }
+            Err(Undone::Refused(fault) | Undone::Unknown(fault)) => Err(fault.why),
+        }
+    }
+}
