@@ -167,7 +167,7 @@ mod tests {
         let mut pipe = opened.await.unwrap();
         running.abort();
         let ended = tokio::task::spawn_blocking(move || std::io::Read::read(&mut pipe, &mut [0]));
-        let read = tokio::time::timeout(Duration::from_secs(60), ended).await;
+        let read = tokio::time::timeout(Duration::from_mins(1), ended).await;
         assert_eq!(read.unwrap().unwrap().unwrap(), 0);
     }
 

@@ -230,8 +230,8 @@ fn same_cluster(story: &Story, cluster: Option<ClusterId>) -> Result<(), Why> {
 /// Makes a directory that only its owner may enter, with its parents.
 pub fn make_private(dir: &Path) -> Result<(), Why> {
     let cannot = |error: &io::Error| because("made", dir, error);
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
-    made.map_err(|error| cannot(&error))?;
+    let created = DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    created.map_err(|error| cannot(&error))?;
     let mode = dir.metadata().map_err(|error| cannot(&error))?.permissions().mode();
     if mode & 0o022 != 0 {
         let text = format!("others may write to {}: its journals cannot be trusted", dir.display());

@@ -44,9 +44,8 @@ impl Changes {
 
     /// Sends a call.
     pub async fn send(&self, call: &Call) -> Sent {
-        let undone = match self.ask(call).await {
-            Ok(_) => return Sent::Accepted,
-            Err(undone) => undone,
+        let Err(undone) = self.ask(call).await else {
+            return Sent::Accepted;
         };
         match undone {
             // What is to be deleted and is not there is what was wanted.
