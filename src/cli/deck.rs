@@ -130,7 +130,7 @@ fn with_value(cluster: &Handle, deed: Deed, to: &str) -> Result<String, String> 
         host: host.id,
         component,
     })?;
-    Ok(format!("{value} on {name} stopped"))
+    Ok(format!("{value} on {name} was killed; its supervisor starts it again"))
 }
 
 /// One host, or all of `zone ZONE`.

@@ -22,6 +22,7 @@ pub mod resource;
 mod schedule;
 pub mod status;
 pub mod store;
+mod unit;
 mod volume;
 mod workload;
 
@@ -160,7 +161,9 @@ impl World {
 
     fn step(&mut self) {
         self.strike_scheduled();
+        self.run_units();
         self.run_etcd();
+        self.run_compactor();
         self.watch_etcd();
         self.run_offices();
         self.run_k0s();
@@ -178,10 +181,11 @@ impl World {
         let told = self.lifecycle.revision;
         self.lifecycle.revision = self.store.revision();
         let mut pods: Vec<(String, Key)> = Vec::new();
-        let mut is_stirred = false;
+        let (mut is_stirred, mut is_configured) = (false, false);
         match self.store.changes_after(told) {
             Ok(changes) => {
                 for change in changes {
+                    is_configured |= change.key.resource == Resource::ClusterConfigs;
                     is_stirred |= !matches!(change.key.resource, Resource::Leases | Resource::Events);
                     if change.key.resource == Resource::Pods
                         && let Some(node) = pod::node(&change.object)
@@ -195,6 +199,9 @@ impl World {
         }
         // In a quiet moment the flag of an earlier one goes only once somebody was in office to see it.
         self.lifecycle.is_stirred = is_stirred || (self.lifecycle.is_stirred && !self.is_attended());
+        if is_configured {
+            self.reconcile_config();
+        }
         for (node, key) in pods {
             if let Some(host) = self.host_named(&node)
                 && let Some(machine) = self.machine_mut(host)

@@ -1,12 +1,12 @@
-//! etcd's client port: gRPC, and `/metrics` beside it. What is not simulated answers Unimplemented, never a guess.
-//! Start reading at [`converse`].
+//! etcd's client port: gRPC, and `/metrics` beside it. What is not simulated answers Unimplemented, never a guess. Start
+//! reading at [`converse`]; `maintenance` has what concerns one member and its database.
+
+mod maintenance;
 
 use std::convert::Infallible;
-use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::stream;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -14,24 +14,22 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::Value;
 use tokio_rustls::server::TlsStream;
 use tonic::body::Body;
-use tonic::codegen::{BoxStream, Service};
+use tonic::codegen::Service;
 use tonic::{Code, Request, Response, Status};
 
 use super::gated::Gated;
-use super::{Shared, metrics, peer, stored};
+use super::{Shared, metrics, stored};
 use crate::pb::etcdserverpb as pb;
 use crate::pb::etcdserverpb::cluster_server::{Cluster, ClusterServer};
 use crate::pb::etcdserverpb::kv_server::{Kv, KvServer};
-use crate::pb::etcdserverpb::maintenance_server::{Maintenance, MaintenanceServer};
+use crate::pb::etcdserverpb::maintenance_server::MaintenanceServer;
 use crate::sim::world::World;
 use crate::sim::world::etcd::{self, EtcdError};
 use crate::sim::world::host::HostId;
-use crate::sim::world::store::{Key, NotThere, Object};
+use crate::sim::world::store::{Key, Object};
 
 /// How long etcd waits for a quorum before it says that it does not come (`ReqTimeout`, 5 s and two elections).
 const GIVES_UP: Duration = Duration::from_secs(7);
-/// Pieces of a snapshot.
-const PIECE_BYTES: usize = 32 * 1024;
 
 /// Talks over one connection until it ends.
 pub async fn converse(stream: TlsStream<Gated>, shared: Arc<Shared>, host: HostId) {
@@ -92,7 +90,7 @@ impl LocalMember {
         }
     }
 
-    /// Asks for a change of the membership, whose reply may get lost.
+    /// Asks for a change, whose reply may get lost.
     async fn change<T>(&self, change: impl FnOnce(&mut World) -> Result<T, EtcdError>) -> Result<T, Status> {
         let answer = self.ask(change).await?;
         if self.shared.with(|world| world.loses_reply(self.host)) {
@@ -185,113 +183,18 @@ impl Cluster for LocalMember {
 }
 
 #[tonic::async_trait]
-impl Maintenance for LocalMember {
-    async fn status(&self, _: Request<pb::StatusRequest>) -> Result<Response<pb::StatusResponse>, Status> {
-        let status = self.ask(|world| world.etcd_status(self.host)).await?;
-        Ok(Response::new(pb::StatusResponse {
-            header: self.header(true),
-            version: status.version.to_owned(),
-            db_size: signed(status.db_size),
-            leader: status.leader,
-            raft_index: status.raft_index,
-            raft_term: status.term,
-            raft_applied_index: status.applied_index,
-            errors: status.errors,
-            db_size_in_use: signed(status.db_size_in_use),
-            is_learner: status.is_learner,
-            storage_version: status.storage_version.unwrap_or_default().to_owned(),
-            db_size_quota: status.quota.map_or(0, signed),
-        }))
-    }
-
-    async fn alarm(&self, request: Request<pb::AlarmRequest>) -> Result<Response<pb::AlarmResponse>, Status> {
-        if request.get_ref().action() != pb::alarm_request::AlarmAction::Get {
-            return Err(not_simulated("arming and disarming alarms"));
-        }
-        self.ask(|world| world.may_read(self.host, true)).await?;
-        let status = self.ask(|world| world.etcd_status(self.host)).await?;
-        let is_full = status.errors.iter().any(|error| error.contains("NOSPACE"));
-        let alarms = is_full.then(|| pb::AlarmMember {
-            member_id: status.member_id,
-            alarm: pb::AlarmType::Nospace.into(),
-        });
-        Ok(Response::new(pb::AlarmResponse {
-            header: self.header(false),
-            alarms: alarms.into_iter().collect(),
-        }))
-    }
-
-    async fn defragment(&self, _: Request<pb::DefragmentRequest>) -> Result<Response<pb::DefragmentResponse>, Status> {
-        Err(not_simulated("defragmenting"))
-    }
-
-    async fn hash_kv(&self, request: Request<pb::HashKvRequest>) -> Result<Response<pb::HashKvResponse>, Status> {
-        if request.get_ref().revision != 0 {
-            return Err(not_simulated("the hash of an old revision"));
-        }
-        let (status, hash) = self
-            .ask(|world| Ok((world.etcd_status(self.host)?, peer::hash(world))))
-            .await?;
-        Ok(Response::new(pb::HashKvResponse {
-            header: self.header(true),
-            hash,
-            compact_revision: -1,
-            hash_revision: signed(status.revision),
-        }))
-    }
-
-    async fn snapshot(
-        &self,
-        _: Request<pb::SnapshotRequest>,
-    ) -> Result<Response<BoxStream<pb::SnapshotResponse>>, Status> {
-        let status = self.ask(|world| world.etcd_status(self.host)).await?;
-        let bytes = self.shared.with(|world| dump(world));
-        let (header, total) = (self.header(true), bytes.len());
-        let pieces: Vec<_> = bytes
-            .chunks(PIECE_BYTES)
-            .enumerate()
-            .map(|(index, piece)| {
-                let sent = index * PIECE_BYTES + piece.len();
-                Ok(pb::SnapshotResponse {
-                    header,
-                    remaining_bytes: total.saturating_sub(sent) as u64,
-                    blob: piece.to_vec(),
-                    version: status.storage_version.unwrap_or_default().to_owned(),
-                })
-            })
-            .collect();
-        Ok(Response::new(Box::pin(stream::iter(pieces))))
-    }
-}
-
-/// The store as text: no database that etcd would open, and it says so.
-fn dump(world: &World) -> Vec<u8> {
-    let mut text = String::from("quorate's simulated cluster: no real etcd snapshot\n");
-    for (key, object) in world.store().all() {
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "{} {object}", key.etcd());
-    }
-    text.into_bytes()
-}
-
-#[tonic::async_trait]
 impl Kv for LocalMember {
     async fn range(&self, request: Request<pb::RangeRequest>) -> Result<Response<pb::RangeResponse>, Status> {
         let wanted = request.into_inner();
+        let revision = u64::try_from(wanted.revision).unwrap_or(0);
         self.ask(|world| world.may_read(self.host, !wanted.serializable))
             .await?;
-        let revision = u64::try_from(wanted.revision).ok().filter(|revision| *revision > 0);
-        let found = self.shared.with(|world| {
-            let store = world.store();
-            let all = store.at(revision.unwrap_or_else(|| store.revision()))?;
-            let wanted = all
-                .into_iter()
-                .filter(|(key, _)| is_wanted(key.etcd().as_bytes(), &wanted));
-            let mut found: Vec<(Key, Object)> = wanted.map(|(key, object)| (key.clone(), Arc::clone(object))).collect();
-            found.sort_by_cached_key(|(key, _)| key.etcd());
-            Ok(found)
-        });
-        let found = found.map_err(|why| Status::new(Code::OutOfRange, unreadable(why)))?;
+        let all = self.ask(|world| world.etcd_objects(self.host, revision)).await?;
+        let mut found: Vec<(Key, Object)> = all
+            .into_iter()
+            .filter(|(key, _)| is_wanted(key.etcd().as_bytes(), &wanted))
+            .collect();
+        found.sort_by_cached_key(|(key, _)| key.etcd());
         let count = found.len();
         let limit = usize::try_from(wanted.limit).ok().filter(|limit| *limit > 0);
         let kvs = if wanted.count_only {
@@ -310,13 +213,17 @@ impl Kv for LocalMember {
             count: signed(count as u64),
         }))
     }
-}
 
-/// etcd's words (`api/v3rpc/rpctypes/error.go`).
-const fn unreadable(why: NotThere) -> &'static str {
-    match why {
-        NotThere::Compacted => "etcdserver: mvcc: required revision has been compacted",
-        NotThere::Future => "etcdserver: mvcc: required revision is a future revision",
+    /// What is compacted is gone at once, physically or not.
+    async fn compact(
+        &self,
+        request: Request<pb::CompactionRequest>,
+    ) -> Result<Response<pb::CompactionResponse>, Status> {
+        let revision = u64::try_from(request.into_inner().revision).unwrap_or(0);
+        self.change(|world| world.etcd_compact(self.host, revision)).await?;
+        Ok(Response::new(pb::CompactionResponse {
+            header: self.header(true),
+        }))
     }
 }
 

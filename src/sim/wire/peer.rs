@@ -1,5 +1,6 @@
 //! etcd's peer port, as far as it answers questions: HTTP/1.1 GET. Start reading at [`converse`].
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use super::gated::Gated;
 use crate::sim::world::World;
 use crate::sim::world::etcd::{EtcdError, Member};
 use crate::sim::world::host::HostId;
+use crate::sim::world::store::{Key, Object};
 
 type Answer = Response<Full<Bytes>>;
 
@@ -115,13 +117,14 @@ fn body(request: &Request<Incoming>, world: &World, host: HostId) -> Option<Resu
         }),
         "/raft/probing" => Ok(json!({"OK": true, "Now": clock(world, host).to_string()})),
         "/downgrade/enabled" => Ok(Value::Bool(false)),
-        "/members/hashkv" => world.etcd_status(host).map(|status| {
-            json!({
+        "/members/hashkv" => world.etcd_status(host).and_then(|status| {
+            let compacted = status.compacted.and_then(|revision| i64::try_from(revision).ok());
+            Ok(json!({
                 "header": {"revision": status.revision},
-                "hash": hash(world),
-                "compact_revision": -1,
+                "hash": hash(&world.etcd_objects(host, 0)?),
+                "compact_revision": compacted.unwrap_or(-1),
                 "hash_revision": status.revision,
-            })
+            }))
         }),
         _ => return None,
     })
@@ -147,9 +150,9 @@ fn row(member: &Member) -> Value {
 }
 
 /// A number that differs where stores differ: FNV-1a over keys and revisions.
-pub fn hash(world: &World) -> u32 {
+pub fn hash(objects: &BTreeMap<Key, Object>) -> u32 {
     let mut hash: u32 = 0x811c_9dc5;
-    for (key, object) in world.store().all() {
+    for (key, object) in objects {
         let version = object.pointer("/metadata/resourceVersion").and_then(Value::as_str);
         let bytes = key.name.bytes().chain(version.unwrap_or_default().bytes());
         for byte in bytes {

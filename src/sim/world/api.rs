@@ -119,6 +119,15 @@ pub struct Server {
     pub is_full: bool,
 }
 
+/// One request for one object, and who answers it.
+struct Request<'a> {
+    server: &'a Server,
+    call: &'a Call<'a>,
+    query: &'a Query,
+    key: &'a Key,
+    sub: Sub,
+}
+
 /// What a request needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Needs {
@@ -197,7 +206,15 @@ fn dispatch(store: &mut Store, server: &Server, call: &Call<'_>) -> Result<Answe
             collection(store, server, call, &query, resource, namespace.as_deref())
         }
         Route::Object { resource, key, sub } => {
-            object(store, server, call, &query, &Key::new(resource, key.0, key.1), sub)
+            let (key, query) = (&Key::new(resource, key.0, key.1), &query);
+            let request = Request {
+                server,
+                call,
+                query,
+                key,
+                sub,
+            };
+            object(store, &request)
         }
         Route::Review(review) if call.method == Method::Post => {
             media::accept(call)?;
@@ -239,32 +256,26 @@ fn collection(
     }
 }
 
-fn object(
-    store: &mut Store,
-    server: &Server,
-    call: &Call<'_>,
-    query: &Query,
-    key: &Key,
-    sub: Sub,
-) -> Result<Answer, ApiError> {
-    if sub == Sub::Log {
+fn object(store: &mut Store, request: &Request<'_>) -> Result<Answer, ApiError> {
+    let Request { call, query, key, .. } = *request;
+    if request.sub == Sub::Log {
         // It is text: its Accept is nobody's business.
         return match call.method {
-            Method::Get => log::answer(store, server, query, key),
+            Method::Get => log::answer(store, request.server, query, key),
             _ => Err(ApiError::of_code(405)),
         };
     }
     media::accept(call)?;
-    match (call.method, sub) {
+    match (call.method, request.sub) {
         (Method::Get, Sub::None | Sub::Status) if query.is_true("watch") => {
             Err(ApiError::not_simulated("watch of a single path: use a field selector"))
         }
         (Method::Get, Sub::None | Sub::Status) => Ok(Answer::Object(200, Object::clone(store.must_get(key)?))),
-        (Method::Put, Sub::None | Sub::Status) => update::put(store, server, call, query, key, sub),
-        (Method::Patch, Sub::None | Sub::Status) => update::patch(store, server, call, query, key, sub),
-        (Method::Delete, Sub::None) => delete::answer(store, server, call, query, key),
-        (Method::Get | Method::Put | Method::Patch, Sub::Scale) => scale::answer(store, server, call, query, key),
-        (Method::Post, Sub::Eviction) => evict::answer(store, server, call, query, key),
+        (Method::Put, Sub::None | Sub::Status) => update::put(store, request),
+        (Method::Patch, Sub::None | Sub::Status) => update::patch(store, request),
+        (Method::Delete, Sub::None) => delete::answer(store, request),
+        (Method::Get | Method::Put | Method::Patch, Sub::Scale) => scale::answer(store, request),
+        (Method::Post, Sub::Eviction) => evict::answer(store, request),
         _ => Err(ApiError::of_code(405)),
     }
 }

@@ -1,22 +1,18 @@
 //! etcd: members, leader, quorum, learners, and the words in which it refuses. Here is what it tells about itself;
 //! `raft` elects leaders and replicates, `change` guards the membership. Start reading at `Etcd`.
 
-mod alarm;
 mod change;
+mod database;
 mod raft;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use self::database::{Contents, Database};
 use super::World;
 use super::host::{Component, HostId};
 use crate::sim::scenario::EtcdLine;
-
-/// etcd's quota where nothing else is configured.
-const QUOTA_BYTES: u64 = 2 << 30;
-/// What a small cluster's database holds.
-const DB_BYTES: u64 = 24 << 20;
 
 /// One row of the member list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +54,8 @@ pub struct MemberStatus {
     pub db_size_in_use: u64,
     /// Bytes; None on 3.5, which does not tell.
     pub quota: Option<u64>,
+    /// The newest compacted revision; None before the first compaction.
+    pub compacted: Option<u64>,
     /// `3.6.0`; None on 3.5.
     pub storage_version: Option<&'static str>,
     /// Complaints and alarms, such as `etcdserver: no leader`.
@@ -73,7 +71,8 @@ pub enum EtcdError {
     NoReply,
     /// It refuses.
     Refused {
-        /// The gRPC status code: 3 InvalidArgument, 5 NotFound, 8 ResourceExhausted, 9 FailedPrecondition, 14 Unavailable.
+        /// The gRPC status code: 3 InvalidArgument, 5 NotFound, 8 ResourceExhausted, 9 FailedPrecondition,
+        /// 11 OutOfRange, 14 Unavailable.
         code: i32,
         /// Its words, such as `etcdserver: unhealthy cluster`.
         message: &'static str,
@@ -101,8 +100,9 @@ pub(super) struct Etcd {
     election_ms: Option<u64>,
     /// Raft's entries besides the store's revisions.
     extra_entries: u64,
-    /// The member that raised NOSPACE.
-    full: Option<u64>,
+    /// The members that raised NOSPACE.
+    full: BTreeSet<u64>,
+    contents: Contents,
     /// Since when two running members have been connected, in world milliseconds.
     links: BTreeMap<(HostId, HostId), u64>,
     /// Something happened that may concern connections, leader or membership.
@@ -121,6 +121,7 @@ struct Home {
     revision: u64,
     index: u64,
     term: u64,
+    database: Database,
     /// etcd forgot it: it will never run again.
     is_removed: bool,
 }
@@ -151,6 +152,7 @@ impl Etcd {
             revision: 0,
             index: 0,
             term: 2,
+            database: Database::default(),
             is_removed: false,
         };
         Self {
@@ -162,7 +164,8 @@ impl Etcd {
             leader: founders.first().map(|founder| founder.host),
             election_ms: None,
             extra_entries: 12,
-            full: None,
+            full: BTreeSet::new(),
+            contents: Contents::default(),
             links: BTreeMap::new(),
             is_stirred: true,
             followers: Vec::new(),
@@ -204,13 +207,7 @@ impl World {
             errors.push("etcdserver: no leader".to_owned());
         }
         // As etcd prints a protobuf message: with a space at the end.
-        errors.extend(etcd.full.map(|id| format!("memberID:{id} alarm:NOSPACE ")));
-        let in_use = DB_BYTES + home.revision * 180;
-        let db_size = if etcd.full.is_some() {
-            QUOTA_BYTES + 8192
-        } else {
-            in_use + (2 << 20)
-        };
+        errors.extend(etcd.full.iter().map(|id| format!("memberID:{id} alarm:NOSPACE ")));
         Ok(MemberStatus {
             cluster_id: etcd.cluster_id,
             member_id: home.id,
@@ -220,9 +217,10 @@ impl World {
             raft_index: home.index,
             applied_index: home.index,
             version: if is_new { "3.6.16" } else { "3.5.33" },
-            db_size,
-            db_size_in_use: if etcd.full.is_some() { QUOTA_BYTES } else { in_use },
-            quota: is_new.then_some(QUOTA_BYTES),
+            db_size: home.file_bytes(),
+            db_size_in_use: home.used_bytes(),
+            quota: is_new.then_some(Self::quota_bytes()),
+            compacted: home.compacted(),
             storage_version: is_new.then_some("3.6.0"),
             errors,
             is_learner: home.view.iter().any(|member| member.id == home.id && member.is_learner),
@@ -233,7 +231,7 @@ impl World {
     pub fn member_list(&self, host: HostId, linearizable: bool) -> Result<Vec<Member>, EtcdError> {
         let home = self.home(host)?;
         if home.view.iter().any(|member| member.id == home.id && member.is_learner) {
-            return Err(not_for_learners());
+            return Err(not_for_learners(self.etcd.line));
         }
         if linearizable && !self.has_quorum(host) {
             return Err(EtcdError::NoReply);
@@ -251,7 +249,7 @@ impl World {
     pub fn may_read(&self, host: HostId, linearizable: bool) -> Result<(), EtcdError> {
         let home = self.home(host)?;
         if linearizable && self.is_learner(home.id) {
-            return Err(not_for_learners());
+            return Err(not_for_learners(self.etcd.line));
         }
         if linearizable && !self.has_quorum(host) {
             return Err(EtcdError::NoReply);
@@ -260,8 +258,8 @@ impl World {
     }
 
     /// Whether etcd refuses all writes because its database is full (`mvcc: database space exceeded`).
-    pub const fn is_full(&self) -> bool {
-        self.etcd.full.is_some()
+    pub fn is_full(&self) -> bool {
+        !self.etcd.full.is_empty()
     }
 
     fn is_learner(&self, id: u64) -> bool {
@@ -275,6 +273,10 @@ impl World {
     }
 }
 
-fn not_for_learners() -> EtcdError {
-    EtcdError::refused(9, "etcdserver: rpc not supported for learner")
+fn not_for_learners(line: EtcdLine) -> EtcdError {
+    let code = match line {
+        EtcdLine::V35 => 14,
+        EtcdLine::V36 => 9,
+    };
+    EtcdError::refused(code, "etcdserver: rpc not supported for learner")
 }

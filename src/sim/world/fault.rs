@@ -20,12 +20,27 @@ pub enum Fault {
         /// One of them; otherwise all.
         component: Option<Component>,
     },
-    /// One process ends and is not started again.
+    /// One process is killed. k0s starts a child of its own again 5 s later, systemd k0s itself 10 s later.
     Stop {
         /// Where.
         host: HostId,
         /// Which.
         component: Component,
+    },
+    /// `systemctl stop k0scontroller`: k0s ends with all its children, in order. Containers go on. The machine is on.
+    StopUnit {
+        /// Where.
+        host: HostId,
+    },
+    /// `systemctl start k0scontroller`.
+    StartUnit {
+        /// Where.
+        host: HostId,
+    },
+    /// `systemctl restart k0scontroller`.
+    RestartUnit {
+        /// Where.
+        host: HostId,
     },
     /// The network cable comes out: no carrier, nobody is reached.
     Unplug {
@@ -53,7 +68,7 @@ pub enum Fault {
         /// How long an outage lasts, in seconds.
         down_s: u32,
     },
-    /// Undoes every fault of a machine and starts what is down, with its data.
+    /// Undoes every fault of a machine, and a full quota of all, and starts what is down, with its data.
     Revive {
         /// Which.
         host: HostId,
@@ -84,7 +99,8 @@ pub enum Fault {
         /// Milliseconds that it is ahead; negative: behind.
         ahead_ms: i64,
     },
-    /// etcd's database is full: alarm NOSPACE, writes are refused.
+    /// etcd's databases are full: alarms NOSPACE, writes are refused until somebody compacts, defragments and disarms. To
+    /// revive any machine does that, too.
     FullQuota,
     /// The API server of a machine answers every request with this status.
     Refuse {

@@ -31,6 +31,9 @@ impl World {
             Fault::Kill { host } => self.kill(*host),
             Fault::Freeze { host, component } => self.freeze(*host, *component),
             Fault::Stop { host, component } => self.stop(*host, *component),
+            Fault::StopUnit { host } => self.stop_unit(*host),
+            Fault::StartUnit { host } => self.start_unit(*host),
+            Fault::RestartUnit { host } => self.restart_unit(*host),
             Fault::Cut { a, b } => self.cut(*a, *b),
             Fault::Flap { host, every_s, down_s } => self.flap(*host, *every_s, *down_s),
             Fault::Revive { host } => self.revive(*host),
@@ -60,12 +63,16 @@ impl World {
 
     /// Whether a machine is switched on.
     fn is_on(&self, host: HostId) -> bool {
-        Component::ALL
-            .iter()
-            .any(|component| self.run(host, *component) != Run::Dead)
+        let is_kept = |machine: &Machine| machine.is_unit_stopped || !machine.turns.is_empty();
+        self.machine(host).is_some_and(is_kept) || self.runs_anything(host)
     }
 
-    fn must_be_on(&self, host: HostId) -> Result<(), String> {
+    fn runs_anything(&self, host: HostId) -> bool {
+        let mut all = Component::ALL.into_iter();
+        all.any(|component| self.run(host, component) != Run::Dead)
+    }
+
+    pub(super) fn must_be_on(&self, host: HostId) -> Result<(), String> {
         if self.machine(host).is_none() {
             return Err(format!("there is no host {host}"));
         }
@@ -77,10 +84,12 @@ impl World {
 
     fn kill(&mut self, host: HostId) -> Result<(), String> {
         self.must_be_on(host)?;
+        for component in Component::ALL {
+            self.end_process(host, component);
+        }
         self.touch(host, |machine| {
-            for component in Component::ALL {
-                machine.set_run(component, Run::Dead);
-            }
+            machine.turns.clear();
+            machine.is_unit_stopped = false;
         })
     }
 
@@ -99,14 +108,6 @@ impl World {
                 machine.set_run(component, Run::Frozen);
             }
         })
-    }
-
-    fn stop(&mut self, host: HostId, component: Component) -> Result<(), String> {
-        self.must_be_on(host)?;
-        if self.run(host, component) == Run::Dead {
-            return Err(format!("{} does not run on {host}", component.name()));
-        }
-        self.touch(host, |machine| machine.set_run(component, Run::Dead))
     }
 
     fn cut(&mut self, a: HostId, b: HostId) -> Result<(), String> {
@@ -146,11 +147,7 @@ impl World {
         self.touch(host, |machine| machine.refuse = code)
     }
 
-    fn fill_quota(&mut self) -> Result<(), String> {
-        self.raise_no_space()
-    }
-
-    /// Undoes every fault of a machine. What was dead starts with its data; what was frozen goes on.
+    /// Undoes every fault of a machine, and a full quota of all. What was dead starts with its data; what was frozen goes on.
     fn revive(&mut self, host: HostId) -> Result<(), String> {
         if self.machine(host).is_none() {
             return Err(format!("there is no host {host}"));
@@ -165,7 +162,7 @@ impl World {
         let is_controller = self.controllers().any(|controller| controller == host);
         let was_off = !self.is_on(host);
         let invocation = self.new_invocation();
-        let configured = self.plan.cluster.configured_grace_s;
+        let configured = self.configured_grace_s();
         self.touch(host, |machine| {
             machine.is_unplugged = false;
             machine.is_black_hole = false;
@@ -177,6 +174,8 @@ impl World {
             machine.is_watch_silent = false;
             machine.lost_replies = 0;
             machine.is_certificate_expired = false;
+            machine.turns.clear();
+            machine.is_unit_stopped = false;
             for component in Component::ALL {
                 let belongs = is_controller || matches!(component, Component::K0s | Component::Kubelet);
                 match machine.run(component) {
@@ -194,7 +193,7 @@ impl World {
                 }
             }
         })?;
-        self.clear_no_space(host);
+        self.make_room();
         if was_off {
             self.booted(host);
         }

@@ -12,7 +12,7 @@ use serde_json::Value;
 pub(super) use self::join::Join;
 use super::World;
 use super::etcd::EtcdError;
-use super::host::{Component, HostId, Run};
+use super::host::{Component, HostId};
 use super::lease::{NODE_LEASES, Office};
 use super::read::{set, set_condition};
 use super::resource::Resource;
@@ -36,7 +36,7 @@ impl World {
         }
         let hosts: Vec<HostId> = self.controllers().collect();
         for host in hosts {
-            if self.may_write(host, Component::K0s) && !self.is_joining(host) {
+            if self.may_write(host, Component::K0s) && !self.is_joining(host) && !self.is_stopping(host) {
                 let key = self.controller_lease(host);
                 let holder = self.invocation_id(host).to_owned();
                 self.renew_lease(host, &key, &holder, LEASE_LASTS_S);
@@ -50,7 +50,7 @@ impl World {
         }
     }
 
-    fn controller_lease(&self, host: HostId) -> Key {
+    pub(super) fn controller_lease(&self, host: HostId) -> Key {
         Key::new(
             Resource::Leases,
             NODE_LEASES,
@@ -133,12 +133,9 @@ impl World {
         let lease = self.controller_lease(target);
         self.store
             .change(&lease, |lease| set(lease, &["spec", "holderIdentity"], "".into()));
-        // The host exists: it was just looked up.
-        let _ = self.touch(target, |machine| {
-            for component in Component::ALL {
-                machine.set_run(component, Run::Dead);
-            }
-        });
+        for component in Component::ALL {
+            self.end_process(target, component);
+        }
     }
 
     fn remove_member(&mut self, leader: HostId, key: &Key, id: u64) {

@@ -160,6 +160,29 @@ impl World {
         }
     }
 
+    /// A process of a host has ended: what it held is nobody's, and it knows nothing when it comes back.
+    pub(super) fn leave_office(&mut self, host: HostId, component: Component) {
+        for post in self
+            .posts
+            .iter_mut()
+            .filter(|post| post.office.component() == component)
+        {
+            post.seen.remove(&host);
+            if post.holder == Some(host) {
+                post.holder = None;
+            }
+        }
+    }
+
+    /// The holder of an office gives its lease back: whoever else looks next may take it.
+    pub(super) fn resign(&mut self, office: Office, host: HostId) {
+        for post in self.posts.iter_mut().filter(|post| post.office == office) {
+            post.holder = None;
+            post.seen.remove(&host);
+            post.seen.values_mut().for_each(|seen| *seen = 0);
+        }
+    }
+
     fn renew_post(&mut self, post: &mut Post, holder: HostId) {
         self.renew_lease(
             holder,

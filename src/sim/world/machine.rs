@@ -8,6 +8,7 @@ use super::World;
 use super::host::{Component, HostId, Path, Run};
 use super::k0s::Join;
 use super::kubelet::Kubelet;
+use super::unit::Turn;
 
 /// One machine.
 #[derive(Debug)]
@@ -39,6 +40,10 @@ pub(super) struct Machine {
     pub served_ms: Option<u64>,
     /// What is left to do until it is a controller.
     pub join: Option<Join>,
+    /// What its systemd and its k0s are about to do, in that order.
+    pub turns: Vec<Turn>,
+    /// Somebody stopped the unit of k0s: the machine is on all the same.
+    pub is_unit_stopped: bool,
 }
 
 /// A cable that comes out again and again.
@@ -73,7 +78,15 @@ impl Machine {
             kubelet: Kubelet::default(),
             served_ms: None,
             join: None,
+            turns: Vec::new(),
+            is_unit_stopped: false,
         }
+    }
+
+    /// What is due of [`Machine::turns`].
+    pub fn take_due(&mut self, now_ms: u64) -> Vec<Turn> {
+        let due = self.turns.partition_point(|turn| turn.is_due(now_ms));
+        self.turns.drain(..due).collect()
     }
 
     pub fn run(&self, component: Component) -> Run {

@@ -163,6 +163,11 @@ impl Store {
         self.objects.iter()
     }
 
+    /// Every object, by key.
+    pub const fn objects(&self) -> &BTreeMap<Key, Object> {
+        &self.objects
+    }
+
     /// Every object as it was at a revision.
     pub fn at(&self, revision: u64) -> Result<BTreeMap<&Key, &Object>, NotThere> {
         if revision > self.revision {

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::query::{Query, is_dry_run};
-use super::{Answer, Call, Server, media, metadata, write};
+use super::{Answer, Call, Request, Server, media, metadata, write};
 use crate::sim::world::resource::Resource;
 use crate::sim::world::status::{ApiError, Cause};
 use crate::sim::world::store::{Key, Object, Part, Preconditions, Store, as_map, seconds, str_at};
@@ -63,15 +63,10 @@ fn propagation(told: Option<&str>) -> Result<(), ApiError> {
 }
 
 /// Deletes an object.
-pub(super) fn answer(
-    store: &mut Store,
-    server: &Server,
-    call: &Call<'_>,
-    query: &Query,
-    key: &Key,
-) -> Result<Answer, ApiError> {
-    let options = Options::of_call(call, query)?;
-    let last = delete(store, server, key, &options)?;
+pub(super) fn answer(store: &mut Store, request: &Request<'_>) -> Result<Answer, ApiError> {
+    let key = request.key;
+    let options = Options::of_call(request.call, request.query)?;
+    let last = delete(store, request.server, key, &options)?;
     if store.get(key).is_some() && !options.is_dry_run || returns_object(key.resource) {
         return Ok(Answer::Object(200, last));
     }

@@ -3,21 +3,21 @@
 use serde_json::{Value, json};
 
 use super::delete::{self, Options};
-use super::query::Query;
 use super::selector::Selection;
-use super::{Answer, Call, Server, media};
+use super::{Answer, Request, Server, media};
 use crate::sim::world::resource::Resource;
 use crate::sim::world::status::{ApiError, Cause, Details};
 use crate::sim::world::store::{Key, Object, Store, as_map, seconds, str_at};
 
 /// Evicts a pod.
-pub(super) fn answer(
-    store: &mut Store,
-    server: &Server,
-    call: &Call<'_>,
-    query: &Query,
-    key: &Key,
-) -> Result<Answer, ApiError> {
+pub(super) fn answer(store: &mut Store, request: &Request<'_>) -> Result<Answer, ApiError> {
+    let Request {
+        server,
+        call,
+        query,
+        key,
+        ..
+    } = *request;
     let body = media::body(call)?;
     media::is_of(&body, "policy/v1", "Eviction")?;
     if str_at(&body, "/metadata/name") != Some(&key.name) {
@@ -32,7 +32,7 @@ pub(super) fn answer(
     if !is_over(&pod)
         && let Some(budget) = budget(store, key, &pod)?
     {
-        spend(store, server, key, &pod, &budget, options.is_dry_run)?;
+        spend(store, request, &pod, &budget, options.is_dry_run)?;
     }
     if !options.is_dry_run {
         options.preconditions.resource_version = mark(store, server, key, &options)?;
@@ -71,8 +71,7 @@ fn budget(store: &Store, key: &Key, pod: &Value) -> Result<Option<Key>, ApiError
 /// Takes one disruption from the budget, or refuses.
 fn spend(
     store: &mut Store,
-    server: &Server,
-    key: &Key,
+    request: &Request<'_>,
     pod: &Value,
     budget: &Key,
     is_dry_run: bool,
@@ -112,7 +111,7 @@ fn spend(
             let status = as_map(as_map(next).entry("status").or_insert_with(|| json!({})));
             status.insert("disruptionsAllowed".into(), (allowed - 1).into());
             let pods = as_map(status.entry("disruptedPods").or_insert_with(|| json!({})));
-            pods.insert(key.name.clone(), seconds(server.now).into());
+            pods.insert(request.key.name.clone(), seconds(request.server.now).into());
         });
     }
     Ok(())

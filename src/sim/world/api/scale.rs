@@ -2,20 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::query::Query;
 use super::route::Sub;
-use super::{Answer, Call, Method, Server, media, patch, update, write};
+use super::{Answer, Method, Request, media, patch, update, write};
 use crate::sim::world::status::ApiError;
-use crate::sim::world::store::{Key, Object, Store, as_map, str_at};
+use crate::sim::world::store::{Object, Store, as_map, str_at};
 
 /// Reads or changes the number of replicas.
-pub(super) fn answer(
-    store: &mut Store,
-    server: &Server,
-    call: &Call<'_>,
-    query: &Query,
-    key: &Key,
-) -> Result<Answer, ApiError> {
+pub(super) fn answer(store: &mut Store, request: &Request<'_>) -> Result<Answer, ApiError> {
+    let Request { call, key, .. } = *request;
     let stored = Object::clone(store.must_get(key)?);
     let now = scale(&stored);
     let (wanted, options) = match call.method {
@@ -31,14 +25,14 @@ pub(super) fn answer(
         }
     };
     let replicas = wanted.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(0);
-    let done = write::rehearsed(store, query, options, |store| {
+    let done = write::rehearsed(store, request.query, options, |store| {
         let mut next = Value::clone(&stored);
         as_map(as_map(&mut next).entry("spec").or_insert_with(|| json!({}))).insert("replicas".into(), replicas.into());
         let version = str_at(&wanted, "/metadata/resourceVersion").filter(|version| !version.is_empty());
         if let (Some(version), Some(meta)) = (version, next.get_mut("metadata")) {
             as_map(meta).insert("resourceVersion".into(), version.into());
         }
-        update::replace(store, server, key, next, Sub::Scale)
+        update::replace(store, request.server, key, next, Sub::Scale)
     })?;
     Ok(Answer::ok(scale(&done)))
 }

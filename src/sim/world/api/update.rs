@@ -2,48 +2,35 @@
 
 use serde_json::{Value, json};
 
-use super::query::Query;
 use super::route::{Sub, is_custom};
-use super::{Answer, Call, Server, admission, media, metadata, patch, write};
+use super::{Answer, Request, Server, admission, media, metadata, patch, write};
 use crate::sim::world::resource::Resource;
 use crate::sim::world::status::{ApiError, Cause};
 use crate::sim::world::store::{Key, Object, Part, Store, as_map, str_at};
 
 /// Replaces an object. Where the resource allows it, an unknown one is made.
-pub(super) fn put(
-    store: &mut Store,
-    server: &Server,
-    call: &Call<'_>,
-    query: &Query,
-    key: &Key,
-    sub: Sub,
-) -> Result<Answer, ApiError> {
+pub(super) fn put(store: &mut Store, request: &Request<'_>) -> Result<Answer, ApiError> {
+    let Request { server, call, key, .. } = *request;
     let body = media::document(call, key.resource)?;
     named(key, &body)?;
     write::same_namespace(key, &body)?;
-    let is_new = store.get(key).is_none() && sub == Sub::None && may_be_made_by_put(key.resource);
-    let done = write::rehearsed(store, query, "UpdateOptions", |store| {
+    let is_new = store.get(key).is_none() && request.sub == Sub::None && may_be_made_by_put(key.resource);
+    let done = write::rehearsed(store, request.query, "UpdateOptions", |store| {
         if is_new {
             let collection = Key::new(key.resource, &*key.namespace, "");
             return write::create(store, server, &collection, body);
         }
         has_version(store, key, &body)?;
-        replace(store, server, key, body, sub)
+        replace(store, server, key, body, request.sub)
     })?;
     Ok(Answer::Object(if is_new { 201 } else { 200 }, done))
 }
 
 /// Changes an object in part.
-pub(super) fn patch(
-    store: &mut Store,
-    server: &Server,
-    call: &Call<'_>,
-    query: &Query,
-    key: &Key,
-    sub: Sub,
-) -> Result<Answer, ApiError> {
+pub(super) fn patch(store: &mut Store, request: &Request<'_>) -> Result<Answer, ApiError> {
+    let Request { call, key, .. } = *request;
     let kind = media::patch_kind(call, key.resource)?;
-    let done = write::rehearsed(store, query, "PatchOptions", |store| {
+    let done = write::rehearsed(store, request.query, "PatchOptions", |store| {
         let stored = Value::clone(store.must_get(key)?);
         let next = patch::apply(kind, &stored, call.body)?;
         let immutable = |field: &str| {
@@ -58,7 +45,7 @@ pub(super) fn patch(
                 return Err(immutable(field));
             }
         }
-        replace(store, server, key, next, sub)
+        replace(store, request.server, key, next, request.sub)
     })?;
     Ok(Answer::Object(200, done))
 }

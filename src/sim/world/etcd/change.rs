@@ -4,7 +4,7 @@
 
 use super::super::World;
 use super::super::host::{Component, HostId};
-use super::{EtcdError, Home, Member, not_for_learners};
+use super::{Database, EtcdError, Home, Member, not_for_learners};
 
 /// How long a member must have been connected to count as healthy (etcd `HealthInterval`).
 const HEALTHY_MS: u64 = 5_000;
@@ -137,6 +137,7 @@ impl World {
             revision: 0,
             index: 0,
             term: self.etcd.term,
+            database: Database::default(),
             is_removed: false,
         };
         self.etcd.homes.insert(host, home);
@@ -157,10 +158,10 @@ impl World {
     }
 
     /// The member that answers for a host, unless it is a learner.
-    fn voice(&self, host: HostId) -> Result<&Home, EtcdError> {
+    pub(super) fn voice(&self, host: HostId) -> Result<&Home, EtcdError> {
         let home = self.home(host)?;
         if self.is_learner(home.id) {
-            return Err(not_for_learners());
+            return Err(not_for_learners(self.etcd.line));
         }
         Ok(home)
     }
@@ -199,7 +200,7 @@ impl World {
     }
 
     /// A proposal gets through only where there is a leader; otherwise it waits for as long as its caller does.
-    fn propose(&mut self, host: HostId) -> Result<(), EtcdError> {
+    pub(super) fn propose(&mut self, host: HostId) -> Result<(), EtcdError> {
         if !self.has_quorum(host) || !self.is_running(host, Component::Etcd) {
             return Err(EtcdError::NoReply);
         }

@@ -3,12 +3,14 @@
 
 use super::super::World;
 use super::super::host::{Component, HostId, Path, Run};
+use super::database::owned;
 
 const ELECTION_MS: u64 = 1_000;
 
 impl World {
     /// Lets etcd work: connections, election, replication.
     pub(in crate::sim::world) fn run_etcd(&mut self) {
+        self.guard_quota();
         let is_flapping = self.machines.iter().any(|machine| machine.flap.is_some());
         if !self.etcd.is_stirred && !is_flapping && self.etcd.election_ms.is_none() {
             self.commit();
@@ -30,8 +32,20 @@ impl World {
         let index = revision + self.etcd.extra_entries;
         for host in &self.etcd.followers {
             if let Some(home) = self.etcd.homes.get_mut(host) {
-                home.revision = revision;
+                home.catch_up(revision, self.store.compacted(), self.etcd.contents);
                 home.index = index;
+            }
+        }
+        self.leave_behind();
+    }
+
+    /// Who does not follow keeps what it had, as soon as the others have more.
+    fn leave_behind(&mut self) {
+        for (host, home) in &mut self.etcd.homes {
+            let is_behind = home.revision < self.store.revision() && !self.etcd.followers.contains(host);
+            if is_behind && home.database.stale.is_none() {
+                // One that never followed has nothing.
+                home.database.stale = Some(self.store.at(home.revision).as_ref().map(owned).unwrap_or_default());
             }
         }
     }
@@ -148,13 +162,14 @@ impl World {
             if home.view != etcd.members {
                 home.view.clone_from(&etcd.members);
             }
-            home.revision = self.store.revision();
+            home.catch_up(self.store.revision(), self.store.compacted(), etcd.contents);
             home.index = index;
             home.term = etcd.term;
             home.is_removed = !etcd.members.iter().any(|member| member.id == home.id);
         }
         self.etcd.followers = followers;
         self.etcd.told = self.store.revision();
+        self.leave_behind();
         self.end_removed();
     }
 

@@ -6,6 +6,8 @@ use super::super::tests::{host, until, world_of};
 use super::super::{Serving, World};
 use super::*;
 
+mod database;
+
 fn message(error: &EtcdError) -> (i32, &'static str) {
     match error {
         EtcdError::NoReply => (0, "no reply"),
@@ -187,23 +189,4 @@ fn a_partitioned_member_keeps_an_old_view_until_it_hears_that_it_was_removed() {
     world.advance(41_000);
     assert!(!world.is_running(host(3), Component::Etcd), "the zombie's etcd ends");
     assert!(world.is_running(host(3), Component::KubeApiserver));
-}
-
-#[test]
-fn a_full_database_stops_all_writes() {
-    let mut world = world_of("");
-    world.advance(20_000);
-    world.inject(&Fault::FullQuota).unwrap();
-    let before = world.store.revision();
-    world.advance(80_000);
-    assert_eq!(world.store.revision(), before);
-    let status = world.etcd_status(host(3)).unwrap();
-    assert_eq!(
-        status.errors,
-        vec![format!("memberID:{} alarm:NOSPACE ", id_of(&world, 1))]
-    );
-    assert!(status.quota.is_some_and(|quota| status.db_size > quota));
-    world.inject(&Fault::Revive { host: host(1) }).unwrap();
-    world.advance(100_000);
-    assert!(world.store.revision() > before);
 }

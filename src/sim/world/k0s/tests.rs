@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::super::fault::Fault;
+use super::super::host::Run;
 use super::super::read::{condition_status, label};
 use super::super::tests::{get, host, until, world_of};
 use super::*;
