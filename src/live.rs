@@ -22,8 +22,9 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use crate::assemble::Assembler;
-use crate::base::{Clock, Text};
+use crate::base::{Clock, Stamp, Text};
 use crate::model::{Simulated, Snapshot};
+use crate::port::act::Observe;
 use crate::port::{CHANNEL_BOUND, Observed, Sink};
 
 /// Changes within this time become one snapshot.
@@ -60,6 +61,22 @@ impl Observer {
     /// Runs a source until this value is dropped.
     pub fn add(&mut self, source: impl Future<Output = ()> + Send + 'static) {
         self.tasks.spawn(source);
+    }
+}
+
+/// Hands out the newest snapshots to a run.
+#[derive(Debug, Clone)]
+pub struct Lookout(pub watch::Receiver<Arc<Snapshot>>);
+
+impl Observe for Lookout {
+    async fn newer(&mut self, since: Stamp) -> Snapshot {
+        let newer = self.0.wait_for(|snapshot| snapshot.now > since).await;
+        let newer = newer.ok().map(|snapshot| Snapshot::clone(&snapshot));
+        match newer {
+            Some(snapshot) => snapshot,
+            // Nobody observes any more: nothing new will ever be known.
+            None => std::future::pending().await,
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! Carries out a plan: asks `plan` what is next, writes it down, asks the outside for it, and looks. What it decides is
 //! little: order, durability, and one run at a time. Knows no source, no terminal and no screen. Start reading at
-//! [`journal`].
+//! [`engine`], then [`journal`].
 
+pub mod engine;
 pub mod journal;
 pub mod lock;
 pub mod place;

@@ -1,6 +1,6 @@
 //! The durable record of a run: one file, one JSON line for each event, on disk before [`Journal::append`] returns. What a
 //! crash can leave is a last line that is torn; it never reached the disk as a whole, so nothing was sent because of it.
-//! Knows nothing of what the events mean. Start reading at [`Archive`].
+//! What the events mean, and which may follow which, is `plan`'s affair. Start reading at [`Archive`].
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -11,8 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::{Text, Why, WhyKind};
 use crate::model::etcd::ClusterId;
-use crate::plan::event::Entry;
-use crate::plan::{Plan, RunEvent, RunId};
+use crate::plan::{Entry, RunEvent, RunId, RunView};
 
 /// Stands in the first line.
 pub const SCHEMA: &str = "quorate.journal/v1";
@@ -36,10 +35,8 @@ struct FirstLine {
 /// All that a journal tells.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Story {
-    /// The run.
-    pub run: RunId,
-    /// What it was for.
-    pub plan: Plan,
+    /// The run, as its events make it.
+    pub view: RunView,
     /// Every event, the beginning included.
     pub entries: Vec<Entry>,
     /// How many bytes of a torn last line there are at the end.
@@ -208,11 +205,11 @@ impl Journal {
 }
 
 fn same_cluster(story: &Story, cluster: Option<ClusterId>) -> Result<(), Why> {
-    let theirs = story.plan.cluster;
+    let theirs = story.view.plan.cluster;
     if theirs == cluster || theirs.is_none() {
         return Ok(());
     }
-    let (run, theirs) = (&story.run.0, theirs.map_or_else(String::new, |id| id.to_string()));
+    let (run, theirs) = (&story.view.run.0, theirs.map_or_else(String::new, |id| id.to_string()));
     Err(match cluster {
         Some(own) => Why::new(
             WhyKind::Config,
@@ -270,10 +267,6 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Story, Why> {
         let text = format!("{} has the schema {:?}", path.display(), first.schema.as_str());
         return Err(Why::new(WhyKind::Config, text).hint(format!("this quorate reads {SCHEMA}")));
     }
-    let (run, plan) = match &first.entry.event {
-        RunEvent::Begun { run, plan, .. } => (run.clone(), Plan::clone(plan)),
-        _ => return Err(damaged(1, "the journal does not begin with the beginning of a run")),
-    };
     let mut entries = vec![first.entry];
     let mut torn_bytes = 0;
     while let Some(line) = lines.next() {
@@ -284,9 +277,9 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Story, Why> {
         }
     }
     torn_bytes += lines.rest.len() as u64;
+    let view = RunView::fold(&entries).map_err(|illegal| damaged(illegal.line, illegal.text.as_str()))?;
     Ok(Story {
-        run,
-        plan,
+        view,
         entries,
         torn_bytes,
     })

@@ -9,7 +9,8 @@ use tempfile::TempDir;
 use super::*;
 use crate::model::intent::Intent;
 use crate::plan::event::Operator;
-use crate::plan::{Risk, StepId};
+use crate::plan::step::Doing;
+use crate::plan::{Condition, Plan, Risk, Step, StepId};
 
 fn operator() -> Operator {
     Operator {
@@ -26,6 +27,22 @@ fn entry(event: RunEvent) -> Entry {
     }
 }
 
+fn step() -> Step {
+    Step {
+        id: StepId(1),
+        title: "wait".into(),
+        command: "".into(),
+        doing: Doing::Watch,
+        risk: Risk::Harmless,
+        needs: Vec::new(),
+        stop_when: Vec::new(),
+        done_when: vec![Condition::ApiLive],
+        hold_ms: 0,
+        deadline_ms: 1000,
+        undo: None,
+    }
+}
+
 fn begun(run: &str) -> Entry {
     let plan = Plan {
         intent: Intent::RemoveRemnant {
@@ -34,7 +51,7 @@ fn begun(run: &str) -> Entry {
         cluster: Some(ClusterId(0xabc)),
         made: Timestamp::UNIX_EPOCH,
         risk: Risk::Reversible,
-        steps: Vec::new(),
+        steps: vec![step()],
         warnings: vec!["a \u{1b}[31mred\u{1b} warning".into()],
         arithmetic: Vec::new(),
         confirm: None,
@@ -42,8 +59,8 @@ fn begun(run: &str) -> Entry {
     entry(RunEvent::Begun {
         run: RunId(run.into()),
         operator: operator(),
+        digest: plan.digest(),
         plan: Box::new(plan),
-        digest: "d".into(),
     })
 }
 
@@ -73,7 +90,7 @@ fn lines_come_back_as_they_were_written() {
     let (archive, path, _dir) = archive();
     let story = archive.read(&one()).unwrap();
     assert_eq!(story.entries, [begun("one"), waiting("first")]);
-    assert_eq!((story.run, story.torn_bytes), (one(), 0));
+    assert_eq!((story.view.run, story.torn_bytes), (one(), 0));
     let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
     assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
     let text = std::fs::read_to_string(&path).unwrap();
@@ -107,6 +124,16 @@ fn a_damaged_line_in_the_middle_is_no_proof_of_anything() {
         why.kind == WhyKind::Garbage && why.text.as_str().contains("line 2"),
         "{why}"
     );
+}
+
+#[test]
+fn a_line_that_cannot_have_followed_is_named() {
+    let (archive, path, _dir) = archive();
+    let continued = serde_json::to_string(&entry(RunEvent::Continued)).unwrap();
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, format!("{text}{continued}\n")).unwrap();
+    let why = archive.read(&one()).unwrap_err();
+    assert!(why.to_string().contains("line 3: the run was not paused"), "{why}");
 }
 
 #[test]
@@ -156,7 +183,7 @@ fn runs_are_listed_newest_first_with_those_that_cannot_be_read() {
     let runs = archive.runs().unwrap();
     let names: Vec<Option<&str>> = runs
         .iter()
-        .map(|story| story.as_ref().ok().map(|story| story.run.0.as_str()))
+        .map(|story| story.as_ref().ok().map(|story| story.view.run.0.as_str()))
         .collect();
     assert_eq!(names, [Some("two"), None, Some("one")]);
     assert_eq!(Archive::at("/nowhere/at/all".into()).runs(), Ok(Vec::new()));

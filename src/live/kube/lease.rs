@@ -46,6 +46,23 @@ impl Wish {
     }
 }
 
+/// What became of a wish for the lock.
+pub enum Taken {
+    /// It is ours.
+    Ours(ClusterLock),
+    /// Somebody else holds it.
+    Theirs(Why),
+    /// There is no way to it: the API does not work, or we may not.
+    NoWay(Why),
+}
+
+/// Why a request about the lock did not succeed.
+enum Denied {
+    /// Somebody else holds it, or was faster.
+    Theirs(Why),
+    NoWay(Why),
+}
+
 /// The lock, ours.
 pub struct ClusterLock {
     changes: Changes,
@@ -106,24 +123,30 @@ impl ClusterLock {
     /// Takes the lock, or says who holds it. A holder that seems gone is watched for as long as two renewals take before
     /// the lock is taken from it; our own run, resumed, needs no such wait: the lock of this host proves that its
     /// process ended.
-    pub async fn take(changes: Changes, wish: Wish) -> Result<Self, Why> {
+    pub async fn take(changes: Changes, wish: Wish) -> Taken {
         let lock = Self { changes, wish };
-        let Some(held) = lock.look().await? else {
-            lock.create().await?;
-            return Ok(lock);
+        match lock.try_take().await {
+            Ok(()) => Taken::Ours(lock),
+            Err(Denied::Theirs(why)) => Taken::Theirs(why),
+            Err(Denied::NoWay(why)) => Taken::NoWay(why),
+        }
+    }
+
+    async fn try_take(&self) -> Result<(), Denied> {
+        let Some(held) = self.look().await? else {
+            return self.create().await;
         };
-        if lock.must_wait(&held, Timestamp::now())? {
+        if self.must_wait(&held, Timestamp::now())? {
             sleep(RENEW * 2).await;
-            if lock.look().await?.is_none_or(|now| now.version != held.version) {
-                return Err(held.refusal(Timestamp::now()));
+            if self.look().await?.is_none_or(|now| now.version != held.version) {
+                return Err(Denied::Theirs(held.refusal(Timestamp::now())));
             }
         }
-        lock.write(&held.version, &lock.wish.identity(), "").await?;
-        Ok(lock)
+        self.write(&held.version, &self.wish.identity(), "").await
     }
 
     /// Whether the holder must be watched first; an error where it is alive.
-    fn must_wait(&self, held: &Held, now: Timestamp) -> Result<bool, Why> {
+    fn must_wait(&self, held: &Held, now: Timestamp) -> Result<bool, Denied> {
         let is_free = held.holder.is_empty();
         let is_ours =
             held.run == self.wish.run.0.as_str() && held.holder.contains(&format!(" on {},", self.wish.operator.host));
@@ -131,39 +154,47 @@ impl ClusterLock {
             return Ok(false);
         }
         if held.seems_alive(now) {
-            return Err(held.refusal(now));
+            return Err(Denied::Theirs(held.refusal(now)));
         }
         Ok(true)
     }
 
-    /// Says that we are still there, and where. An error says that the lock may be another's.
-    pub async fn renew(&self, step: &Text) -> Result<(), Why> {
-        let Some(held) = self.look().await? else {
-            return Err(Why::new(WhyKind::NotFound, "the lock in the cluster was deleted"));
+    /// Says that we are still there, and where. An error says who has the lock now; None where that cannot be told.
+    pub async fn renew(&self, step: &Text) -> Result<(), Option<Why>> {
+        let renewed = async {
+            match self.look().await? {
+                Some(held) if held.holder == self.wish.identity() => {
+                    self.write(&held.version, &self.wish.identity(), step.as_str()).await
+                }
+                Some(held) => Err(Denied::Theirs(held.refusal(Timestamp::now()))),
+                // Deleted: whoever did that wanted no lock, and nobody has it.
+                None => self.create().await,
+            }
         };
-        if held.holder != self.wish.identity() {
-            return Err(held.refusal(Timestamp::now()));
-        }
-        self.write(&held.version, &self.wish.identity(), step.as_str()).await
+        renewed.await.map_err(|denied| match denied {
+            Denied::Theirs(why) => Some(why),
+            Denied::NoWay(_) => None,
+        })
     }
 
-    /// Gives it back.
-    pub async fn release(self) -> Result<(), Why> {
-        match self.look().await? {
-            Some(held) if held.holder == self.wish.identity() => self.write(&held.version, "", "").await,
-            _ => Ok(()),
+    /// Gives it back, if it is ours. Where that fails, it runs out.
+    pub async fn release(&self) {
+        if let Ok(Some(held)) = self.look().await
+            && held.holder == self.wish.identity()
+        {
+            let _ = self.write(&held.version, "", "").await;
         }
     }
 
-    async fn look(&self) -> Result<Option<Held>, Why> {
+    async fn look(&self) -> Result<Option<Held>, Denied> {
         match self.changes.read(&format!("{COLLECTION}/{NAME}")).await {
             Ok(lease) => Ok(Some(Held::read(&lease))),
             Err(why) if why.kind == WhyKind::NotFound => Ok(None),
-            Err(why) => Err(why),
+            Err(why) => Err(Denied::NoWay(why)),
         }
     }
 
-    async fn create(&self) -> Result<(), Why> {
+    async fn create(&self) -> Result<(), Denied> {
         let mut lease = self.body(&self.wish.identity(), "");
         lease["apiVersion"] = "coordination.k8s.io/v1".into();
         lease["kind"] = "Lease".into();
@@ -179,7 +210,7 @@ impl ClusterLock {
     }
 
     /// Writes over the version that was read: whoever else writes meanwhile makes it a conflict.
-    async fn write(&self, version: &Value, holder: &str, step: &str) -> Result<(), Why> {
+    async fn write(&self, version: &Value, holder: &str, step: &str) -> Result<(), Denied> {
         let mut patch = self.body(holder, step);
         patch["metadata"]["resourceVersion"] = version.clone();
         let call = Call {
@@ -202,14 +233,15 @@ impl ClusterLock {
         })
     }
 
-    async fn send(&self, call: &Call) -> Result<(), Why> {
+    async fn send(&self, call: &Call) -> Result<(), Denied> {
         match self.changes.ask(call).await {
             Ok(_) => Ok(()),
             Err(Undone::Refused(fault)) if fault.status.is_some_and(|status| status.as_u16() == 409) => {
                 let text = "somebody else took or renewed the lock in the cluster at the same moment";
-                Err(Why::new(WhyKind::Unavailable, text).hint("look who holds it, then try again"))
+                let why = Why::new(WhyKind::Unavailable, text).hint("look who holds it, then try again");
+                Err(Denied::Theirs(why))
             }
-            Err(Undone::Refused(fault) | Undone::Unknown(fault)) => Err(fault.why),
+            Err(Undone::Refused(fault) | Undone::Unknown(fault)) => Err(Denied::NoWay(fault.why)),
         }
     }
 }
