@@ -5,6 +5,7 @@ pub mod etcd;
 pub mod failover;
 pub mod feeds;
 pub mod finding;
+pub mod group;
 pub mod id;
 mod look;
 pub mod members;
@@ -14,11 +15,13 @@ pub mod product;
 pub mod verdict;
 
 pub use finding::{Finding, Outcome, Severity};
+pub use group::{Group, Profile};
 pub use id::CheckId;
 pub use verdict::{Level, Verdict};
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::policy::Acknowledgement;
 use crate::model::{Policy, Snapshot};
 
 /// One thing that must hold. Serializes as `explain` prints it.
@@ -26,6 +29,10 @@ use crate::model::{Policy, Snapshot};
 pub struct Check {
     /// Its name.
     pub id: CheckId,
+    /// The chapter of the HA document.
+    pub group: Group,
+    /// Which clusters it concerns.
+    pub profile: Profile,
     /// What must hold, in one line.
     pub title: &'static str,
     /// What it looks at.
@@ -69,31 +76,72 @@ pub struct Report {
     pub verdict: Verdict,
     /// Every check with its outcome, in the order of the table.
     pub outcomes: Vec<(CheckId, Outcome)>,
+    /// The acknowledgements that are in force.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub acknowledged: Vec<Acknowledgement>,
 }
 
 impl Report {
-    /// Every finding, worst first; findings of equal severity in the order of the table.
+    /// Every finding: worst first, acknowledged ones after the others of their severity, then in the order of the table.
     pub fn findings(&self) -> Vec<&Finding> {
-        let mut findings: Vec<&Finding> = self
-            .outcomes
-            .iter()
-            .filter_map(|(_, outcome)| match outcome {
-                Outcome::Broken { findings } => Some(findings),
-                Outcome::Holds | Outcome::CannotTell { .. } | Outcome::NotApplicable { .. } => None,
-            })
-            .flatten()
-            .collect();
-        findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+        let mut findings: Vec<&Finding> = findings(&self.outcomes).collect();
+        findings.sort_by_key(|finding| {
+            let is_acknowledged = self.acknowledgement(finding).is_some();
+            (std::cmp::Reverse(finding.severity), is_acknowledged)
+        });
         findings
     }
+
+    /// Who accepted a finding, why and for how long.
+    pub fn acknowledgement(&self, finding: &Finding) -> Option<&Acknowledgement> {
+        acknowledgement(&self.acknowledged, finding)
+    }
+
+    /// What a check said.
+    pub fn outcome(&self, id: CheckId) -> Option<&Outcome> {
+        let found = self.outcomes.iter().find(|(own, _)| *own == id);
+        found.map(|(_, outcome)| outcome)
+    }
+}
+
+/// Every finding of these outcomes.
+fn findings(outcomes: &[(CheckId, Outcome)]) -> impl Iterator<Item = &Finding> {
+    let broken = outcomes.iter().filter_map(|(_, outcome)| match outcome {
+        Outcome::Broken { findings } => Some(findings),
+        Outcome::Holds | Outcome::CannotTell { .. } | Outcome::NotApplicable { .. } => None,
+    });
+    broken.flatten()
+}
+
+fn acknowledgement<'a>(given: &'a [Acknowledgement], finding: &Finding) -> Option<&'a Acknowledgement> {
+    given
+        .iter()
+        .find(|own| own.covers(finding.check.name(), &finding.subject))
 }
 
 /// Runs every check.
 pub fn run(snapshot: &Snapshot, policy: &Policy) -> Report {
-    let outcomes: Vec<(CheckId, Outcome)> = all().map(|check| (check.id, (check.look)(snapshot, policy))).collect();
+    run_some(snapshot, policy, |_| true)
+}
+
+/// Runs the checks that are picked; the verdict is about these alone.
+pub fn run_some(snapshot: &Snapshot, policy: &Policy, pick: impl Fn(CheckId) -> bool) -> Report {
+    let picked = all().filter(|check| pick(check.id));
+    let outcomes: Vec<(CheckId, Outcome)> = picked
+        .map(|check| {
+            let outcome = match check.profile.why_not(policy) {
+                Some(why) => Outcome::NotApplicable { why },
+                None => (check.look)(snapshot, policy),
+            };
+            (check.id, outcome)
+        })
+        .collect();
+    let given = policy.acknowledged.iter();
+    let acknowledged: Vec<Acknowledgement> = given.filter(|own| own.until > snapshot.now.wall).cloned().collect();
     Report {
-        verdict: verdict::judge(snapshot, &outcomes),
+        verdict: verdict::judge(snapshot, &outcomes, &acknowledged),
         outcomes,
+        acknowledged,
     }
 }
 

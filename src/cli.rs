@@ -1,6 +1,7 @@
 //! The command line and the composition root: the only place that puts sources, console and output together.
 //! Start reading at [`main`], then one subcommand, such as [`status`].
 
+pub mod ack;
 pub mod args;
 pub mod check;
 pub mod config;
@@ -53,7 +54,8 @@ fn run(cli: Cli) -> eyre::Result<ExitCode> {
             console::run(&settings, console::Tour::Shown)
         }
         Some(Command::Status(look)) => status::run(&settings, &look),
-        Some(Command::Check(look)) => check::run(&settings, &look),
+        Some(Command::Check(wanted)) => check::run(&settings, &wanted),
+        Some(Command::Ack(ack)) => ack::run(&settings, &ack),
         Some(Command::Explain { check, output }) => explain::run(check.as_deref(), output),
         Some(Command::Doctor(look)) => doctor::run(&settings, &look),
         Some(Command::Keys { output }) => keys::run(output),

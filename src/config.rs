@@ -3,6 +3,7 @@
 //! file never ends the console. The environment is injected: nothing here reads it. Knows nothing of clap, of the
 //! terminal or of the cluster. Start reading at [`load`].
 
+pub mod acknowledged;
 pub mod error;
 pub mod file;
 pub mod key;

@@ -110,6 +110,7 @@ fn render_body(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Ge
         Screen::Pods => screen::pods::render,
         Screen::Findings => screen::findings::render,
         Screen::Timeline => screen::timeline::render,
+        Screen::Readiness => screen::readiness::render,
         Screen::Feeds => screen::feeds::render,
         Screen::Log => {
             return Geometry {

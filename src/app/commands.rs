@@ -79,6 +79,7 @@ pub const TABLE: &[Entry] = &[
     entry(&["timeline", "changes"], Argument::None, "what changed since the console opened", Does::Press(Command::Go(Screen::Timeline))),
     entry(&["feeds"], Argument::None, "sources and how fresh they are", Does::Press(Command::Go(Screen::Feeds))),
     entry(&["log"], Argument::None, "what quorate saw and did", Does::Press(Command::Go(Screen::Log))),
+    entry(&["readiness", "ready", "checklist"], Argument::None, "the HA document's checklist, ticked by observation", Does::Press(Command::Go(Screen::Readiness))),
     entry(&["filter"], Argument::Optional("TEXT", free), "show only rows that contain a text; without one, all", Does::Act(filter)),
     entry(&["sort"], Argument::Optional("COLUMN", columns), "sort by a column, again to turn it around; without one, attention first", Does::Act(sort)),
     entry(&["theme"], Argument::Required("NAME", themes), "how the console looks", Does::Act(theme)),

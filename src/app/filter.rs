@@ -128,7 +128,12 @@ fn labels<'a>(state: &'a State, row: &RowId) -> Option<&'a Labels> {
         RowId::Node(name) => state.snapshot.node(name).map(|node| &node.labels),
         RowId::Workload(kind, key) => placement(state, *kind, key).map(|placement| &placement.workload.labels),
         RowId::Pod(key) => state.snapshot.kube.pods.get(key).map(|fact| &fact.value.labels),
-        RowId::Member(_) | RowId::Finding(..) | RowId::Untold(_) | RowId::Feed(_) | RowId::Change(_) => None,
+        RowId::Member(_)
+        | RowId::Finding(..)
+        | RowId::Check(_)
+        | RowId::Untold(_)
+        | RowId::Feed(_)
+        | RowId::Change(_) => None,
     }
 }
 

@@ -107,6 +107,19 @@ pub fn describe(state: &mut State) {
     state.detail.get_or_insert(0);
 }
 
+/// Goes to what the selected finding or check is about.
+pub fn jump(state: &mut State) -> Result<(), String> {
+    let rows = rows(state);
+    let row = rows.get(state.cursor().index);
+    let about = row.and_then(|row| subject::about(state, row));
+    let about = about
+        .filter(|row| row.exists(state))
+        .ok_or("select a finding or a check that is about a node, a member, a workload, a pod or a source")?;
+    go(state, about.home());
+    reveal(state, &about);
+    Ok(())
+}
+
 /// Selects a row of the screen shown, lifting a filter that hides it.
 pub fn reveal(state: &mut State, row: &RowId) {
     if !rows(state).contains(row) {

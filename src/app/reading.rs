@@ -396,6 +396,7 @@ fn name(state: &State, row: &RowId) -> Text {
         }
         RowId::Change(_) => Text::from(super::rows::name(state, row)),
         RowId::Finding(check, subject) => Text::from(format!("{check} {subject}")),
+        RowId::Check(check) => Text::from(check.name()),
         RowId::Untold(feed) | RowId::Feed(feed) => Text::from(feed.to_string()),
     }
 }

@@ -9,7 +9,7 @@ use super::screen::Screen;
 use super::state::State;
 use super::{filter, memo, sort};
 use crate::base::{Natural, Text, Why};
-use crate::check::{CheckId, Finding, Outcome};
+use crate::check::{self, CheckId, Finding, Outcome};
 use crate::model::etcd::{Member, MemberId};
 use crate::model::kube::{Node, Pod, Tri, WorkloadKind};
 use crate::model::placement::Placement;
@@ -28,6 +28,8 @@ pub enum RowId {
     Pod(ObjectKey),
     /// A finding: its check and its subject.
     Finding(CheckId, Text),
+    /// A check, whatever it says.
+    Check(CheckId),
     /// The checks that cannot tell because this source does not say.
     Untold(FeedId),
     /// A source.
@@ -63,6 +65,7 @@ impl RowId {
             RowId::Workload(kind, key) => placement(state, *kind, key).is_some(),
             RowId::Pod(key) => state.snapshot.kube.pods.get(key).is_some(),
             RowId::Finding(check, subject) => finding(state, *check, subject).is_some(),
+            RowId::Check(check) => state.derived.report.outcome(*check).is_some(),
             RowId::Untold(feed) => untold(state).any(|(_, own, _)| own == *feed),
             RowId::Feed(feed) => state.snapshot.feeds.contains_key(feed),
             RowId::Change(number) => state.timeline.entry(*number).is_some(),
@@ -79,7 +82,12 @@ impl RowId {
                 let node = state.snapshot.node_at(member.peer_address()?)?;
                 Some(Scope::Node(node.name.clone()))
             }
-            RowId::Pod(_) | RowId::Finding(..) | RowId::Untold(_) | RowId::Feed(_) | RowId::Change(_) => None,
+            RowId::Pod(_)
+            | RowId::Finding(..)
+            | RowId::Check(_)
+            | RowId::Untold(_)
+            | RowId::Feed(_)
+            | RowId::Change(_) => None,
         }
     }
 
@@ -91,6 +99,7 @@ impl RowId {
             RowId::Workload(..) => Screen::Placement,
             RowId::Pod(_) => Screen::Pods,
             RowId::Finding(..) | RowId::Untold(_) => Screen::Findings,
+            RowId::Check(_) => Screen::Readiness,
             RowId::Feed(_) => Screen::Feeds,
             RowId::Change(_) => Screen::Timeline,
         }
@@ -138,6 +147,7 @@ pub fn all(state: &State, screen: Screen) -> Vec<RowId> {
         }
         Screen::Feeds => feeds(state),
         Screen::Log => Vec::new(),
+        Screen::Readiness => readiness(state),
     }
 }
 
@@ -152,6 +162,7 @@ pub fn name(state: &State, row: &RowId) -> String {
         }
         RowId::Workload(_, key) | RowId::Pod(key) => key.to_string(),
         RowId::Finding(check, subject) => format!("{check} {subject}"),
+        RowId::Check(check) => check.to_string(),
         RowId::Untold(feed) | RowId::Feed(feed) => feed_name(state, *feed),
         RowId::Change(number) => {
             let entry = state.timeline.entry(*number);
@@ -226,6 +237,15 @@ fn findings(state: &State) -> Vec<RowId> {
     found.chain(silent.into_iter().map(RowId::Untold)).collect()
 }
 
+/// Every check, in the order of the HA document's chapters.
+fn readiness(state: &State) -> Vec<RowId> {
+    let mut checks: Vec<&check::Check> = check::all()
+        .filter(|check| state.derived.report.outcome(check.id).is_some())
+        .collect();
+    checks.sort_by_key(|check| check.group);
+    checks.into_iter().map(|check| RowId::Check(check.id)).collect()
+}
+
 /// Sources, those that fail first, each kind of them together and by name.
 fn feeds(state: &State) -> Vec<RowId> {
     let mut feeds: Vec<(u8, FeedId)> = state
@@ -270,6 +290,26 @@ pub fn finding<'a>(state: &'a State, check: CheckId, subject: &Text) -> Option<&
     found
         .flatten()
         .find(|finding| finding.check == check && finding.subject == *subject)
+}
+
+/// The worst finding of a check, acknowledged ones last.
+pub fn worst(state: &State, check: CheckId) -> Option<&Finding> {
+    let findings = state.derived.report.findings().into_iter();
+    let mut own = findings.filter(|finding| finding.check == check);
+    let first = own.next();
+    let open = |finding: &&Finding| state.derived.report.acknowledgement(finding).is_none();
+    first.filter(open).or_else(|| own.find(open)).or(first)
+}
+
+/// What a check says, in a word: its result, or the severity of what it found.
+pub fn check_word(state: &State, check: CheckId) -> &'static str {
+    match (state.derived.report.outcome(check), worst(state, check)) {
+        (_, Some(finding)) if state.derived.report.acknowledgement(finding).is_some() => "acknowledged",
+        (_, Some(finding)) => finding.severity.word(),
+        (Some(Outcome::Holds), None) => "holds",
+        (Some(Outcome::NotApplicable { .. }), None) => "not applicable",
+        (Some(Outcome::CannotTell { .. } | Outcome::Broken { .. }) | None, None) => "cannot tell",
+    }
 }
 
 /// The checks that cannot tell, with the source that they miss and why it is missing.

@@ -17,11 +17,12 @@ pub enum Screen {
     Timeline,
     Feeds,
     Log,
+    Readiness,
 }
 
 impl Screen {
     /// Every screen, in the order of the tabs.
-    pub const ALL: [Screen; 9] = [
+    pub const ALL: [Screen; 10] = [
         Screen::Overview,
         Screen::Nodes,
         Screen::Etcd,
@@ -31,6 +32,7 @@ impl Screen {
         Screen::Timeline,
         Screen::Feeds,
         Screen::Log,
+        Screen::Readiness,
     ];
 
     /// The name on its tab and after `:`.
@@ -45,6 +47,7 @@ impl Screen {
             Screen::Timeline => "timeline",
             Screen::Feeds => "feeds",
             Screen::Log => "log",
+            Screen::Readiness => "readiness",
         }
     }
 
@@ -60,6 +63,7 @@ impl Screen {
             Screen::Timeline => "time",
             Screen::Feeds => "feeds",
             Screen::Log => "log",
+            Screen::Readiness => "ready",
         }
     }
 

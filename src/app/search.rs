@@ -36,6 +36,14 @@ pub fn searched(state: &State, row: &RowId) -> String {
         RowId::Finding(check, subject) => finding(state, *check, subject).map_or_else(String::new, |finding| {
             format!("{check} {subject} {} {}", finding.severity.word(), finding.title)
         }),
+        RowId::Check(check) => {
+            let (group, title) = crate::check::find(*check).map_or(("", ""), |own| (own.group.title(), own.title));
+            let found = super::rows::worst(state, *check).map_or("", |finding| finding.title.as_str());
+            format!(
+                "{check} {group} {} {title} {found}",
+                super::rows::check_word(state, *check)
+            )
+        }
         RowId::Untold(feed) => {
             let checks = untold(state).filter(|(_, own, _)| own == feed);
             let names: Vec<&str> = checks.map(|(check, ..)| check.name()).collect();

@@ -88,6 +88,7 @@ fn selected(state: &State) -> Option<Text> {
         RowId::Workload(..)
         | RowId::Pod(_)
         | RowId::Finding(..)
+        | RowId::Check(_)
         | RowId::Untold(_)
         | RowId::Feed(_)
         | RowId::Change(_) => None,

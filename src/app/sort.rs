@@ -28,6 +28,7 @@ pub const fn columns(screen: Screen) -> &'static [&'static str] {
         Screen::Pods => &["pod", "state", "restarts", "age", "node", "tolerates", "namespace"],
         Screen::Findings => &["severity", "subject", "check"],
         Screen::Feeds => &["feed", "state"],
+        Screen::Readiness => &["group", "state", "check"],
         Screen::Timeline => &["time", "what", "subject"],
         Screen::Overview | Screen::Log => &[],
     }
@@ -90,6 +91,19 @@ fn key(state: &State, row: &RowId, column: &str) -> Option<Key> {
         RowId::Finding(check, subject) => match column {
             "severity" => number(super::rows::finding(state, *check, subject)?.severity as i64),
             "subject" => text(subject),
+            "check" => text(check),
+            _ => None,
+        },
+        RowId::Check(check) => match column {
+            "group" => number(crate::check::find(*check)?.group as i64),
+            "state" => number(match super::rows::check_word(state, *check) {
+                "critical" => 5,
+                "warning" => 4,
+                "info" => 3,
+                "cannot tell" => 2,
+                "acknowledged" => 1,
+                _ => 0,
+            }),
             "check" => text(check),
             _ => None,
         },

@@ -1,8 +1,8 @@
 //! From a row to the object behind it, for what is asked of the API server: YAML, events, logs.
 
-use super::rows::RowId;
+use super::rows::{RowId, worst};
 use super::state::State;
-use crate::check::Finding;
+use crate::check::{Finding, Outcome};
 use crate::model::etcd::MemberId;
 use crate::model::kube::{Pod, WorkloadKind};
 use crate::model::question::ObjectRef;
@@ -16,6 +16,7 @@ pub fn subject(state: &State, row: &RowId) -> Option<ObjectRef> {
         RowId::Pod(key) => object(state, KubeKind::Pods, key.clone()),
         RowId::Member(id) => annotation(state, *id),
         RowId::Finding(_, subject) => named(state, subject.as_str()),
+        RowId::Check(check) => named(state, worst(state, *check)?.subject.as_str()),
         RowId::Untold(_) | RowId::Feed(_) | RowId::Change(_) => None,
     }
 }
@@ -65,7 +66,9 @@ pub fn findings_about<'a>(state: &'a State, row: &RowId) -> Vec<&'a Finding> {
         },
         RowId::Workload(kind, key) => format!("{}/{key}", kind.word().to_ascii_lowercase()),
         RowId::Pod(key) => format!("pod/{key}"),
-        RowId::Finding(..) | RowId::Untold(_) | RowId::Feed(_) | RowId::Change(_) => return Vec::new(),
+        RowId::Finding(..) | RowId::Check(_) | RowId::Untold(_) | RowId::Feed(_) | RowId::Change(_) => {
+            return Vec::new();
+        }
     };
     let mut found = state.derived.report.findings();
     found.retain(|finding| finding.subject.as_str() == named);
@@ -84,6 +87,24 @@ pub fn row(state: &State, of: &ObjectRef) -> Option<RowId> {
         _ => return None,
     };
     row.exists(state).then_some(row)
+}
+
+/// The row that a row is about: what a finding names, the first that a check found fault with, the source that is missing.
+pub fn about(state: &State, row: &RowId) -> Option<RowId> {
+    let (check, subject) = match row {
+        RowId::Finding(check, subject) => (*check, subject.clone()),
+        RowId::Check(check) => match state.derived.report.outcome(*check) {
+            Some(Outcome::CannotTell { feed, .. }) => return Some(RowId::Feed(*feed)),
+            _ => (*check, worst(state, *check)?.subject.clone()),
+        },
+        RowId::Untold(feed) => return Some(RowId::Feed(*feed)),
+        RowId::Node(_) | RowId::Member(_) | RowId::Workload(..) | RowId::Pod(_) | RowId::Feed(_) | RowId::Change(_) => {
+            return None;
+        }
+    };
+    let about = named(state, subject.as_str()).and_then(|of| self::row(state, &of));
+    // What is about the cluster, or about what no screen lists, is told in full by the finding.
+    about.or_else(|| matches!(row, RowId::Check(_)).then_some(RowId::Finding(check, subject)))
 }
 
 /// The kind that is watched for a kind of workload.

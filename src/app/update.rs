@@ -114,6 +114,7 @@ pub fn run(state: &mut State, command: Command) -> Vec<Effect> {
         Command::Open => open(state),
         Command::Describe => navigate::describe(state),
         Command::Pods => tell(state, navigate::pods),
+        Command::Jump => tell(state, navigate::jump),
         Command::Sort => tell(state, sort::next),
         Command::TurnSort => tell(state, sort::turn),
         Command::Mark => tell(state, marks::toggle),

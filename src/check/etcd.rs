@@ -3,7 +3,7 @@
 use super::look::{
     Looked, arg, called, cannot_tell, evidence, health_line, host_subject, member_subject, names, outcome, plural,
 };
-use super::{Check, CheckId, Finding, Severity};
+use super::{Check, CheckId, Finding, Group, Profile, Severity};
 use crate::base::{Age, Text, Why, WhyKind};
 use crate::model::quorum::{Contact, Health, MemberState, Quorum, Standing, needed};
 use crate::model::{FeedId, Snapshot};
@@ -15,6 +15,8 @@ mod views;
 pub const CHECKS: &[Check] = &[
     Check {
         id: CheckId::EtcdQuorum,
+        group: Group::Now,
+        profile: Profile::Any,
         title: "etcd has quorum",
         looks_at: "linearizable reads of the local member, the API server's heartbeat, every member's peer port, this host's links",
         why: "without quorum nothing can be written: no scheduling, no failover, no change. Running pods go on",
@@ -24,6 +26,8 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         id: CheckId::EtcdSpare,
+        group: Group::Now,
+        profile: Profile::Any,
         title: "one member may be lost",
         looks_at: "healthy voters against the votes needed; members that are neither proven healthy nor dead count both ways",
         why: "with no member to spare, the next loss stops the control plane",
@@ -35,6 +39,8 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         id: CheckId::EtcdMemberLost,
+        group: Group::Now,
+        profile: Profile::Any,
         title: "every member serves",
         looks_at: "each listed member's peer port, and the local member's client port",
         why: "a dead member still counts for the quorum until it is removed",
@@ -44,6 +50,8 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         id: CheckId::EtcdLearner,
+        group: Group::Now,
+        profile: Profile::Any,
         title: "no member waits for its vote",
         looks_at: "learners in the member list, and for how long they have been there",
         why: "a learner has no vote, and while there is one no other controller can join",
@@ -53,6 +61,8 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         id: CheckId::EtcdViewsDiffer,
+        group: Group::Now,
+        profile: Profile::Any,
         title: "all members list the same members",
         looks_at: "the member list as every member tells it, those confirmed within the last seconds",
         why: "members that disagree for long are cut off from each other or belong to different clusters",
@@ -62,6 +72,8 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         id: CheckId::EtcdAlarm,
+        group: Group::Now,
+        profile: Profile::Any,
         title: "no alarm, and room in the database",
         looks_at: "errors and sizes in the local member's status",
         why: "NOSPACE stops all writes, node heartbeats included; CORRUPT means that a member's data cannot be trusted",

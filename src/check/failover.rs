@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::look::{
     Looked, cannot_tell, evidence, host_subject, is_installed, names, need, need_kinds, outcome, plural,
 };
-use super::{Check, CheckId, Finding, Severity};
+use super::{Check, CheckId, Finding, Group, Profile, Severity};
 use crate::base::{Age, Text, Why, WhyKind};
 use crate::model::feed::HostPart;
 use crate::model::host::{Certificate, Process};
@@ -18,6 +18,8 @@ use crate::model::{FeedId, KubeKind, ObjectKey, Policy, Snapshot};
 pub const CHECKS: &[Check] = &[
     Check {
         id: CheckId::FailoverEviction,
+        group: Group::RecoverySpeed,
+        profile: Profile::Any,
         title: "pods leave a dead node soon",
         looks_at: "the tolerations that every running pod really has; daemon sets' and static pods stay by their nature",
         why: "a pod's replacement starts only after its toleration has run out: 30 s on a fresh install, 5 min by default",
@@ -29,6 +31,8 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         id: CheckId::FailoverDetection,
+        group: Group::RecoverySpeed,
+        profile: Profile::Any,
         title: "a dead node is noticed soon",
         looks_at: "node-monitor-grace-period of the kube-controller-manager that runs on this host, against ClusterConfig",
         why: "until the grace period is over, the pods of a dead node count as running",
@@ -40,6 +44,8 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         id: CheckId::CertExpiry,
+        group: Group::EntryPoint,
+        profile: Profile::Any,
         title: "no certificate of this host ends soon",
         looks_at: "the certificates below this host's k0s directory",
         why: "with its certificates a controller loses etcd and the API server at once",

@@ -1,13 +1,15 @@
 //! The feeds family: are the sources that the picture stands on fresh?
 
 use super::look::{Looked, OTHER_CLUSTER, OWN_KUBECONFIG, called, cannot_tell, evidence, names, outcome};
-use super::{Check, CheckId, Finding, Severity};
+use super::{Check, CheckId, Finding, Group, Profile, Severity};
 use crate::base::{Age, Text, Why, WhyKind};
 use crate::model::{FeedId, FeedState, KubeKind, Snapshot};
 
 /// The family's checks.
 pub const CHECKS: &[Check] = &[Check {
     id: CheckId::FeedsStale,
+    group: Group::Now,
+    profile: Profile::Any,
     title: "every source answers",
     looks_at: "the freshness of every source: API server, watches, etcd members, this host; and whether the API server is of \
                the cluster that etcd is of",

@@ -74,6 +74,9 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Every word that [`Outcome::word`] may say.
+    pub const WORDS: [&str; 4] = ["holds", "broken", "cannot-tell", "not-applicable"];
+
     /// Broken where there is a finding, otherwise holds.
     pub fn from_findings(findings: Vec<Finding>) -> Self {
         if findings.is_empty() {

@@ -8,7 +8,7 @@ use super::look::{
     Looked, arg, called, cannot_tell, evidence, is_installed, member_subject, names, need, need_kinds, need_own_api,
     not_applicable, outcome,
 };
-use super::{Check, CheckId, Finding, Outcome, Severity};
+use super::{Check, CheckId, Finding, Group, Outcome, Profile, Severity};
 use crate::base::{Text, Why, WhyKind};
 use crate::model::etcd::Member;
 use crate::model::quorum::{Membership, MembershipSource, PROOF_FRESH};
@@ -18,6 +18,8 @@ use crate::model::{FeedId, KubeKind, ObjectKey, Snapshot};
 pub const CHECKS: &[Check] = &[
     Check {
         id: CheckId::MembersZombie,
+        group: Group::Now,
+        profile: Profile::Any,
         title: "no objects of removed members",
         looks_at: "EtcdMember, ControlNode, controller Node and k0s-ctrl lease of every controller, against etcd's member list",
         why: "leftovers mislead: a join token may name a dead node, an upgrade waits for a controller that is gone, spread \
@@ -28,6 +30,8 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         id: CheckId::MembersStranger,
+        group: Group::Now,
+        profile: Profile::Any,
         title: "every member has its objects",
         looks_at: "etcd's member list, against EtcdMember, ControlNode and Node",
         why: "a member without objects is invisible to k0s: it cannot be told to leave, nor be upgraded",

@@ -3,7 +3,7 @@
 
 use super::failover;
 use super::look::{Looked, arg, cannot_tell, evidence, names, need_kinds, outcome, plural};
-use super::{Check, CheckId, Finding, Severity};
+use super::{Check, CheckId, Finding, Group, Profile, Severity};
 use crate::base::{Age, Stamp, Text, Why, WhyKind};
 use crate::model::kube::{Node, Tri};
 use crate::model::{FeedId, KubeKind, ObjectKey, Policy, Snapshot};
@@ -14,6 +14,8 @@ mod zones;
 pub const CHECKS: &[Check] = &[
     Check {
         id: CheckId::NodeHeartbeat,
+        group: Group::Now,
+        profile: Profile::Any,
         title: "every node's heartbeat is on time",
         looks_at: "the kubelet leases in kube-node-lease, by when we saw them renewed",
         why: "a late heartbeat shows a dead or cut off node before Kubernetes says NotReady",
@@ -25,6 +27,8 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         id: CheckId::NodeNotReady,
+        group: Group::Now,
+        profile: Profile::Any,
         title: "every node is ready",
         looks_at: "the Ready condition of every node",
         why: "a node that is not ready serves nothing, and its pods are evicted",
@@ -36,6 +40,8 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         id: CheckId::NodesThreeControllers,
+        group: Group::Cluster,
+        profile: Profile::Any,
         title: "three nodes are controllers",
         looks_at: "nodes with the label node-role.kubernetes.io/control-plane",
         why: "with fewer than three controllers etcd cannot lose one; an even number adds risk and no spare",
@@ -45,16 +51,20 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         id: CheckId::ZoneLabels,
+        group: Group::Placement,
+        profile: Profile::MultiZone,
         title: "every node carries its zone",
         looks_at: "the label topology.kubernetes.io/zone of every node",
         why: "replicas are spread over zones only where every node says in which zone it is; a replaced node comes back \
               without its label",
         fix: "label each node with its zone, then restart the workloads' rollout, because labels move no running pod",
         statement: Some("Zone topology labels applied to each node (see Topology-Aware Node Labels)"),
-        look: |snapshot, _| outcome(zones::labels(snapshot)),
+        look: |snapshot, policy| outcome(zones::labels(snapshot, policy)),
     },
     Check {
         id: CheckId::ZoneThree,
+        group: Group::Placement,
+        profile: Profile::MultiZone,
         title: "three zones, none of them decisive",
         looks_at: "the zones that nodes are labeled with, and the zone of every etcd member",
         why: "with two zones, the loss of the larger one takes the majority of etcd with it",

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::look::{Looked, arg, evidence, names, need_kinds, not_applicable, outcome, plural};
-use super::{Check, CheckId, Finding, Outcome, Severity};
+use super::{Check, CheckId, Finding, Group, Outcome, Profile, Severity};
 use crate::base::{Age, Text};
 use crate::model::kube::{Pod, WorkloadKind};
 use crate::model::placement::{Placement, Tally};
@@ -14,6 +14,8 @@ use crate::model::{KubeKind, ObjectKey, Policy, Snapshot};
 pub const CHECKS: &[Check] = &[
     Check {
         id: CheckId::PlacementWebSpread,
+        group: Group::Placement,
+        profile: Profile::Any,
         title: "NetBox's web replicas run on distinct nodes",
         looks_at: "the web Deployment's spread constraints and the nodes of its pods",
         why: "a replica on another node keeps serving while a lost one starts again, which takes minutes",
@@ -25,6 +27,8 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         id: CheckId::PlacementSingleDomain,
+        group: Group::Placement,
+        profile: Profile::Any,
         title: "no workload has all its replicas in one place",
         looks_at: "nodes and zones of the ready replicas of every Deployment and StatefulSet with two or more",
         why: "replicas in one place are lost together",
@@ -34,6 +38,8 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         id: CheckId::PlacementPending,
+        group: Group::Now,
+        profile: Profile::Any,
         title: "no pod waits for a place",
         looks_at: "pods that stay Pending, with the scheduler's or the container's words",
         why: "a pod that finds no place is a replica less",

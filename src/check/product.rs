@@ -1,7 +1,7 @@
 //! The product family: is HA switched on, and what does NetBox Enterprise say about itself.
 
 use super::look::{Looked, arg, evidence, need_kinds, not_applicable, outcome};
-use super::{Check, CheckId, Finding, Severity};
+use super::{Check, CheckId, Finding, Group, Profile, Severity};
 use crate::base::Text;
 use crate::model::kube::{Condition, Tri};
 use crate::model::product::{Installation, NetBoxEnterprise};
@@ -11,6 +11,8 @@ use crate::model::{KubeKind, ObjectKey, Snapshot};
 pub const CHECKS: &[Check] = &[
     Check {
         id: CheckId::HaEnabled,
+        group: Group::Cluster,
+        profile: Profile::Any,
         title: "high availability is enabled",
         looks_at: "spec.highAvailability of the newest Embedded Cluster Installation, and the number of controllers",
         why: "three controllers alone do not make the admin console's store (rqlite) survive a node",
@@ -22,6 +24,8 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         id: CheckId::NbeReady,
+        group: Group::Now,
+        profile: Profile::Any,
         title: "NetBox Enterprise calls itself ready",
         looks_at: "status.ready, generations and conditions of every NetBoxEnterprise; unknown conditions are shown as they are",
         why: "its operator knows of faults that no other object shows",

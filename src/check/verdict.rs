@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 use unicode_width::UnicodeWidthChar;
 
 use super::etcd::bring_back;
-use super::{CheckId, Finding, Outcome, Severity};
+use super::{CheckId, Finding, Outcome, Severity, acknowledgement};
 use crate::base::{Text, Why};
+use crate::model::policy::Acknowledgement;
 use crate::model::quorum::{Quorum, Standing};
 use crate::model::{FeedId, Snapshot};
 
@@ -58,18 +59,25 @@ pub struct Verdict {
 }
 
 /// Judges: critical before cannot-tell of the quorum picture, before warning, before a source that the picture needs and that
-/// was not read yet, before ok. Info leaves ok.
-pub fn judge(snapshot: &Snapshot, outcomes: &[(CheckId, Outcome)]) -> Verdict {
+/// was not read yet, before ok. Info leaves ok, and so does an
+/// acknowledged warning.
+pub fn judge(snapshot: &Snapshot, outcomes: &[(CheckId, Outcome)], given: &[Acknowledgement]) -> Verdict {
     let quorum = snapshot.quorum();
-    let (level, line) = if let Some(worst) = first(outcomes, Severity::Critical) {
+    let counted: Vec<&Finding> = super::findings(outcomes)
+        .filter(|finding| is_counted(finding, given))
+        .collect();
+    let of = |severity: Severity| {
+        counted
+            .iter()
+            .copied()
+            .filter(move |finding| finding.severity == severity)
+    };
+    let (level, line) = if let Some(worst) = of(Severity::Critical).next() {
         (Level::Critical, critical(&quorum, worst))
     } else if let Some(because) = quorum_picture_missing(outcomes) {
         (Level::Unknown, unknown(&quorum, &because))
-    } else if let Some(worst) = first(outcomes, Severity::Warning) {
-        (
-            Level::Warning,
-            warning(&quorum, worst, count(outcomes, Severity::Warning)),
-        )
+    } else if let Some(worst) = of(Severity::Warning).next() {
+        (Level::Warning, warning(&quorum, worst, of(Severity::Warning).count()))
     } else if let Some((feed, why)) = unread(outcomes) {
         let sum = format!(
             "{} of {} healthy, {}",
@@ -88,20 +96,10 @@ pub fn judge(snapshot: &Snapshot, outcomes: &[(CheckId, Outcome)]) -> Verdict {
     }
 }
 
-fn findings(outcomes: &[(CheckId, Outcome)], severity: Severity) -> impl Iterator<Item = &Finding> {
-    let broken = outcomes.iter().filter_map(|(_, outcome)| match outcome {
-        Outcome::Broken { findings } => Some(findings),
-        Outcome::Holds | Outcome::CannotTell { .. } | Outcome::NotApplicable { .. } => None,
-    });
-    broken.flatten().filter(move |finding| finding.severity == severity)
-}
-
-fn first(outcomes: &[(CheckId, Outcome)], severity: Severity) -> Option<&Finding> {
-    findings(outcomes, severity).next()
-}
-
-fn count(outcomes: &[(CheckId, Outcome)], severity: Severity) -> usize {
-    findings(outcomes, severity).count()
+/// Whether a finding counts although it is acknowledged: danger does, and so does a cluster that cannot take a loss.
+fn is_counted(finding: &Finding, given: &[Acknowledgement]) -> bool {
+    let is_vital = matches!(finding.check, CheckId::EtcdQuorum | CheckId::EtcdSpare);
+    is_vital || finding.severity == Severity::Critical || acknowledgement(given, finding).is_none()
 }
 
 /// Why quorum or spare cannot be told, if so.

@@ -76,7 +76,9 @@ pub enum Command {
     /// Nodes per zone, etcd, placement and the verdict
     Status(Look),
     /// Run all checks. Exits 0 ok, 1 warning, 2 critical, 3 cannot tell
-    Check(Look),
+    Check(Checking),
+    /// Accept a finding for a while: it stays visible, and a warning no longer changes the exit code
+    Ack(Ack),
     /// What a check looks at, why it matters, and how to fix it
     Explain {
         /// The check, such as etcd.spare; without it, all are listed
@@ -179,6 +181,70 @@ pub enum Output {
     Table,
     /// For programs; see the field "schema"
     Json,
+}
+
+/// Which checks to run, and how to print what they found.
+#[derive(Debug, Clone, Args)]
+pub struct Checking {
+    /// How to print
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: CheckOutput,
+    /// Wait this long for sources that do not answer, such as 10s
+    #[arg(long, value_name = "TIME", value_parser = parse_timeout)]
+    pub timeout: Option<Duration>,
+    /// Run only these checks, such as "etcd.*"; may be given several times
+    #[arg(long, value_name = "GLOB")]
+    pub only: Vec<String>,
+    /// Leave these checks out
+    #[arg(long, value_name = "GLOB")]
+    pub skip: Vec<String>,
+    /// Go on, and print again whenever a result changes; with JSON, one document a line
+    #[arg(long)]
+    pub watch: bool,
+}
+
+/// How to print what the checks found.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum CheckOutput {
+    /// For people
+    #[default]
+    Table,
+    /// For programs; see the field "schema"
+    Json,
+    /// Metrics in the text format of Prometheus
+    Prometheus,
+}
+
+/// Which finding to accept.
+#[derive(Debug, Clone, Args)]
+pub struct Ack {
+    /// The check, such as nodes.size
+    #[arg(required_unless_present = "list")]
+    pub check: Option<String>,
+    /// The finding's subject, such as node/nbe-1; without it, all findings of the check
+    pub subject: Option<String>,
+    /// Why it is accepted
+    #[arg(long, required_unless_present_any = ["withdraw", "list"], conflicts_with = "withdraw")]
+    pub reason: Option<String>,
+    /// For how long, such as 7d
+    #[arg(long = "for", value_name = "TIME", default_value = "7d", value_parser = parse_days)]
+    pub lasts: Duration,
+    /// Take it back
+    #[arg(long, requires = "check")]
+    pub withdraw: bool,
+    /// List what is accepted
+    #[arg(long, conflicts_with_all = ["check", "reason", "withdraw"])]
+    pub list: bool,
+}
+
+/// Reads a time from a minute to a year.
+fn parse_days(raw: &str) -> Result<Duration, String> {
+    let lasts = <Duration as Value>::parse(raw).map_err(|problem| problem.to_string())?;
+    if (Duration::from_mins(1)..=Duration::from_hours(366 * 24)).contains(&lasts) {
+        Ok(lasts)
+    } else {
+        Err(format!("{raw:?} is out of bounds: from 1m to 366d"))
+    }
 }
 
 /// Reads a time such as `500ms`, `10s` or `2m`, as the configuration does.

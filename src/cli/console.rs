@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use color_eyre::eyre;
 
+use super::ack;
 use super::deck;
 use super::exit::Usage;
 use super::log;
@@ -34,11 +35,16 @@ pub fn run(resolved: &Resolved, tour: Tour) -> eyre::Result<ExitCode> {
         .map(|problem| Message::new(Severity::Warning, problem.why().to_string()))
         .collect();
     messages.extend(log::start(&resolved.settings, None)?);
+    let mut policy = resolved.settings.policy();
+    match ack::accepted(resolved) {
+        Ok(accepted) => policy.acknowledged = accepted,
+        Err(why) => messages.push(Message::new(Severity::Warning, why.to_string())),
+    }
     let colors = themes::colors(resolved);
     let (theme, error) = themes::chosen(resolved, colors);
     messages.extend(error.map(|error| Message::new(Severity::Warning, error.to_string())));
     let mut options = Options {
-        policy: resolved.settings.policy(),
+        policy,
         theme,
         themes: themes::choice(resolved),
         glyphs: themes::glyphs(resolved),

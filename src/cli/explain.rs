@@ -24,7 +24,8 @@ pub fn run(name: Option<&str>, output: Output) -> eyre::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn find(name: &str) -> Result<&'static Check, Usage> {
+/// The check with a name; a slip of the finger is told what was meant.
+pub fn find(name: &str) -> Result<&'static Check, Usage> {
     let found = name.parse::<CheckId>().ok().and_then(check::find);
     found.ok_or_else(|| {
         let distance = |id: &CheckId| strsim::damerau_levenshtein(id.name(), name);
@@ -50,9 +51,15 @@ fn list(output: Output) -> eyre::Result<ExitCode> {
         }
         Output::Table => {
             let rows: Vec<Vec<String>> = check::all()
-                .map(|check| vec![check.id.to_string(), check.title.to_owned()])
+                .map(|check| {
+                    vec![
+                        check.id.to_string(),
+                        check.group.title().to_owned(),
+                        check.title.to_owned(),
+                    ]
+                })
                 .collect();
-            print(&table(&["CHECK", "WHAT MUST HOLD"], &rows))?;
+            print(&table(&["CHECK", "GROUP", "WHAT MUST HOLD"], &rows))?;
         }
     }
     Ok(ExitCode::SUCCESS)

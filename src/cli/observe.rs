@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use color_eyre::eyre::{self, WrapErr};
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use super::args::Global;
@@ -174,12 +175,8 @@ pub fn look(resolved: &Resolved, timeout: Option<Duration>) -> eyre::Result<Seen
     let runtime = runtime()?;
     let seen = runtime.block_on(async {
         let mut observing = start(resolved).await?;
-        let began = observing.clock.now();
-        let deadline = Instant::now() + timeout;
+        settle(&mut observing, timeout).await;
         let snapshots = &mut observing.observer.snapshots;
-        let settled = snapshots.wait_for(|snapshot| is_settled(snapshot, began));
-        // Late or not: what is known by then is the answer, and it says itself what is missing.
-        let _ = timeout_at(deadline, settled).await;
         Ok::<_, eyre::Report>(Seen {
             snapshot: snapshots.borrow_and_update().clone(),
             notes: observing.place.layout().notes.clone(),
@@ -187,6 +184,38 @@ pub fn look(resolved: &Resolved, timeout: Option<Duration>) -> eyre::Result<Seen
     });
     runtime.shutdown_background();
     seen
+}
+
+/// Observes, and hands the snapshots over once nothing more is to be expected or the time is up; goes on until `then` ends.
+pub fn watch<T, Then>(
+    resolved: &Resolved,
+    timeout: Option<Duration>,
+    then: impl FnOnce(watch::Receiver<Arc<Snapshot>>) -> Then,
+) -> eyre::Result<T>
+where
+    Then: Future<Output = eyre::Result<T>>,
+{
+    let timeout = timeout.unwrap_or(resolved.settings.timeout.value);
+    warn_of(&resolved.problems);
+    start_log(resolved)?;
+    let runtime = runtime()?;
+    let done = runtime.block_on(async {
+        let mut observing = start(resolved).await?;
+        settle(&mut observing, timeout).await;
+        then(observing.observer.snapshots.clone()).await
+    });
+    runtime.shutdown_background();
+    done
+}
+
+/// Waits until nothing more is to be expected. Late or not: what is known by then is the answer, and it says itself what is
+/// missing.
+async fn settle(observing: &mut Observing, timeout: Duration) {
+    let began = observing.clock.now();
+    let deadline = Instant::now() + timeout;
+    let snapshots = &mut observing.observer.snapshots;
+    let settled = snapshots.wait_for(|snapshot| is_settled(snapshot, began));
+    let _ = timeout_at(deadline, settled).await;
 }
 
 /// Logs to the file that was asked for, or to stderr with `-v`.

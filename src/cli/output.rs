@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod feeds;
+pub mod prometheus;
 pub mod status;
 pub mod status_text;
 pub mod table;
@@ -33,6 +34,13 @@ pub fn print(text: &str) -> io::Result<()> {
 /// Prints a document, indented, with a line end.
 pub fn print_json(document: &impl Serialize) -> io::Result<()> {
     let mut text = serde_json::to_string_pretty(document)?;
+    text.push('\n');
+    print(&text)
+}
+
+/// Prints a document on a line of its own.
+pub fn print_json_line(document: &impl Serialize) -> io::Result<()> {
+    let mut text = serde_json::to_string(document)?;
     text.push('\n');
     print(&text)
 }

@@ -12,7 +12,7 @@ use crate::check;
 /// Looks, prints, and exits 0: telling the status worked, whatever the status is.
 pub fn run(resolved: &Resolved, look: &Look) -> eyre::Result<ExitCode> {
     let snapshot = observe::look(resolved, look.timeout)?.snapshot;
-    let report = check::run(&snapshot, &resolved.settings.policy());
+    let report = check::run(&snapshot, &super::check::policy(resolved));
     let document = status::document(&snapshot, &report.verdict);
     match look.output {
         Output::Json => print_json(&document)?,

@@ -61,6 +61,7 @@ macro_rules! key {
 const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
 const SECOND: Duration = Duration::from_secs(1);
+const MILLISECOND: Duration = Duration::from_millis(1);
 
 /// Every setting, in the order of the template. Durations with the least and the most that make sense.
 pub const KEYS: &[Key] = &[
@@ -102,6 +103,20 @@ pub const KEYS: &[Key] = &[
     // k0s promotes about every 10 s.
     key!("policy.learner_stuck", None, policy.learner_stuck, SECOND * 10, DAY),
     key!("policy.pending_late", None, policy.pending_late, SECOND, DAY),
+    key!("policy.site", None, policy.site),
+    key!("policy.node_cpus", None, policy.node_cpus),
+    key!("policy.node_memory_gb", None, policy.node_memory_gb),
+    key!("policy.node_disk_gb", None, policy.node_disk_gb),
+    key!(
+        "policy.latency_high",
+        None,
+        policy.latency_high,
+        MILLISECOND,
+        SECOND * 10
+    ),
+    key!("policy.latency_far", None, policy.latency_far, MILLISECOND, SECOND * 10),
+    key!("policy.clock_skew", None, policy.clock_skew, MILLISECOND * 10, HOUR),
+    key!("policy.link_mbit", None, policy.link_mbit),
 ];
 
 /// The setting with a name.

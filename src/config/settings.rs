@@ -9,6 +9,10 @@ use super::key::KEYS;
 use super::value::{Color, LogLevel, Origin, Setting};
 use crate::base::Text;
 use crate::model::Policy;
+use crate::model::policy::{NodeSize, Site};
+
+/// Sizes are set in gigabytes, as the HA document writes them.
+const GB: u64 = 1_000_000_000;
 
 /// Everything that an operator may set.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +54,14 @@ pub struct PolicySettings {
     pub eviction_slow: Setting<Duration>,
     pub learner_stuck: Setting<Duration>,
     pub pending_late: Setting<Duration>,
+    pub site: Setting<Site>,
+    pub node_cpus: Setting<u64>,
+    pub node_memory_gb: Setting<u64>,
+    pub node_disk_gb: Setting<u64>,
+    pub latency_high: Setting<Duration>,
+    pub latency_far: Setting<Duration>,
+    pub clock_skew: Setting<Duration>,
+    pub link_mbit: Setting<u64>,
 }
 
 impl Default for Settings {
@@ -75,6 +87,14 @@ impl Default for Settings {
                 eviction_slow: Setting::default(policy.eviction_slow),
                 learner_stuck: Setting::default(policy.learner_stuck),
                 pending_late: Setting::default(policy.pending_late),
+                site: Setting::default(policy.site),
+                node_cpus: Setting::default(policy.node_size.cpus),
+                node_memory_gb: Setting::default(policy.node_size.memory_bytes / GB),
+                node_disk_gb: Setting::default(policy.node_size.disk_bytes / GB),
+                latency_high: Setting::default(policy.latency_high),
+                latency_far: Setting::default(policy.latency_far),
+                clock_skew: Setting::default(policy.clock_skew),
+                link_mbit: Setting::default(policy.link_mbit),
             },
         }
     }
@@ -103,6 +123,17 @@ impl Settings {
             eviction_slow: policy.eviction_slow.value,
             learner_stuck: policy.learner_stuck.value,
             pending_late: policy.pending_late.value,
+            site: policy.site.value,
+            node_size: NodeSize {
+                cpus: policy.node_cpus.value,
+                memory_bytes: policy.node_memory_gb.value.saturating_mul(GB),
+                disk_bytes: policy.node_disk_gb.value.saturating_mul(GB),
+            },
+            latency_high: policy.latency_high.value,
+            latency_far: policy.latency_far.value,
+            clock_skew: policy.clock_skew.value,
+            link_mbit: policy.link_mbit.value,
+            acknowledged: Vec::new(),
         }
     }
 

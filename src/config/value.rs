@@ -11,6 +11,7 @@ use toml::de::DeValue;
 use super::error::Problem;
 use super::key::Written;
 use crate::base::Text;
+use crate::model::policy::Site;
 
 /// A value and where it comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -193,6 +194,50 @@ impl Value for bool {
 
     fn show(&self) -> String {
         self.to_string()
+    }
+}
+
+/// A count, written as a number in a file.
+impl Value for u64 {
+    fn parse(word: &str) -> Result<Self, Problem> {
+        let count = word.parse::<u64>().ok().filter(|count| *count <= MAX_COUNT);
+        count.ok_or_else(|| Problem::new(format!("expected a whole number up to {MAX_COUNT}, found {word:?}")))
+    }
+
+    fn from_toml(value: &DeValue<'_>) -> Result<Self, Problem> {
+        match value.as_integer() {
+            Some(integer) if integer.radix() == 10 => Self::parse(integer.as_str()),
+            Some(_) | None => Err(Problem::new(format!(
+                "expected a whole number, found {}",
+                kind_of(value)
+            ))),
+        }
+    }
+
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
+/// No count that is set is larger.
+const MAX_COUNT: u64 = 1_000_000;
+
+impl Value for Site {
+    fn parse(word: &str) -> Result<Self, Problem> {
+        let choices = [Site::Auto, Site::SingleLocation, Site::MultiZone];
+        one_of(word, &choices.map(|site| (site_word(site), site)))
+    }
+
+    fn show(&self) -> String {
+        site_word(*self).to_owned()
+    }
+}
+
+const fn site_word(site: Site) -> &'static str {
+    match site {
+        Site::Auto => "auto",
+        Site::SingleLocation => "single-location",
+        Site::MultiZone => "multi-zone",
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+use crate::base::Text;
 
 /// Thresholds of the checks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +25,66 @@ pub struct Policy {
     pub learner_stuck: Duration,
     /// A pod that stays Pending longer than this is a finding.
     pub pending_late: Duration,
+    /// Where the nodes stand.
+    pub site: Site,
+    /// What a node must have, with the tolerance that usable sizes need: a machine sold as 24 GB shows less.
+    pub node_size: NodeSize,
+    /// A round trip to another member above this is a finding. The HA document calls about 1 to 5 ms typical between zones.
+    pub latency_high: Duration,
+    /// A round trip above this is that of a distant region, which the HA document does not support.
+    pub latency_far: Duration,
+    /// A clock that differs by more is a finding.
+    pub clock_skew: Duration,
+    /// The slowest interface that the HA document recommends, in Mbit/s.
+    pub link_mbit: u64,
+    /// Findings that an operator knows and accepts for a while.
+    pub acknowledged: Vec<Acknowledgement>,
+}
+
+/// Where the nodes stand: the placement options of the HA document.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Site {
+    /// As the zone labels say.
+    #[default]
+    Auto,
+    /// All in one location.
+    SingleLocation,
+    /// One in each of three zones.
+    MultiZone,
+}
+
+/// The least that a node must have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeSize {
+    /// Cores.
+    pub cpus: u64,
+    /// Memory in bytes.
+    pub memory_bytes: u64,
+    /// Disk in bytes.
+    pub disk_bytes: u64,
+}
+
+/// A finding that an operator knows and accepts for a while. It stays visible.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Acknowledgement {
+    /// The check's name.
+    pub check: Text,
+    /// The finding's subject; None for all of the check.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Text>,
+    /// Why it is accepted.
+    pub reason: Text,
+    /// From then on it counts again.
+    pub until: Timestamp,
+}
+
+impl Acknowledgement {
+    /// Whether it is about this finding.
+    pub fn covers(&self, check: &str, subject: &Text) -> bool {
+        self.check == check && self.subject.as_ref().is_none_or(|own| own == subject)
+    }
 }
 
 impl Default for Policy {
@@ -35,6 +98,17 @@ impl Default for Policy {
             eviction_slow: Duration::from_mins(1),
             learner_stuck: Duration::from_mins(2),
             pending_late: Duration::from_mins(1),
+            site: Site::Auto,
+            node_size: NodeSize {
+                cpus: 8,
+                memory_bytes: 22_000_000_000,
+                disk_bytes: 90_000_000_000,
+            },
+            latency_high: Duration::from_millis(5),
+            latency_far: Duration::from_millis(20),
+            clock_skew: Duration::from_secs(1),
+            link_mbit: 1_000,
+            acknowledged: Vec::new(),
         }
     }
 }

@@ -132,6 +132,15 @@ pub const FINDINGS: [Column; 4] = [
     words("check", 2, 22),
 ];
 
+/// The checklist.
+pub const READINESS: [Column; 5] = [
+    words("group", 1, 17),
+    words("state", 0, 16),
+    words("what must hold", 0, 52),
+    words("because", 2, 60),
+    words("check", 3, 24),
+];
+
 /// The timeline.
 pub const TIMELINE: [Column; 5] = [
     words("time", 0, 9),

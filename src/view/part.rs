@@ -12,6 +12,7 @@ pub mod nodes;
 pub mod palette;
 pub mod pods;
 pub mod quorum;
+pub mod readiness;
 pub mod section;
 pub mod sheet;
 pub mod small;

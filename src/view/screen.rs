@@ -9,4 +9,5 @@ pub mod nodes;
 pub mod overview;
 pub mod placement;
 pub mod pods;
+pub mod readiness;
 pub mod timeline;

@@ -3,7 +3,7 @@
 use super::*;
 use std::collections::BTreeSet;
 
-const COMMANDS: [Command; 56] = [
+const COMMANDS: [Command; 57] = [
     Command::Quit,
     Command::Back,
     Command::Help,
@@ -38,6 +38,7 @@ const COMMANDS: [Command; 56] = [
     Command::Open,
     Command::Describe,
     Command::Pods,
+    Command::Jump,
     Command::Sort,
     Command::TurnSort,
     Command::Mark,
@@ -95,6 +96,7 @@ const fn is_listed(command: Command) -> bool {
         | Command::Open
         | Command::Describe
         | Command::Pods
+        | Command::Jump
         | Command::Sort
         | Command::TurnSort
         | Command::Mark

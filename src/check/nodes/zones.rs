@@ -6,10 +6,11 @@ use crate::base::{Text, Why, WhyKind};
 use crate::check::look::{Looked, arg, called, cannot_tell, evidence, names, need_kinds, not_applicable};
 use crate::check::{CheckId, Finding, Severity};
 use crate::model::kube::Node;
+use crate::model::policy::Site;
 use crate::model::quorum::needed;
-use crate::model::{FeedId, KubeKind, Snapshot};
+use crate::model::{FeedId, KubeKind, Policy, Snapshot};
 
-pub(super) fn labels(snapshot: &Snapshot) -> Looked {
+pub(super) fn labels(snapshot: &Snapshot, policy: &Policy) -> Looked {
     need_kinds(snapshot, &[KubeKind::Nodes])?;
     let nodes = snapshot.kube.nodes.values();
     let (labeled, bare): (Vec<&Node>, Vec<&Node>) = nodes.partition(|node| node.zone.is_some());
@@ -18,7 +19,9 @@ pub(super) fn labels(snapshot: &Snapshot) -> Looked {
     }
     // One location without zones is a supported placement; labels on some nodes only are a mistake.
     let (severity, title) = if labeled.is_empty() {
-        (Severity::Info, "no node carries a zone label".to_owned())
+        let is_wanted = policy.site == Site::MultiZone;
+        let severity = if is_wanted { Severity::Warning } else { Severity::Info };
+        (severity, "no node carries a zone label".to_owned())
     } else {
         let lacking = names(bare.iter().map(|node| &node.name));
         (Severity::Warning, format!("no zone label on {lacking}"))

@@ -7,8 +7,9 @@ use super::feeds::{FeedDocument, feeds};
 use super::table::table;
 use super::{mark, scenario};
 use crate::base::Text;
-use crate::check::{Check, CheckId, Finding, Outcome, Report, Severity, Verdict};
+use crate::check::{self, Check, CheckId, Finding, Group, Outcome, Report, Severity, Verdict};
 use crate::model::Snapshot;
+use crate::model::policy::Acknowledgement;
 
 /// The document of `check`.
 #[derive(Debug, Serialize)]
@@ -20,9 +21,19 @@ pub struct CheckDocument<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub simulated: Option<Text>,
     pub verdict: &'a Verdict,
-    pub findings: Vec<&'a Finding>,
+    pub findings: Vec<FindingDocument<'a>>,
     pub checks: Vec<ResultDocument<'a>>,
     pub feeds: Vec<FeedDocument>,
+}
+
+/// One finding, and who accepted it.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct FindingDocument<'a> {
+    #[serde(flatten)]
+    pub finding: &'a Finding,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acknowledged: Option<&'a Acknowledgement>,
 }
 
 /// One check's result.
@@ -30,6 +41,7 @@ pub struct CheckDocument<'a> {
 #[allow(missing_docs)]
 pub struct ResultDocument<'a> {
     pub id: CheckId,
+    pub group: Option<Group>,
     /// holds, broken, cannot-tell or not-applicable
     pub result: &'static str,
     pub why: Option<&'a Text>,
@@ -43,7 +55,7 @@ pub fn document<'a>(snapshot: &Snapshot, report: &'a Report) -> CheckDocument<'a
         taken_at: snapshot.now.wall,
         simulated: scenario(snapshot),
         verdict: &report.verdict,
-        findings: report.findings(),
+        findings: findings(report).collect(),
         checks: report
             .outcomes
             .iter()
@@ -53,6 +65,14 @@ pub fn document<'a>(snapshot: &Snapshot, report: &'a Report) -> CheckDocument<'a
     }
 }
 
+fn findings(report: &Report) -> impl Iterator<Item = FindingDocument<'_>> {
+    let found = report.findings().into_iter();
+    found.map(|finding| FindingDocument {
+        finding,
+        acknowledged: report.acknowledgement(finding),
+    })
+}
+
 fn result(id: CheckId, outcome: &Outcome) -> ResultDocument<'_> {
     let why = match outcome {
         Outcome::CannotTell { why, .. } | Outcome::NotApplicable { why } => Some(why),
@@ -60,6 +80,7 @@ fn result(id: CheckId, outcome: &Outcome) -> ResultDocument<'_> {
     };
     ResultDocument {
         id,
+        group: check::find(id).map(|check| check.group),
         result: outcome.word(),
         why: why.map(|why| &why.text),
         hint: why.and_then(|why| why.hint.as_ref()),
@@ -69,9 +90,9 @@ fn result(id: CheckId, outcome: &Outcome) -> ResultDocument<'_> {
 /// `check` for people: the verdict, each finding with its evidence, then what could not be told.
 pub fn text(snapshot: &Snapshot, report: &Report) -> String {
     let mut out = headline(scenario(snapshot).as_ref(), &report.verdict);
-    for finding in report.findings() {
+    for found in findings(report) {
         out.push('\n');
-        out.push_str(&finding_text(finding));
+        out.push_str(&finding_text(&found));
     }
     let rows: Vec<Vec<String>> = report
         .outcomes
@@ -96,8 +117,9 @@ pub fn headline(scenario: Option<&Text>, verdict: &Verdict) -> String {
     format!("{}{level}  {}\n", mark(scenario), verdict.line)
 }
 
-fn finding_text(finding: &Finding) -> String {
+fn finding_text(found: &FindingDocument<'_>) -> String {
     use std::fmt::Write;
+    let finding = found.finding;
     let mut out = String::new();
     let severity = match finding.severity {
         Severity::Critical => "CRITICAL",
@@ -115,6 +137,10 @@ fn finding_text(finding: &Finding) -> String {
     }
     let _ = writeln!(out, "  then  {}", finding.consequence);
     let _ = writeln!(out, "  do    {}", finding.remedy);
+    if let Some(own) = found.acknowledged {
+        let until = own.until.strftime("%Y-%m-%d %H:%M UTC");
+        let _ = writeln!(out, "  acknowledged until {until}: {}", own.reason);
+    }
     out
 }
 
@@ -125,7 +151,12 @@ pub fn explain_text(check: &Check) -> String {
         .map(|text| format!("\nThe HA document says:\n  \"{text}\"\n"))
         .unwrap_or_default();
     format!(
-        "{}: {}\n\nLooks at:\n  {}\n\nWhy:\n  {}\n\nFix:\n  {}\n{statement}",
-        check.id, check.title, check.looks_at, check.why, check.fix
+        "{}: {}\nGroup: {}\n\nLooks at:\n  {}\n\nWhy:\n  {}\n\nFix:\n  {}\n{statement}",
+        check.id,
+        check.title,
+        check.group.title(),
+        check.looks_at,
+        check.why,
+        check.fix
     )
 }

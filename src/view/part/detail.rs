@@ -2,6 +2,7 @@
 //! [`node`].
 
 mod chapter;
+mod check;
 mod k0s;
 mod member;
 mod node;
@@ -14,7 +15,7 @@ use crate::app::rows::{feed_name, finding, placement, untold};
 use crate::app::timeline::Entry;
 use crate::app::{RowId, State};
 use crate::base::Why;
-use crate::check::{self, Finding};
+use crate::check::{self as checks, Finding};
 use crate::model::FeedId;
 use crate::view::part::{footer, members};
 use crate::view::theme::{Role, Theme};
@@ -31,7 +32,7 @@ pub fn title(state: &State, row: &RowId) -> String {
         },
         RowId::Workload(kind, key) => format!("{} {key}", kind.word()),
         RowId::Pod(key) => format!("pod {key}"),
-        RowId::Finding(check, _) => check.to_string(),
+        RowId::Finding(check, _) | RowId::Check(check) => check.to_string(),
         RowId::Change(number) => format!("change {number}"),
         RowId::Untold(feed) | RowId::Feed(feed) => format!("feed {}", feed_name(state, *feed)),
     }
@@ -50,7 +51,8 @@ fn chapters(state: &State, theme: &Theme, row: &RowId) -> Option<Vec<Chapter>> {
         RowId::Member(id) => member::chapters(state, theme, state.derived.quorum.member(*id)?),
         RowId::Workload(kind, key) => workload::chapters(state, theme, placement(state, *kind, key)?),
         RowId::Pod(key) => pod::chapters(state, theme, key, &state.snapshot.kube.pods.get(key)?.value),
-        RowId::Finding(check, subject) => only(of_finding(finding(state, *check, subject)?)),
+        RowId::Finding(check, subject) => only(of_finding(state, finding(state, *check, subject)?)),
+        RowId::Check(check) => check::chapters(state, theme, *check)?,
         RowId::Untold(feed) => only(of_untold(state, *feed)),
         RowId::Change(number) => only(of_change(state.timeline.entry(*number)?)),
         RowId::Feed(id) => only(of_feed(state, theme, *id)),
@@ -63,7 +65,7 @@ fn because(why: &Why) -> Vec<Paragraph> {
     rows
 }
 
-fn of_finding(finding: &Finding) -> Vec<Paragraph> {
+fn of_finding(state: &State, finding: &Finding) -> Vec<Paragraph> {
     let (_, role) = footer::severity(finding.severity);
     let mut rows = vec![
         (finding.severity.word(), finding.title.to_string(), role),
@@ -77,6 +79,10 @@ fn of_finding(finding: &Finding) -> Vec<Paragraph> {
     );
     rows.push(("consequence", finding.consequence.to_string(), Role::Text));
     rows.push(("remedy", finding.remedy.to_string(), Role::Accent));
+    if let Some(own) = state.derived.report.acknowledgement(finding) {
+        let until = own.until.strftime("%Y-%m-%d %H:%M UTC");
+        rows.push(("acknowledged", format!("until {until}: {}", own.reason), Role::Dim));
+    }
     rows
 }
 
@@ -88,7 +94,7 @@ fn of_untold(state: &State, feed: FeedId) -> Vec<Paragraph> {
         if said.replace(why) != Some(why) {
             rows.extend(because(why));
         }
-        let title = check::find(check).map_or("", |check| check.title);
+        let title = checks::find(check).map_or("", |check| check.title);
         rows.push(("cannot tell", format!("{check}: {title}"), Role::Unknown));
     }
     rows

@@ -17,17 +17,25 @@ pub fn render(state: &State, theme: &Theme, rows: &[RowId]) -> Vec<Vec<Cell>> {
         RowId::Finding(check, subject) => {
             let finding = finding(state, *check, subject)?;
             let (glyph, role) = footer::severity(finding.severity);
+            let (title, of_title) = match state.derived.report.acknowledgement(finding) {
+                Some(_) => (format!("acknowledged: {}", finding.title), Role::Dim),
+                None => (finding.title.to_string(), Role::Text),
+            };
             Some(vec![
                 cell(format!("{} {}", theme.glyph(glyph), finding.severity.word()), role),
-                cell(finding.title.to_string(), Role::Text),
+                cell(title, of_title),
                 cell(finding.subject.to_string(), Role::Dim),
                 cell(check.name(), Role::Dim),
             ])
         }
         RowId::Untold(feed) => Some(untold(state, theme, *feed)),
-        RowId::Node(_) | RowId::Member(_) | RowId::Workload(..) | RowId::Pod(_) | RowId::Feed(_) | RowId::Change(_) => {
-            None
-        }
+        RowId::Node(_)
+        | RowId::Member(_)
+        | RowId::Workload(..)
+        | RowId::Pod(_)
+        | RowId::Check(_)
+        | RowId::Feed(_)
+        | RowId::Change(_) => None,
     });
     cells.collect()
 }

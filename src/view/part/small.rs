@@ -4,7 +4,7 @@ use ratatui::text::{Line, Span};
 
 use crate::app::{RowId, State};
 use crate::view::part::table::Cell;
-use crate::view::part::{feeds, findings, members, nodes, pods, timeline, workloads};
+use crate::view::part::{feeds, findings, members, nodes, pods, readiness, timeline, workloads};
 use crate::view::theme::{Glyph, Role, Theme};
 use crate::view::words;
 
@@ -22,6 +22,7 @@ fn line(state: &State, theme: &Theme, row: &RowId, width: usize) -> Line<'static
         RowId::Workload(..) => (workloads::render(state, theme, one), &[1, 0, 3]),
         RowId::Pod(_) => (pods::render(state, theme, one), &[1, 0, 2, 3]),
         RowId::Finding(..) | RowId::Untold(_) => (findings::render(state, theme, one), &[0, 1]),
+        RowId::Check(_) => (readiness::render(state, theme, one), &[1, 2]),
         RowId::Change(_) => (timeline::render(state, theme, one), &[0, 3, 4]),
         RowId::Feed(_) => (feeds::render(state, theme, one), &[1, 0, 2]),
     };

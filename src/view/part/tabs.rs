@@ -36,10 +36,12 @@ pub fn render(state: &State, theme: &Theme, width: usize) -> Line<'static> {
     let labels = |form: &dyn Fn(usize, Screen) -> String| -> Vec<(Screen, String)> {
         let labels = (1..)
             .zip(Screen::ALL)
-            .map(|(number, screen)| (screen, form(number, screen)));
+            // Their keys: the tenth has 0.
+            .map(|(number, screen)| (screen, form(number % 10, screen)));
         labels.filter(|(_, label)| !label.is_empty()).collect()
     };
-    let total = |labels: &[(Screen, String)]| labels.iter().map(|(_, label)| label.width() + 2).sum::<usize>();
+    // A space before each, and the brackets.
+    let total = |labels: &[(Screen, String)]| labels.iter().map(|(_, label)| label.width() + 1).sum::<usize>() + 2;
     let mut shown = Vec::new();
     for form in forms {
         shown = labels(form);
@@ -47,13 +49,16 @@ pub fn render(state: &State, theme: &Theme, width: usize) -> Line<'static> {
             break;
         }
     }
-    let shown = shown.into_iter();
-    let spans = shown.map(|(screen, name)| {
-        if screen == state.screen {
-            Span::styled(format!("[{name}]"), theme.style(Role::TabActive))
+    let spans = shown.into_iter().flat_map(|(screen, name)| {
+        let (text, role) = if screen == state.screen {
+            (format!("[{name}]"), Role::TabActive)
         } else {
-            Span::styled(format!(" {name} "), theme.style(Role::Tab))
-        }
+            (name, Role::Tab)
+        };
+        [
+            Span::styled(text, theme.style(role)),
+            Span::styled(" ", theme.style(Role::Tab)),
+        ]
     });
     let mut line = spans.collect::<Line>();
     // With several terminals open, which host is this?
