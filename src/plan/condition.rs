@@ -18,6 +18,9 @@ use crate::model::{ObjectKey, Snapshot};
 mod etcd;
 mod kube;
 
+pub(in crate::plan) use etcd::is_alarm;
+pub(in crate::plan) use kube::lying;
+
 /// A fact to be true.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "kebab-case")]
@@ -50,6 +53,16 @@ pub enum Condition {
     Voter {
         /// The address; None: any that was not listed when the plan was made.
         address: Option<Text>,
+        /// Who was listed then.
+        known: Vec<MemberId>,
+    },
+    /// A member serves, with or without quorum.
+    Serves {
+        /// The id.
+        id: MemberId,
+    },
+    /// etcd lists a member that was not listed when the plan was made, in whatever state.
+    NewMember {
         /// Who was listed then.
         known: Vec<MemberId>,
     },
@@ -154,6 +167,13 @@ pub enum Condition {
         /// Uids of its pods when the plan was made.
         pods: Vec<Text>,
     },
+    /// The replicas of a workload lie as evenly as its constraints ask for.
+    SpreadEvenly {
+        /// The workload's kind.
+        kind: WorkloadKind,
+        /// Its name.
+        workload: ObjectKey,
+    },
     /// Embedded Cluster records high availability.
     HighlyAvailable,
     /// At least so many controllers are Ready.
@@ -208,6 +228,8 @@ impl Condition {
             | Condition::MemberAbsent { .. }
             | Condition::NotHere { .. }
             | Condition::Voter { .. }
+            | Condition::Serves { .. }
+            | Condition::NewMember { .. }
             | Condition::MembershipQuiet
             | Condition::NoAlarm
             | Condition::Silent { .. }
@@ -225,6 +247,7 @@ impl Condition {
             | Condition::ReadyElsewhere { .. }
             | Condition::NothingPending
             | Condition::RolledOut { .. }
+            | Condition::SpreadEvenly { .. }
             | Condition::HighlyAvailable
             | Condition::ControllersReady { .. }
             | Condition::ApiLive => look.kube(self),
@@ -243,6 +266,8 @@ impl Condition {
             Condition::MemberListed { .. } | Condition::NotHere { .. } | Condition::Same { .. } => Class::Identity,
             Condition::Silent { .. } | Condition::MemberAbsent { .. } | Condition::NodeDown { .. } => Class::Fencing,
             Condition::Voter { .. }
+            | Condition::Serves { .. }
+            | Condition::NewMember { .. }
             | Condition::NoAlarm
             | Condition::HostAnswers { .. }
             | Condition::Gone { .. }
@@ -255,6 +280,7 @@ impl Condition {
             | Condition::ReadyElsewhere { .. }
             | Condition::NothingPending
             | Condition::RolledOut { .. }
+            | Condition::SpreadEvenly { .. }
             | Condition::HighlyAvailable
             | Condition::ControllersReady { .. }
             | Condition::DiskFree { .. }
@@ -276,6 +302,8 @@ impl Condition {
             Condition::MemberAbsent { id } => format!("member-absent:{id}"),
             Condition::NotHere { id } => format!("not-here:{id}"),
             Condition::Voter { address, .. } => format!("voter:{}", or_new(address.as_ref())),
+            Condition::Serves { id } => format!("serves:{id}"),
+            Condition::NewMember { .. } => "new-member".to_owned(),
             Condition::MembershipQuiet => "membership-quiet".to_owned(),
             Condition::NoAlarm => "no-alarm".to_owned(),
             Condition::Silent { id, .. } => format!("silent:{id}"),
@@ -292,6 +320,7 @@ impl Condition {
             Condition::ReadyElsewhere { workload, .. } => format!("ready-elsewhere:{workload}"),
             Condition::NothingPending => "nothing-pending".to_owned(),
             Condition::RolledOut { workload, .. } => format!("rolled-out:{workload}"),
+            Condition::SpreadEvenly { workload, .. } => format!("spread-evenly:{workload}"),
             Condition::HighlyAvailable => "highly-available".to_owned(),
             Condition::ControllersReady { .. } => "controllers-ready".to_owned(),
             Condition::DiskFree { .. } => "disk-free".to_owned(),
@@ -303,6 +332,9 @@ impl Condition {
     pub fn claim(&self) -> Text {
         Text::from(match self {
             Condition::QuorumProven => "etcd proves quorum with a read of now".to_owned(),
+            Condition::Permitted {
+                act: gate::Act::Disturb,
+            } => "every voter of etcd is healthy".to_owned(),
             Condition::Permitted { act } => format!("quorum allows to {act}"),
             Condition::MemberListed { id, address } => format!("etcd lists member {id} at {address}"),
             Condition::MemberAbsent { id } => format!("no member of etcd lists {id} any more"),
@@ -311,6 +343,8 @@ impl Condition {
                 address: Some(address), ..
             } => format!("a started, healthy voter at {address}"),
             Condition::Voter { address: None, .. } => "a new started, healthy voter".to_owned(),
+            Condition::Serves { id } => format!("member {id} serves"),
+            Condition::NewMember { .. } => "etcd lists a new member".to_owned(),
             Condition::MembershipQuiet => "no learner, no unstarted member, no alarm in etcd".to_owned(),
             Condition::NoAlarm => "etcd here reports no NOSPACE alarm".to_owned(),
             Condition::Silent { id, for_ms } => format!("member {id} has not served for {} s", for_ms / 1000),
@@ -319,7 +353,8 @@ impl Condition {
             Condition::Gone { target } => format!("{target} is gone"),
             Condition::Labelled { node, label, value } => labelled(node.key.name.as_str(), label, value.as_ref()),
             Condition::NewNodeLabelled { label, value, .. } => labelled("the new node", label, Some(value)),
-            Condition::NodeReady { node, .. } => format!("node {} is Ready", or_new(node.as_ref())),
+            Condition::NodeReady { node: Some(node), .. } => format!("node {node} is Ready"),
+            Condition::NodeReady { node: None, .. } => "a new node is Ready".to_owned(),
             Condition::Cordoned { node, on: true } => format!("{} is cordoned", node.key),
             Condition::Cordoned { node, on: false } => format!("{} takes pods", node.key),
             Condition::OutOfService { node, on: true } => format!("{} is tainted out-of-service", node.key),
@@ -337,6 +372,7 @@ impl Condition {
             Condition::ReadyElsewhere { workload, at_least, .. } => format!("{at_least} ready of {workload}"),
             Condition::NothingPending => "no pod waits for a place".to_owned(),
             Condition::RolledOut { workload, .. } => format!("all pods of {workload} are new and ready"),
+            Condition::SpreadEvenly { workload, .. } => format!("replicas of {workload} lie as evenly as they should"),
             Condition::HighlyAvailable => "Embedded Cluster records high availability".to_owned(),
             Condition::ControllersReady { at_least } => format!("{at_least} controllers are Ready"),
             Condition::DiskFree { bytes } => format!("{} MiB free on etcd's file system here", bytes >> 20),
@@ -373,3 +409,6 @@ impl Look<'_> {
         self.stale_kind(kind.feed())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -380,6 +380,8 @@ impl Turn<'_> {
             Goal::Missed(because) => because,
             Goal::Unclear(unclear) if self.is_overdue() => return self.doubt(&unclear, false),
             Goal::Unclear(unclear) => return self.look(&unclear),
+            // Nothing shows it, and twice is the same as once.
+            Goal::Unseen if self.step.repeats_by_itself() => return self.before(&goal),
             _ => return self.doubt(why, self.is_action_repeatable()),
         };
         if self.snapshot.now.since(self.asked.at) < SETTLE {
@@ -467,4 +469,4 @@ impl Turn<'_> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::plan) mod tests;

@@ -217,3 +217,6 @@ impl Table<'_> {
         votes
     }
 }
+
+#[cfg(test)]
+mod tests;

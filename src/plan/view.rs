@@ -263,10 +263,12 @@ impl RunView {
         let in_flight = view.stage == Stage::InFlight;
         match event {
             RunEvent::Answered { .. } => require(in_flight, "nothing was sent"),
-            RunEvent::Attested { .. } => require(
-                matches!(step.doing, Doing::Attest { .. }) && view.stage == Stage::Ahead,
-                "nothing is to be stated here",
-            ),
+            RunEvent::Attested { words, .. } => match &step.doing {
+                Doing::Attest { words: asked } if view.stage == Stage::Ahead => {
+                    require(words == asked, &format!("the words to type are: {asked}"))
+                }
+                _ => Err("nothing is to be stated here".to_owned()),
+            },
             RunEvent::Overridden { gate, .. } => {
                 let mut gates = step.needs.iter();
                 let gate = gates.find(|need| need.name() == *gate);
@@ -366,3 +368,6 @@ fn illegal(line: usize, text: &str) -> Illegal {
         text: Text::new(text),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Condition, Look};
 use crate::base::{Age, Stamp, Why, WhyKind};
-use crate::model::etcd::{MemberId, Vantage};
+use crate::model::etcd::{Member, MemberId, Vantage};
 use crate::model::feed::{FeedId, HostPart};
 use crate::model::quorum::{Health, MembershipSource, Quorum, Standing};
 use crate::plan::gate;
@@ -22,6 +22,8 @@ impl Look<'_> {
             Condition::Voter { address, known } => {
                 self.voter(&quorum, address.as_ref().map(crate::base::Text::as_str), known)
             }
+            Condition::Serves { id } => self.serves(&quorum, *id),
+            Condition::NewMember { known } => self.new_member(&quorum, known),
             Condition::MembershipQuiet => self.membership_quiet(&quorum),
             Condition::NoAlarm => self.no_alarm(),
             Condition::Silent { id, for_ms } => self.silent(&quorum, *id, Duration::from_millis(*for_ms)),
@@ -116,11 +118,8 @@ impl Look<'_> {
                 .unwrap_or_else(|| Truth::unmet("etcd does not list it"));
         };
         let id = state.member.id;
-        if state.member.is_learner {
-            return Truth::unmet(format!("{id} is a learner: it has no vote yet"));
-        }
-        if !state.member.has_started() {
-            return Truth::unmet(format!("{id} is listed, but has not started"));
+        if let Some(because) = unfinished(&state.member) {
+            return Truth::Unmet { because };
         }
         if let Some(truth) = self.unread_list(quorum) {
             return truth;
@@ -130,6 +129,30 @@ impl Look<'_> {
             Health::Healthy { .. } => Truth::unknown(format!("{id} was not asked since")),
             Health::Dead { why, .. } => Truth::Unmet { because: why.clone() },
             Health::Unknown { why } => Truth::Unknown { why: why.clone() },
+        }
+    }
+
+    fn serves(&self, quorum: &Quorum, id: MemberId) -> Truth {
+        match quorum.member(id).map(|state| &state.health) {
+            None => Truth::unmet(format!("etcd does not list member {id}")),
+            Some(Health::Healthy { as_of }) if self.is_fresh(*as_of) => Truth::met(format!("{id} answers")),
+            Some(Health::Healthy { .. }) => Truth::unknown(format!("{id} was not asked since")),
+            Some(Health::Dead { why, .. }) => Truth::Unmet { because: why.clone() },
+            Some(Health::Unknown { why }) => Truth::Unknown { why: why.clone() },
+        }
+    }
+
+    fn new_member(&self, quorum: &Quorum, known: &[MemberId]) -> Truth {
+        if let Some(truth) = self.unread_list(quorum) {
+            return truth;
+        }
+        let mut members = quorum.members.iter().map(|state| &state.member);
+        match members.find(|member| !known.contains(&member.id)) {
+            Some(member) => {
+                let address = member.peer_address().unwrap_or("no address");
+                Truth::met(format!("member {} at {address}", member.id))
+            }
+            None => Truth::unmet("etcd lists no new member"),
         }
     }
 
@@ -248,6 +271,21 @@ impl Look<'_> {
             ),
         }
     }
+}
+
+/// Why a listed member is no voter yet, and what a failed join leaves behind.
+fn unfinished(member: &Member) -> Option<Why> {
+    let (id, address) = (member.id, member.peer_address().unwrap_or("no address"));
+    if member.is_learner {
+        let text = format!("{id} at {address} is a learner: it has no vote yet");
+        let hint = "k0s promotes it within seconds once it has caught up; a join that failed leaves it: remove-remnant";
+        return Some(Why::new(WhyKind::NotYet, text).hint(hint));
+    }
+    (!member.has_started()).then(|| {
+        let text = format!("{id} at {address} is listed, but has not started");
+        let hint = "if the join failed, look at journalctl -u k0scontroller there, then remove-remnant and join again";
+        Why::new(WhyKind::NotYet, text).hint(hint)
+    })
 }
 
 /// Whether one of a member's complaints is an alarm (etcd `Maintenance.Status.errors`): no leader is none.

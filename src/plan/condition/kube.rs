@@ -7,10 +7,8 @@ use crate::model::kube::{Node, Tri, WorkloadKind};
 use crate::model::placement::Placement;
 use crate::model::{KubeKind, ObjectKey};
 use crate::plan::action::{ObjectKind, Target};
+use crate::plan::request::OUT_OF_SERVICE;
 use crate::plan::truth::Truth;
-
-/// The taint that gives a dead node's pods and volumes free.
-pub(in crate::plan) const OUT_OF_SERVICE: &str = "node.kubernetes.io/out-of-service";
 
 impl Look<'_> {
     pub(super) fn kube(&self, condition: &Condition) -> Truth {
@@ -54,6 +52,13 @@ impl Look<'_> {
             Condition::RolledOut { kind, workload, pods } => {
                 self.placed(*kind, workload, |placed| self.rolled_out(placed, pods))
             }
+            Condition::SpreadEvenly { kind, workload } => self.placed(*kind, workload, |placed| {
+                let lies = format!("{} of {}", lying(placed), placed.key);
+                match placed.spread_ok(self.snapshot) {
+                    Some(is_even) => Truth::of(is_even, &lies, &lies),
+                    None => Truth::met(format!("{lies}; it asks for no spread")),
+                }
+            }),
             Condition::HighlyAvailable => self.highly_available(),
             Condition::ControllersReady { at_least } => self.nodes(|| {
                 let ready = self
@@ -247,6 +252,15 @@ fn is_ready(node: &Node) -> Truth {
     let ready = &node.ready;
     let said = format!("{}: Ready={} ({})", node.name, ready.status.word(), ready.reason);
     Truth::of(ready.status == Tri::True, &said, &said)
+}
+
+/// How many pods lie on which node.
+pub(in crate::plan) fn lying(placed: &Placement) -> String {
+    let nodes = placed
+        .nodes
+        .iter()
+        .map(|(node, tally)| format!("{node}: {}", tally.pods));
+    nodes.collect::<Vec<_>>().join(", ")
 }
 
 fn ready_elsewhere(placed: &Placement, node: Option<&Text>, at_least: u32) -> Truth {

@@ -1,0 +1,267 @@
+//! What each condition takes for an answer, over the examples.
+
+use super::*;
+use crate::base::{Why, WhyKind};
+use crate::model::etcd::Vantage;
+use crate::model::example::{self, Death, address, ago, change, healthy, kill_member, member_id, name, now};
+use crate::model::feed::{FeedId, FeedState};
+
+fn node(n: u8) -> Target {
+    Target::pin(&healthy().kube, ObjectKind::Node, ObjectKey::new("", name(n))).unwrap()
+}
+
+fn lease(n: u8) -> ObjectKey {
+    ObjectKey::new("kube-node-lease", format!("k0s-ctrl-{}", name(n)))
+}
+
+fn word(condition: &Condition, snapshot: &Snapshot) -> &'static str {
+    condition.preview(snapshot).word()
+}
+
+/// One of each, about host 3.
+fn all() -> Vec<Condition> {
+    let id = member_id(3);
+    let workload = || ObjectKey::new("kotsadm", "netbox-netbox");
+    let kind = WorkloadKind::Deployment;
+    vec![
+        Condition::QuorumProven,
+        Condition::Permitted {
+            act: gate::Act::Stop { member: id },
+        },
+        Condition::MemberListed {
+            id,
+            address: address(3),
+        },
+        Condition::MemberAbsent { id },
+        Condition::NotHere { id },
+        Condition::Voter {
+            address: Some(address(3)),
+            known: Vec::new(),
+        },
+        Condition::Serves { id },
+        Condition::NewMember { known: Vec::new() },
+        Condition::MembershipQuiet,
+        Condition::NoAlarm,
+        Condition::Silent { id, for_ms: 60_000 },
+        Condition::HostAnswers {
+            id: Some(id),
+            node: name(3),
+        },
+        Condition::Same { target: node(3) },
+        Condition::Gone { target: node(3) },
+        Condition::Labelled {
+            node: node(3),
+            label: "topology.kubernetes.io/zone".into(),
+            value: Some("zone-c".into()),
+        },
+        Condition::NewNodeLabelled {
+            known: vec![name(1), name(2)],
+            label: "topology.kubernetes.io/zone".into(),
+            value: "zone-c".into(),
+        },
+        Condition::NodeReady {
+            node: Some(name(3)),
+            known: Vec::new(),
+        },
+        Condition::Cordoned {
+            node: node(3),
+            on: false,
+        },
+        Condition::OutOfService {
+            node: node(3),
+            on: false,
+        },
+        Condition::NodeDown { node: node(3) },
+        Condition::HolderChanged {
+            lease: lease(3),
+            from: Some("another".into()),
+        },
+        Condition::ReadyElsewhere {
+            kind,
+            workload: workload(),
+            node: Some(name(3)),
+            at_least: 2,
+        },
+        Condition::NothingPending,
+        Condition::RolledOut {
+            kind,
+            workload: workload(),
+            pods: Vec::new(),
+        },
+        Condition::SpreadEvenly {
+            kind,
+            workload: workload(),
+        },
+        Condition::HighlyAvailable,
+        Condition::ControllersReady { at_least: 3 },
+        Condition::DiskFree { bytes: 1 << 30 },
+        Condition::ApiLive,
+    ]
+}
+
+#[test]
+fn a_healthy_cluster_answers_everything() {
+    let snapshot = healthy();
+    let no: Vec<Text> = all()
+        .iter()
+        .filter(|condition| word(condition, &snapshot) == "no")
+        .map(Condition::name)
+        .collect();
+    assert_eq!(
+        no,
+        [
+            "member-absent:1a0c4a9fe2222d3b",
+            "silent:1a0c4a9fe2222d3b",
+            "gone:Node nbe-3",
+            "node-down:nbe-3"
+        ]
+    );
+    let rest = all().into_iter().filter(|condition| !no.contains(&condition.name()));
+    for condition in rest {
+        let truth = condition.preview(&snapshot);
+        assert!(truth.is_met(), "{}: {truth:?}", condition.name());
+    }
+}
+
+#[test]
+fn facts_of_before_the_question_prove_nothing() {
+    let snapshot = healthy();
+    for condition in all() {
+        // What does not change, and what only ever stops a run, needs no fresher fact.
+        let is_steady = matches!(
+            condition,
+            Condition::NotHere { .. } | Condition::DiskFree { .. } | Condition::HostAnswers { .. }
+        );
+        let truth = condition.eval(&snapshot, now());
+        assert!(is_steady || !truth.is_met(), "{}: {truth:?}", condition.name());
+    }
+}
+
+#[test]
+fn a_blind_observer_is_told_nothing() {
+    let snapshot = example::empty();
+    for condition in all() {
+        let truth = condition.preview(&snapshot);
+        assert!(!truth.is_met(), "{}: {truth:?}", condition.name());
+    }
+}
+
+#[test]
+fn names_tell_conditions_apart_and_hold_still() {
+    let mut names: Vec<Text> = all().iter().map(Condition::name).collect();
+    let count = names.len();
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), count);
+    for condition in all() {
+        assert!(!condition.claim().is_empty());
+        assert!(!condition.claim().as_str().ends_with('.'), "{}", condition.claim());
+    }
+}
+
+#[test]
+fn a_removal_is_proven_by_the_other_survivor_too() {
+    let absent = Condition::MemberAbsent { id: member_id(3) };
+    let mut snapshot = example::node_lost(Death::Silent);
+    let views = &mut snapshot.etcd.views;
+    views.get_mut(&Vantage::LocalLinearizable).unwrap().value = example::view(&[1, 2]);
+    assert_eq!(word(&absent, &snapshot), "no", "host 2 still lists it");
+    snapshot.etcd.views.get_mut(&Vantage::Peer(member_id(2))).unwrap().value = example::view(&[1, 2]);
+    assert_eq!(word(&absent, &snapshot), "yes");
+    // Host 2 answered before the question.
+    assert_eq!(absent.eval(&snapshot, ago(1)).word(), "cannot tell");
+    // Only the local copy lacks it: that may be behind or ahead.
+    example::lose_feed(&mut snapshot, FeedId::EtcdLocal);
+    assert_eq!(word(&absent, &snapshot), "cannot tell");
+}
+
+#[test]
+fn silence_must_last() {
+    let silent = Condition::Silent {
+        id: member_id(3),
+        for_ms: 60_000,
+    };
+    assert_eq!(word(&silent, &example::node_just_died(Death::Silent)), "no");
+    assert_eq!(word(&silent, &example::node_lost(Death::Silent)), "yes");
+    assert_eq!(word(&silent, &example::node_lost(Death::Refused)), "yes");
+    // It is us: nobody answers.
+    assert_ne!(word(&silent, &example::cut_off(false)), "yes");
+}
+
+#[test]
+fn a_host_is_back_by_its_member_or_by_its_leases() {
+    let answers = Condition::HostAnswers {
+        id: Some(member_id(3)),
+        node: name(3),
+    };
+    let mut snapshot = example::node_lost(Death::Silent);
+    assert_eq!(word(&answers, &snapshot), "no");
+    let key = ObjectKey::new("kube-node-lease", name(3));
+    let lease = snapshot.kube.leases.get(&key).unwrap().value.clone();
+    example::put(&mut snapshot.kube.leases, crate::model::KubeKind::Leases, key, lease);
+    assert_eq!(word(&answers, &snapshot), "yes", "its kubelet renewed 4 s ago");
+}
+
+#[test]
+fn a_joining_member_says_what_is_missing() {
+    let voter = Condition::Voter {
+        address: None,
+        known: vec![member_id(1), member_id(2)],
+    };
+    let mut snapshot = healthy();
+    let set = |snapshot: &mut Snapshot, learner: bool, name: &str| {
+        for view in snapshot.etcd.views.values_mut() {
+            for member in view.value.members.iter_mut().filter(|member| member.id == member_id(3)) {
+                member.is_learner = learner;
+                member.name = name.into();
+            }
+        }
+    };
+    set(&mut snapshot, true, "nbe-3");
+    let learner = voter.preview(&snapshot).text();
+    assert!(learner.as_str().contains("no vote yet"), "{learner}");
+    set(&mut snapshot, false, "");
+    let unstarted = voter.preview(&snapshot).text();
+    assert!(unstarted.as_str().contains("remove-remnant"), "{unstarted}");
+    set(&mut snapshot, false, "nbe-3");
+    assert_eq!(word(&voter, &snapshot), "yes");
+    kill_member(&mut snapshot, 3, Death::Refused, 20);
+    assert_eq!(word(&voter, &snapshot), "no");
+}
+
+#[test]
+fn a_new_holder_must_renew() {
+    let mut snapshot = healthy();
+    let from = snapshot.kube.leases.get(&lease(3)).unwrap().value.holder.clone();
+    let changed = Condition::HolderChanged { lease: lease(3), from };
+    assert_eq!(word(&changed, &snapshot), "no");
+    change(&mut snapshot.kube.leases, &lease(3), |lease| {
+        lease.holder = Some("anew".into())
+    });
+    assert_eq!(word(&changed, &snapshot), "yes");
+    let rows = snapshot.kube.leases.rows_mut();
+    std::sync::Arc::make_mut(rows.get_mut(&lease(3)).unwrap()).changed_at = ago(61);
+    assert_eq!(word(&changed, &snapshot), "no", "it crashed again");
+    change(&mut snapshot.kube.leases, &lease(3), |lease| {
+        lease.holder = Some(Text::default())
+    });
+    assert_eq!(word(&changed, &snapshot), "no", "released");
+}
+
+#[test]
+fn a_dead_api_proves_nothing_of_its_objects() {
+    let mut snapshot = healthy();
+    let why = Why::new(WhyKind::TimedOut, "no answer");
+    let api = FeedState::Lost {
+        as_of: Some(ago(60)),
+        why,
+    };
+    snapshot.feeds.insert(FeedId::Api, api);
+    for kind in crate::model::KubeKind::ALL {
+        snapshot
+            .feeds
+            .insert(FeedId::Kube(kind), FeedState::Live { as_of: ago(60) });
+    }
+    assert_eq!(word(&Condition::Same { target: node(3) }, &snapshot), "cannot tell");
+    assert_eq!(word(&Condition::ApiLive, &snapshot), "no");
+}
