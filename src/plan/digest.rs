@@ -13,7 +13,8 @@ impl Plan {
         // digest of `null`, which no journal line carries.
         let json = serde_json::to_value(self).unwrap_or(Value::Null).to_string();
         let hash = digest(&SHA256, json.as_bytes());
-        let hex: String = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-        Text::from(hex)
+        let bytes = hash.as_ref().iter();
+        let hex: Vec<String> = bytes.map(|byte| format!("{byte:02x}")).collect();
+        Text::from(hex.concat())
     }
 }

@@ -206,8 +206,9 @@ impl Table<'_> {
 
     fn votes(&self, beside: Option<MemberId>) -> Votes {
         let mut votes = Votes { surely: 0, perhaps: 0 };
-        let voters = self.quorum.members.iter().filter(|state| !state.member.is_learner);
-        for state in voters.filter(|state| Some(state.member.id) != beside) {
+        let others = self.quorum.members.iter();
+        let others = others.filter(|state| !state.member.is_learner && Some(state.member.id) != beside);
+        for state in others {
             match &state.health {
                 Health::Healthy { as_of } if *as_of > self.asked => votes.surely += 1,
                 Health::Healthy { .. } | Health::Unknown { .. } => votes.perhaps += 1,

@@ -1,5 +1,7 @@
 //! What each condition takes for an answer, over the examples.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use super::*;
 use crate::base::{Why, WhyKind};
 use crate::model::etcd::Vantage;
@@ -236,7 +238,7 @@ fn a_new_holder_must_renew() {
     let changed = Condition::HolderChanged { lease: lease(3), from };
     assert_eq!(word(&changed, &snapshot), "no");
     change(&mut snapshot.kube.leases, &lease(3), |lease| {
-        lease.holder = Some("anew".into())
+        lease.holder = Some("anew".into());
     });
     assert_eq!(word(&changed, &snapshot), "yes");
     let rows = snapshot.kube.leases.rows_mut();

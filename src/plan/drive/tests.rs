@@ -1,5 +1,7 @@
 //! The stepper over hand-made plans: what it asks for, and when.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use super::*;
 use crate::model::etcd::Vantage;
 use crate::model::example::{self, Death, address, healthy, member_id, name};

@@ -1,5 +1,7 @@
 //! The table, by every small cluster there is.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use super::*;
 use crate::base::{Text, Why, WhyKind};
 use crate::model::etcd::Member;
@@ -112,12 +114,12 @@ fn after(act: Act, members: &[Is]) -> (usize, usize) {
     let count = |wanted: fn(&Is) -> bool| members.iter().filter(|is| wanted(is)).count();
     let (voters, healthy) = (count(|is| *is != Is::Learner), count(|is| *is == Is::Healthy));
     let is = |member: MemberId| members[usize::try_from(member.0).unwrap()];
-    let votes = |member| usize::from(is(member) != Is::Learner);
+    let has_vote = |member| usize::from(is(member) != Is::Learner);
     let serves = |member| usize::from(is(member) == Is::Healthy);
     match act {
         Act::Stop { member } => (voters, healthy - serves(member)),
         Act::RemoveDead { member } | Act::RemoveHealthy { member } | Act::RemoveRemnant { member } => {
-            (voters - votes(member), healthy - serves(member))
+            (voters - has_vote(member), healthy - serves(member))
         }
         Act::Add => (voters + 1, healthy),
         Act::Disturb => (voters, healthy),

@@ -16,7 +16,7 @@ use crate::plan::gate;
 use crate::plan::step::{Risk, Step};
 
 /// How long the new holder of a lease must stay the same: a crash loop changes it too.
-const STABLE: Duration = Duration::from_secs(60);
+const STABLE: Duration = Duration::from_mins(1);
 /// How long k0s may take to come up with all that it starts: two minutes for each component.
 const UP: Duration = Duration::from_mins(10);
 

@@ -54,7 +54,7 @@ fn by_name(nodes: &[&Node]) -> BTreeMap<Text, Suggestion> {
         .zip(&parts)
         .map(|(node, parts)| (*node, parts[at].to_owned()));
     named(
-        tokens.collect(),
+        &tokens.collect::<Vec<_>>(),
         |token| {
             if token.len() == 1 {
                 format!("zone-{token}")
@@ -93,7 +93,7 @@ fn by_network(nodes: &[&Node]) -> BTreeMap<Text, Suggestion> {
         return BTreeMap::new();
     }
     named(
-        networks,
+        &networks,
         |network| format!("net-{}", network.replace('.', "-")),
         "its network",
     )
@@ -107,9 +107,9 @@ fn network(address: &str) -> Option<String> {
 
 /// A zone for each token: the one that a labelled node with this token has; or made like those of labelled nodes, when they
 /// hold their token; or else made from the token alone. Two labelled nodes that disagree about a token spoil it.
-fn named(tokens: Vec<(&Node, String)>, make: impl Fn(&str) -> String, source: &str) -> BTreeMap<Text, Suggestion> {
+fn named(tokens: &[(&Node, String)], make: impl Fn(&str) -> String, source: &str) -> BTreeMap<Text, Suggestion> {
     let mut known: BTreeMap<&str, BTreeSet<&Text>> = BTreeMap::new();
-    for (node, token) in &tokens {
+    for (node, token) in tokens {
         known.entry(token).or_default().extend(node.zone.as_ref());
     }
     let pattern = known.iter().find_map(|(token, zones)| {

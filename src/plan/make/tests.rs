@@ -1,5 +1,7 @@
 //! Every planner over the examples, and what must hold of every plan.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use std::fmt::Write as _;
 
 use super::*;

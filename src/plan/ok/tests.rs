@@ -1,5 +1,7 @@
 //! `ok-to` over the examples.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use super::*;
 use crate::model::example::{self, Death, healthy, name};
 

@@ -1,5 +1,7 @@
 //! Which lines may follow which, and that every legal journal resumes.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use std::time::Duration;
 
 use proptest::prelude::*;
