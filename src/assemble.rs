@@ -5,6 +5,9 @@ pub mod objects;
 
 mod rows;
 mod shared;
+mod stored;
+
+pub use stored::NOT_NEEDED;
 
 use std::collections::BTreeMap;
 
@@ -15,7 +18,7 @@ use crate::model::host::HostFacts;
 use crate::model::kube::{Endpoint, KubeFacts};
 use crate::model::quorum::MembershipSource;
 use crate::model::{FeedId, KubeKind, Simulated, Snapshot};
-use crate::port::{HostFact, Observation, Observed, PeerAnswer, Report};
+use crate::port::{HostFact, KubeEvent, Observation, Observed, PeerAnswer, Report};
 
 use rows::fact;
 use shared::LabelPool;
@@ -27,6 +30,10 @@ pub struct Assembler {
     histories: BTreeMap<FeedId, History>,
     kube: KubeFacts,
     labels: LabelPool,
+    /// The newest revision that the API server told of, kind by kind.
+    revisions: BTreeMap<KubeKind, u64>,
+    /// The endpoint's epoch when etcd's store was read.
+    stored_epoch: Option<u64>,
     etcd: EtcdFacts,
     host: HostFacts,
 }
@@ -48,18 +55,8 @@ impl Assembler {
         match what {
             Observation::Feed { feed, report } => self.report(at, feed, report),
             Observation::Endpoint(endpoint) => self.use_endpoint(endpoint),
-            Observation::Kube { epoch, mut event } => {
-                if self
-                    .kube
-                    .endpoint
-                    .as_ref()
-                    .is_some_and(|endpoint| endpoint.epoch == epoch)
-                {
-                    self.labels.share(&mut event);
-                    let kind = rows::apply(&mut self.kube, at, event);
-                    self.verified(at, FeedId::Kube(kind));
-                }
-            }
+            Observation::Kube { epoch, revision, event } => self.kube_event(at, epoch, revision, event),
+            Observation::Stored(read) => self.take_stored(at, read),
             Observation::EtcdStatus(status) => {
                 self.etcd.no_access = None;
                 self.verified(at, FeedId::EtcdLocal);
@@ -78,17 +75,18 @@ impl Assembler {
 
     /// What is known at `now`.
     pub fn snapshot(&mut self, now: Stamp) -> Snapshot {
+        self.relight(now);
         let mut snapshot = Snapshot {
             now,
             simulated: self.simulated.clone(),
-            feeds: self.feeds(now),
+            feeds: self.feeds_of_rows(now),
             kube: self.kube.clone(),
             etcd: self.etcd.clone(),
             host: self.host.clone(),
         };
         if self.forget_removed_members(&snapshot) {
             snapshot.etcd = self.etcd.clone();
-            snapshot.feeds = self.feeds(now);
+            snapshot.feeds = self.feeds_of_rows(now);
         }
         match snapshot.quorum().spare() {
             Some(spare) if spare > 0 => self.etcd.spare_zero_since = None,
@@ -111,7 +109,7 @@ impl Assembler {
                     .or_insert_with(|| PeerFacts::begin(at))
                     .history
             }
-            FeedId::Api | FeedId::Kube(_) | FeedId::EtcdLocal | FeedId::Host(_) => {
+            FeedId::Api | FeedId::Kube(_) | FeedId::EtcdLocal | FeedId::EtcdStore | FeedId::Host(_) => {
                 self.histories.entry(feed).or_insert_with(|| History::begin(at))
             }
         }
@@ -119,6 +117,22 @@ impl Assembler {
 
     fn verified(&mut self, at: Stamp, feed: FeedId) {
         self.history(at, feed).ok(at);
+    }
+
+    fn kube_event(&mut self, at: Stamp, epoch: u64, revision: u64, mut event: KubeEvent) {
+        let endpoint = self.kube.endpoint.as_ref();
+        if endpoint.is_none_or(|endpoint| endpoint.epoch != epoch) {
+            return;
+        }
+        self.labels.share(&mut event);
+        let is_whole = matches!(event, KubeEvent::Replace { .. });
+        let kind = rows::apply(&mut self.kube, at, event);
+        if is_whole {
+            self.not_stored(kind);
+        }
+        let newest = self.revisions.entry(kind).or_default();
+        *newest = revision.max(*newest);
+        self.verified(at, FeedId::Kube(kind));
     }
 
     fn report(&mut self, at: Stamp, feed: FeedId, report: Report) {
@@ -225,6 +239,9 @@ impl Assembler {
             let id = FeedId::EtcdPeer(*member);
             (id, state(id, &peer.history))
         }));
+        if let Some(history) = self.histories.get(&FeedId::EtcdStore) {
+            feeds.insert(FeedId::EtcdStore, self.store_state(now, history));
+        }
         if let Some(api) = feeds.get(&FeedId::Api).cloned() {
             for kind in KubeKind::ALL {
                 if let Some(watch) = feeds.get_mut(&FeedId::Kube(kind)) {
@@ -254,7 +271,11 @@ fn as_fresh_as_api(watch: FeedState, api: &FeedState) -> FeedState {
             as_of: proven,
             why: why.clone(),
         },
-        FeedState::Live { .. } | FeedState::Lagging { .. } | FeedState::Syncing { .. } | FeedState::Off { .. } => watch,
+        FeedState::Live { .. }
+        | FeedState::Lagging { .. }
+        | FeedState::Stored { .. }
+        | FeedState::Syncing { .. }
+        | FeedState::Off { .. } => watch,
     }
 }
 

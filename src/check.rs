@@ -12,6 +12,7 @@ pub mod members;
 pub mod nodes;
 pub mod placement;
 pub mod product;
+mod stored;
 pub mod verdict;
 
 pub use finding::{Finding, Outcome, Severity};
@@ -126,12 +127,16 @@ pub fn run(snapshot: &Snapshot, policy: &Policy) -> Report {
 
 /// Runs the checks that are picked; the verdict is about these alone.
 pub fn run_some(snapshot: &Snapshot, policy: &Policy, pick: impl Fn(CheckId) -> bool) -> Report {
+    let then = stored::as_it_was(snapshot);
     let picked = all().filter(|check| pick(check.id));
     let outcomes: Vec<(CheckId, Outcome)> = picked
         .map(|check| {
             let outcome = match check.profile.why_not(policy) {
                 Some(why) => Outcome::NotApplicable { why },
-                None => (check.look)(snapshot, policy),
+                None => {
+                    let of_stored = || then.as_ref().map(|then| (check.look)(then, policy));
+                    stored::beside((check.look)(snapshot, policy), of_stored)
+                }
             };
             (check.id, outcome)
         })

@@ -16,6 +16,7 @@ pub mod product;
 pub mod question;
 pub mod quorum;
 pub mod snapshot;
+pub mod stored;
 pub mod zones;
 
 pub use fact::{Fact, ObjectKey, Table};

@@ -43,9 +43,13 @@ pub enum Observation {
     Kube {
         /// The endpoint's epoch; observations of an old one are dropped.
         epoch: u64,
+        /// The resourceVersion at which this is so: etcd's revision. 0 where it is not known.
+        revision: u64,
         /// What changed.
         event: KubeEvent,
     },
+    /// Kubernetes' objects as the local etcd member keeps them; verifies its feed.
+    Stored(StoredRead),
     /// `Maintenance.Status` of the local etcd member; verifies its feed.
     EtcdStatus(LocalStatus),
     /// A member list of the local etcd member, read one way or the other.
@@ -73,6 +77,15 @@ pub enum Observation {
     },
     /// One part of what this host tells; verifies its feed.
     HostFact(HostFact),
+}
+
+/// All kinds at one revision of etcd's store.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredRead {
+    /// The revision.
+    pub revision: u64,
+    /// All objects of each kind, or why they cannot be read.
+    pub kinds: Vec<(KubeKind, Result<Objects, Why>)>,
 }
 
 /// How a source fares.
@@ -109,13 +122,16 @@ pub enum KubeEvent {
         /// The kind.
         kind: KubeKind,
         /// All of them.
-        objects: Vec<(ObjectKey, KubeObject)>,
+        objects: Objects,
     },
     /// One object is new or changed.
     Apply(ObjectKey, Box<KubeObject>),
     /// One object is gone.
     Delete(KubeKind, ObjectKey),
 }
+
+/// Objects of one kind.
+pub type Objects = Vec<(ObjectKey, KubeObject)>;
 
 /// An object of one of the watched kinds.
 #[derive(Debug, Clone, PartialEq)]

@@ -66,7 +66,7 @@ impl RowId {
             RowId::Pod(key) => state.snapshot.kube.pods.get(key).is_some(),
             RowId::Finding(check, subject) => finding(state, *check, subject).is_some(),
             RowId::Check(check) => state.derived.report.outcome(*check).is_some(),
-            RowId::Untold(feed) => untold(state).any(|(_, own, _)| own == *feed),
+            RowId::Untold(feed) => untold(state).any(|untold| untold.feed == *feed),
             RowId::Feed(feed) => state.snapshot.feeds.contains_key(feed),
             RowId::Change(number) => state.timeline.entry(*number).is_some(),
         }
@@ -233,7 +233,7 @@ fn findings(state: &State) -> Vec<RowId> {
         .findings()
         .into_iter()
         .map(|finding| RowId::Finding(finding.check, finding.subject.clone()));
-    let silent: BTreeSet<FeedId> = untold(state).map(|(_, feed, _)| feed).collect();
+    let silent: BTreeSet<FeedId> = untold(state).map(|untold| untold.feed).collect();
     found.chain(silent.into_iter().map(RowId::Untold)).collect()
 }
 
@@ -255,7 +255,7 @@ fn feeds(state: &State) -> Vec<RowId> {
         .map(|(id, feed)| {
             let rank = match feed {
                 FeedState::Lost { .. } => 0,
-                FeedState::Lagging { .. } => 1,
+                FeedState::Lagging { .. } | FeedState::Stored { .. } => 1,
                 FeedState::Syncing { .. } => 2,
                 FeedState::Live { .. } => 3,
                 FeedState::Off { .. } => 4,
@@ -312,11 +312,29 @@ pub fn check_word(state: &State, check: CheckId) -> &'static str {
     }
 }
 
-/// The checks that cannot tell, with the source that they miss and why it is missing.
-pub fn untold(state: &State) -> impl Iterator<Item = (CheckId, FeedId, &Why)> {
+/// A check that cannot tell.
+#[derive(Debug, Clone, Copy)]
+pub struct Untold<'a> {
+    /// Which.
+    pub check: CheckId,
+    /// The source that it misses.
+    pub feed: FeedId,
+    /// Why that is missing.
+    pub why: &'a Why,
+    /// What it says of etcd's last committed state, where only that is known.
+    pub stored: Option<&'a Text>,
+}
+
+/// The checks that cannot tell.
+pub fn untold(state: &State) -> impl Iterator<Item = Untold<'_>> {
     let outcomes = state.derived.report.outcomes.iter();
     outcomes.filter_map(|(check, outcome)| match outcome {
-        Outcome::CannotTell { feed, why } => Some((*check, *feed, why)),
+        Outcome::CannotTell { feed, why, stored } => Some(Untold {
+            check: *check,
+            feed: *feed,
+            why,
+            stored: stored.as_ref(),
+        }),
         Outcome::Holds | Outcome::Broken { .. } | Outcome::NotApplicable { .. } => None,
     })
 }

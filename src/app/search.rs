@@ -45,8 +45,8 @@ pub fn searched(state: &State, row: &RowId) -> String {
             )
         }
         RowId::Untold(feed) => {
-            let checks = untold(state).filter(|(_, own, _)| own == feed);
-            let names: Vec<&str> = checks.map(|(check, ..)| check.name()).collect();
+            let checks = untold(state).filter(|untold| untold.feed == *feed);
+            let names: Vec<&str> = checks.map(|untold| untold.check.name()).collect();
             format!("unknown cannot tell {feed} {}", names.join(" "))
         }
         RowId::Change(number) => state.timeline.entry(*number).map_or_else(String::new, |entry| {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::base::Stamp;
 use crate::model::kube::KubeFacts;
 use crate::model::{Fact, FeedId, KubeKind, ObjectKey, Table};
-use crate::port::{KubeEvent, KubeObject};
+use crate::port::{KubeEvent, KubeObject, Objects};
 
 /// A newer value in the place of an older one. An equal value keeps its age.
 pub fn fact<T: PartialEq>(older: Option<Fact<T>>, at: Stamp, feed: FeedId, value: T) -> Fact<T> {
@@ -21,75 +21,137 @@ pub fn fact<T: PartialEq>(older: Option<Fact<T>>, at: Stamp, feed: FeedId, value
     }
 }
 
-/// Applies a change and says which kind it was about.
+/// Does something with the table of a kind.
+macro_rules! on_table {
+    ($kube:expr, $kind:expr, $table:ident => $do:expr) => {{
+        let kube: &mut KubeFacts = $kube;
+        match $kind {
+            KubeKind::Nodes => {
+                let $table = &mut kube.nodes;
+                $do
+            }
+            KubeKind::Pods => {
+                let $table = &mut kube.pods;
+                $do
+            }
+            KubeKind::Leases => {
+                let $table = &mut kube.leases;
+                $do
+            }
+            KubeKind::Deployments => {
+                let $table = &mut kube.deployments;
+                $do
+            }
+            KubeKind::ReplicaSets => {
+                let $table = &mut kube.replica_sets;
+                $do
+            }
+            KubeKind::StatefulSets => {
+                let $table = &mut kube.stateful_sets;
+                $do
+            }
+            KubeKind::DaemonSets => {
+                let $table = &mut kube.daemon_sets;
+                $do
+            }
+            KubeKind::Claims => {
+                let $table = &mut kube.claims;
+                $do
+            }
+            KubeKind::EtcdMembers => {
+                let $table = &mut kube.etcd_members;
+                $do
+            }
+            KubeKind::ControlNodes => {
+                let $table = &mut kube.control_nodes;
+                $do
+            }
+            KubeKind::ClusterConfigs => {
+                let $table = &mut kube.cluster_configs;
+                $do
+            }
+            KubeKind::Installations => {
+                let $table = &mut kube.installations;
+                $do
+            }
+            KubeKind::NetBoxEnterprises => {
+                let $table = &mut kube.netbox_enterprises;
+                $do
+            }
+        }
+    }};
+}
+
+/// Applies a change that the API server told, and says which kind it was about.
 pub fn apply(kube: &mut KubeFacts, at: Stamp, event: KubeEvent) -> KubeKind {
     match event {
         KubeEvent::Apply(key, object) => {
             let kind = object.kind();
-            put(kube, at, key, *object);
+            put(kube, at, FeedId::Kube(kind), key, *object);
             kind
         }
         KubeEvent::Delete(kind, key) => {
-            remove(kube, kind, &key);
+            on_table!(kube, kind, table => { table.rows_mut().remove(&key); });
             kind
         }
         KubeEvent::Replace { kind, objects } => {
-            replace(kube, at, kind, objects);
+            replace(kube, at, FeedId::Kube(kind), kind, objects);
             kind
         }
     }
 }
 
-fn put(kube: &mut KubeFacts, at: Stamp, key: ObjectKey, object: KubeObject) {
-    match object {
-        KubeObject::Node(value) => set(&mut kube.nodes, at, KubeKind::Nodes, key, value),
-        KubeObject::Pod(value) => set(&mut kube.pods, at, KubeKind::Pods, key, value),
-        KubeObject::Lease(value) => set(&mut kube.leases, at, KubeKind::Leases, key, value),
-        KubeObject::Deployment(value) => set(&mut kube.deployments, at, KubeKind::Deployments, key, value),
-        KubeObject::ReplicaSet(value) => set(&mut kube.replica_sets, at, KubeKind::ReplicaSets, key, value),
-        KubeObject::StatefulSet(value) => set(&mut kube.stateful_sets, at, KubeKind::StatefulSets, key, value),
-        KubeObject::DaemonSet(value) => set(&mut kube.daemon_sets, at, KubeKind::DaemonSets, key, value),
-        KubeObject::Claim(value) => set(&mut kube.claims, at, KubeKind::Claims, key, value),
-        KubeObject::EtcdMember(value) => set(&mut kube.etcd_members, at, KubeKind::EtcdMembers, key, value),
-        KubeObject::ControlNode(value) => set(&mut kube.control_nodes, at, KubeKind::ControlNodes, key, value),
-        KubeObject::ClusterConfig(value) => set(&mut kube.cluster_configs, at, KubeKind::ClusterConfigs, key, value),
-        KubeObject::Installation(value) => set(&mut kube.installations, at, KubeKind::Installations, key, value),
-        KubeObject::NetBoxEnterprise(value) => {
-            set(
-                &mut kube.netbox_enterprises,
-                at,
-                KubeKind::NetBoxEnterprises,
-                key,
-                value,
-            );
+/// The API server is the source of the rows again, as they are.
+pub fn retell(kube: &mut KubeFacts, kind: KubeKind) {
+    on_table!(kube, kind, table => {
+        for row in table.rows_mut().values_mut() {
+            Arc::make_mut(row).feed = FeedId::Kube(kind);
         }
+    });
+}
+
+fn put(kube: &mut KubeFacts, at: Stamp, feed: FeedId, key: ObjectKey, object: KubeObject) {
+    match object {
+        KubeObject::Node(value) => set(&mut kube.nodes, at, feed, key, value),
+        KubeObject::Pod(value) => set(&mut kube.pods, at, feed, key, value),
+        KubeObject::Lease(value) => set(&mut kube.leases, at, feed, key, value),
+        KubeObject::Deployment(value) => set(&mut kube.deployments, at, feed, key, value),
+        KubeObject::ReplicaSet(value) => set(&mut kube.replica_sets, at, feed, key, value),
+        KubeObject::StatefulSet(value) => set(&mut kube.stateful_sets, at, feed, key, value),
+        KubeObject::DaemonSet(value) => set(&mut kube.daemon_sets, at, feed, key, value),
+        KubeObject::Claim(value) => set(&mut kube.claims, at, feed, key, value),
+        KubeObject::EtcdMember(value) => set(&mut kube.etcd_members, at, feed, key, value),
+        KubeObject::ControlNode(value) => set(&mut kube.control_nodes, at, feed, key, value),
+        KubeObject::ClusterConfig(value) => set(&mut kube.cluster_configs, at, feed, key, value),
+        KubeObject::Installation(value) => set(&mut kube.installations, at, feed, key, value),
+        KubeObject::NetBoxEnterprise(value) => set(&mut kube.netbox_enterprises, at, feed, key, value),
     }
 }
 
-fn set<T: PartialEq + Clone>(table: &mut Table<T>, at: Stamp, kind: KubeKind, key: ObjectKey, value: T) {
+fn set<T: PartialEq + Clone>(table: &mut Table<T>, at: Stamp, feed: FeedId, key: ObjectKey, value: T) {
     let rows = table.rows_mut();
     match rows.get_mut(&key) {
         Some(row) if row.value == value => {}
         Some(row) => {
             *row = Arc::new(Fact {
                 value,
-                feed: FeedId::Kube(kind),
+                feed,
                 changed_at: at,
                 seen_changing: true,
             });
         }
         None => {
-            let first = fact(None, at, FeedId::Kube(kind), value);
+            let first = fact(None, at, feed, value);
             rows.insert(key, Arc::new(first));
         }
     }
 }
 
-/// Makes the table what a list returned. A row that changed while nobody watched changed some time ago: we did not see it.
-fn replace(kube: &mut KubeFacts, at: Stamp, kind: KubeKind, objects: Vec<(ObjectKey, KubeObject)>) {
+/// Makes the table what a list or etcd's store returned. A row that changed while nobody watched changed some time ago: we did not see it.
+pub fn replace(kube: &mut KubeFacts, at: Stamp, feed: FeedId, kind: KubeKind, objects: Objects) {
     let mut fresh = KubeFacts::default();
     for (key, object) in objects.into_iter().filter(|(_, object)| object.kind() == kind) {
-        put(&mut fresh, at, key, object);
+        put(&mut fresh, at, feed, key, object);
     }
     match kind {
         KubeKind::Nodes => keep_age(&mut kube.nodes, fresh.nodes),
@@ -111,32 +173,16 @@ fn replace(kube: &mut KubeFacts, at: Stamp, kind: KubeKind, objects: Vec<(Object
 fn keep_age<T: PartialEq + Clone>(table: &mut Table<T>, fresh: Table<T>) {
     let mut rows: BTreeMap<ObjectKey, Arc<Fact<T>>> = Vec::from(fresh).into_iter().collect();
     for (key, older) in std::mem::take(table.rows_mut()) {
-        if let Some(row) = rows.get_mut(&key)
-            && row.value == older.value
-        {
-            *row = older;
+        if let Some(row) = rows.get_mut(&key).filter(|row| row.value == older.value) {
+            *row = match (row.feed, older) {
+                (feed, older) if older.feed == feed => older,
+                // Another source says the same.
+                (feed, older) => Arc::new(Fact {
+                    feed,
+                    ..Fact::clone(&older)
+                }),
+            };
         }
     }
     *table.rows_mut() = rows;
-}
-
-fn remove(kube: &mut KubeFacts, kind: KubeKind, key: &ObjectKey) {
-    fn drop_row<T: Clone>(table: &mut Table<T>, key: &ObjectKey) {
-        table.rows_mut().remove(key);
-    }
-    match kind {
-        KubeKind::Nodes => drop_row(&mut kube.nodes, key),
-        KubeKind::Pods => drop_row(&mut kube.pods, key),
-        KubeKind::Leases => drop_row(&mut kube.leases, key),
-        KubeKind::Deployments => drop_row(&mut kube.deployments, key),
-        KubeKind::ReplicaSets => drop_row(&mut kube.replica_sets, key),
-        KubeKind::StatefulSets => drop_row(&mut kube.stateful_sets, key),
-        KubeKind::DaemonSets => drop_row(&mut kube.daemon_sets, key),
-        KubeKind::Claims => drop_row(&mut kube.claims, key),
-        KubeKind::EtcdMembers => drop_row(&mut kube.etcd_members, key),
-        KubeKind::ControlNodes => drop_row(&mut kube.control_nodes, key),
-        KubeKind::ClusterConfigs => drop_row(&mut kube.cluster_configs, key),
-        KubeKind::Installations => drop_row(&mut kube.installations, key),
-        KubeKind::NetBoxEnterprises => drop_row(&mut kube.netbox_enterprises, key),
-    }
 }

@@ -12,7 +12,7 @@ use crate::model::kube::Lease;
 use crate::model::quorum::{Health, Standing};
 use crate::port::{KubeEvent, KubeObject};
 
-fn at(seconds: u64) -> Stamp {
+pub fn at(seconds: u64) -> Stamp {
     let origin = Stamp {
         mono_ms: 0,
         ahead_ms: 0,
@@ -21,11 +21,11 @@ fn at(seconds: u64) -> Stamp {
     origin.plus(Duration::from_secs(seconds))
 }
 
-fn say(assembler: &mut Assembler, seconds: u64, what: Observation) {
+pub fn say(assembler: &mut Assembler, seconds: u64, what: Observation) {
     assembler.apply(Observed { at: at(seconds), what });
 }
 
-fn endpoint(epoch: u64) -> Observation {
+pub fn endpoint(epoch: u64) -> Observation {
     Observation::Endpoint(Endpoint {
         server: "https://10.77.0.11:6443".into(),
         epoch,
@@ -35,11 +35,11 @@ fn endpoint(epoch: u64) -> Observation {
     })
 }
 
-fn feed(feed: FeedId, report: Report) -> Observation {
+pub fn feed(feed: FeedId, report: Report) -> Observation {
     Observation::Feed { feed, report }
 }
 
-fn lease(renewed_s: i64) -> KubeObject {
+pub fn lease(renewed_s: i64) -> KubeObject {
     KubeObject::Lease(Lease {
         uid: "lease".into(),
         holder: Some("nbe-1".into()),
@@ -49,13 +49,14 @@ fn lease(renewed_s: i64) -> KubeObject {
     })
 }
 
-fn lease_key() -> ObjectKey {
+pub fn lease_key() -> ObjectKey {
     ObjectKey::new("kube-node-lease", "nbe-1")
 }
 
-fn leases(epoch: u64, renewed_s: i64) -> Observation {
+pub fn leases(epoch: u64, renewed_s: i64) -> Observation {
     Observation::Kube {
         epoch,
+        revision: 60,
         event: KubeEvent::Replace {
             kind: KubeKind::Leases,
             objects: vec![(lease_key(), lease(renewed_s))],
@@ -63,9 +64,10 @@ fn leases(epoch: u64, renewed_s: i64) -> Observation {
     }
 }
 
-fn renewal(epoch: u64, renewed_s: i64) -> Observation {
+pub fn renewal(epoch: u64, renewed_s: i64) -> Observation {
     Observation::Kube {
         epoch,
+        revision: 61,
         event: KubeEvent::Apply(lease_key(), Box::new(lease(renewed_s))),
     }
 }
@@ -96,7 +98,7 @@ fn peer(id: u64, outcome: Result<PeerAnswer, Why>) -> Observation {
     }
 }
 
-fn refused() -> Why {
+pub fn refused() -> Why {
     Why::new(WhyKind::Refused, "connection refused")
 }
 

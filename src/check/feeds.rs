@@ -33,7 +33,7 @@ impl Family {
     const fn of(feed: FeedId) -> Self {
         match feed {
             FeedId::Api | FeedId::Kube(_) => Family::Kubernetes,
-            FeedId::EtcdLocal | FeedId::EtcdPeer(_) => Family::Etcd,
+            FeedId::EtcdLocal | FeedId::EtcdStore | FeedId::EtcdPeer(_) => Family::Etcd,
             FeedId::Host(_) => Family::Host,
         }
     }
@@ -52,7 +52,7 @@ const fn is_required(feed: FeedId) -> bool {
     match feed {
         FeedId::Api | FeedId::EtcdLocal | FeedId::EtcdPeer(_) => true,
         FeedId::Kube(kind) => !kind.is_custom() && !matches!(kind, KubeKind::Claims),
-        FeedId::Host(_) => false,
+        FeedId::EtcdStore | FeedId::Host(_) => false,
     }
 }
 
@@ -83,13 +83,14 @@ const fn is_syncing(state: &FeedState) -> bool {
 /// How bad a source's state is. A late answer is worth knowing; a required source that is lost is a warning.
 fn severity(snapshot: &Snapshot, feed: FeedId, state: &FeedState) -> Option<Severity> {
     match state {
-        FeedState::Live { .. } | FeedState::Syncing { .. } => None,
+        // What it shows in place of the API is the Kubernetes sources' affair.
+        FeedState::Live { .. } | FeedState::Syncing { .. } | FeedState::Stored { why: None, .. } => None,
         // Not installed: nothing is missing.
         FeedState::Off { why } if why.kind == WhyKind::NotFound => None,
         FeedState::Off { .. } => is_required(feed).then_some(Severity::Info),
         FeedState::Lagging { .. } | FeedState::Lost { .. } if is_of_dead_member(snapshot, feed) => None,
         FeedState::Lost { .. } if is_required(feed) => Some(Severity::Warning),
-        FeedState::Lagging { .. } | FeedState::Lost { .. } => Some(Severity::Info),
+        FeedState::Lagging { .. } | FeedState::Lost { .. } | FeedState::Stored { .. } => Some(Severity::Info),
     }
 }
 
@@ -100,7 +101,7 @@ fn is_of_dead_member(snapshot: &Snapshot, feed: FeedId) -> bool {
             Some(state) => state.health.is_dead(),
             None => true,
         },
-        FeedId::Api | FeedId::Kube(_) | FeedId::EtcdLocal | FeedId::Host(_) => false,
+        FeedId::Api | FeedId::Kube(_) | FeedId::EtcdLocal | FeedId::EtcdStore | FeedId::Host(_) => false,
     }
 }
 
@@ -147,9 +148,20 @@ fn stale_family(snapshot: &Snapshot, family: Family) -> Option<Finding> {
         subject: Text::from(format!("feed/{}", family.word())),
         title: title.into(),
         evidence: evidence(lines),
-        consequence: "what they told last stays on screen, dated; checks that need them cannot tell".into(),
+        consequence: consequence(snapshot, family).into(),
         remedy: hint.unwrap_or_else(|| "quorate doctor says what fails and what is missing".into()),
     })
+}
+
+/// Rows of Kubernetes may be those of etcd's store, which are newer than what the API told last, or all that there is.
+fn consequence(snapshot: &Snapshot, family: Family) -> String {
+    match &snapshot.kube.stored {
+        Some(stored) if family == Family::Kubernetes && !stored.kinds.is_empty() => format!(
+            "what is on screen is etcd's last committed state ({}); checks that need more cannot tell",
+            stored.words(snapshot.now)
+        ),
+        Some(_) | None => "what they told last stays on screen, dated; checks that need them cannot tell".to_owned(),
+    }
 }
 
 fn state_line(snapshot: &Snapshot, feed: FeedId, state: &FeedState) -> String {

@@ -65,6 +65,9 @@ pub enum Outcome {
         feed: FeedId,
         /// Why it is missing.
         why: Why,
+        /// What it would say of etcd's last committed state, where there is nothing newer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stored: Option<Text>,
     },
     /// It does not concern this cluster.
     NotApplicable {

@@ -17,7 +17,11 @@ pub(super) fn outcome(looked: Looked) -> Outcome {
 }
 
 pub(super) const fn cannot_tell(feed: FeedId, why: Why) -> Outcome {
-    Outcome::CannotTell { feed, why }
+    Outcome::CannotTell {
+        feed,
+        why,
+        stored: None,
+    }
 }
 
 pub(super) fn not_applicable(text: &str) -> Outcome {
@@ -32,6 +36,10 @@ pub(super) fn need(snapshot: &Snapshot, feed: FeedId) -> Result<(), Outcome> {
         FeedState::Live { .. } | FeedState::Lagging { .. } => Ok(()),
         FeedState::Lost { why, .. } | FeedState::Off { why } => Err(cannot_tell(feed, why)),
         FeedState::Syncing { .. } => Err(cannot_tell(feed, Why::new(WhyKind::NotYet, "no answer yet"))),
+        FeedState::Stored { .. } => {
+            let why = Why::new(WhyKind::Unavailable, "only etcd's last committed state is known");
+            Err(cannot_tell(feed, why))
+        }
     }
 }
 
@@ -70,7 +78,11 @@ pub(super) fn need_kinds(snapshot: &Snapshot, kinds: &[KubeKind]) -> Result<(), 
 pub(super) fn is_installed(snapshot: &Snapshot, kind: KubeKind) -> bool {
     match snapshot.kind(kind) {
         FeedState::Off { why } => !(kind.is_custom() && why.kind == WhyKind::NotFound),
-        FeedState::Syncing { .. } | FeedState::Live { .. } | FeedState::Lagging { .. } | FeedState::Lost { .. } => true,
+        FeedState::Syncing { .. }
+        | FeedState::Live { .. }
+        | FeedState::Lagging { .. }
+        | FeedState::Stored { .. }
+        | FeedState::Lost { .. } => true,
     }
 }
 

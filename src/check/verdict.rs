@@ -114,7 +114,7 @@ fn quorum_picture_missing(outcomes: &[(CheckId, Outcome)]) -> Option<Text> {
 /// The source that was not read yet, and that the picture of nodes and replicas needs.
 fn unread(outcomes: &[(CheckId, Outcome)]) -> Option<(FeedId, &Why)> {
     outcomes.iter().find_map(|(id, outcome)| match outcome {
-        Outcome::CannotTell { feed, why } if *id == CheckId::FeedsStale => Some((*feed, why)),
+        Outcome::CannotTell { feed, why, .. } if *id == CheckId::FeedsStale => Some((*feed, why)),
         Outcome::CannotTell { .. } | Outcome::Holds | Outcome::Broken { .. } | Outcome::NotApplicable { .. } => None,
     })
 }

@@ -146,12 +146,14 @@ fn observe(place: &Place, clock: &Clock, clerk: Option<Clerk>) -> Observer {
         live::kube::observe(place.kube.clone(), sink.clone(), snapshots(), in_use),
         live::probe::observe(place.pki(), sink.clone(), snapshots()),
         live::etcd::observe(place.pki(), place.etcd_endpoint.clone(), sink.clone()),
+        live::etcd::store::observe(place.pki(), place.etcd_endpoint.clone(), sink.clone(), snapshots()),
         live::host::observe(place.host.clone(), sink),
     );
     observer.add(sources.0);
     observer.add(sources.1);
     observer.add(sources.2);
     observer.add(sources.3);
+    observer.add(sources.4);
     if let Some(answering) = answering {
         observer.add(answering);
     }

@@ -1,5 +1,8 @@
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeSet;
+
+use serde_json::Value;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -7,10 +10,16 @@ use tokio::time::timeout;
 use super::*;
 use crate::app::SimCommand;
 use crate::app::sim::Deed;
+use crate::assemble::Assembler;
+use crate::assemble::objects::{from_json, is_wanted};
+use crate::base::Stamp;
 use crate::cli::deck;
 use crate::live::dial::{DialFrom, Hop, Target, dial};
 use crate::live::tls::Loader;
+use crate::model::kube::{Endpoint, KubeFacts};
 use crate::model::quorum::Health;
+use crate::model::{FeedId, KubeKind};
+use crate::port::{KubeEvent, Observation, Observed};
 
 /// No wait takes longer.
 const DEADLINE: Duration = Duration::from_mins(1);
@@ -29,6 +38,67 @@ async fn seen(observing: &mut Observing, is_so: impl FnMut(&Arc<Snapshot>) -> bo
     let snapshots = &mut observing.observer.snapshots;
     let waiting = timeout(DEADLINE, snapshots.wait_for(is_so)).await;
     Arc::clone(&waiting.unwrap().unwrap())
+}
+
+/// What every row says, table by table, whoever told it and when.
+fn rows(kube: &KubeFacts) -> Vec<(String, Value)> {
+    let tables = serde_json::to_value(kube).unwrap();
+    let tables = tables.as_object().unwrap().iter();
+    let rows = tables.filter_map(|(table, rows)| Some((table, rows.as_array()?)));
+    let values = rows.flat_map(|(table, rows)| {
+        rows.iter()
+            .map(move |row| (format!("{table} {}", row[0]), row[1]["value"].clone()))
+    });
+    values.collect()
+}
+
+/// The rows that an API server with these objects would give.
+fn as_the_api_gives(objects: &[(&str, Value)], at: Stamp) -> KubeFacts {
+    let mut api = Assembler::new();
+    let endpoint = Endpoint {
+        server: "https://127.0.0.1:6443".into(),
+        epoch: 1,
+        is_preferred: true,
+        since: at,
+        version: None,
+    };
+    let mut say = |what| api.apply(Observed { at, what });
+    say(Observation::Endpoint(endpoint));
+    for kind in KubeKind::ALL {
+        let own = objects.iter().filter(|(plural, _)| *plural == kind.plural());
+        let rows = own.map(|(_, object)| from_json(kind, object.clone()).unwrap());
+        let objects = rows.filter(|(key, _)| is_wanted(kind, key)).collect();
+        let event = KubeEvent::Replace { kind, objects };
+        let (epoch, revision) = (1, 0);
+        say(Observation::Kube { epoch, revision, event });
+    }
+    api.snapshot(at).kube
+}
+
+/// Cold, without quorum: every row is what the API would give of the last committed state.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_quorum_the_whole_cluster_is_read_from_etcd() {
+    let mut observing = begin("quorum-lost").await;
+    let has_store = |snapshot: &Arc<Snapshot>| snapshot.kube.stored.is_some();
+    let snapshot = seen(&mut observing, has_store).await;
+    let committed: Vec<(&str, Value)> = observing.cluster.as_ref().unwrap().shared().with(|world| {
+        let all = world.store().all();
+        all.map(|(key, object)| (key.resource.info().plural, Value::clone(object)))
+            .collect()
+    });
+    let told = rows(&snapshot.kube);
+    assert_eq!(told, rows(&as_the_api_gives(&committed, snapshot.now)));
+    let tables: BTreeSet<&str> = told.iter().filter_map(|(row, _)| row.split(' ').next()).collect();
+    assert_eq!(tables.len(), KubeKind::ALL.len(), "{tables:?}");
+    let stored = snapshot.kube.stored.clone().unwrap();
+    assert_eq!((stored.kinds.len(), stored.unread.len()), (KubeKind::ALL.len(), 0));
+    assert!(
+        snapshot
+            .feeds
+            .iter()
+            .all(|(id, feed)| !matches!(id, FeedId::Kube(_) | FeedId::EtcdStore) || !feed.is_current())
+    );
+    assert!(snapshot.placements().iter().any(|placement| placement.ready() > 0));
 }
 
 fn healthy(snapshot: &Snapshot) -> usize {

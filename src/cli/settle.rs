@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::base::{Stamp, WhyKind};
 use crate::model::quorum::{Health, MembershipSource};
+use crate::model::stored::is_lit;
 use crate::model::{FeedId, FeedState, Snapshot};
 
 /// A source that fails is given this long to recover: another API server may take over, which takes two rounds of asking.
@@ -25,7 +26,11 @@ pub fn is_settled(snapshot: &Snapshot, began: Stamp) -> bool {
 
 fn feed_is_settled(snapshot: &Snapshot, id: FeedId, state: &FeedState, waited: Duration) -> bool {
     match state {
-        FeedState::Live { .. } | FeedState::Lagging { .. } | FeedState::Off { .. } => true,
+        FeedState::Live { .. } | FeedState::Lagging { .. } | FeedState::Stored { .. } | FeedState::Off { .. } => true,
+        // It only stands in for the API.
+        FeedState::Syncing { .. } | FeedState::Lost { .. } if id == FeedId::EtcdStore && is_lit(&snapshot.feeds) => {
+            true
+        }
         FeedState::Lost { why, .. } if is_final(id, why.kind) => true,
         // While an API server answers, its lists are on their way.
         FeedState::Lost { .. } if matches!(id, FeedId::Kube(_)) && snapshot.feed(FeedId::Api).is_live() => false,

@@ -5,6 +5,7 @@
 mod answers;
 pub mod change;
 mod connection;
+pub mod store;
 #[cfg(test)]
 mod tests;
 

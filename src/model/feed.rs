@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::etcd::MemberId;
@@ -179,6 +180,8 @@ pub enum FeedId {
     Kube(KubeKind),
     /// The etcd member on this host, through its client port.
     EtcdLocal,
+    /// Kubernetes' objects as that member keeps them, while no API server answers.
+    EtcdStore,
     /// One etcd member through its peer port.
     EtcdPeer(MemberId),
     /// One part of this host.
@@ -191,6 +194,7 @@ impl fmt::Display for FeedId {
             FeedId::Api => f.pad("api"),
             FeedId::Kube(kind) => f.pad(&format!("kube.{}", kind.plural())),
             FeedId::EtcdLocal => f.pad("etcd.local"),
+            FeedId::EtcdStore => f.pad("etcd.store"),
             FeedId::EtcdPeer(id) => f.pad(&format!("etcd.peer.{id}")),
             FeedId::Host(part) => f.pad(&format!("host.{}", part.name())),
         }
@@ -215,6 +219,7 @@ impl FromStr for FeedId {
                 .map(FeedId::Host)
                 .ok_or_else(unknown),
             Some(("etcd", "local")) => Ok(FeedId::EtcdLocal),
+            Some(("etcd", "store")) => Ok(FeedId::EtcdStore),
             Some(("etcd", rest)) => rest
                 .strip_prefix("peer.")
                 .and_then(|id| id.parse().ok())
@@ -261,6 +266,17 @@ pub enum FeedState {
         /// What came instead.
         why: Option<Why>,
     },
+    /// Not the truth of now, whenever it was read: the last committed state that etcd's store here has.
+    Stored {
+        /// When we read it.
+        as_of: Stamp,
+        /// etcd's revision.
+        revision: u64,
+        /// The newest renewal of a lease in it: the cluster wrote then, and hardly later.
+        written: Option<Timestamp>,
+        /// What it does not have, or why it cannot be read again.
+        why: Option<Why>,
+    },
     /// Does not answer.
     Lost {
         /// The last answer, if there ever was one.
@@ -279,7 +295,9 @@ impl FeedState {
     /// The last answer.
     pub fn as_of(&self) -> Option<Stamp> {
         match self {
-            FeedState::Live { as_of } | FeedState::Lagging { as_of, .. } => Some(*as_of),
+            FeedState::Live { as_of } | FeedState::Lagging { as_of, .. } | FeedState::Stored { as_of, .. } => {
+                Some(*as_of)
+            }
             FeedState::Lost { as_of, .. } => *as_of,
             FeedState::Syncing { .. } | FeedState::Off { .. } => None,
         }
@@ -288,7 +306,7 @@ impl FeedState {
     /// What is wrong, where something is.
     pub fn why(&self) -> Option<&Why> {
         match self {
-            FeedState::Lagging { why, .. } => why.as_ref(),
+            FeedState::Lagging { why, .. } | FeedState::Stored { why, .. } => why.as_ref(),
             FeedState::Lost { why, .. } | FeedState::Off { why } => Some(why),
             FeedState::Syncing { .. } | FeedState::Live { .. } => None,
         }
@@ -300,6 +318,7 @@ impl FeedState {
             FeedState::Syncing { .. } => "syncing",
             FeedState::Live { .. } => "live",
             FeedState::Lagging { .. } => "lagging",
+            FeedState::Stored { .. } => "stored",
             FeedState::Lost { .. } => "lost",
             FeedState::Off { .. } => "off",
         }
@@ -446,11 +465,12 @@ impl History {
 
 impl FeedId {
     /// How long a silence of this source is ordinary. Api and etcd are asked every 1 to 2 s; a watch proves itself at least
-    /// every 25 s (its server-side timeout); host facts are read every 10 s, certificates every 10 min.
+    /// every 25 s (its server-side timeout); etcd's store is looked at every 5 s; host facts are read every 10 s, certificates every 10 min.
     pub const fn patience(self) -> Patience {
         let (lagging, lost) = match self {
             FeedId::Api => (5, 7),
             FeedId::EtcdLocal | FeedId::EtcdPeer(_) => (3, 5),
+            FeedId::EtcdStore => (10, 15),
             FeedId::Kube(_) => (35, 60),
             FeedId::Host(HostPart::Certificates) => (25 * 60, 60 * 60),
             FeedId::Host(_) => (30, 60),
@@ -466,7 +486,6 @@ impl FeedId {
 mod tests {
     use super::*;
     use crate::base::WhyKind;
-    use jiff::Timestamp;
 
     fn at(seconds: u64) -> Stamp {
         Stamp {

@@ -7,6 +7,7 @@ use super::fact::Table;
 use super::k0s::{ClusterConfig, ControlNode, EtcdMemberObject};
 use super::labels::Labels;
 use super::product::{Installation, NetBoxEnterprise};
+use super::stored::Stored;
 use crate::base::{Stamp, Text};
 
 /// True, False or Unknown, as Kubernetes writes a condition.
@@ -289,6 +290,9 @@ pub struct Endpoint {
 pub struct KubeFacts {
     /// The API server in use, or last used.
     pub endpoint: Option<Endpoint>,
+    /// Set while rows are from etcd's store, for want of an API server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stored: Option<Stored>,
     /// Nodes by name.
     pub nodes: Table<Node>,
     /// Pods.

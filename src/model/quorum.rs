@@ -211,7 +211,7 @@ impl Snapshot {
         let api = match self.feed(FeedId::Api) {
             FeedState::Live { as_of } | FeedState::Lagging { as_of, .. } => Some(as_of),
             FeedState::Lost { as_of, .. } => as_of,
-            FeedState::Syncing { .. } | FeedState::Off { .. } => None,
+            FeedState::Syncing { .. } | FeedState::Stored { .. } | FeedState::Off { .. } => None,
         };
         read.max(api.filter(|_| self.api_is_of_this_cluster() != Some(false)))
     }

@@ -108,7 +108,9 @@ fn change<'a>(was: Option<&FeedState>, now: &'a FeedState) -> Option<(&'static s
         (Some(FeedState::Lost { .. }), FeedState::Lost { .. })
         | (Some(FeedState::Off { .. }), FeedState::Off { .. })
         | (Some(FeedState::Live { .. } | FeedState::Lagging { .. }), FeedState::Live { .. })
+        | (Some(FeedState::Stored { .. }), FeedState::Stored { .. })
         | (_, FeedState::Lagging { .. } | FeedState::Syncing { .. }) => None,
+        (_, FeedState::Stored { .. }) => Some(("stored", "etcd's last committed state is shown")),
         (_, FeedState::Live { .. }) => Some(("live", "")),
         (_, FeedState::Off { why }) => Some(("off", why.text.as_str())),
         (_, FeedState::Lost { why, .. }) => Some(("lost", why.text.as_str())),

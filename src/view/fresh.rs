@@ -6,10 +6,13 @@ use crate::view::part::table::{Cell, cell};
 use crate::view::theme::{Glyph, Role, Theme};
 use crate::view::words;
 
-/// The freshness of what a feed says. A watch says nothing while nothing changes, so when the API server is lost, so is
-/// what its watches say.
+/// The freshness of what a feed says, or what etcd's store says in its place. A watch says nothing while nothing changes, so
+/// when the API server is lost, so is what its watches say.
 pub fn of(state: &State, id: FeedId) -> FeedState {
-    let own = state.snapshot.feed(id);
+    let own = match id {
+        FeedId::Kube(kind) => state.snapshot.rows_of(kind),
+        _ => state.snapshot.feed(id),
+    };
     if !matches!(id, FeedId::Kube(_)) || !own.is_live() {
         return own;
     }
@@ -18,7 +21,11 @@ pub fn of(state: &State, id: FeedId) -> FeedState {
             as_of: as_of.or(own.as_of()),
             why,
         },
-        FeedState::Live { .. } | FeedState::Lagging { .. } | FeedState::Syncing { .. } | FeedState::Off { .. } => own,
+        FeedState::Live { .. }
+        | FeedState::Lagging { .. }
+        | FeedState::Stored { .. }
+        | FeedState::Syncing { .. }
+        | FeedState::Off { .. } => own,
     }
 }
 
@@ -30,7 +37,7 @@ pub fn kind(state: &State, kind: KubeKind) -> FeedState {
 /// Whether rows of this feed are shown, but are not of now.
 pub const fn is_stale(feed: &FeedState) -> bool {
     match feed {
-        FeedState::Lagging { .. } | FeedState::Lost { .. } => true,
+        FeedState::Lagging { .. } | FeedState::Stored { .. } | FeedState::Lost { .. } => true,
         FeedState::Live { .. } | FeedState::Syncing { .. } | FeedState::Off { .. } => false,
     }
 }
@@ -54,6 +61,12 @@ pub fn dated(state: &State, feed: &FeedState) -> Cell {
 /// the feed.
 pub fn note(state: &State, feed: &FeedState) -> Option<(String, Role)> {
     let date = words::dated(&state.snapshot, feed)?;
+    if let FeedState::Stored { revision, .. } = feed {
+        return Some((
+            format!("from etcd here, revision {revision}, as of {date}"),
+            Role::Stale,
+        ));
+    }
     let why = feed
         .why()
         .map(|why| format!(": {}", words::short(why)))

@@ -101,7 +101,10 @@ pub fn blank(theme: &Theme, feed: &FeedState) -> &'static str {
     match feed {
         FeedState::Syncing { .. } => theme.glyph(Glyph::Loading),
         FeedState::Off { why } if why.kind == WhyKind::NotYet => theme.glyph(Glyph::Loading),
-        FeedState::Live { .. } | FeedState::Lagging { .. } | FeedState::Lost { as_of: Some(_), .. } => "-",
+        FeedState::Live { .. }
+        | FeedState::Lagging { .. }
+        | FeedState::Stored { .. }
+        | FeedState::Lost { as_of: Some(_), .. } => "-",
         FeedState::Lost { as_of: None, .. } | FeedState::Off { .. } => "n/a",
     }
 }
@@ -112,6 +115,11 @@ pub fn dated(snapshot: &Snapshot, feed: &FeedState) -> Option<String> {
         FeedState::Lagging { as_of, .. } | FeedState::Lost { as_of: Some(as_of), .. } => {
             Some(format!("{} ago", age(snapshot.now.since(*as_of))))
         }
+        // When it was written counts, not when it was read.
+        FeedState::Stored { written, .. } => Some(written.map_or_else(
+            || "an unknown time ago".to_owned(),
+            |written| format!("{} ago", age(snapshot.wall_age(written))),
+        )),
         FeedState::Live { .. }
         | FeedState::Syncing { .. }
         | FeedState::Lost { as_of: None, .. }
@@ -124,7 +132,7 @@ pub fn feed(theme: &Theme, feed: &FeedState) -> (String, Role) {
     let (glyph, role) = match feed {
         FeedState::Live { .. } => (Glyph::Ok, Role::Ok),
         FeedState::Syncing { .. } => (Glyph::Loading, Role::Dim),
-        FeedState::Lagging { .. } => (Glyph::Stale, Role::Stale),
+        FeedState::Lagging { .. } | FeedState::Stored { .. } => (Glyph::Stale, Role::Stale),
         FeedState::Lost { .. } => (Glyph::Critical, Role::Critical),
         FeedState::Off { .. } => (Glyph::Off, Role::Dim),
     };

@@ -9,7 +9,7 @@ use crate::base::Text;
 use crate::check::{Outcome, Severity};
 use crate::model::kube::{Tri, WorkloadKind};
 use crate::model::quorum::{Health, Role};
-use crate::model::{FeedId, FeedState, KubeKind, ObjectKey, Policy, Snapshot};
+use crate::model::{FeedId, FeedState, KubeKind, ObjectKey, Policy, Snapshot, stored};
 
 /// How many names of pods an entry lists.
 const MAX_NAMES: usize = 3;
@@ -98,6 +98,10 @@ fn feeds(snapshot: &Snapshot) -> Vec<Now> {
             FeedState::Lost { why, .. } => Some(Now {
                 detail: format!(": {}", why.text),
                 ..now(subject.as_str(), "lost", Some(Severity::Warning))
+            }),
+            FeedState::Stored { revision, written, .. } => Some(Now {
+                detail: format!(": {}", stored::words(*revision, *written, snapshot.now)),
+                ..now(subject.as_str(), "stored", Some(Severity::Info))
             }),
             FeedState::Off { .. } => Some(now(subject.as_str(), "off", None)),
             FeedState::Syncing { .. } => None,

@@ -46,6 +46,8 @@ pub struct ResultDocument<'a> {
     pub result: &'static str,
     pub why: Option<&'a Text>,
     pub hint: Option<&'a Text>,
+    /// Where only etcd's last committed state is known: what the check says of it.
+    pub stored: Option<&'a Text>,
 }
 
 /// Makes the document of `check`.
@@ -84,6 +86,10 @@ fn result(id: CheckId, outcome: &Outcome) -> ResultDocument<'_> {
         result: outcome.word(),
         why: why.map(|why| &why.text),
         hint: why.and_then(|why| why.hint.as_ref()),
+        stored: match outcome {
+            Outcome::CannotTell { stored, .. } => stored.as_ref(),
+            Outcome::NotApplicable { .. } | Outcome::Holds | Outcome::Broken { .. } => None,
+        },
     }
 }
 
@@ -99,16 +105,20 @@ pub fn text(snapshot: &Snapshot, report: &Report) -> String {
         .iter()
         .map(|(id, outcome)| {
             let shown = result(*id, outcome);
-            vec![
-                id.to_string(),
-                shown.result.to_owned(),
-                shown.why.map(ToString::to_string).unwrap_or_default(),
-            ]
+            vec![id.to_string(), shown.result.to_owned(), because(&shown)]
         })
         .collect();
     out.push('\n');
     out.push_str(&table(&["CHECK", "RESULT", "BECAUSE"], &rows));
     out
+}
+
+fn because(shown: &ResultDocument<'_>) -> String {
+    let why = shown.why.map(ToString::to_string).unwrap_or_default();
+    match shown.stored {
+        Some(stored) => format!("{why}; etcd's last committed state: {stored}"),
+        None => why,
+    }
 }
 
 /// The verdict in one line, below the mark of a simulated cluster.

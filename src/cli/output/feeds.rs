@@ -4,14 +4,15 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::base::Text;
-use crate::model::{FeedId, FeedState, Snapshot};
+use crate::model::{FeedId, FeedState, Snapshot, stored};
 
 /// One source.
 #[derive(Debug, Serialize)]
 pub struct FeedDocument {
     /// Its name.
     pub id: FeedId,
-    /// syncing, live, lagging, lost or off.
+    /// syncing, live, lagging, stored, lost or off. What is stored is etcd's last committed state: `as_of` says when it was
+    /// read, `why` how old it is.
     pub state: &'static str,
     /// The last answer, UTC.
     pub as_of: Option<Timestamp>,
@@ -39,9 +40,18 @@ fn document(snapshot: &Snapshot, id: FeedId, state: &FeedState) -> FeedDocument 
         state: state.word(),
         as_of: as_of.map(|stamp| stamp.wall),
         age_ms: as_of.map(|stamp| millis(snapshot.now.since(stamp))),
-        why: state.why().map(|why| why.text.clone()),
+        why: why(snapshot, state),
         hint: state.why().and_then(|why| why.hint.clone()),
     }
+}
+
+fn why(snapshot: &Snapshot, state: &FeedState) -> Option<Text> {
+    let why = state.why().map(|why| why.text.clone());
+    let FeedState::Stored { revision, written, .. } = state else {
+        return why;
+    };
+    let stored = stored::words(*revision, *written, snapshot.now);
+    Some(why.map_or_else(|| Text::new(&stored), |why| Text::from(format!("{stored}; {why}"))))
 }
 
 /// Whole milliseconds.

@@ -34,6 +34,8 @@ pub struct StatusDocument<'a> {
     pub etcd: EtcdDocument,
     pub placement: Vec<PlacementDocument>,
     pub api: Option<ApiDocument>,
+    /// Set while nodes, leases, pods and workloads are those of etcd's last committed state, for want of an API server.
+    pub stored: Option<StoredDocument>,
     pub feeds: Vec<FeedDocument>,
 }
 
@@ -135,6 +137,37 @@ pub struct ApiDocument {
     pub state: &'static str,
 }
 
+/// etcd's last committed state, as the member on this host has it.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct StoredDocument {
+    /// etcd's revision: everything is of this one moment.
+    pub revision: u64,
+    /// When it was read, UTC.
+    pub read_at: Timestamp,
+    /// The newest renewal of a lease in it, by its holder's clock: the cluster wrote then, and hardly later.
+    pub written_at: Option<Timestamp>,
+    /// The age of that renewal, by our clock.
+    pub written_age_ms: Option<u64>,
+    /// The kinds that are shown from there.
+    pub kinds: Vec<&'static str>,
+    /// The kinds that cannot be shown, and why.
+    pub unread: BTreeMap<&'static str, Text>,
+}
+
+fn stored(snapshot: &Snapshot) -> Option<StoredDocument> {
+    let stored = snapshot.kube.stored.as_ref()?;
+    let unread = stored.unread.iter();
+    Some(StoredDocument {
+        revision: stored.revision,
+        read_at: stored.at.wall,
+        written_at: stored.written,
+        written_age_ms: stored.written.map(|written| millis(snapshot.wall_age(written))),
+        kinds: stored.kinds.iter().map(|kind| kind.plural()).collect(),
+        unread: unread.map(|(kind, why)| (kind.plural(), why.text.clone())).collect(),
+    })
+}
+
 /// Makes the document.
 pub fn document<'a>(snapshot: &Snapshot, verdict: &'a Verdict) -> StatusDocument<'a> {
     let quorum = snapshot.quorum();
@@ -159,6 +192,7 @@ pub fn document<'a>(snapshot: &Snapshot, verdict: &'a Verdict) -> StatusDocument
             preferred: endpoint.is_preferred,
             state: snapshot.feed(FeedId::Api).word(),
         }),
+        stored: stored(snapshot),
         feeds: feeds(snapshot),
         quorum: arithmetic(&quorum),
     }
@@ -254,7 +288,7 @@ fn milliseconds(microseconds: u64) -> f64 {
 }
 
 fn placed(snapshot: &Snapshot, placement: &Placement) -> PlacementDocument {
-    let was_read = |kind| snapshot.kind(kind).as_of().is_some();
+    let was_read = |kind| snapshot.rows_of(kind).as_of().is_some();
     let has_owners = placement.workload.kind != WorkloadKind::Deployment || was_read(KubeKind::ReplicaSets);
     let is_known = has_owners && was_read(KubeKind::Pods) && was_read(KubeKind::Nodes);
     let nodes = || {

@@ -2,7 +2,7 @@
 
 use super::check::headline;
 use super::feeds::FeedDocument;
-use super::status::{MemberDocument, NodeDocument, PlacementDocument, StatusDocument};
+use super::status::{MemberDocument, NodeDocument, PlacementDocument, StatusDocument, StoredDocument};
 use super::table::table;
 use crate::base::Age;
 
@@ -39,12 +39,25 @@ fn quorum_line(status: &StatusDocument<'_>) -> String {
         },
     );
     format!(
-        "quorum   {} ({} of {} voters healthy, {} needed, spare {spare})\napi      {}\n",
+        "quorum   {} ({} of {} voters healthy, {} needed, spare {spare})\napi      {}\n{}",
         quorum.standing,
         count(quorum.healthy),
         count(quorum.voters),
         count(quorum.needed),
-        api.trim_end()
+        api.trim_end(),
+        status.stored.as_ref().map(stored_line).unwrap_or_default()
+    )
+}
+
+/// Whoever reads on must know that the rest is not of now.
+fn stored_line(stored: &StoredDocument) -> String {
+    let age = stored.written_age_ms.map_or_else(
+        || "of unknown age".to_owned(),
+        |ms| format!("newest heartbeat {} ago", Age(std::time::Duration::from_millis(ms))),
+    );
+    format!(
+        "stored   nodes and workloads below are etcd's last committed state: this member, revision {}, {age}\n",
+        stored.revision
     )
 }
 

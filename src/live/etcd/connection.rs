@@ -23,11 +23,14 @@ use crate::pb::etcdserverpb::kv_client::KvClient;
 use crate::pb::etcdserverpb::maintenance_client::MaintenanceClient;
 use crate::pb::etcdserverpb::{
     AlarmMember, AlarmRequest, CompactionRequest, DefragmentRequest, MemberListRequest, MemberListResponse,
-    MemberRemoveRequest, StatusRequest, StatusResponse,
+    MemberRemoveRequest, RangeRequest, RangeResponse, StatusRequest, StatusResponse,
 };
 
 /// gRPC is HTTP/2.
 pub const ALPN: &[u8] = b"h2";
+
+/// One answer: 500 objects of the largest size that Kubernetes' own components write are a tenth of it.
+const MOST_BYTES: usize = 64 << 20;
 
 /// Carries the requests; must be polled while they are in flight, and ends with the connection.
 pub type Driver = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -47,6 +50,7 @@ pub struct Connection {
 pub struct Clients {
     maintenance: MaintenanceClient<Channel>,
     cluster: ClusterClient<Channel>,
+    store: KvClient<Channel>,
 }
 
 impl Clients {
@@ -59,6 +63,11 @@ impl Clients {
     pub async fn members(&self, linearizable: bool) -> Result<Response<MemberListResponse>, Status> {
         let request = MemberListRequest { linearizable };
         self.cluster.clone().member_list(request).await
+    }
+
+    /// Keys and values of the store.
+    pub async fn range(&self, request: RangeRequest) -> Result<Response<RangeResponse>, Status> {
+        self.store.clone().range(request).await
     }
 }
 
@@ -137,6 +146,7 @@ pub async fn open(target: &Target, identity: &Identity, hop: &mut Hop) -> Result
         clients: Clients {
             maintenance: MaintenanceClient::with_origin(channel.clone(), origin.clone()),
             cluster: ClusterClient::with_origin(channel.clone(), origin.clone()),
+            store: KvClient::with_origin(channel.clone(), origin.clone()).max_decoding_message_size(MOST_BYTES),
         },
         hands: Hands {
             kv: KvClient::with_origin(channel.clone(), origin.clone()),

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod changing;
-mod server;
+pub mod server;
 
 use std::time::Duration;
 
@@ -83,7 +83,7 @@ impl Observing {
     }
 }
 
-fn controller(ca: &TestCa) -> TestDir {
+pub fn controller(ca: &TestCa) -> TestDir {
     let client = ca.issue(&["apiserver-etcd-client"]);
     ca.controller(&client, &client)
 }

@@ -184,7 +184,7 @@ impl Follower<'_> {
                 seen.clone_into(version);
             }
             match self.change(object, is_deleted) {
-                Some(event) => self.send(event).await?,
+                Some(event) => self.send(version, event).await?,
                 None => self.report(Report::Verified).await?,
             }
         }
@@ -214,7 +214,8 @@ impl Follower<'_> {
             self.complain(why);
         }
         let (kind, objects) = (self.kind, listed.rows);
-        self.send(KubeEvent::Replace { kind, objects }).await?;
+        self.send(&listed.resource_version, KubeEvent::Replace { kind, objects })
+            .await?;
         Ok(listed.resource_version)
     }
 
@@ -260,9 +261,11 @@ impl Follower<'_> {
         self.shared.sink.report(FeedId::Kube(self.kind), report).await
     }
 
-    async fn send(&self, event: KubeEvent) -> Result<(), Closed> {
+    async fn send(&self, revision: &str, event: KubeEvent) -> Result<(), Closed> {
         let epoch = self.shared.epoch;
-        self.shared.sink.send(Observation::Kube { epoch, event }).await
+        let revision = revision.parse().unwrap_or(0);
+        let told = Observation::Kube { epoch, revision, event };
+        self.shared.sink.send(told).await
     }
 }
 

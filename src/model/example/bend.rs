@@ -210,7 +210,7 @@ pub fn turn_off(snapshot: &mut Snapshot, feed: FeedId) {
             snapshot.etcd.peers.remove(&id);
             snapshot.etcd.views.remove(&Vantage::Peer(id));
         }
-        FeedId::Api | FeedId::Kube(_) | FeedId::Host(_) => {}
+        FeedId::Api | FeedId::Kube(_) | FeedId::EtcdStore | FeedId::Host(_) => {}
     }
     snapshot.feeds.insert(feed, FeedState::Off { why });
 }
@@ -228,7 +228,7 @@ pub fn lose_feed(snapshot: &mut Snapshot, feed: FeedId) {
                 peer.history = failing(120, &why);
             }
         }
-        FeedId::Api | FeedId::Kube(_) | FeedId::Host(_) => {}
+        FeedId::Api | FeedId::Kube(_) | FeedId::EtcdStore | FeedId::Host(_) => {}
     }
     snapshot.feeds.insert(feed, lost(120, why));
 }

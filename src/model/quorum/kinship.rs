@@ -20,7 +20,7 @@ impl Snapshot {
         }
         let kinds = [KubeKind::Nodes, KubeKind::EtcdMembers, KubeKind::ControlNodes];
         let is_syncing = |kind: &KubeKind| matches!(self.kind(*kind), FeedState::Syncing { .. });
-        if kinds.iter().any(is_syncing) {
+        if kinds.iter().any(|kind| is_syncing(kind) || self.is_stored(*kind)) {
             return None;
         }
         self.objects_can_tell(&membership).then_some(false)
@@ -28,10 +28,15 @@ impl Snapshot {
 
     fn objects_name_a_member(&self, membership: &Membership) -> bool {
         let kube = &self.kube;
-        let mut ids = kube.etcd_members.values().filter_map(|object| object.member_id);
-        let of_nodes = kube.nodes.values().map(|node| &node.address);
-        let of_controls = kube.control_nodes.values().map(|control| &control.address);
-        let of_members = kube.etcd_members.values().map(|object| &object.peer_address);
+        // What was read from etcd is of etcd's cluster, whatever the API server is of.
+        let told = |kind| !self.is_stored(kind);
+        let members = || kube.etcd_members.values().filter(|_| told(KubeKind::EtcdMembers));
+        let mut ids = members().filter_map(|object| object.member_id);
+        let of_members = members().map(|object| &object.peer_address);
+        let nodes = kube.nodes.values().filter(|_| told(KubeKind::Nodes));
+        let of_nodes = nodes.map(|node| &node.address);
+        let controls = kube.control_nodes.values().filter(|_| told(KubeKind::ControlNodes));
+        let of_controls = controls.map(|control| &control.address);
         let mut addresses = of_nodes.chain(of_controls).chain(of_members).flatten();
         ids.any(|id| membership.lists(id)) || addresses.any(|address| membership.lists_address(address.as_str()))
     }

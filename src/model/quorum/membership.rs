@@ -193,7 +193,7 @@ impl Snapshot {
             } else {
                 MembershipSource::Objects
             },
-            as_of: self.feed(FeedId::Kube(KubeKind::EtcdMembers)).as_of(),
+            as_of: self.rows_of(KubeKind::EtcdMembers).as_of(),
             members,
             cluster_id: None,
         }

@@ -79,9 +79,10 @@ impl Look<'_> {
             Some(as_of) if self.is_fresh(as_of) => Truth::met("a consistent read succeeded"),
             _ => match api {
                 FeedState::Lost { why, .. } | FeedState::Off { why } => Truth::Unmet { because: why },
-                FeedState::Syncing { .. } | FeedState::Live { .. } | FeedState::Lagging { .. } => {
-                    Truth::unknown("no consistent read has succeeded since")
-                }
+                FeedState::Syncing { .. }
+                | FeedState::Live { .. }
+                | FeedState::Lagging { .. }
+                | FeedState::Stored { .. } => Truth::unknown("no consistent read has succeeded since"),
             },
         }
     }

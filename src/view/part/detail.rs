@@ -17,6 +17,7 @@ use crate::app::{RowId, State};
 use crate::base::Why;
 use crate::check::{self as checks, Finding};
 use crate::model::FeedId;
+use crate::model::stored::Stored;
 use crate::view::part::{footer, members};
 use crate::view::theme::{Role, Theme};
 use crate::view::words;
@@ -90,12 +91,15 @@ fn of_finding(state: &State, finding: &Finding) -> Vec<Paragraph> {
 fn of_untold(state: &State, feed: FeedId) -> Vec<Paragraph> {
     let mut rows = Vec::new();
     let mut said: Option<&Why> = None;
-    for (check, _, why) in untold(state).filter(|(_, own, _)| *own == feed) {
-        if said.replace(why) != Some(why) {
-            rows.extend(because(why));
+    for untold in untold(state).filter(|untold| untold.feed == feed) {
+        if said.replace(untold.why) != Some(untold.why) {
+            rows.extend(because(untold.why));
         }
-        let title = checks::find(check).map_or("", |check| check.title);
-        rows.push(("cannot tell", format!("{check}: {title}"), Role::Unknown));
+        let title = checks::find(untold.check).map_or("", |check| check.title);
+        rows.push(("cannot tell", format!("{}: {title}", untold.check), Role::Unknown));
+        if let Some(stored) = untold.stored {
+            rows.push(("stored", stored.to_string(), Role::Stale));
+        }
     }
     rows
 }
@@ -116,7 +120,30 @@ fn of_feed(state: &State, theme: &Theme, id: FeedId) -> Vec<Paragraph> {
     let feed = state.snapshot.feed(id);
     let (word, role) = words::feed(theme, &feed);
     let mut rows = vec![("id", id.to_string(), Role::Dim), ("state", word, role)];
+    if let Some(stored) = state.snapshot.kube.stored.as_ref().filter(|_| id == FeedId::EtcdStore) {
+        rows.extend(of_store(state, stored));
+        return rows;
+    }
     rows.extend(words::dated(&state.snapshot, &feed).map(|age| ("last answer", age, Role::Stale)));
     rows.extend(feed.why().map(because).unwrap_or_default());
+    rows
+}
+
+/// The last committed state: how old it is, what is shown of it, and what it does not have.
+fn of_store(state: &State, stored: &Stored) -> Vec<Paragraph> {
+    let kinds: Vec<&str> = stored.kinds.iter().map(|kind| kind.plural()).collect();
+    let read = words::age(state.snapshot.now.since(stored.at));
+    let mut rows = vec![
+        ("last committed", stored.words(state.snapshot.now), Role::Stale),
+        (
+            "read",
+            format!("{read} ago, from etcd on this host alone: it may be older than etcd elsewhere"),
+            Role::Text,
+        ),
+        ("on screen", kinds.join(", "), Role::Text),
+    ];
+    for (kind, why) in &stored.unread {
+        rows.push(("not there", format!("{}: {why}", kind.plural()), Role::Unknown));
+    }
     rows
 }

@@ -33,8 +33,26 @@ fn why(state: &State, id: FeedId, feed: &FeedState) -> String {
         Some(why) if matches!(id, FeedId::Kube(_)) && state.snapshot.feed(FeedId::Api).why() == Some(why) => {
             "as api".to_owned()
         }
-        why => why.map(words::short).unwrap_or_default().to_owned(),
+        Some(why) => words::short(why).to_owned(),
+        None => stored(state, feed).unwrap_or_default(),
     }
+}
+
+/// What etcd's store shows in place of the API.
+fn stored(state: &State, feed: &FeedState) -> Option<String> {
+    let FeedState::Stored { revision, .. } = feed else {
+        return None;
+    };
+    let kinds = state
+        .snapshot
+        .kube
+        .stored
+        .as_ref()
+        .map_or(0, |stored| stored.kinds.len());
+    Some(format!(
+        "revision {revision}: {} on screen",
+        words::count(kinds, "kind")
+    ))
 }
 
 fn as_of(state: &State, feed: &FeedState) -> Cell {
@@ -53,6 +71,7 @@ pub fn heading(state: &State) -> Heading {
     let counts = [
         ("live", Role::Text),
         ("lagging", Role::Stale),
+        ("stored", Role::Stale),
         ("lost", Role::Critical),
         ("syncing", Role::Dim),
         ("off", Role::Dim),

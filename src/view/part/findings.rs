@@ -1,9 +1,8 @@
 //! What is wrong, worst first, and what could not be told.
 
-use crate::app::rows::{self, finding};
+use crate::app::rows::{self, Untold, finding};
 use crate::app::{RowId, State};
-use crate::base::Why;
-use crate::check::{CheckId, Outcome, Severity};
+use crate::check::{Outcome, Severity};
 use crate::model::FeedId;
 use crate::view::part::footer;
 use crate::view::part::section::Heading;
@@ -42,17 +41,17 @@ pub fn render(state: &State, theme: &Theme, rows: &[RowId]) -> Vec<Vec<Cell>> {
 
 /// The checks that one source keeps from telling.
 fn untold(state: &State, theme: &Theme, feed: FeedId) -> Vec<Cell> {
-    let checks: Vec<(CheckId, &Why)> = rows::untold(state)
-        .filter(|(_, own, _)| *own == feed)
-        .map(|(check, _, why)| (check, why))
-        .collect();
-    let because = checks.first().map(|(_, why)| words::short(why)).unwrap_or_default();
+    let checks: Vec<Untold<'_>> = rows::untold(state).filter(|untold| untold.feed == feed).collect();
+    let because = checks
+        .first()
+        .map(|untold| words::short(untold.why))
+        .unwrap_or_default();
     let source = rows::feed_name(state, feed);
     let text = format!(
         "{} cannot tell: {source}: {because}",
         words::count(checks.len(), "check")
     );
-    let names: Vec<&str> = checks.iter().map(|(check, _)| check.name()).collect();
+    let names: Vec<&str> = checks.iter().map(|untold| untold.check.name()).collect();
     vec![
         cell(format!("{} unknown", theme.glyph(Glyph::Unknown)), Role::Unknown),
         cell(text, Role::Text),

@@ -1,5 +1,6 @@
 //! An etcd that says what it is told to say.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -22,14 +23,18 @@ use crate::pb::etcdserverpb::kv_server::{Kv, KvServer};
 use crate::pb::etcdserverpb::maintenance_server::{Maintenance, MaintenanceServer};
 use crate::pb::etcdserverpb::{
     AlarmMember, AlarmRequest, AlarmResponse, AlarmType, CompactionRequest, CompactionResponse, DefragmentRequest,
-    DefragmentResponse, Member, MemberListRequest, MemberListResponse, MemberRemoveRequest, MemberRemoveResponse,
-    ResponseHeader, StatusRequest, StatusResponse,
+    DefragmentResponse, KeyValue, Member, MemberListRequest, MemberListResponse, MemberRemoveRequest,
+    MemberRemoveResponse, RangeRequest, RangeResponse, ResponseHeader, StatusRequest, StatusResponse,
 };
 
 /// The answers. By default those of a healthy cluster of two.
 pub struct Says {
     pub status: Result<StatusResponse, Status>,
     pub members: Result<MemberListResponse, Status>,
+    /// Keys and values, and their revision.
+    pub store: (BTreeMap<Vec<u8>, Vec<u8>>, i64),
+    /// What was asked of them.
+    pub ranges: Vec<RangeRequest>,
     pub linearizable_hangs: bool,
     pub everything_hangs: bool,
     /// To every change.
@@ -67,6 +72,8 @@ impl Default for Says {
                     member(2_677_674_080_080_550_774, "nbe-1"),
                 ],
             }),
+            store: (BTreeMap::new(), 1023),
+            ranges: Vec::new(),
             linearizable_hangs: false,
             everything_hangs: false,
             changed: Ok(()),
@@ -144,6 +151,19 @@ impl Maintenance for Answers {
 
 #[tonic::async_trait]
 impl Kv for Answers {
+    async fn range(&self, request: Request<RangeRequest>) -> Result<Response<RangeResponse>, Status> {
+        let asked = request.into_inner();
+        let (answer, hangs) = {
+            let mut says = self.says();
+            says.ranges.push(asked.clone());
+            (page(&says, &asked), says.everything_hangs)
+        };
+        if hangs {
+            std::future::pending::<()>().await;
+        }
+        Ok(Response::new(answer))
+    }
+
     async fn compact(&self, request: Request<CompactionRequest>) -> Result<Response<CompactionResponse>, Status> {
         self.change(format!("compact {}", request.into_inner().revision))
             .await?;
@@ -173,6 +193,32 @@ impl Cluster for Answers {
             std::future::pending::<()>().await;
         }
         answer.map(Response::new)
+    }
+}
+
+fn page(says: &Says, asked: &RangeRequest) -> RangeResponse {
+    let (store, revision) = &says.store;
+    let all = store.range(asked.key.clone()..asked.range_end.clone());
+    let found: Vec<KeyValue> = all
+        .map(|(key, value)| KeyValue {
+            key: key.clone(),
+            value: value.clone(),
+            ..KeyValue::default()
+        })
+        .collect();
+    let limit = if asked.count_only {
+        0
+    } else {
+        usize::try_from(asked.limit).unwrap()
+    };
+    RangeResponse {
+        header: Some(ResponseHeader {
+            revision: *revision,
+            ..ResponseHeader::default()
+        }),
+        count: i64::try_from(found.len()).unwrap(),
+        more: !asked.count_only && found.len() > limit,
+        kvs: found.into_iter().take(limit).collect(),
     }
 }
 
@@ -288,7 +334,7 @@ async fn route(
         "/etcdserverpb.Maintenance/Defragment" | "/etcdserverpb.Maintenance/Alarm" => {
             MaintenanceServer::new(answers).call(request).await
         }
-        "/etcdserverpb.KV/Compact" => KvServer::new(answers).call(request).await,
+        "/etcdserverpb.KV/Compact" | "/etcdserverpb.KV/Range" => KvServer::new(answers).call(request).await,
         "/etcdserverpb.Cluster/MemberList" | "/etcdserverpb.Cluster/MemberRemove" => {
             ClusterServer::new(answers).call(request).await
         }

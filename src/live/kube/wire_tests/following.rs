@@ -98,7 +98,7 @@ async fn a_version_too_old_lists_again_without_a_complaint() {
     let (mut reader, _recovered) = follow_kind(KubeKind::Nodes, &wire);
     for expected in ["n0", "n1", "n2"] {
         let found = reader.next(|what| Some(what.clone())).await;
-        let Observation::Kube { epoch: 7, event } = found else {
+        let Observation::Kube { epoch: 7, event, .. } = found else {
             panic!("{found:?}");
         };
         assert_eq!(names(&event), [expected]);
