@@ -5,6 +5,7 @@
 mod assets;
 mod cli;
 mod layers;
+mod losses;
 mod parity;
 mod readme;
 mod scenarios;

@@ -13,4 +13,5 @@ mod healthy;
 mod hostile;
 mod losses;
 mod membership;
+mod order;
 mod parity;

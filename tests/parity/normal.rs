@@ -11,7 +11,7 @@
 //! | `/version`: `gitVersion`, `gitCommit`, `gitTreeState`, `buildDate`, `goVersion`, `compiler`, `platform` | `<build>` |
 //! | `managedFields`; in discovery `shortNames`, `categories`, `storageVersionHash` | left out: not imitated |
 //! | the first three numbers of host addresses | `<net>` |
-//! | etcd's ids of members and cluster | `<id N>`, like uids |
+//! | etcd's ids of members and cluster, wherever they stand | `<id N>`, like uids |
 
 use std::collections::BTreeMap;
 
@@ -31,7 +31,7 @@ const LEFT_OUT: &[&str] = &["managedFields", "shortNames", "categories", "storag
 const IDS: &[&str] = &["id", "leader", "member_id", "cluster_id"];
 
 /// What was seen so far.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Normal {
     uids: Vec<String>,
     revisions: Vec<String>,
@@ -47,7 +47,7 @@ impl Normal {
     }
 
     /// Uids are known before the words that contain them are read.
-    fn learn(&mut self, value: &Value) {
+    pub fn learn(&mut self, value: &Value) {
         match value {
             Value::Object(fields) => {
                 if let Some(uid) = fields.get("uid").and_then(Value::as_str) {
@@ -104,6 +104,9 @@ impl Normal {
         let mut text = text.to_owned();
         for (index, uid) in self.uids.iter().enumerate() {
             text = text.replace(uid.as_str(), &format!("<uid {}>", index + 1));
+        }
+        for (index, id) in self.ids.iter().enumerate() {
+            text = text.replace(id.as_str(), &format!("<id {}>", index + 1));
         }
         if let Some(net) = &self.net {
             text = text.replace(net.as_str(), "<net>");

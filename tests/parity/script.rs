@@ -50,7 +50,8 @@ impl Request {
     }
 }
 
-/// A call of etcd. The argument: an id, a URL (`<peer>` and `<net>` stand for the member's own) or a prefix of keys.
+/// A call of etcd. The argument: an id, a revision, a URL (`<peer>` and `<net>` stand for the member's own) or a prefix of
+/// keys.
 #[derive(Debug, Clone, Copy)]
 #[allow(missing_docs)]
 pub enum Call {
@@ -67,6 +68,15 @@ pub enum Call {
         keys_only: bool,
         count_only: bool,
         limit: i64,
+    },
+    /// A read of the store at a revision.
+    RangeAt,
+    Compact,
+    Defragment,
+    /// An alarm: what to do with it, and which (etcd's numbers).
+    Alarm {
+        action: i32,
+        alarm: i32,
     },
     Snapshot,
 }
@@ -173,10 +183,9 @@ const POD: &str = "/api/v1/namespaces/default/pods/parity";
 const EVICTION: &str = "/api/v1/namespaces/default/pods/parity/eviction";
 const BUDGETS: &str = "/apis/policy/v1/namespaces/default/poddisruptionbudgets";
 const BUDGET: &str = "/apis/policy/v1/namespaces/default/poddisruptionbudgets/parity";
+/// Its API server began to watch them late: what was before is in etcd or nowhere.
+const MEMBERS: &str = "/apis/etcd.k0sproject.io/v1beta1/etcdmembers";
 const REVIEWS: &str = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
-
-/// Of refusals whose words come from inside of the real server's parsers and stores.
-const REASON: &[&str] = &["/kind", "/status", "/reason", "/code"];
 
 /// The chapters, in order.
 pub fn chapters() -> Vec<(&'static str, Vec<Step>)> {
@@ -188,7 +197,10 @@ pub fn chapters() -> Vec<(&'static str, Vec<Step>)> {
         ("lists", lists()),
         ("watches", watches()),
         ("eviction", eviction()),
+        ("precondition", precondition()),
         ("etcd", etcd()),
+        ("history", history()),
+        ("alarms", alarms()),
         ("peers", peers()),
     ]
 }
@@ -264,12 +276,9 @@ fn writes() -> Vec<Step> {
             "wrong-kind",
             MAPS,
             r#"{"kind":"Pod","apiVersion":"v1","metadata":{"name":"a"}}"#,
-        )
-        .show(Show::Only(REASON)),
+        ),
         post("wrong-method", "/api/v1/configmaps", r#"{"metadata":{"name":"a"}}"#),
-        get("wrong-accept", MAP)
-            .show(Show::Only(REASON))
-            .http(|request| request.accept = "image/png"),
+        get("wrong-accept", MAP).http(|request| request.accept = "image/png"),
         put("replace", MAP, r#"{"metadata":{"name":"parity-a"},"data":{"x":"2"}}"#),
         put(
             "replace-same",
@@ -285,8 +294,7 @@ fn writes() -> Vec<Step> {
             "replace-other-uid",
             MAP,
             r#"{"metadata":{"name":"parity-a","uid":"other"}}"#,
-        )
-        .show(Show::Only(REASON)),
+        ),
         put("replace-other-name", MAP, r#"{"metadata":{"name":"parity-b"}}"#),
         put("replace-missing", &b, r#"{"metadata":{"name":"parity-b"}}"#),
         put(
@@ -403,7 +411,7 @@ fn lists() -> Vec<Step> {
         get("selected-page", &format!("{LEASES}?limit=1&labelSelector=parity")),
         get("labelled", &format!("{LEASES}?labelSelector=parity+in+(1,3)")),
         get("named", &format!("{LEASES}?fieldSelector=metadata.name%3Dparity-2")),
-        get("wrong-label", &format!("{LEASES}?labelSelector=a%3Db%3Dc")).show(Show::Only(REASON)),
+        get("wrong-label", &format!("{LEASES}?labelSelector=a%3Db%3Dc")),
         get("wrong-field", &format!("{LEASES}?fieldSelector=spec.x%3D1")),
         get(
             "as-it-was",
@@ -521,6 +529,53 @@ fn eviction() -> Vec<Step> {
     ]
 }
 
+/// The real server spends the budget before it looks whether the pod is the one that is meant.
+fn precondition() -> Vec<Step> {
+    let (pod, budget) = (format!("{PODS}/parity-2"), format!("{BUDGETS}/parity-2"));
+    let eviction = format!("{pod}/eviction");
+    let numbers = &[
+        "/status/currentHealthy",
+        "/status/desiredHealthy",
+        "/status/disruptionsAllowed",
+        "/status/expectedPods",
+    ];
+    vec![
+        post(
+            "budget-2",
+            BUDGETS,
+            r#"{"metadata":{"name":"parity-2"},"spec":{"minAvailable":0,"selector":{"matchLabels":{"app":"parity-2"}}}}"#,
+        )
+        .show(Show::Only(&["/kind", "/metadata/name"])),
+        post(
+            "pod-2",
+            PODS,
+            r#"{"metadata":{"name":"parity-2","labels":{"app":"parity-2"}},"spec":{"terminationGracePeriodSeconds":1,
+            "containers":[{"name":"only","image":"registry.k8s.io/pause:3.10"}]}}"#,
+        )
+        .show(Show::Only(&["/kind", "/metadata/name"])),
+        get("one-may-go-2", &budget)
+            .show(Show::Only(numbers))
+            .until("/status/disruptionsAllowed", json!(1)),
+        post(
+            "evict-other-uid",
+            &eviction,
+            r#"{"kind":"Eviction","apiVersion":"policy/v1","metadata":{"name":"parity-2"},
+            "deleteOptions":{"preconditions":{"uid":"other"}}}"#,
+        ),
+        get("kept", &pod).show(Show::Only(&["/metadata/name", "/metadata/deletionTimestamp"])),
+        get("budget-is-spent", &budget)
+            .show(Show::Only(numbers))
+            .until("/status/currentHealthy", json!(0)),
+        post(
+            "evict-spent",
+            &eviction,
+            r#"{"kind":"Eviction","apiVersion":"policy/v1","metadata":{"name":"parity-2"}}"#,
+        ),
+        delete("no-budget-2", &budget, ""),
+        delete("no-pod-2", &pod, "").show(Show::Nothing),
+    ]
+}
+
 fn call(id: &'static str, call: Call, argument: &str) -> Step {
     step(id, Ask::Etcd(call, argument.to_owned()))
 }
@@ -558,6 +613,68 @@ fn etcd() -> Vec<Step> {
         call("remove-learner-again", Call::Remove, "{add-learner:/member/id}"),
         call("members-as-before", Call::Members { linearizable: true }, ""),
         call("snapshot", Call::Snapshot, ""),
+    ]
+}
+
+/// A continue token of revision 2: `{"v":"meta.k8s.io/v1","rv":2,"start":"parity-4\0"}`.
+const OLD_TOKEN: &str = "eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6Miwic3RhcnQiOiJwYXJpdHktNFx1MDAwMCJ9";
+
+fn history() -> Vec<Step> {
+    vec![
+        post(
+            "mark",
+            LEASES,
+            r#"{"metadata":{"name":"parity-4"},"spec":{"holderIdentity":"4"}}"#,
+        ),
+        call("compact", Call::Compact, "{mark:/metadata/resourceVersion}"),
+        call("compact-again", Call::Compact, "{mark:/metadata/resourceVersion}"),
+        call("compact-future", Call::Compact, "99999999"),
+        call("range-compacted", Call::RangeAt, "2"),
+        call("range-future", Call::RangeAt, "99999999"),
+        call("range-kept", Call::RangeAt, "{mark:/metadata/resourceVersion}"),
+        watch(
+            "watch-too-old",
+            &format!("{MEMBERS}?watch=1&timeoutSeconds=1&resourceVersion=1"),
+        ),
+        watch(
+            "watch-kept",
+            &format!("{LEASES}?watch=1&timeoutSeconds=1&resourceVersion={{mark:/metadata/resourceVersion}}"),
+        ),
+        get(
+            "list-too-old",
+            &format!("{LEASES}?resourceVersionMatch=Exact&resourceVersion=2"),
+        ),
+        get("page-too-old", &format!("{LEASES}?limit=1&continue={OLD_TOKEN}")),
+        call("defragment", Call::Defragment, ""),
+        delete("unmark", &format!("{LEASES}/parity-4"), ""),
+    ]
+}
+
+const GET: i32 = 0;
+const ACTIVATE: i32 = 1;
+const DEACTIVATE: i32 = 2;
+const NOSPACE: i32 = 1;
+
+fn alarms() -> Vec<Step> {
+    let alarm = |action, alarm| Call::Alarm { action, alarm };
+    let own = "{members:/members/0/id}";
+    let body = r#"{"metadata":{"name":"parity-5"},"spec":{"holderIdentity":"5"}}"#;
+    vec![
+        call("no-alarms", alarm(GET, 0), "0"),
+        call("raise-nothing", alarm(ACTIVATE, 0), own),
+        call("raise", alarm(ACTIVATE, NOSPACE), own),
+        call("raise-again", alarm(ACTIVATE, NOSPACE), own),
+        call("alarm", alarm(GET, NOSPACE), "0"),
+        call("not-corrupt", alarm(GET, 2), "0"),
+        call("status-with-alarm", Call::Status, ""),
+        post("no-space", LEASES, body),
+        get("read-without-space", MAP),
+        call("compact-without-space", Call::Compact, "99999999"),
+        call("disarm", alarm(DEACTIVATE, NOSPACE), own),
+        call("disarm-again", alarm(DEACTIVATE, NOSPACE), own),
+        call("alarms-as-before", alarm(GET, 0), "0"),
+        post("space", LEASES, body).until("", json!(201)),
+        delete("space-again", &format!("{LEASES}/parity-5"), ""),
     ]
 }
 

@@ -153,6 +153,39 @@ impl Servers {
                 let are_bare = found.kvs.iter().all(|kv| kv.value.is_empty());
                 json!({"count": found.count, "more": found.more, "keys": keys.collect::<Vec<_>>(), "bare": are_bare})
             }
+            Call::RangeAt => {
+                let mut request = range("/registry/etcd.k0sproject.io/etcdmembers/", true, false, 1);
+                request.revision = argument.parse().unwrap();
+                let found = kv.range(request).await?.into_inner();
+                json!({"count": found.count, "more": found.more})
+            }
+            Call::Compact => {
+                let request = pb::CompactionRequest {
+                    revision: argument.parse().unwrap(),
+                    physical: true,
+                };
+                let compacted = kv.compact(request).await?.into_inner();
+                let revision = compacted.header.unwrap_or_default().revision;
+                json!({"header has a revision": revision > 0})
+            }
+            Call::Defragment => {
+                let done = maintenance.defragment(pb::DefragmentRequest {}).await?.into_inner();
+                json!({"has a header": done.header.is_some()})
+            }
+            Call::Alarm { action, alarm } => {
+                let request = pb::AlarmRequest {
+                    action,
+                    member_id: id,
+                    alarm,
+                };
+                let told = maintenance.alarm(request).await?.into_inner();
+                let rows = told
+                    .alarms
+                    .iter()
+                    .map(|row| json!({"id": row.member_id, "alarm": row.alarm}));
+                let revision = told.header.unwrap_or_default().revision;
+                json!({"alarms": rows.collect::<Vec<_>>(), "header has a revision": revision > 0})
+            }
             Call::Snapshot => snapshot(maintenance.snapshot(pb::SnapshotRequest {}).await?).await?,
         };
         Ok(Answer { status: 0, body })
@@ -283,7 +316,10 @@ async fn snapshot(answer: Response<tonic::Streaming<pb::SnapshotResponse>>) -> R
         first.get_or_insert(bytes + piece.remaining_bytes);
         remaining = piece.remaining_bytes;
     }
-    Ok(
-        json!({"has bytes": bytes > 0, "first piece tells the size": first.is_some_and(|size| size <= bytes), "left": remaining}),
-    )
+    Ok(json!({
+        "has bytes": bytes > 0,
+        "first piece tells the size": first.is_some_and(|size| size <= bytes),
+        "left": remaining,
+        "ends with a checksum": bytes % 512 == 32,
+    }))
 }

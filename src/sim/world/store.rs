@@ -384,7 +384,12 @@ fn check(key: &Key, stored: &Value, wanted: &Preconditions) -> Result<(), ApiErr
     let resource = key.resource.qualified();
     let uid = str_at(stored, "/metadata/uid").unwrap_or_default();
     if let Some(wanted) = wanted.uid.as_deref().filter(|wanted| *wanted != uid) {
-        let because = format!("Precondition failed: UID in precondition: {wanted}, UID in object meta: {uid}");
+        // As the real store words it, which found out while it wrote.
+        let because = format!(
+            "StorageError: invalid object, Code: 4, Key: {}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: \
+             UID in precondition: {wanted}, UID in object meta: {uid}",
+            key.etcd()
+        );
         return Err(ApiError::conflict(&resource, &key.name, &because));
     }
     let version = str_at(stored, "/metadata/resourceVersion").unwrap_or_default();

@@ -20,8 +20,10 @@ pub(super) fn accept(call: &Call<'_>) -> Result<(), ApiError> {
     if call.accept.trim().is_empty() || call.accept.split(',').any(is_plain) {
         return Ok(());
     }
-    let message = format!("only the following media types are accepted: {JSON}");
-    Err(ApiError::new(406, "NotAcceptable", message))
+    // The real server has more to offer; whoever takes one of those is not understood here all the same.
+    let message = "406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, \
+                   application/vnd.kubernetes.protobuf";
+    Err(ApiError::new(406, "NotAcceptable", message).with(Details::default()))
 }
 
 /// The JSON object in the body.
@@ -55,9 +57,13 @@ pub(super) fn is_of(document: &Value, api_version: &str, kind: &str) -> Result<(
     }
     match told("kind").filter(|told| *told != kind) {
         Some(told) => {
-            let version = api_version.rsplit('/').next().unwrap_or(api_version);
-            let message = format!("{told} in version {version:?} cannot be handled as a {kind}");
-            Err(ApiError::bad_request(message))
+            let (group, version) = api_version.rsplit_once('/').unwrap_or(("core", api_version));
+            // The packages of the two types, by which the real decoder knows them.
+            let package = group.split('.').next().unwrap_or(group);
+            Err(ApiError::bad_request(format!(
+                "{told} in version {version:?} cannot be handled as a {kind}: converting ({version}.{told}) to \
+                 ({package}.{kind}): unknown conversion"
+            )))
         }
         None => Ok(()),
     }

@@ -128,11 +128,26 @@ fn expression_of(expression: &Value) -> Option<Requirement> {
 
 /// `a=b,c!=d,e in (f,g),h notin (i),j,!k`.
 fn labels(raw: &str) -> Result<Vec<Requirement>, ApiError> {
-    let wrong = || {
-        let message = format!("unable to parse requirement: found {raw:?}, expected: a label selector");
+    let wrong = |clause: &str| {
+        let message = match second_operator(clause) {
+            Some(token) => format!("found '{token}', expected: ',' or 'end of string'"),
+            None => format!("unable to parse requirement: found {raw:?}, expected: a label selector"),
+        };
         ApiError::bad_request(message)
     };
-    clauses(raw).map(|clause| label(clause).ok_or_else(wrong)).collect()
+    clauses(raw)
+        .map(|clause| label(clause).ok_or_else(|| wrong(clause)))
+        .collect()
+}
+
+/// What follows where a clause should be at its end: `=` in `a=b=c` (apimachinery `labels/selector.go`).
+fn second_operator(clause: &str) -> Option<&str> {
+    let is_operator = |letter: char| matches!(letter, '=' | '!');
+    let (_, rest) = clause.split_once(is_operator)?;
+    let value = rest.trim_start_matches('=');
+    let token = value.get(value.find(is_operator)?..)?;
+    let length = token.find(|letter| !is_operator(letter)).unwrap_or(token.len());
+    token.get(..length.min(2))
 }
 
 /// Splits at commas outside of parentheses.

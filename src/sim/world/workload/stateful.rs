@@ -1,15 +1,18 @@
 //! StatefulSets keep one pod per ordinal, never two; DaemonSets one per node that they tolerate.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::super::World;
 use super::super::event::About;
 use super::super::pod;
-use super::super::read::{is_deleting, is_ready, label, list_at, number_at, set, uid};
+use super::super::read::{is_deleting, is_ready, label, list_at, number_at, set, uid, unset};
 use super::super::resource::Resource;
 use super::super::store::{Key, Object, str_at};
 use super::deploy::set_count;
 use super::{Owned, claim_of, claims_of, daemon_pod, stateful_pod, template_hash};
+
+/// How long a granted eviction counts as a pod less (`DeletionTimeout` of the disruption controller).
+const DELETION_TIMEOUT_S: i64 = 120;
 
 impl World {
     pub(super) fn run_stateful_sets(&mut self, pods: &Owned, toleration_s: u32) {
@@ -135,9 +138,12 @@ impl World {
             let own = self.store.list(Resource::Pods, Some(&key.namespace));
             let own = own.filter(|(_, pod)| super::super::read::selects(selector, pod) && !pod::is_finished(pod));
             let (mut expected, mut healthy) = (0_i64, 0_i64);
-            for (_, pod) in own {
+            let mut leaving = Map::new();
+            for (pod_key, pod) in own {
                 expected += 1;
-                healthy += i64::from(is_ready(pod) && !is_deleting(pod));
+                let told = self.is_leaving(&budget, pod_key).filter(|_| !is_deleting(pod));
+                healthy += i64::from(is_ready(pod) && !is_deleting(pod) && told.is_none());
+                leaving.extend(told.map(|since| (pod_key.name.clone(), since.into())));
             }
             let least = number_at(&budget, "/spec/minAvailable").unwrap_or(0);
             self.store.change(&key, |own| {
@@ -151,8 +157,21 @@ impl World {
                 ] {
                     set(own, &["status", field], count.into());
                 }
+                if leaving.is_empty() {
+                    unset(own, &["status", "disruptedPods"]);
+                } else {
+                    set(own, &["status", "disruptedPods"], leaving.into());
+                }
             });
         }
+    }
+
+    /// Since when a pod is about to go because an eviction was granted, for as long as that is believed.
+    fn is_leaving(&self, budget: &Value, pod: &Key) -> Option<String> {
+        let told = budget.pointer("/status/disruptedPods")?.get(&pod.name)?.as_str()?;
+        let since: jiff::Timestamp = told.parse().ok()?;
+        let age_s = self.wall().as_second() - since.as_second();
+        (age_s <= DELETION_TIMEOUT_S).then(|| told.to_owned())
     }
 }
 
