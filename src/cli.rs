@@ -4,6 +4,7 @@
 pub mod ack;
 pub mod args;
 pub mod check;
+pub mod conduct;
 pub mod config;
 pub mod console;
 pub mod deck;
@@ -11,16 +12,21 @@ pub mod doctor;
 pub mod exit;
 pub mod explain;
 pub mod generate;
+pub mod journal;
 pub mod keys;
 pub mod log;
 pub mod observe;
+pub mod ok_to;
 pub mod output;
 pub mod place;
+pub mod plan;
+pub mod run;
 pub mod screenshot;
 pub mod settle;
 pub mod sim;
 pub mod status;
 pub mod themes;
+pub mod wish;
 
 use std::process::ExitCode;
 
@@ -39,13 +45,13 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return exit::usage(&error),
     };
-    match run(cli) {
+    match dispatch(cli) {
         Ok(code) => code,
         Err(report) => exit::failed(&report),
     }
 }
 
-fn run(cli: Cli) -> eyre::Result<ExitCode> {
+fn dispatch(cli: Cli) -> eyre::Result<ExitCode> {
     let mut settings = observe::settings(&cli.global)?;
     match cli.command {
         None => console::run(&settings, console::Tour::Hidden),
@@ -58,6 +64,11 @@ fn run(cli: Cli) -> eyre::Result<ExitCode> {
         Some(Command::Ack(ack)) => ack::run(&settings, &ack),
         Some(Command::Explain { check, output }) => explain::run(check.as_deref(), output),
         Some(Command::Doctor(look)) => doctor::run(&settings, &look),
+        Some(Command::Plan { wish, output }) => plan::run(&settings, &wish, output),
+        Some(Command::Run { wish, answers }) => run::begin(&settings, &wish, &answers),
+        Some(Command::Resume { run, answers }) => run::resume(&settings, run, &answers),
+        Some(Command::Journal { run, output }) => journal::run(&settings, run, output),
+        Some(Command::OkTo { verb, node, look }) => ok_to::run(&settings, verb, &node, &look),
         Some(Command::Keys { output }) => keys::run(output),
         Some(Command::Themes { action, output }) => themes::run(&settings, action.as_ref(), output),
         Some(Command::Screenshot(shot)) => screenshot::run(&settings, &shot),

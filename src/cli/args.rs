@@ -8,7 +8,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use super::sim::Scenarios;
+use super::wish::Wish;
 use crate::app::{Key, Screen, key};
+use crate::base::Text;
 use crate::config::value::Value;
 use crate::model::example;
 
@@ -48,6 +50,9 @@ pub struct Global {
     /// Read this configuration file, and no other
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Allow actions that change the cluster; without it, everything only reads
+    #[arg(long, global = true)]
+    pub write: bool,
     /// Colours: the name of a theme, or a theme file
     #[arg(long, global = true, value_name = "NAME|FILE")]
     pub theme: Option<String>,
@@ -89,6 +94,52 @@ pub enum Command {
     },
     /// What was discovered here, which sources work, and what is missing
     Doctor(Look),
+    /// Show what an action would do: its steps, their commands, and how their conditions stand now
+    #[command(disable_help_subcommand = true)]
+    Plan {
+        /// The action
+        #[command(subcommand)]
+        wish: Wish,
+        /// How to print
+        #[arg(short, long, value_enum, default_value_t, global = true)]
+        output: Output,
+    },
+    /// Do an action, step by step; needs --write. Exits 0 done, 1 stopped or refused, 3 paused
+    #[command(disable_help_subcommand = true)]
+    Run {
+        /// The action
+        #[command(subcommand)]
+        wish: Wish,
+        /// What is confirmed beforehand
+        #[command(flatten)]
+        answers: Answers,
+    },
+    /// Go on with a run that was paused or interrupted; needs --write
+    Resume {
+        /// The run; without it, the newest that is open
+        run: Option<Text>,
+        /// What is confirmed beforehand
+        #[command(flatten)]
+        answers: Answers,
+    },
+    /// The runs of this host, or what happened in one
+    Journal {
+        /// The run
+        run: Option<Text>,
+        /// How to print
+        #[arg(short, long, value_enum, default_value_t)]
+        output: Output,
+    },
+    /// Whether a controller may be stopped, removed or added now. Exits 0 yes, 1 no, 3 cannot tell
+    OkTo {
+        /// What is to be done
+        verb: OkVerb,
+        /// The node
+        node: Text,
+        /// How to look, and how to print
+        #[command(flatten)]
+        look: Look,
+    },
     /// The keys of the console
     Keys {
         /// How to print
@@ -171,6 +222,37 @@ pub struct Look {
     /// Wait this long for sources that do not answer, such as 10s
     #[arg(long, value_name = "TIME", value_parser = parse_timeout)]
     pub timeout: Option<Duration>,
+}
+
+/// What a person would be asked, answered beforehand. Without a terminal, all of it must be.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Answers {
+    /// Confirm a plan that can be undone
+    #[arg(long, global = true)]
+    pub yes: bool,
+    /// Confirm a plan that cannot be undone: the name that it asks for
+    #[arg(long, value_name = "NAME", global = true)]
+    pub confirm: Option<Text>,
+    /// State what cannot be observed, in the words that a step asks for
+    #[arg(long, value_name = "WORDS", global = true)]
+    pub attest: Vec<Text>,
+    /// Let a failed gate pass, and why: one for each gate
+    #[arg(long = "override", value_name = "GATE=REASON", value_parser = parse_override, global = true)]
+    pub overrides: Vec<(Text, Text)>,
+    /// Take the lock in the cluster from a run whose process is gone for good
+    #[arg(long, global = true)]
+    pub take_over: bool,
+}
+
+/// What may be asked of `ok-to`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OkVerb {
+    /// Stop, restart or reboot it
+    Stop,
+    /// Remove it from the cluster
+    Remove,
+    /// Join it as a new controller
+    Add,
 }
 
 /// How to print.
@@ -264,6 +346,15 @@ fn parse_size(raw: &str) -> Result<(u16, u16), String> {
     raw.split_once('x')
         .and_then(|(columns, rows)| Some((read(columns)?, read(rows)?)))
         .ok_or_else(|| format!("{raw:?} is no size: write columns and rows, up to 500, such as 80x24"))
+}
+
+fn parse_override(raw: &str) -> Result<(Text, Text), String> {
+    match raw.split_once('=') {
+        Some((gate, reason)) if !gate.is_empty() && !reason.trim().is_empty() => {
+            Ok((gate.into(), reason.trim().into()))
+        }
+        _ => Err(format!("{raw:?} names no gate and reason: write GATE=REASON")),
+    }
 }
 
 fn parse_keys(raw: &str) -> Result<Keys, String> {

@@ -10,7 +10,7 @@ use wildmatch::WildMatch;
 
 use super::ack;
 use super::args::{CheckOutput, Checking};
-use super::exit::Usage;
+use super::exit::{self, Usage};
 use super::observe::{self, Resolved};
 use super::output::{check as document, print, print_json, print_json_line, prometheus};
 use crate::check::{self, CheckId, Level, Outcome, Report};
@@ -28,8 +28,7 @@ pub fn run(resolved: &Resolved, wanted: &Checking) -> eyre::Result<ExitCode> {
     } else {
         let snapshot = observe::look(resolved, wanted.timeout)?.snapshot;
         let report = judge(&snapshot);
-        // The exit code is the answer, also for a reader that went away.
-        tolerate(show(&snapshot, &report, wanted.output))?;
+        exit::unless_closed(show(&snapshot, &report, wanted.output))?;
         report.verdict.level
     };
     Ok(ExitCode::from(level.exit_code()))
@@ -43,16 +42,6 @@ pub fn policy(resolved: &Resolved) -> Policy {
         Err(why) => eprintln!("quorate: {why}"),
     }
     policy
-}
-
-fn tolerate(printed: io::Result<()>) -> io::Result<()> {
-    printed.or_else(|error| {
-        if error.kind() == ErrorKind::BrokenPipe {
-            Ok(())
-        } else {
-            Err(error)
-        }
-    })
 }
 
 fn show(snapshot: &Snapshot, report: &Report, output: CheckOutput) -> io::Result<()> {

@@ -4,6 +4,14 @@ use std::process::ExitCode;
 
 use color_eyre::eyre;
 
+use crate::base::Why;
+
+/// Yes, done, all well.
+pub const YES: u8 = 0;
+/// No, or stopped before the goal.
+pub const NO: u8 = 1;
+/// It cannot be told, or is left open.
+pub const CANNOT_TELL: u8 = 3;
 /// The command line is wrong (`EX_USAGE` of sysexits).
 pub const USAGE: u8 = 64;
 /// A defect of quorate itself, or a panic (`EX_SOFTWARE`).
@@ -44,11 +52,26 @@ pub fn usage(error: &clap::Error) -> ExitCode {
     }
 }
 
+/// The exit code is the answer, also for a reader that went away.
+pub fn unless_closed(printed: std::io::Result<()>) -> std::io::Result<()> {
+    printed.or_else(|error| {
+        if error.kind() == std::io::ErrorKind::BrokenPipe {
+            Ok(())
+        } else {
+            Err(error)
+        }
+    })
+}
+
 /// Tells an error and chooses the exit code. A reader that went away (a closed pipe) is no error.
 pub fn failed(report: &eyre::Report) -> ExitCode {
     if let Some(usage) = report.downcast_ref::<Usage>() {
         eprintln!("quorate: {usage}");
         return ExitCode::from(USAGE);
+    }
+    if let Some(why) = report.downcast_ref::<Why>() {
+        eprintln!("quorate: {why}");
+        return ExitCode::from(NO);
     }
     let is_closed_pipe = |cause: &std::io::Error| cause.kind() == std::io::ErrorKind::BrokenPipe;
     if report

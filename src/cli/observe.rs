@@ -13,11 +13,14 @@ use tokio::time::{Instant, timeout_at};
 use super::args::Global;
 use super::exit::Usage;
 use super::log;
-use super::place::Place;
+use super::place::{self, Place};
 use super::settle::is_settled;
 use super::sim;
 use crate::base::{Clock, Text};
 use crate::config::{self, ConfigError, Settings, Sources};
+use crate::live::act::{DEADLINES, Hands};
+use crate::live::etcd::change::Hand;
+use crate::live::kube::Changes;
 use crate::live::{self, Observer};
 use crate::model::Snapshot;
 use crate::sim::wire::Cluster;
@@ -34,6 +37,8 @@ pub struct Resolved {
     pub environment: BTreeMap<String, String>,
     /// The simulated cluster to look at, instead of the real one.
     pub simulation: Option<sim::Named>,
+    /// Whether the operator allows changes.
+    pub may_write: bool,
 }
 
 /// Resolves the settings.
@@ -52,6 +57,7 @@ pub fn settings(global: &Global) -> Result<Resolved, Usage> {
         problems,
         environment,
         simulation: global.sim.as_deref().map(sim::find).transpose()?,
+        may_write: global.write,
     })
 }
 
@@ -92,7 +98,6 @@ pub fn runtime() -> eyre::Result<Runtime> {
 }
 
 /// Running sources, and the simulated cluster that they look at, if it is one. Dropping it ends them all.
-#[derive(Debug)]
 pub struct Observing {
     /// The sources.
     pub observer: Observer,
@@ -102,6 +107,24 @@ pub struct Observing {
     pub clock: Clock,
     /// The cluster, where it is a simulated one.
     pub cluster: Option<Cluster>,
+    changes: Changes,
+}
+
+impl Observing {
+    /// What a run can act with, there.
+    pub fn hands(&self) -> Hands {
+        Hands {
+            kube: self.changes.clone(),
+            etcd: Hand {
+                pki: self.place.pki(),
+                endpoint: self.place.etcd_endpoint.clone(),
+                deadlines: DEADLINES,
+            },
+            units: place::units(self.cluster.as_ref()),
+            is_root: self.place.host.is_root,
+            k0s_dir: self.place.layout().k0s_dir.clone(),
+        }
+    }
 }
 
 /// Starts every source; a simulated cluster first. Must be called inside a runtime.
@@ -118,29 +141,20 @@ async fn start_all(resolved: &Resolved, clerk: Option<Clerk>) -> eyre::Result<Ob
     let Some(simulation) = &resolved.simulation else {
         let place = Place::here(&resolved.settings, &resolved.environment);
         let clock = Clock::start();
-        return Ok(Observing {
-            observer: observe(&place, &clock, clerk),
-            place,
-            clock,
-            cluster: None,
-        });
+        return Ok(observe(place, clock, None, clerk));
     };
     let clock = Clock::scalable();
     let cluster = Cluster::start(&simulation.scenario, clock.clone()).await;
     let cluster = cluster.wrap_err("the simulated cluster could not be started on loopback")?;
     let place = Place::simulated(&cluster, simulation.name.clone());
-    Ok(Observing {
-        observer: observe(&place, &clock, clerk),
-        place,
-        clock,
-        cluster: Some(cluster),
-    })
+    Ok(observe(place, clock, Some(cluster), clerk))
 }
 
-fn observe(place: &Place, clock: &Clock, clerk: Option<Clerk>) -> Observer {
-    let (mut observer, sink) = Observer::begin(clock, place.simulated.clone());
+fn observe(place: Place, clock: Clock, cluster: Option<Cluster>, clerk: Option<Clerk>) -> Observing {
+    let (mut observer, sink) = Observer::begin(&clock, place.simulated.clone());
     let snapshots = || observer.snapshots.clone();
     let (in_use, answering) = live::kube::in_use();
+    let changes = in_use.changes();
     let answering = clerk.map(|clerk| answering.run(clerk.standing, clerk.answers, snapshots(), clock.clone()));
     let sources = (
         live::kube::observe(place.kube.clone(), sink.clone(), snapshots(), in_use),
@@ -157,7 +171,13 @@ fn observe(place: &Place, clock: &Clock, clerk: Option<Clerk>) -> Observer {
     if let Some(answering) = answering {
         observer.add(answering);
     }
-    observer
+    Observing {
+        observer,
+        place,
+        clock,
+        cluster,
+        changes,
+    }
 }
 
 /// What one look gave.
@@ -212,7 +232,7 @@ where
 
 /// Waits until nothing more is to be expected. Late or not: what is known by then is the answer, and it says itself what is
 /// missing.
-async fn settle(observing: &mut Observing, timeout: Duration) {
+pub async fn settle(observing: &mut Observing, timeout: Duration) {
     let began = observing.clock.now();
     let deadline = Instant::now() + timeout;
     let snapshots = &mut observing.observer.snapshots;
@@ -221,7 +241,7 @@ async fn settle(observing: &mut Observing, timeout: Duration) {
 }
 
 /// Logs to the file that was asked for, or to stderr with `-v`.
-fn start_log(resolved: &Resolved) -> eyre::Result<()> {
+pub fn start_log(resolved: &Resolved) -> eyre::Result<()> {
     let is_verbose = resolved.settings.log_level.origin == config::Origin::Flag;
     let stderr = is_verbose.then(|| Box::new(std::io::stderr()) as Box<dyn std::io::Write + Send>);
     if let Some(problem) = log::start(&resolved.settings, stderr)? {

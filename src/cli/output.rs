@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod feeds;
+pub mod plan;
 pub mod prometheus;
 pub mod status;
 pub mod status_text;

@@ -2,14 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::base::Text;
 use crate::config::Settings;
+use crate::live::act::Units;
 use crate::live::etcd::EtcdPki;
 use crate::live::host::Places;
 use crate::live::kube::KubeSource;
 use crate::live::layout::{self, Layout, Overrides};
+use crate::live::shell::Shell;
+use crate::plan::action::ServiceVerb;
 use crate::sim::wire::Cluster;
+use crate::sim::world::fault::Fault;
 
 /// The local etcd member's client port, as k0s sets it (`--listen-client-urls`, k0s `pkg/component/controller/etcd.go`).
 const ETCD_ENDPOINT: &str = "https://127.0.0.1:2379";
@@ -87,4 +92,22 @@ fn kube_source(settings: &Settings, layout: &Layout) -> KubeSource {
         candidates: layout.kubeconfigs.clone(),
         context: settings.context.value.clone(),
     }
+}
+
+/// How units of hosts are changed: through systemd, or by the simulated cluster.
+pub fn units(cluster: Option<&Cluster>) -> Units {
+    let Some(cluster) = cluster else {
+        return Units::Systemd(Shell::default());
+    };
+    let handle = cluster.handle();
+    Units::Played(Arc::new(move |node, verb| {
+        let hosts = handle.hosts();
+        let host = hosts.iter().find(|host| host.name == node.as_str());
+        let host = host.ok_or_else(|| format!("there is no host {node}"))?.id;
+        handle.inject(&match verb {
+            ServiceVerb::Start => Fault::StartUnit { host },
+            ServiceVerb::Stop => Fault::StopUnit { host },
+            ServiceVerb::Restart => Fault::RestartUnit { host },
+        })
+    }))
 }
