@@ -295,3 +295,7 @@ fn operator(environment: &BTreeMap<String, String>, host: Text) -> Operator {
         pid: std::process::id(),
     }
 }
+
+#[cfg(test)]
+#[path = "conduct_tests.rs"]
+mod tests;

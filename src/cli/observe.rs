@@ -123,6 +123,7 @@ impl Observing {
             units: place::units(self.cluster.as_ref()),
             is_root: self.place.host.is_root,
             k0s_dir: self.place.layout().k0s_dir.clone(),
+            root: self.place.root.clone(),
         }
     }
 }

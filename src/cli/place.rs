@@ -1,7 +1,7 @@
 //! Where to look: at this host and its cluster, or at a simulated one. The rest of the program does not know which.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::base::Text;
@@ -28,6 +28,8 @@ pub struct Place {
     pub kube: KubeSource,
     /// The local etcd member.
     pub etcd_endpoint: String,
+    /// What stands for `/` there.
+    pub root: PathBuf,
     /// The scenario, where nothing is real.
     pub simulated: Option<Text>,
 }
@@ -45,6 +47,7 @@ impl Place {
             kube: kube_source(settings, &layout),
             host: Places::here(layout),
             etcd_endpoint: ETCD_ENDPOINT.to_owned(),
+            root: PathBuf::from("/"),
             simulated: None,
         }
     }
@@ -60,6 +63,7 @@ impl Place {
             },
             host: Places::below(root, Text::new(cluster.host_name()), layout),
             etcd_endpoint: cluster.etcd_endpoint(),
+            root: root.to_owned(),
             simulated: Some(scenario),
         }
     }

@@ -4,6 +4,8 @@
 
 mod pki;
 
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -69,6 +71,8 @@ pub struct Hands {
     pub is_root: bool,
     /// k0s's data directory, with `pki`.
     pub k0s_dir: PathBuf,
+    /// Below which files are saved: `/` on a real host.
+    pub root: PathBuf,
 }
 
 impl Hands {
@@ -91,6 +95,18 @@ impl Hands {
             return Ok(());
         }
         Err(Why::new(WhyKind::Denied, format!("{what} needs root on this host")).hint("run quorate with sudo"))
+    }
+
+    /// Where a file is saved; its directory is made if need be, for us alone.
+    fn place(&self, file: &Text) -> Result<PathBuf, Why> {
+        let path = self.root.join(file.as_str().trim_start_matches('/'));
+        let dir = path.parent().unwrap_or(&self.root);
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
+        made.map_err(|error| {
+            Why::new(WhyKind::Denied, format!("{} cannot be made: {error}", dir.display()))
+                .hint("name a file in a directory that you may write")
+        })?;
+        Ok(path)
     }
 
     async fn call(&self, action: &Action) -> Result<request::Call, Why> {
@@ -148,7 +164,10 @@ impl Act for Hands {
                 why: Why::new(WhyKind::NotYet, "saving a snapshot is not built into runs yet")
                     .hint("save it with `etcdctl snapshot save`, then resume"),
             },
-            Action::SavePki { file } => pki::save(&self.k0s_dir, file).await,
+            Action::SavePki { file } => match self.place(file) {
+                Ok(path) => pki::save(&self.k0s_dir, &path).await,
+                Err(why) => Sent::Refused { why },
+            },
         }
     }
 }

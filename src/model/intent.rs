@@ -1,6 +1,7 @@
 //! What an operator wants done, before anything is known about how. `plan` makes steps of it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -95,6 +96,35 @@ impl Intent {
             Intent::RemoveRemnant { .. } => "remove-remnant",
             Intent::EtcdBackup { .. } => "etcd-backup",
             Intent::EtcdSpace => "etcd-space",
+        }
+    }
+}
+
+/// As it is typed after `quorate run`.
+impl fmt::Display for Intent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())?;
+        match self {
+            Intent::LabelZones { zones, region } => {
+                for (node, zone) in zones {
+                    write!(f, " {node}={zone}")?;
+                }
+                region.iter().try_for_each(|region| write!(f, " --region {region}"))
+            }
+            Intent::RestartControllers { nodes } => nodes.iter().try_for_each(|node| write!(f, " {node}")),
+            Intent::ReplaceNode { node }
+            | Intent::StartController { node }
+            | Intent::Cordon { node }
+            | Intent::Uncordon { node }
+            | Intent::Drain { node }
+            | Intent::OutOfService { node, undo: false } => write!(f, " {node}"),
+            Intent::OutOfService { node, undo: true } => write!(f, " {node} --undo"),
+            Intent::Rebalance { workload: None } | Intent::EnableHa | Intent::EtcdSpace => Ok(()),
+            Intent::Rebalance {
+                workload: Some((kind, key)),
+            } => write!(f, " {}/{key}", kind.word().to_ascii_lowercase()),
+            Intent::RemoveRemnant { member } => write!(f, " {member}"),
+            Intent::EtcdBackup { file } => write!(f, " {file}"),
         }
     }
 }

@@ -8,5 +8,6 @@ mod layers;
 mod losses;
 mod parity;
 mod readme;
+mod run;
 mod scenarios;
 mod sim;

@@ -1,0 +1,92 @@
+//! Guided actions on the command line: what is shown, what is refused, and what is done, on a simulated cluster.
+
+use std::path::Path;
+use std::time::Duration;
+
+use assert_cmd::Command;
+use serde_json::Value;
+
+fn quorate(home: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_quorate"))
+        .env_clear()
+        .env("HOME", home)
+        .env("XDG_STATE_HOME", home.join("state"))
+        .env("USER", "ada")
+        .timeout(Duration::from_mins(4))
+        .args(["--sim", "healthy"])
+        .args(arguments)
+        .output()
+        .unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn a_plan_is_shown_and_not_done() {
+    let home = tempfile::tempdir().unwrap();
+    let (code, out, err) = quorate(home.path(), &["plan", "cordon", "nbe-2"]);
+    assert_eq!(code, Some(0), "{out}{err}");
+    assert!(out.starts_with("SIMULATED CLUSTER (healthy)"), "{out}");
+    assert!(
+        out.contains("cordon nbe-2: ") && out.contains("\n1. ") && out.contains("kubectl cordon nbe-2"),
+        "{out}"
+    );
+    let (_, out, _) = quorate(home.path(), &["plan", "cordon", "nbe-2", "-o", "json"]);
+    let plan: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(plan["schema"], "quorate.plan/v1");
+    assert_eq!(plan["plan"]["intent"]["intent"], "cordon");
+    assert!(plan["now"][0]["needs"].is_array());
+    let (code, out, _) = quorate(home.path(), &["plan", "cordon", "nbe-9"]);
+    assert!(code == Some(1) && out.contains("no plan"), "{out}");
+    assert!(!home.path().join("state").exists());
+}
+
+#[test]
+fn nothing_is_done_without_write_and_without_confirmation() {
+    let home = tempfile::tempdir().unwrap();
+    let (code, _, err) = quorate(home.path(), &["run", "cordon", "nbe-2", "--yes"]);
+    assert!(code == Some(64) && err.contains("--write"), "{err}");
+    let (code, _, err) = quorate(home.path(), &["run", "cordon", "nbe-2", "--write"]);
+    assert!(code == Some(64) && err.contains("add: --yes"), "{err}");
+    let (code, _, err) = quorate(home.path(), &["resume", "--write"]);
+    assert!(code == Some(1) && err.contains("no run of this host is open"), "{err}");
+    let (_, out, _) = quorate(home.path(), &["journal"]);
+    assert_eq!(out, "no run has begun on this host\n");
+}
+
+#[test]
+fn a_confirmed_run_is_done_and_its_journal_tells_it() {
+    let home = tempfile::tempdir().unwrap();
+    let (code, out, err) = quorate(home.path(), &["run", "cordon", "nbe-2", "--write", "--yes"]);
+    assert_eq!(code, Some(0), "{out}{err}");
+    assert!(out.contains("step 1: done") && out.contains(": finished"), "{out}");
+    let (_, out, _) = quorate(home.path(), &["journal", "-o", "json"]);
+    let runs: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(runs["runs"][0]["state"], "finished");
+    assert_eq!(runs["runs"][0]["user"], "ada");
+    let run = runs["runs"][0]["run"].as_str().unwrap();
+    let (_, out, _) = quorate(home.path(), &["journal", run]);
+    assert!(
+        out.contains("begun by ada") && out.contains("sending: ") && out.contains("finished"),
+        "{out}"
+    );
+    let journal = home.path().join(format!("state/quorate/simulated/runs/{run}.jsonl"));
+    assert!(
+        std::fs::read_to_string(journal)
+            .unwrap()
+            .starts_with("{\"schema\":\"quorate.journal/v1\"")
+    );
+}
+
+#[test]
+fn ok_to_answers_by_its_exit_code_and_gives_every_reason() {
+    let home = tempfile::tempdir().unwrap();
+    let (code, out, err) = quorate(home.path(), &["ok-to", "stop", "nbe-2"]);
+    assert_eq!(code, Some(0), "{out}{err}");
+    assert!(out.contains("yes          quorum allows to stop member"), "{out}");
+    let (code, out, _) = quorate(home.path(), &["ok-to", "remove", "nbe-2", "-o", "json"]);
+    let answer: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, &answer["ok"]), (Some(1), &Value::Bool(false)), "{out}");
+    let (code, _, _) = quorate(home.path(), &["ok-to", "stop", "nbe-9"]);
+    assert_eq!(code, Some(3));
+}
