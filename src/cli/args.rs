@@ -17,7 +17,7 @@ use crate::model::example;
 /// Terminal console for a three-controller NetBox Enterprise cluster: what is true, what the next loss would do.
 #[derive(Debug, Parser)]
 #[command(name = "quorate", version, propagate_version = true, disable_help_subcommand = true)]
-#[command(after_help = "Without a command the console opens. It reads only. `q` leaves it, `?` shows the keys.")]
+#[command(after_help = "Without a command the console opens. It only reads. `q` leaves it, `?` shows the keys.")]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

@@ -37,8 +37,7 @@ impl Bench {
             may_write: true,
         };
         let mut observing = observe::start(&resolved).await.unwrap();
-        let began = observing.clock.now();
-        observe::settled(&mut observing, began, DEADLINE).await;
+        observe::settle(&mut observing, DEADLINE).await;
         Self {
             observing,
             dir: tempfile::tempdir().unwrap(),
