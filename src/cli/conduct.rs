@@ -43,6 +43,7 @@ pub struct Running {
     /// What a person should know about how it runs.
     pub notes: Vec<Text>,
     engine: JoinHandle<Result<RunView, Why>>,
+    outcome: Option<Result<RunView, Why>>,
     keeper: Option<JoinHandle<()>>,
     lease: Option<Arc<ClusterLock>>,
     _lock: Lock,
@@ -59,6 +60,12 @@ impl Conductor {
             state: state_dir(resolved)?,
             operator: operator(&resolved.environment, host.name.clone()),
         })
+    }
+
+    /// The runs whose journals are on this host and can be read, the newest first.
+    pub fn past(&self) -> Vec<RunView> {
+        let stories = Archive::at(place::runs(&self.state)).runs().unwrap_or_default();
+        stories.into_iter().filter_map(|story| Some(story.ok()?.view)).collect()
     }
 
     /// Begins a run of a plan that was shown and confirmed.
@@ -203,6 +210,7 @@ impl Conductor {
             inputs,
             notes,
             engine: tokio::spawn(engine.run(told)),
+            outcome: None,
             keeper,
             lease,
             _lock: lock,
@@ -214,11 +222,17 @@ impl Running {
     /// Waits until the run has ended. An error says why the journal could not be written. May be dropped and called again.
     pub async fn ended(&mut self) -> Result<RunView, Why> {
         let broken = |_| Err(Why::new(WhyKind::Broken, "the run broke off").hint("`quorate resume` goes on with it"));
-        let outcome = (&mut self.engine).await.unwrap_or_else(broken);
+        let outcome = match self.outcome.take() {
+            Some(outcome) => outcome,
+            None => (&mut self.engine).await.unwrap_or_else(broken),
+        };
         self.stop_keeping();
-        if let Some(lease) = self.lease.take().filter(|_| outcome.is_ok()) {
+        // Kept: giving the lock back may be interrupted, and then is tried again.
+        self.outcome = Some(outcome.clone());
+        if let Some(lease) = self.lease.as_ref().filter(|_| outcome.is_ok()) {
             lease.release().await;
         }
+        self.lease = None;
         outcome
     }
 
