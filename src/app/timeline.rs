@@ -3,6 +3,7 @@
 //! [`Timeline::note`].
 
 mod facts;
+mod returned;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,13 +11,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::{Ring, Stamp, Text};
 use crate::check::Severity;
-use crate::model::{Policy, Snapshot};
+use crate::model::{FeedId, FeedState, KubeKind, Policy, Snapshot};
 
 use super::state::Derived;
 use facts::{Now, pods_moved};
 
 /// How many entries are kept.
 const MAX_ENTRIES: usize = 2_000;
+/// How many objects that came back otherwise are told one by one.
+const MAX_RETURNED: usize = 20;
 /// Pods that come and go within so many milliseconds are one entry.
 const PODS_TOGETHER_MS: u64 = 10_000;
 
@@ -36,6 +39,7 @@ pub enum Topic {
     Workload,
     Pods,
     Finding,
+    Return,
 }
 
 impl Topic {
@@ -53,6 +57,7 @@ impl Topic {
             Topic::Workload => "workload",
             Topic::Pods => "pods",
             Topic::Finding => "finding",
+            Topic::Return => "came back",
         }
     }
 }
@@ -82,6 +87,9 @@ pub struct Timeline {
     entries: Ring<Entry>,
     next: u64,
     known: BTreeMap<Topic, BTreeMap<Text, Text>>,
+    /// Whether some kind is, or was until the last snapshot, not told by the API.
+    #[serde(default)]
+    was_dark: bool,
 }
 
 impl Default for Timeline {
@@ -90,6 +98,7 @@ impl Default for Timeline {
             entries: Ring::new(MAX_ENTRIES),
             next: 0,
             known: BTreeMap::new(),
+            was_dark: false,
         }
     }
 }
@@ -114,9 +123,52 @@ impl Timeline {
         for (topic, states, is_whole) in facts::states(snapshot, derived, policy, workloads_moved) {
             self.compare(snapshot.now, topic, states, is_whole, &untold);
         }
+        self.note_return(before, snapshot);
         if let Some((counts, names)) = pods_moved(before, snapshot) {
             self.note_pods(snapshot.now, counts, &names);
         }
+    }
+
+    /// What is otherwise than it was shown in the dark. A start whose API only took its time was no darkness.
+    fn note_return(&mut self, before: &Snapshot, snapshot: &Snapshot) {
+        if matches!(snapshot.feed(FeedId::Api), FeedState::Lost { .. }) {
+            self.was_dark = true;
+        }
+        if !self.was_dark {
+            return;
+        }
+        let mut found = returned::differences(before, snapshot);
+        let more = found.len().saturating_sub(MAX_RETURNED);
+        found.truncate(MAX_RETURNED);
+        for own in &found {
+            let subject = Text::new(&format!("{} {}", own.kind.word(), own.key));
+            self.push(
+                snapshot.now,
+                Topic::Return,
+                subject,
+                &own.words(),
+                Some(Severity::Info),
+                None,
+            );
+        }
+        if more > 0 {
+            let text = format!("and {more} more are otherwise than they were shown");
+            self.push(
+                snapshot.now,
+                Topic::Return,
+                "objects".into(),
+                &text,
+                Some(Severity::Info),
+                None,
+            );
+        }
+        let is_dark = |kind: &KubeKind| {
+            matches!(
+                snapshot.rows_of(*kind),
+                FeedState::Lost { .. } | FeedState::Stored { .. }
+            )
+        };
+        self.was_dark = KubeKind::ALL.iter().any(is_dark);
     }
 
     /// Compares states with the last known ones. The first states of a topic are no change. Where `is_whole`, what is not
@@ -221,7 +273,6 @@ impl Timeline {
 mod tests {
     use super::*;
     use crate::model::example::{self, Death};
-    use crate::model::{FeedId, KubeKind};
 
     fn told(snapshots: &[Snapshot]) -> Vec<String> {
         let policy = Policy::default();
@@ -292,6 +343,17 @@ mod tests {
         );
         let resolved = format!("{pending} resolved (was warning)");
         assert_eq!(of(&told(&[healthy(), lost, unheard, healthy()])), [resolved, appears]);
+    }
+
+    #[test]
+    fn what_happened_in_the_dark_is_told_when_the_light_returns() {
+        let told = told(&[
+            example::healthy(),
+            example::quorum_lost(),
+            example::node_lost(Death::Refused),
+        ]);
+        let node = "came back Node nbe-3 NotReady (was Ready)";
+        assert!(told.iter().any(|entry| entry == node), "{told:#?}");
     }
 
     #[test]

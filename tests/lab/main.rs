@@ -9,6 +9,7 @@ mod lab;
 
 mod access;
 mod audit;
+mod dark;
 mod healthy;
 mod hostile;
 mod losses;
