@@ -4,6 +4,7 @@
 //! Facts must be newer than the moment of asking. That moment, and since when a goal is seen reached, are all that a
 //! [`Drive`] remembers; a resumed run begins with a new one and so looks again at everything.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,8 @@ use crate::model::Snapshot;
 
 /// How long the effect of a request of unknown fate may take to show, before its absence means that there was none.
 pub const SETTLE: Duration = Duration::from_secs(15);
+/// The same for what starts processes: k0s gives each of its components two minutes.
+pub const SETTLE_SERVICE: Duration = Duration::from_mins(2);
 /// How long to wait before a request that was refused for the moment is sent again: etcd counts a member as active for a
 /// few seconds after its death, and kubectl asks a disruption budget as often.
 pub const RETRY: Duration = Duration::from_secs(6);
@@ -99,6 +102,8 @@ struct Asked {
     at: Stamp,
     /// Since when the goal is seen reached without a break.
     reached: Option<Stamp>,
+    /// What the journal was told that it waits for: each reason once, also when reasons take turns.
+    told: BTreeSet<Text>,
 }
 
 /// How the goal of a step stands.
@@ -156,6 +161,7 @@ impl Drive {
             attempts: state.attempts,
             at: now,
             reached: None,
+            told: BTreeSet::new(),
         })
     }
 }
@@ -278,7 +284,7 @@ impl Turn<'_> {
     }
 
     /// Nothing was sent, or a person agreed to send it again.
-    fn before(&self, goal: &Goal) -> Next {
+    fn before(&mut self, goal: &Goal) -> Next {
         if let Some(next) = self.gate() {
             return next;
         }
@@ -297,12 +303,10 @@ impl Turn<'_> {
     }
 
     /// The first gate that is not open.
-    fn gate(&self) -> Option<Next> {
-        let closed = self.step.needs.iter().filter(|need| {
-            let may_pass = need.may_be_overridden() && self.state.overridden.contains_key(&need.name());
-            !may_pass
-        });
-        for need in closed {
+    fn gate(&mut self) -> Option<Next> {
+        let (step, state) = (self.step, self.state);
+        let may_pass = |need: &&Condition| need.may_be_overridden() && state.overridden.contains_key(&need.name());
+        for need in step.needs.iter().filter(|need| !may_pass(need)) {
             match need.eval(self.snapshot, self.asked.at) {
                 Truth::Met { .. } => {}
                 Truth::Unmet { because } if need.class() == Class::Identity => {
@@ -317,12 +321,12 @@ impl Turn<'_> {
         None
     }
 
-    fn blocked(&self, need: &Condition, word: &str, why: &Why) -> Next {
+    fn blocked(&mut self, need: &Condition, word: &str, why: &Why) -> Next {
         let stable = format!("{word}: {}", need.claim());
         self.wait(&format!("{stable}: {why}"), &stable, self.soon())
     }
 
-    fn accepted(&self, goal: Goal) -> Next {
+    fn accepted(&mut self, goal: Goal) -> Next {
         match goal {
             Goal::Unseen => Next::Record(RunEvent::Done {
                 step: self.step.id,
@@ -333,7 +337,7 @@ impl Turn<'_> {
         }
     }
 
-    fn refused(&self, why: Why, goal: &Goal) -> Next {
+    fn refused(&mut self, why: Why, goal: &Goal) -> Next {
         if let Doing::Act { action } = &self.step.doing
             && action.can_be_done_by_hand()
         {
@@ -367,7 +371,7 @@ impl Turn<'_> {
     }
 
     /// quorate cannot do it from here; a person may, and that is noticed.
-    fn by_hand(&self, why: &Why, goal: &Goal) -> Next {
+    fn by_hand(&mut self, why: &Why, goal: &Goal) -> Next {
         if self.is_overdue() {
             return self.await_goal(goal);
         }
@@ -375,7 +379,7 @@ impl Turn<'_> {
         self.wait(&because, "it is to be done by hand", self.soon())
     }
 
-    fn in_doubt(&self, why: &Why, goal: Goal) -> Next {
+    fn in_doubt(&mut self, why: &Why, goal: Goal) -> Next {
         let seen = match goal {
             Goal::Missed(because) => because,
             Goal::Unclear(unclear) if self.is_overdue() => return self.doubt(&unclear, false),
@@ -384,7 +388,13 @@ impl Turn<'_> {
             Goal::Unseen if self.step.repeats_by_itself() => return self.before(&goal),
             _ => return self.doubt(why, self.is_action_repeatable()),
         };
-        if self.snapshot.now.since(self.asked.at) < SETTLE {
+        let settle = match &self.step.doing {
+            Doing::Act {
+                action: Action::Service { .. } | Action::RolloutRestart { .. },
+            } => SETTLE_SERVICE,
+            _ => SETTLE,
+        };
+        if self.snapshot.now.since(self.asked.at) < settle {
             return self.look(&seen);
         }
         if self.step.repeats_by_itself() {
@@ -408,14 +418,14 @@ impl Turn<'_> {
     }
 
     /// Looks before anything else is done.
-    fn look(&self, why: &Why) -> Next {
+    fn look(&mut self, why: &Why) -> Next {
         if self.is_overdue() {
             return self.overdue(&why.to_string());
         }
         self.wait(&format!("looking: {why}"), "looking whether it is so", self.soon())
     }
 
-    fn await_goal(&self, goal: &Goal) -> Next {
+    fn await_goal(&mut self, goal: &Goal) -> Next {
         let missing = match goal {
             Goal::Missed(why) | Goal::Unclear(why) => why.to_string(),
             Goal::Reached(_) | Goal::Holding(_) | Goal::Unseen => self.step.title.to_string(),
@@ -439,7 +449,7 @@ impl Turn<'_> {
         self.snapshot.now.since(self.asked.at) >= Duration::from_millis(self.step.deadline_ms)
     }
 
-    fn unless_paused(&self, next: Next) -> Next {
+    fn unless_paused(&mut self, next: Next) -> Next {
         match &self.view.paused {
             Some(because) => self.wait(&format!("paused: {because}"), "paused", self.soon()),
             None => next,
@@ -451,10 +461,11 @@ impl Turn<'_> {
     }
 
     /// Waits; what the journal says of it has no ages, so that it is written once.
-    fn wait(&self, because: &str, written: &str, until: Stamp) -> Next {
+    fn wait(&mut self, because: &str, written: &str, until: Stamp) -> Next {
         let written = Text::new(written);
         let said = self.view.waiting.as_ref();
-        if said.is_none_or(|(step, because)| *step != self.step.id || *because != written) {
+        let is_said = said.is_some_and(|(step, because)| *step == self.step.id && *because == written);
+        if self.asked.told.insert(written.clone()) && !is_said {
             return Next::Record(RunEvent::Waiting {
                 step: self.step.id,
                 because: written,

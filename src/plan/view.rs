@@ -278,6 +278,9 @@ impl RunView {
                 )
             }
             RunEvent::Intended { action, .. } => self.check_intended(step, view, action),
+            RunEvent::StoppedWaiting { .. } if matches!(step.doing, Doing::Attest { .. }) => {
+                Err("this must be stated, or the run abandoned".to_owned())
+            }
             RunEvent::Agreed { .. } => require(
                 matches!(view.stage, Stage::Answered(Sent::Unknown { .. })),
                 "no request of unknown fate is to be sent again",

@@ -256,6 +256,69 @@ fn arithmetic_waits_and_goes_on_when_it_allows_again() {
 }
 
 #[test]
+fn reasons_that_take_turns_are_written_once_each() {
+    let mut bench = Bench::new(vec![cordon()], healthy());
+    let answering = bench.snapshot.etcd.peers[&member_id(2)].history.clone();
+    example::kill_member(&mut bench.snapshot, 2, Death::Refused, 20);
+    let refusing = bench.snapshot.etcd.peers[&member_id(2)].history.clone();
+    bench.after(1);
+    let mut lines = 0;
+    for n in 0..60 {
+        // It refuses, and is asked too seldom to be sure, in turns.
+        let mut history = if n % 2 == 0 {
+            refusing.clone()
+        } else {
+            answering.clone()
+        };
+        history.last_ok = None;
+        bench.snapshot.etcd.peers.get_mut(&member_id(2)).unwrap().history = history;
+        assert!(matches!(bench.after(1), Next::Wait { .. }));
+        if n == 4 {
+            lines = bench.view.lines;
+        }
+    }
+    assert_eq!(bench.view.lines, lines);
+}
+
+#[test]
+fn a_restart_of_unknown_fate_is_given_time() {
+    let action = Action::Service {
+        node: name(2),
+        address: Some(address(2)),
+        verb: crate::plan::action::ServiceVerb::Restart,
+    };
+    let step = Step {
+        done_when: vec![Condition::HolderChanged {
+            lease: ObjectKey::new("kube-node-lease", "k0s-ctrl-nbe-2"),
+            from: healthy()
+                .kube
+                .leases
+                .get(&ObjectKey::new("kube-node-lease", "k0s-ctrl-nbe-2"))
+                .unwrap()
+                .value
+                .holder
+                .clone(),
+        }],
+        deadline_ms: 600_000,
+        ..step(Doing::Act { action })
+    };
+    let mut bench = Bench::new(vec![step], healthy());
+    bench.after(1);
+    bench.after(1);
+    bench.send(unknown());
+    bench.after(1);
+    for _ in 0..SETTLE_SERVICE.as_secs() - 1 {
+        let next = bench.after(1);
+        assert!(matches!(next, Next::Wait { .. }), "{next:?}");
+    }
+    bench.after(1);
+    assert!(
+        matches!(bench.after(1), Next::Ask { .. }),
+        "never a second restart by itself"
+    );
+}
+
+#[test]
 fn a_lost_reply_of_a_removal_is_looked_for_and_then_asked_about() {
     let mut bench = Bench::new(vec![remove()], healthy());
     bench.after(1);

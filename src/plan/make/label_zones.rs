@@ -2,6 +2,7 @@
 //! others have it, so that a half-labelled cluster has silently fewer places for pods.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::Planned;
 use super::build::{Draft, SOON, act, pinned, watch};
@@ -56,7 +57,7 @@ pub(super) fn plan(
             .within(SOON),
     );
     warn_of_split(&mut draft, &snapshot.quorum(), &zones);
-    draft.warn("running pods do not move: rebalance restarts a workload where its replicas do not follow");
+    warn_of_pods(&mut draft, snapshot, &zones);
     draft.warn("a Node that is deleted and comes back has lost its labels");
     Ok(draft.finish(&"label-zones".into()))
 }
@@ -146,6 +147,29 @@ fn label_step(node: &Node, target: &Target, set: BTreeMap<Text, Option<Text>>) -
         Risk::Reversible,
     )
     .undo(action(before))
+}
+
+/// Running pods do not move: the workloads that will then lie otherwise than they ask for.
+fn warn_of_pods(draft: &mut Draft, snapshot: &Snapshot, zones: &BTreeMap<Text, Text>) {
+    let mut labelled = snapshot.clone();
+    for row in labelled.kube.nodes.rows_mut().values_mut() {
+        let node = &mut Arc::make_mut(row).value;
+        node.zone = zones.get(&node.name).cloned();
+    }
+    let uneven: Vec<String> = labelled
+        .placements()
+        .iter()
+        .filter(|placed| placed.spread_ok(&labelled) == Some(false))
+        .map(|placed| placed.key.to_string())
+        .collect();
+    if uneven.is_empty() {
+        draft.warn("running pods do not move, and none has to");
+    } else {
+        draft.warn(format!(
+            "running pods do not move; these will lie unevenly until rebalance restarts them: {}",
+            uneven.join(", ")
+        ));
+    }
 }
 
 /// What the loss of each zone would mean for quorum.

@@ -49,6 +49,10 @@ pub(super) fn plan(intent: &Intent, snapshot: &Snapshot, name: &Text) -> Result<
         }
         Some(Health::Dead { .. }) => lost(intent, snapshot, &quorum, &host),
         None => match snapshot.node(name) {
+            Some(node) if !node.is_controller => {
+                let text = format!("{name} is a worker: etcd has no member there");
+                Err(Why::new(WhyKind::Config, text).hint("drain or out-of-service, then delete its Node"))
+            }
             Some(node) if node.ready.status == Tri::True => {
                 let text = format!("etcd lists no member on {name}, and its node is Ready: it is no lost controller");
                 Err(Why::new(WhyKind::Unavailable, text))
@@ -62,6 +66,7 @@ fn lost(intent: &Intent, snapshot: &Snapshot, quorum: &Quorum, host: &Host) -> R
     let mut draft = Draft::new(intent, snapshot);
     draft.count_now(quorum);
     warn_wait_or_replace(&mut draft, snapshot, host);
+    warn_unsettled(&mut draft, snapshot);
     let stamp = snapshot.now.wall.strftime("%Y%m%d-%H%M%S").to_string();
     for step in backup_steps(snapshot, &Text::from(format!("/var/lib/quorate/etcd-{stamp}.db")))? {
         draft.push(step);
@@ -287,6 +292,18 @@ fn warn_wait_or_replace(draft: &mut Draft, snapshot: &Snapshot, host: &Host) {
         draft.warn(format!(
             "something at {} refuses connections: the host itself seems to run. start-controller {name} may be all it needs",
             host.address.as_ref().map_or("its address", Text::as_str)
+        ));
+    }
+}
+
+/// Embedded Cluster works on something by itself.
+fn warn_unsettled(draft: &mut Draft, snapshot: &Snapshot) {
+    if let Some(installation) = snapshot.kube.installations.values().last()
+        && installation.state != "Installed"
+    {
+        let state = &installation.state;
+        draft.warn(format!(
+            "Embedded Cluster is {state}, not Installed: let it settle before anything is replaced"
         ));
     }
 }

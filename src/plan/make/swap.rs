@@ -47,7 +47,7 @@ pub(super) fn plan(intent: &Intent, snapshot: &Snapshot, quorum: &Quorum, host: 
     draft.push(
         by_hand(
             format!("reset {name}, on {name} itself"),
-            "sudo netbox-enterprise reset",
+            reset_command(snapshot),
             Risk::Irreversible,
         )
         .needs([
@@ -89,4 +89,13 @@ pub(super) fn plan(intent: &Intent, snapshot: &Snapshot, quorum: &Quorum, host: 
     ));
     draft.warn("while four members vote, two may not fail: no spare is gained before the old one has left");
     Ok(draft.finish(name))
+}
+
+/// The product's own where it is installed; what it does, for plain k0s.
+fn reset_command(snapshot: &Snapshot) -> &'static str {
+    if snapshot.kube.installations.is_empty() {
+        "k0s etcd leave && k0s stop && k0s reset; then here: kubectl delete its node and controlnode"
+    } else {
+        "sudo netbox-enterprise reset"
+    }
 }

@@ -8,6 +8,7 @@ use super::*;
 use crate::model::etcd::MemberId;
 use crate::model::example::{self, Death, change, healthy, kill_member, member_id, name};
 use crate::model::kube::WorkloadKind;
+use crate::model::placement::ZONE;
 use crate::model::{FeedId, ObjectKey};
 use crate::plan::action::{Action, ObjectKind};
 use crate::plan::condition::{Class, Condition};
@@ -346,6 +347,50 @@ fn zones_are_labelled_in_one_batch() {
     assert!(refusal(&label(&[]), &unlabelled()).contains("label-zones nbe-1=ZONE"));
     assert!(refusal(&label(&[(1, "no good")]), &healthy()).contains("label"));
     assert!(refusal(&label(&[(9, "a")]), &healthy()).contains("no node nbe-9"));
+}
+
+#[test]
+fn a_region_is_labelled_with_the_zones() {
+    let intent = Intent::LabelZones {
+        zones: std::collections::BTreeMap::new(),
+        region: Some("eu".into()),
+    };
+    let plan = plan(&intent, &healthy());
+    assert_eq!(plan.steps[0].title, "label nbe-1: region none -> eu");
+    let Some(Action::Label { set, .. }) = &plan.steps[0].undo else {
+        panic!("labels can be taken back")
+    };
+    assert_eq!(set.values().collect::<Vec<_>>(), [&None]);
+}
+
+#[test]
+fn pods_that_will_not_follow_their_zones_are_named() {
+    let mut snapshot = unlabelled();
+    let key = ObjectKey::new("kotsadm", "netbox-worker");
+    change(&mut snapshot.kube.deployments, &key, |worker| {
+        worker.spread[0].topology_key = ZONE.into();
+    });
+    let warned = |snapshot: &Snapshot| {
+        let plan = plan(&label(&[(1, "a"), (2, "b"), (3, "c")]), snapshot);
+        plan.warnings
+            .iter()
+            .any(|warning| warning.as_str().contains("kotsadm/netbox-worker"))
+    };
+    assert!(!warned(&snapshot));
+    let pod = ObjectKey::new("kotsadm", "netbox-worker-6d5f8-3");
+    assert!(snapshot.kube.pods.get(&pod).is_some());
+    change(&mut snapshot.kube.pods, &pod, |pod| pod.node = Some(name(1)));
+    assert!(warned(&snapshot));
+}
+
+#[test]
+fn a_worker_is_no_controller() {
+    let mut snapshot = healthy();
+    let mut worker = example::node(4);
+    worker.is_controller = false;
+    let key = ObjectKey::new("", name(4));
+    example::put(&mut snapshot.kube.nodes, crate::model::KubeKind::Nodes, key, worker);
+    assert!(refusal(&replace(4), &snapshot).contains("worker"));
 }
 
 #[test]

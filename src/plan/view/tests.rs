@@ -143,6 +143,14 @@ fn the_words_are_typed_as_they_are_asked_for() {
     let with = |event| both().into_iter().chain([event]).collect();
     assert_eq!(refusal(with(stated("nbe-3 is off"))), "");
     assert!(refusal(with(stated("nbe-2 is off"))).contains("nbe-3 is off"));
+    let skipped = RunEvent::StoppedWaiting {
+        step: StepId(3),
+        operator: operator(),
+    };
+    assert!(
+        refusal(with(skipped)).contains("must be stated"),
+        "no fence, no removal"
+    );
 }
 
 #[test]
@@ -358,7 +366,7 @@ impl Story {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
     fn every_prefix_of_every_run_resumes_and_goes_on(fates in proptest::collection::vec(fate(), 1..120)) {
