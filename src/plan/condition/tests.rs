@@ -245,7 +245,7 @@ fn a_new_holder_must_renew() {
     std::sync::Arc::make_mut(rows.get_mut(&lease(3)).unwrap()).changed_at = ago(61);
     assert_eq!(word(&changed, &snapshot), "no", "it crashed again");
     change(&mut snapshot.kube.leases, &lease(3), |lease| {
-        lease.holder = Some(Text::default())
+        lease.holder = Some(Text::default());
     });
     assert_eq!(word(&changed, &snapshot), "no", "released");
 }

@@ -494,7 +494,7 @@ fn a_service_that_cannot_be_reached_is_left_to_a_person() {
     };
     assert!(because.as_str().contains("by hand: kubectl do it"), "{because}");
     example::change(&mut bench.snapshot.kube.leases, &lease, |lease| {
-        lease.holder = Some("new".into())
+        lease.holder = Some("new".into());
     });
     assert_eq!(bench.after(1), Next::Ended(Ending::Finished));
 }
@@ -514,7 +514,7 @@ fn what_is_overdue_is_asked_about_and_may_still_come() {
     let mut snapshot = healthy();
     let key = ObjectKey::new("", "20261001120000");
     example::change(&mut snapshot.kube.installations, &key, |row| {
-        row.high_availability = false
+        row.high_availability = false;
     });
     let mut bench = Bench::new(vec![step], snapshot);
     bench.after(1);

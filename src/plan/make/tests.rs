@@ -450,11 +450,11 @@ fn high_availability_wants_three_ready_controllers() {
     let mut snapshot = healthy();
     let key = ObjectKey::new("", "20261001120000");
     change(&mut snapshot.kube.installations, &key, |row| {
-        row.high_availability = false
+        row.high_availability = false;
     });
     insta::assert_snapshot!(told(&plan(&Intent::EnableHa, &snapshot)));
     bend_node(&mut snapshot, 3, |node| {
-        node.ready.status = crate::model::kube::Tri::False
+        node.ready.status = crate::model::kube::Tri::False;
     });
     assert!(refusal(&Intent::EnableHa, &snapshot).contains("2 controllers"));
 }

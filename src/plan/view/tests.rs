@@ -312,12 +312,11 @@ impl Story {
         if takes_effect {
             self.effect(action);
         }
-        match sent {
-            Some(sent) => self.write(RunEvent::Answered { step, sent }),
-            None => {
-                self.drive = Drive::new();
-                self.view = RunView::fold(&self.journal).unwrap();
-            }
+        if let Some(sent) = sent {
+            self.write(RunEvent::Answered { step, sent });
+        } else {
+            self.drive = Drive::new();
+            self.view = RunView::fold(&self.journal).unwrap();
         }
     }
 
