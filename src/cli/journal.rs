@@ -20,7 +20,7 @@ use crate::run::place;
 
 /// `quorate journal -o json`.
 #[derive(Debug, Serialize)]
-struct Runs<'a> {
+struct List<'a> {
     schema: &'static str,
     runs: Vec<Row<'a>>,
     /// Journals that cannot be read, and why.
@@ -66,7 +66,7 @@ fn list(archive: &Archive, output: Output) -> eyre::Result<()> {
         .iter()
         .filter_map(|story| story.as_ref().ok())
         .map(|story| row(&story.view));
-    let document = Runs {
+    let document = List {
         schema: "quorate.runs/v1",
         runs: rows.collect(),
         unreadable: all.iter().filter_map(|story| story.as_ref().err()).collect(),
@@ -101,11 +101,11 @@ pub fn state(view: &RunView) -> String {
     }
 }
 
-fn list_text(runs: &Runs<'_>) -> String {
-    if runs.runs.is_empty() && runs.unreadable.is_empty() {
+fn list_text(list: &List<'_>) -> String {
+    if list.runs.is_empty() && list.unreadable.is_empty() {
         return "no run has begun on this host\n".to_owned();
     }
-    let rows = runs.runs.iter().map(|row| {
+    let rows = list.runs.iter().map(|row| {
         vec![
             row.run.0.to_string(),
             row.intent.to_string(),
@@ -116,7 +116,7 @@ fn list_text(runs: &Runs<'_>) -> String {
     });
     let rows: Vec<Vec<String>> = rows.collect();
     let mut text = table(&["RUN", "ACTION", "BEGAN", "BY", "STATE"], &rows);
-    for why in &runs.unreadable {
+    for why in &list.unreadable {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "cannot be read: {why}");
     }

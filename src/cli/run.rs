@@ -23,7 +23,7 @@ use crate::model::Snapshot;
 use crate::plan::make::{self, Planned};
 use crate::plan::step::Doing;
 use crate::plan::view::Ending;
-use crate::plan::{Input, Plan, Question, Risk, RunId, RunView, StepId};
+use crate::plan::{Condition, Input, Plan, Question, Risk, RunId, RunView, StepId};
 use crate::run::engine::Status;
 use crate::run::journal::Archive;
 use crate::run::place;
@@ -186,7 +186,7 @@ async fn follow(
                     None => None,
                 }
             }
-            Some(line) = talk.line() => follower.typed(&line, &status.borrow(), talk),
+            Some(line) = talk.line() => typed(&line, &status.borrow(), talk),
             Some(()) = interrupt.recv() => { leaves = true; Some(pause("ctrl-c")) }
             Some(()) = hangup.recv() => { leaves = true; Some(pause("the terminal was lost")) }
             Some(()) = terminate.recv() => { leaves = true; Some(pause("quorate was asked to end")) }
@@ -361,40 +361,43 @@ impl Follower<'_> {
             reason: reason.clone(),
         })
     }
+}
 
-    /// What a person typed while the run goes on.
-    fn typed(&self, line: &str, status: &Status, talk: &Talk) -> Option<Input> {
-        if let Some((_, Question::Attest { words })) = &status.question
-            && words.as_str() == line
-        {
-            return Some(Input::Attest { words: words.clone() });
-        }
-        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
-        let (rest, is_doubt) = (
-            rest.trim(),
-            matches!(status.question, Some((_, Question::Doubt { .. }))),
-        );
-        Some(match word {
-            "y" if is_doubt => Input::Agree,
-            "p" => pause("the operator paused it"),
-            "c" => Input::Continue,
-            "w" => Input::StopWaiting,
-            "a" if !rest.is_empty() => Input::Abandon { reason: rest.into() },
-            "o" => {
-                let (gate, reason) = rest.split_once(' ').unwrap_or((rest, ""));
-                if gate.is_empty() || reason.trim().is_empty() {
-                    talk.say("o GATE REASON lets one gate pass");
-                    return None;
-                }
-                Input::Override {
-                    gate: gate.into(),
-                    reason: reason.trim().into(),
-                }
-            }
-            _ => {
-                talk.say("p pauses, c continues, w stops waiting for this step, o GATE REASON lets a gate pass, a REASON gives up; ctrl-c pauses and leaves");
-                return None;
-            }
-        })
+/// What a person typed while the run goes on.
+fn typed(line: &str, status: &Status, talk: &Talk) -> Option<Input> {
+    if let Some((_, Question::Attest { words })) = &status.question
+        && words.as_str() == line
+    {
+        return Some(Input::Attest { words: words.clone() });
     }
+    let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+    let (rest, is_doubt) = (
+        rest.trim(),
+        matches!(status.question, Some((_, Question::Doubt { .. }))),
+    );
+    Some(match word {
+        "y" if is_doubt => Input::Agree,
+        "p" => pause("the operator paused it"),
+        "c" => Input::Continue,
+        "w" => Input::StopWaiting,
+        "a" if !rest.is_empty() => Input::Abandon { reason: rest.into() },
+        "o" => {
+            let (step, _) = status.view.current()?;
+            let mut gates = step.needs.iter().map(Condition::name);
+            // A gate's name may hold blanks.
+            let named = gates.find_map(|gate| {
+                let reason = Text::from(rest.strip_prefix(gate.as_str())?.trim());
+                (!reason.is_empty()).then_some((gate, reason))
+            });
+            let Some((gate, reason)) = named else {
+                talk.say("o GATE REASON lets one gate of this step pass");
+                return None;
+            };
+            Input::Override { gate, reason }
+        }
+        _ => {
+            talk.say("p pauses, c continues, w stops waiting for this step, o GATE REASON lets a gate pass, a REASON gives up; ctrl-c pauses and leaves");
+            return None;
+        }
+    })
 }

@@ -1,7 +1,7 @@
 //! The person at the terminal of a run without the console: lines out, lines in. A terminal that is lost is never a reason
 //! to stop in the middle.
 
-use std::io::{BufRead, Write};
+use std::io::{BufRead, Stdout, Write};
 
 use tokio::sync::mpsc;
 
@@ -15,6 +15,7 @@ const MAX_CHARS: usize = 500;
 /// Both directions. Without a terminal nothing comes in.
 pub struct Talk {
     lines: Option<mpsc::Receiver<String>>,
+    out: Stdout,
 }
 
 impl Talk {
@@ -22,6 +23,7 @@ impl Talk {
     pub fn open(is_terminal: bool) -> Self {
         Self {
             lines: is_terminal.then(listen),
+            out: std::io::stdout(),
         }
     }
 
@@ -33,12 +35,12 @@ impl Talk {
     /// Says one line. Where nobody reads it any more, the journal still tells.
     pub fn say(&self, line: &str) {
         let clean = Text::new(line);
-        let _ = writeln!(std::io::stdout().lock(), "{clean}");
+        let _ = writeln!(self.out.lock(), "{clean}");
     }
 
     /// Asks, and waits for one line; None where nobody answers.
     pub async fn ask(&mut self, prompt: &str) -> Option<String> {
-        let mut out = std::io::stdout().lock();
+        let mut out = self.out.lock();
         let _ = write!(out, "{prompt}").and_then(|()| out.flush());
         drop(out);
         self.lines.as_mut()?.recv().await
