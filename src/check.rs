@@ -1,17 +1,24 @@
 //! The checks: one table, from which the findings, `check`, `explain` and the documents are made. A check looks at a
 //! snapshot and a policy and at nothing else. Start reading at [`TABLE`], then one family, such as [`etcd`].
 
+pub mod capacity;
 pub mod etcd;
+pub mod external;
 pub mod failover;
 pub mod feeds;
 pub mod finding;
 pub mod group;
 pub mod id;
 mod look;
+pub mod machines;
 pub mod members;
+pub mod network;
 pub mod nodes;
 pub mod placement;
 pub mod product;
+pub mod recovery;
+pub mod spread;
+pub mod storage;
 mod stored;
 pub mod verdict;
 
@@ -54,9 +61,16 @@ pub const TABLE: &[&[Check]] = &[
     etcd::CHECKS,
     members::CHECKS,
     nodes::CHECKS,
+    machines::CHECKS,
     product::CHECKS,
+    external::CHECKS,
     placement::CHECKS,
+    spread::CHECKS,
+    capacity::CHECKS,
+    storage::CHECKS,
     failover::CHECKS,
+    recovery::CHECKS,
+    network::CHECKS,
     feeds::CHECKS,
 ];
 

@@ -20,6 +20,7 @@ pub mod ok_to;
 pub mod output;
 pub mod place;
 pub mod plan;
+pub mod report;
 pub mod run;
 pub mod screenshot;
 pub mod settle;
@@ -61,6 +62,7 @@ fn dispatch(cli: Cli) -> eyre::Result<ExitCode> {
         }
         Some(Command::Status(look)) => status::run(&settings, &look),
         Some(Command::Check(wanted)) => check::run(&settings, &wanted),
+        Some(Command::Report(wanted)) => report::run(&settings, &wanted),
         Some(Command::Ack(ack)) => ack::run(&settings, &ack),
         Some(Command::Explain { check, output }) => explain::run(check.as_deref(), output),
         Some(Command::Doctor(look)) => doctor::run(&settings, &look),

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::base::Stamp;
-use crate::model::kube::KubeFacts;
+use crate::model::kube::{KubeFacts, Lease, Pause};
 use crate::model::{Fact, FeedId, KubeKind, ObjectKey, Table};
 use crate::port::{KubeEvent, KubeObject, Objects};
 
@@ -114,7 +115,10 @@ fn put(kube: &mut KubeFacts, at: Stamp, feed: FeedId, key: ObjectKey, object: Ku
     match object {
         KubeObject::Node(value) => set(&mut kube.nodes, at, feed, key, value),
         KubeObject::Pod(value) => set(&mut kube.pods, at, feed, key, value),
-        KubeObject::Lease(value) => set(&mut kube.leases, at, feed, key, value),
+        KubeObject::Lease(value) => {
+            note_pause(kube, at, feed, &key, &value);
+            set(&mut kube.leases, at, feed, key, value);
+        }
         KubeObject::Deployment(value) => set(&mut kube.deployments, at, feed, key, value),
         KubeObject::ReplicaSet(value) => set(&mut kube.replica_sets, at, feed, key, value),
         KubeObject::StatefulSet(value) => set(&mut kube.stateful_sets, at, feed, key, value),
@@ -126,6 +130,34 @@ fn put(kube: &mut KubeFacts, at: Stamp, feed: FeedId, key: ObjectKey, object: Ku
         KubeObject::Installation(value) => set(&mut kube.installations, at, feed, key, value),
         KubeObject::NetBoxEnterprise(value) => set(&mut kube.netbox_enterprises, at, feed, key, value),
     }
+}
+
+/// A kubelet renews every 10 s. What is shorter than this is no pause.
+const PAUSE: Duration = Duration::from_secs(13);
+/// So many pauses of one node are kept, and of so many nodes.
+const MAX_PAUSES: usize = 16;
+const MAX_NODES: usize = 1_000;
+
+/// Notes a long pause between two renewals that a watch told. After a list, what came between is not known: a table that
+/// was listed anew has no older row here.
+fn note_pause(kube: &mut KubeFacts, at: Stamp, feed: FeedId, key: &ObjectKey, newer: &Lease) {
+    let is_kubelet = key.namespace == "kube-node-lease" && newer.holder.as_ref() == Some(&key.name);
+    let is_watched = |fact: &&Arc<Fact<Lease>>| is_kubelet && fact.feed == feed && feed == FeedId::Kube(KubeKind::Leases);
+    let older = kube.leases.get(key).filter(is_watched);
+    let older = older
+        .filter(|fact| fact.value.holder == newer.holder)
+        .and_then(|fact| fact.value.renewed);
+    let (Some(older), Some(renewed)) = (older, newer.renewed) else {
+        return;
+    };
+    let lasted = Duration::try_from(renewed.duration_since(older)).unwrap_or_default();
+    if lasted < PAUSE || (kube.pauses.len() >= MAX_NODES && !kube.pauses.contains_key(&key.name)) {
+        return;
+    }
+    let pauses = kube.pauses.entry(key.name.clone()).or_default();
+    pauses.push(Pause { ended: at, lasted });
+    let spare = pauses.len().saturating_sub(MAX_PAUSES);
+    pauses.drain(..spare);
 }
 
 fn set<T: PartialEq + Clone>(table: &mut Table<T>, at: Stamp, feed: FeedId, key: ObjectKey, value: T) {

@@ -144,7 +144,7 @@ fn no_eviction(snapshot: &Snapshot, pods: &[Row]) -> Option<Finding> {
 }
 
 /// Whether a dead node's taint is what moves this pod: it runs on a node, and is neither static nor a daemon set's.
-fn is_evicted_by_taint(pod: &Pod) -> bool {
+pub(super) fn is_evicted_by_taint(pod: &Pod) -> bool {
     let is_daemon = pod.owner.as_ref().is_some_and(|owner| owner.kind == "DaemonSet");
     let runs = pod.node.is_some() && !pod.is_finished() && pod.deleting.is_none();
     runs && !is_daemon && !pod.is_static
@@ -156,7 +156,7 @@ fn owners(snapshot: &Snapshot, pods: &[Row]) -> String {
     names(owners)
 }
 
-fn delay_words(delay: Tolerates) -> String {
+pub(super) fn delay_words(delay: Tolerates) -> String {
     match delay {
         Tolerates::Seconds(0) => "at once".to_owned(),
         Tolerates::Seconds(seconds) => format!("after {}", Age(Duration::from_secs(seconds))),

@@ -49,7 +49,7 @@ pub const CHECKS: &[Check] = &[
     },
 ];
 
-const PLACED: [KubeKind; 6] = [
+pub(super) const PLACED: [KubeKind; 6] = [
     KubeKind::Nodes,
     KubeKind::Pods,
     KubeKind::Deployments,
@@ -59,7 +59,7 @@ const PLACED: [KubeKind; 6] = [
 ];
 
 /// The placements, where there are several nodes to place on.
-fn placements(snapshot: &Snapshot) -> Result<Vec<Placement>, Outcome> {
+pub(super) fn placements(snapshot: &Snapshot) -> Result<Vec<Placement>, Outcome> {
     need_kinds(snapshot, &PLACED)?;
     if snapshot.kube.nodes.len() < 2 {
         return Err(not_applicable("there is only one node"));
@@ -67,7 +67,7 @@ fn placements(snapshot: &Snapshot) -> Result<Vec<Placement>, Outcome> {
     Ok(snapshot.placements())
 }
 
-fn workload_subject(kind: WorkloadKind, key: &ObjectKey) -> Text {
+pub(super) fn workload_subject(kind: WorkloadKind, key: &ObjectKey) -> Text {
     Text::from(format!("{}/{key}", kind.word().to_ascii_lowercase()))
 }
 
@@ -83,7 +83,7 @@ fn rollout_restart(placement: &Placement) -> String {
 
 /// Whether a Deployment is NetBox's web, by the best sign that any has: its component label, its name on NetBox Enterprise
 /// 2.x, its container.
-fn web_likeness(placement: &Placement) -> u8 {
+pub(super) fn web_likeness(placement: &Placement) -> u8 {
     let workload = &placement.workload;
     if workload.kind != WorkloadKind::Deployment {
         return 0;

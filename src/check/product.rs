@@ -33,7 +33,55 @@ pub const CHECKS: &[Check] = &[
         statement: None,
         look: |snapshot, _| outcome(nbe_ready(snapshot)),
     },
+    Check {
+        id: CheckId::HaStore,
+        group: Group::Cluster,
+        profile: Profile::Any,
+        title: "the admin console's store has three replicas",
+        looks_at: "replicas of the StatefulSet kotsadm-rqlite, once HA is enabled",
+        why: "with one replica, its node takes the console and the join commands with it",
+        fix: "see why replicas are missing; where fewer are wanted, run enable-ha again on a controller",
+        statement: Some("reports itself not-ready until HA setup is complete"),
+        look: |snapshot, _| outcome(setup::store(snapshot)),
+    },
+    Check {
+        id: CheckId::HaAirGap,
+        group: Group::Cluster,
+        profile: Profile::Any,
+        title: "HA is not combined with an air gap",
+        looks_at: "spec.airGap and spec.highAvailability of the newest Installation",
+        why: "nobody tests or supports the combination yet",
+        fix: "ask support before relying on it",
+        statement: Some("High availability on air-gapped installations is not yet supported."),
+        look: |snapshot, _| outcome(setup::air_gap(snapshot)),
+    },
+    Check {
+        id: CheckId::ProductUpgrade,
+        group: Group::Cluster,
+        profile: Profile::Any,
+        title: "no upgrade is under way or failed",
+        looks_at: "status.state of the newest Installation",
+        why: "an upgrade restarts k0s on one controller after the other: a loss meanwhile may cost the quorum",
+        fix: "let it finish before anything else; follow its message where it failed",
+        statement: None,
+        look: |snapshot, _| outcome(setup::upgrade(snapshot)),
+    },
+    Check {
+        id: CheckId::OperatorReplicas,
+        group: Group::Cluster,
+        profile: Profile::Any,
+        title: "the operator's replicas are ready",
+        looks_at: "the Deployment nbe-operator; one replica is the default, and several are opt-in",
+        why: "while the operator is gone nothing is reconciled; NetBox and the recovery of nodes do not depend on it",
+        fix: "see why its replicas are not ready",
+        statement: Some(
+            "The operator can run multiple replicas with leader election, so the loss of an operator pod does not pause reconciliation and operator upgrades can be zero-downtime.",
+        ),
+        look: |snapshot, _| outcome(setup::operator(snapshot)),
+    },
 ];
+
+mod setup;
 
 /// The Installation in force: the one with the highest name, which is a time stamp.
 fn active_installation(snapshot: &Snapshot) -> Option<(&ObjectKey, &Installation)> {

@@ -7,6 +7,7 @@ use super::*;
 use crate::base::text::is_plain;
 use crate::model::example::{self, Death};
 use crate::model::feed::HostPart;
+use crate::model::policy::Site;
 use crate::model::{FeedId, KubeKind, Policy, Snapshot};
 
 /// Every bent example, by name.
@@ -143,6 +144,7 @@ fn needs(id: CheckId) -> Vec<FeedId> {
         | CheckId::EtcdMemberLost
         | CheckId::EtcdLearner
         | CheckId::EtcdViewsDiffer
+        | CheckId::NetworkLatency
         | CheckId::FeedsStale => Vec::new(),
         CheckId::EtcdAlarm => vec![FeedId::EtcdLocal],
         CheckId::MembersZombie => kinds(&[
@@ -158,7 +160,10 @@ fn needs(id: CheckId) -> Vec<FeedId> {
         }
         CheckId::HaEnabled => kinds(&[KubeKind::Installations, KubeKind::Nodes]),
         CheckId::NbeReady => kinds(&[KubeKind::NetBoxEnterprises]),
-        CheckId::PlacementWebSpread | CheckId::PlacementSingleDomain => kinds(&[
+        CheckId::PlacementWebSpread
+        | CheckId::PlacementSingleDomain
+        | CheckId::PlacementSoftSpread
+        | CheckId::PlacementReplacement => kinds(&[
             KubeKind::Nodes,
             KubeKind::Pods,
             KubeKind::Deployments,
@@ -173,6 +178,28 @@ fn needs(id: CheckId) -> Vec<FeedId> {
             FeedId::Kube(KubeKind::ClusterConfigs),
         ],
         CheckId::CertExpiry => vec![FeedId::Host(HostPart::Certificates)],
+        CheckId::NodesMachines | CheckId::NodesSize | CheckId::NodesSwap => kinds(&[KubeKind::Nodes]),
+        CheckId::HaStore => kinds(&[KubeKind::Installations, KubeKind::StatefulSets]),
+        CheckId::HaAirGap | CheckId::ProductUpgrade => kinds(&[KubeKind::Installations]),
+        CheckId::OperatorReplicas => kinds(&[KubeKind::Deployments]),
+        CheckId::ExternalPostgresql | CheckId::ExternalRedis => kinds(&[KubeKind::NetBoxEnterprises]),
+        CheckId::PlacementScaling => {
+            let placed = needs(CheckId::PlacementWebSpread).into_iter();
+            placed.chain([FeedId::Kube(KubeKind::NetBoxEnterprises)]).collect()
+        }
+        CheckId::PlacementHeadroom => kinds(&[KubeKind::Nodes, KubeKind::Pods]),
+        CheckId::StorageMedia | CheckId::StoragePinned => {
+            let placed = needs(CheckId::PlacementWebSpread).into_iter();
+            placed.chain([FeedId::Kube(KubeKind::Claims)]).collect()
+        }
+        CheckId::FailoverTime => std::iter::once(FeedId::Host(HostPart::Processes))
+            .chain(kinds(&[KubeKind::Pods, KubeKind::ReplicaSets]))
+            .collect(),
+        CheckId::FailoverMixed => kinds(&[KubeKind::Pods, KubeKind::ReplicaSets]),
+        CheckId::FailoverHeartbeat | CheckId::FailoverFlapping => kinds(&[KubeKind::Nodes, KubeKind::Leases]),
+        CheckId::NetworkNat => kinds(&[KubeKind::Nodes]),
+        CheckId::NetworkLinkSpeed => vec![FeedId::Host(HostPart::Links)],
+        CheckId::NetworkEncryption => kinds(&[KubeKind::ClusterConfigs]),
     }
 }
 
@@ -251,4 +278,81 @@ fn a_report_survives_json() {
         let back: Snapshot = serde_json::from_str(&json).unwrap();
         assert_eq!(back, snapshot, "{name}");
     }
+}
+
+/// The policy of an operator who accepted the findings of a check until then.
+fn accepting(check: CheckId, subject: Option<&str>, until_s: i64) -> Policy {
+    Policy {
+        acknowledged: vec![Acknowledgement {
+            check: check.name().into(),
+            subject: subject.map(crate::base::Text::from),
+            reason: "known".into(),
+            until: example::now().wall + jiff::SignedDuration::from_secs(until_s),
+        }],
+        ..Policy::default()
+    }
+}
+
+#[test]
+fn an_accepted_warning_stays_visible_and_no_longer_counts() {
+    let snapshot = ha_off();
+    let plain = run(&snapshot, &Policy::default());
+    assert_eq!(plain.verdict.level, Level::Warning);
+    let report = run(&snapshot, &accepting(CheckId::HaEnabled, None, 60));
+    assert_eq!(report.verdict.level, Level::Ok);
+    assert_eq!(report.findings().len(), plain.findings().len());
+    assert!(
+        report
+            .findings()
+            .iter()
+            .any(|own| report.acknowledgement(own).is_some())
+    );
+    let subject = "installation/20261001120000";
+    let exactly = run(&snapshot, &accepting(CheckId::HaEnabled, Some(subject), 60));
+    assert_eq!(exactly.verdict.level, Level::Ok);
+    for policy in [
+        accepting(CheckId::HaEnabled, Some("installation/other"), 60),
+        accepting(CheckId::HaEnabled, None, 0),
+        accepting(CheckId::NbeReady, None, 60),
+    ] {
+        assert_eq!(run(&snapshot, &policy).verdict, plain.verdict, "another one, or over");
+    }
+}
+
+#[test]
+fn danger_counts_whatever_is_accepted() {
+    let expired = all_broken();
+    assert_eq!(
+        run(&expired, &accepting(CheckId::CertExpiry, None, 60)).verdict.level,
+        Level::Critical
+    );
+    let mut lost = Policy::default();
+    for id in CheckId::ALL {
+        lost.acknowledged.extend(accepting(id, None, 60).acknowledged);
+    }
+    let verdict = run(&example::node_lost(Death::Silent), &lost).verdict;
+    assert_eq!(verdict.level, Level::Warning, "no spare: {verdict:?}");
+    assert_eq!(run(&example::quorum_lost(), &lost).verdict.level, Level::Critical);
+}
+
+#[test]
+fn a_single_location_has_no_zones_to_check() {
+    let policy = Policy {
+        site: Site::SingleLocation,
+        ..Policy::default()
+    };
+    let report = run(&example::healthy(), &policy);
+    for id in [CheckId::ZoneLabels, CheckId::ZoneThree] {
+        let outcome = report.outcome(id);
+        assert!(matches!(outcome, Some(Outcome::NotApplicable { .. })), "{outcome:?}");
+    }
+}
+
+#[test]
+fn every_group_has_a_check_and_checks_may_be_picked() {
+    for group in Group::ALL {
+        assert!(all().any(|check| check.group == group), "{group:?}");
+    }
+    let report = run_some(&ha_off(), &Policy::default(), |id| id == CheckId::ZoneLabels);
+    assert_eq!((report.outcomes.len(), report.verdict.level), (1, Level::Ok));
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::PossibleValuesParser;
+use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
@@ -82,6 +82,8 @@ pub enum Command {
     Status(Look),
     /// Run all checks. Exits 0 ok, 1 warning, 2 critical, 3 cannot tell
     Check(Checking),
+    /// The HA document's checklist as a written record, for those who were not there
+    Report(Record),
     /// Accept a finding for a while: it stays visible, and a warning no longer changes the exit code
     Ack(Ack),
     /// What a check looks at, why it matters, and how to fix it
@@ -297,6 +299,30 @@ pub enum CheckOutput {
     Prometheus,
 }
 
+/// Which record to write.
+#[derive(Debug, Clone, Args)]
+pub struct Record {
+    /// The checklist with date, cluster and evidence
+    #[arg(long, required = true)]
+    pub readiness: bool,
+    /// In which form
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: RecordForm,
+    /// Wait this long for sources that do not answer, such as 10s
+    #[arg(long, value_name = "TIME", value_parser = parse_timeout)]
+    pub timeout: Option<Duration>,
+}
+
+/// The form of a record.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum RecordForm {
+    /// Text with few marks
+    #[default]
+    Markdown,
+    /// One page that needs nothing else
+    Html,
+}
+
 /// Which finding to accept.
 #[derive(Debug, Clone, Args)]
 pub struct Ack {
@@ -307,6 +333,7 @@ pub struct Ack {
     pub subject: Option<String>,
     /// Why it is accepted
     #[arg(long, required_unless_present_any = ["withdraw", "list"], conflicts_with = "withdraw")]
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub reason: Option<String>,
     /// For how long, such as 7d
     #[arg(long = "for", value_name = "TIME", default_value = "7d", value_parser = parse_days)]

@@ -4,6 +4,7 @@ pub mod check;
 pub mod feeds;
 pub mod plan;
 pub mod prometheus;
+pub mod record;
 pub mod status;
 pub mod status_text;
 pub mod table;

@@ -100,6 +100,7 @@ pub const KEYS: &[Key] = &[
     key!("policy.heartbeat_late", None, policy.heartbeat_late, SECOND * 11, HOUR),
     key!("policy.detection_slow", None, policy.detection_slow, SECOND, HOUR),
     key!("policy.eviction_slow", None, policy.eviction_slow, SECOND, DAY),
+    key!("policy.recovery_slow", None, policy.recovery_slow, SECOND, DAY),
     // k0s promotes about every 10 s.
     key!("policy.learner_stuck", None, policy.learner_stuck, SECOND * 10, DAY),
     key!("policy.pending_late", None, policy.pending_late, SECOND, DAY),
@@ -115,7 +116,6 @@ pub const KEYS: &[Key] = &[
         SECOND * 10
     ),
     key!("policy.latency_far", None, policy.latency_far, MILLISECOND, SECOND * 10),
-    key!("policy.clock_skew", None, policy.clock_skew, MILLISECOND * 10, HOUR),
     key!("policy.link_mbit", None, policy.link_mbit),
 ];
 

@@ -52,6 +52,7 @@ pub struct PolicySettings {
     pub heartbeat_late: Setting<Duration>,
     pub detection_slow: Setting<Duration>,
     pub eviction_slow: Setting<Duration>,
+    pub recovery_slow: Setting<Duration>,
     pub learner_stuck: Setting<Duration>,
     pub pending_late: Setting<Duration>,
     pub site: Setting<Site>,
@@ -60,7 +61,6 @@ pub struct PolicySettings {
     pub node_disk_gb: Setting<u64>,
     pub latency_high: Setting<Duration>,
     pub latency_far: Setting<Duration>,
-    pub clock_skew: Setting<Duration>,
     pub link_mbit: Setting<u64>,
 }
 
@@ -85,6 +85,7 @@ impl Default for Settings {
                 heartbeat_late: Setting::default(policy.heartbeat_late),
                 detection_slow: Setting::default(policy.detection_slow),
                 eviction_slow: Setting::default(policy.eviction_slow),
+                recovery_slow: Setting::default(policy.recovery_slow),
                 learner_stuck: Setting::default(policy.learner_stuck),
                 pending_late: Setting::default(policy.pending_late),
                 site: Setting::default(policy.site),
@@ -93,7 +94,6 @@ impl Default for Settings {
                 node_disk_gb: Setting::default(policy.node_size.disk_bytes / GB),
                 latency_high: Setting::default(policy.latency_high),
                 latency_far: Setting::default(policy.latency_far),
-                clock_skew: Setting::default(policy.clock_skew),
                 link_mbit: Setting::default(policy.link_mbit),
             },
         }
@@ -121,6 +121,7 @@ impl Settings {
             heartbeat_late: policy.heartbeat_late.value,
             detection_slow: policy.detection_slow.value,
             eviction_slow: policy.eviction_slow.value,
+            recovery_slow: policy.recovery_slow.value,
             learner_stuck: policy.learner_stuck.value,
             pending_late: policy.pending_late.value,
             site: policy.site.value,
@@ -131,7 +132,6 @@ impl Settings {
             },
             latency_high: policy.latency_high.value,
             latency_far: policy.latency_far.value,
-            clock_skew: policy.clock_skew.value,
             link_mbit: policy.link_mbit.value,
             acknowledged: Vec::new(),
         }

@@ -12,7 +12,7 @@ use super::etcd::{ClusterId, EtcdFacts, LocalStatus, Member, MemberId, Membershi
 use super::fact::{Fact, ObjectKey, Table};
 use super::feed::{FeedId, FeedState, History, HostPart, KubeKind};
 use super::k0s::{ClusterConfig, ControlNode, EtcdMemberObject};
-use super::kube::{Amounts, Condition, Endpoint, KubeFacts, Lease, Node, Tri};
+use super::kube::{Amounts, Condition, Endpoint, KubeFacts, Lease, Machine, Node, Tri};
 use super::product::{Installation, NetBoxEnterprise};
 use super::snapshot::Snapshot;
 use crate::base::{Stamp, Text};
@@ -287,6 +287,13 @@ pub fn node(n: u8) -> Node {
         )],
         unschedulable: false,
         taints: Vec::new(),
+        machine: Machine {
+            machine_id: Some(Text::new(&format!("{n:032x}"))),
+            system_uuid: Some(Text::new(&format!("00000000-0000-0000-0000-{n:012}"))),
+            boot_id: Some(Text::new(&format!("b007b007-0000-4000-8000-{n:012}"))),
+            swap_bytes: Some(0),
+        },
+        disk_bytes: Some(100 << 30),
         capacity: amounts(8_000, 24),
         allocatable: amounts(7_900, 23),
         kubelet_version: "v1.37.2+k0s".into(),
@@ -332,6 +339,8 @@ fn product(kube: &mut KubeFacts) {
     let config = ClusterConfig {
         grace_period: Some("20s".into()),
         monitor_period: Some("5s".into()),
+        network_provider: Some("calico".into()),
+        wireguard: true,
     };
     let key = ObjectKey::new("kube-system", "k0s");
     put(&mut kube.cluster_configs, KubeKind::ClusterConfigs, key, config);

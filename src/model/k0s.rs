@@ -48,4 +48,8 @@ pub struct ClusterConfig {
     pub grace_period: Option<Text>,
     /// `spec.controllerManager.extraArgs.node-monitor-period`.
     pub monitor_period: Option<Text>,
+    /// `spec.network.provider`: `calico`, `kuberouter` or `custom`.
+    pub network_provider: Option<Text>,
+    /// `spec.network.calico.wireguard`: the overlay is encrypted.
+    pub wireguard: bool,
 }

@@ -1,5 +1,8 @@
 //! The parts of Kubernetes objects that answer quorate's questions. Built by `assemble` from whatever source.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -80,6 +83,19 @@ pub struct Amounts {
     pub pods: u64,
 }
 
+/// What a kubelet reports about its machine (`status.nodeInfo`).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Machine {
+    /// `/etc/machine-id`: made at installation, the same on clones of an image.
+    pub machine_id: Option<Text>,
+    /// The firmware's UUID of the machine.
+    pub system_uuid: Option<Text>,
+    /// New at every boot of the kernel.
+    pub boot_id: Option<Text>,
+    /// `swap.capacity`; None where the kubelet does not report it.
+    pub swap_bytes: Option<u64>,
+}
+
 /// A core/v1 Node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Node {
@@ -103,8 +119,12 @@ pub struct Node {
     pub unschedulable: bool,
     /// Its taints.
     pub taints: Vec<Taint>,
+    /// Which machine it is.
+    pub machine: Machine,
     /// What the machine has.
     pub capacity: Amounts,
+    /// Size of the kubelet's file system (`ephemeral-storage`); None where it is not reported.
+    pub disk_bytes: Option<u64>,
     /// What pods may use.
     pub allocatable: Amounts,
     /// Such as `v1.37.2+k0s.0`.
@@ -127,6 +147,15 @@ pub struct Lease {
     pub renewed: Option<Timestamp>,
     /// How often it changed hands.
     pub transitions: u32,
+}
+
+/// A pause between two renewals of a kubelet's lease that we saw, by the kubelet's own clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// When we saw it end.
+    pub ended: Stamp,
+    /// How long it lasted.
+    pub lasted: Duration,
 }
 
 /// The controller of an object.
@@ -244,6 +273,8 @@ pub struct Workload {
     pub spread: Vec<Spread>,
     /// Required pod anti-affinity over host names: a hard spread by another name.
     pub hard_host_anti_affinity: bool,
+    /// Preferred pod anti-affinity, over whatever domain: a soft spread by another name.
+    pub soft_anti_affinity: bool,
     /// Label `app.kubernetes.io/component`.
     pub component: Option<Text>,
     /// Names of the containers.
@@ -299,6 +330,9 @@ pub struct KubeFacts {
     pub pods: Table<Pod>,
     /// Leases of kube-node-lease and kube-system.
     pub leases: Table<Lease>,
+    /// Long pauses of kubelets' heartbeats, by node, the newest last.
+    #[serde(default)]
+    pub pauses: BTreeMap<Text, Vec<Pause>>,
     /// Deployments.
     pub deployments: Table<Workload>,
     /// ReplicaSets.

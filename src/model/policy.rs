@@ -21,6 +21,8 @@ pub struct Policy {
     pub detection_slow: Duration,
     /// A toleration above this evicts slowly. The HA document promises "~30 seconds".
     pub eviction_slow: Duration,
+    /// Detection and eviction together above this are not "about one minute" any more.
+    pub recovery_slow: Duration,
     /// A learner older than this is stuck: k0s promotes about every 10 s.
     pub learner_stuck: Duration,
     /// A pod that stays Pending longer than this is a finding.
@@ -33,8 +35,6 @@ pub struct Policy {
     pub latency_high: Duration,
     /// A round trip above this is that of a distant region, which the HA document does not support.
     pub latency_far: Duration,
-    /// A clock that differs by more is a finding.
-    pub clock_skew: Duration,
     /// The slowest interface that the HA document recommends, in Mbit/s.
     pub link_mbit: u64,
     /// Findings that an operator knows and accepts for a while.
@@ -96,6 +96,7 @@ impl Default for Policy {
             heartbeat_late: Duration::from_secs(15),
             detection_slow: Duration::from_secs(25),
             eviction_slow: Duration::from_mins(1),
+            recovery_slow: Duration::from_secs(75),
             learner_stuck: Duration::from_mins(2),
             pending_late: Duration::from_mins(1),
             site: Site::Auto,
@@ -106,7 +107,6 @@ impl Default for Policy {
             },
             latency_high: Duration::from_millis(5),
             latency_far: Duration::from_millis(20),
-            clock_skew: Duration::from_secs(1),
             link_mbit: 1_000,
             acknowledged: Vec::new(),
         }

@@ -44,8 +44,9 @@ pub struct Expect {
 }
 
 /// The scenarios that quorate brings along, in the order in which people should meet them.
-pub const NAMES: [&str; 15] = [
+pub const NAMES: [&str; 16] = [
     "healthy",
+    "ready",
     "demo",
     "node-lost",
     "zone-lost",
@@ -91,6 +92,7 @@ impl Scenario {
     pub fn named(name: &str) -> Option<Result<Self, String>> {
         let text = match name {
             "healthy" => include_str!("../../assets/scenarios/healthy.toml"),
+            "ready" => include_str!("../../assets/scenarios/ready.toml"),
             "demo" => include_str!("../../assets/scenarios/demo.toml"),
             "node-lost" => include_str!("../../assets/scenarios/node-lost.toml"),
             "zone-lost" => include_str!("../../assets/scenarios/zone-lost.toml"),
@@ -197,6 +199,8 @@ pub struct Cluster {
     pub high_availability: bool,
     /// Installed by an older release and upgraded since: an obsolete Installation stands beside the active one.
     pub upgraded: bool,
+    /// What the HA document only advises is there, too: WireGuard, and a spread that lets replacements in.
+    pub by_the_book: bool,
     /// Names and messages hold control characters, bidirectional overrides, markup and other bad text.
     pub hostile: bool,
 }
@@ -215,6 +219,7 @@ impl Default for Cluster {
             toleration_s: 30,
             high_availability: true,
             upgraded: false,
+            by_the_book: false,
             hostile: false,
         }
     }

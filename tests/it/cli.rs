@@ -278,3 +278,47 @@ fn lines_can_be_piped_in_and_out() {
     assert_eq!(code, Some(64));
     assert!(err.contains("not a terminal") && err.contains("--linear"), "{err}");
 }
+
+#[test]
+fn checks_are_picked_by_name_and_told_as_metrics() {
+    let check = |arguments: &[&str]| {
+        let mut all = vec!["check", "--sim", "healthy", "--timeout", "30s"];
+        all.extend(arguments);
+        Command::new(env!("CARGO_BIN_EXE_quorate")).args(all).output().unwrap()
+    };
+    let picked = check(&["--only", "zone.*", "--skip", "*.three", "-o", "json"]);
+    let document: serde_json::Value = serde_json::from_slice(&picked.stdout).unwrap();
+    let checks = document["checks"].as_array().unwrap();
+    assert_eq!((checks.len(), &checks[0]["id"]), (1, &"zone.labels".into()));
+    assert_eq!(checks[0]["group"], "placement");
+    let metrics = String::from_utf8(check(&["-o", "prometheus"]).stdout).unwrap();
+    assert!(metrics.contains("quorate_etcd_spare 1\n"), "{metrics}");
+    assert!(metrics.contains("quorate_simulated 1\n"), "{metrics}");
+    let slip = check(&["--only", "zoen.*"]);
+    assert_eq!(slip.status.code(), Some(64));
+}
+
+#[test]
+fn findings_are_accepted_listed_and_taken_back() {
+    let state = tempfile::tempdir().unwrap();
+    let ack = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_quorate"))
+            .env("XDG_STATE_HOME", state.path())
+            .arg("ack")
+            .args(arguments)
+            .output()
+            .unwrap();
+        (output.status.success(), String::from_utf8(output.stdout).unwrap())
+    };
+    assert!(ack(&["zone.labels", "node/nbe-1", "--reason", "new host", "--for", "2d"]).0);
+    let listed = ack(&["--list"]).1;
+    assert!(
+        listed.contains("zone.labels") && listed.contains("node/nbe-1") && listed.contains("new host"),
+        "{listed}"
+    );
+    assert!(!ack(&["zone.labels", "--reason", ""]).0, "without a reason");
+    assert!(!ack(&["zone.lables", "--reason", "x"]).0, "no such check");
+    assert!(!ack(&["zone.labels", "--withdraw"]).0, "another subject");
+    assert!(ack(&["zone.labels", "node/nbe-1", "--withdraw"]).0);
+    assert!(!ack(&["--list"]).1.contains("nbe-1"));
+}

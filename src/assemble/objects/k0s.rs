@@ -48,6 +48,8 @@ pub fn cluster_config(raw: &Value) -> Result<Row, Why> {
     let row = ClusterConfig {
         grace_period: arg("node-monitor-grace-period"),
         monitor_period: arg("node-monitor-period"),
+        network_provider: non_empty(text_at(raw, &["spec", "network", "provider"])),
+        wireguard: bool_at(raw, &["spec", "network", "calico", "wireguard"]).unwrap_or(false),
     };
     Ok((key, KubeObject::ClusterConfig(row)))
 }

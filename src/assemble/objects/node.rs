@@ -9,7 +9,7 @@ use super::quantity::{millis, whole};
 use super::{Row, label, labels, meta_key, text};
 use crate::base::{Text, Why};
 use crate::model::KubeKind;
-use crate::model::kube::{Amounts, Condition, Node, Taint, Tri};
+use crate::model::kube::{Amounts, Condition, Machine, Node, Taint, Tri};
 use crate::port::KubeObject;
 
 /// Carried by every controller of k0s that is also a node.
@@ -41,6 +41,10 @@ pub fn node(raw: &core::Node) -> Result<Row, Why> {
         taints: spec
             .and_then(|spec| spec.taints.as_ref())
             .map_or_else(Vec::new, |all| all.iter().map(taint).collect()),
+        machine: info.map_or_else(Machine::default, machine),
+        disk_bytes: status
+            .and_then(|status| status.capacity.as_ref())
+            .and_then(|list| whole(&list.get("ephemeral-storage")?.0)),
         capacity: amounts(status.and_then(|status| status.capacity.as_ref())),
         allocatable: amounts(status.and_then(|status| status.allocatable.as_ref())),
         kubelet_version: Text::new(info.map_or("", |info| &info.kubelet_version)),
@@ -53,6 +57,17 @@ fn internal_ip(status: &core::NodeStatus) -> Option<Text> {
     let addresses = status.addresses.as_ref()?;
     let internal = addresses.iter().find(|address| address.type_ == "InternalIP")?;
     Some(Text::new(&internal.address))
+}
+
+fn machine(info: &core::NodeSystemInfo) -> Machine {
+    let said = |raw: &str| (!raw.is_empty()).then(|| Text::new(raw));
+    let swap = info.swap.as_ref().and_then(|swap| swap.capacity);
+    Machine {
+        machine_id: said(&info.machine_id),
+        system_uuid: said(&info.system_uuid),
+        boot_id: said(&info.boot_id),
+        swap_bytes: swap.and_then(|bytes| u64::try_from(bytes).ok()),
+    }
 }
 
 fn ready(status: Option<&core::NodeStatus>) -> Condition {

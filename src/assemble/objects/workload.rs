@@ -67,6 +67,7 @@ fn workload(kind: WorkloadKind, meta: &ObjectMeta, template: Option<&core::PodTe
         ready: 0,
         spread: spread.map_or_else(Vec::new, |all| all.iter().map(constraint).collect()),
         hard_host_anti_affinity: spec.is_some_and(|spec| keeps_off_own_host(spec, meta, pod_meta)),
+        soft_anti_affinity: spec.is_some_and(prefers_apart),
         component: label(meta, COMPONENT).or_else(|| label(pod_meta?, COMPONENT)),
         containers: spec.map_or_else(Vec::new, |spec| {
             spec.containers.iter().map(|own| Text::new(&own.name)).collect()
@@ -83,6 +84,14 @@ fn constraint(raw: &core::TopologySpreadConstraint) -> Spread {
         min_domains: raw.min_domains.and_then(|domains| u32::try_from(domains).ok()),
         honors_taints: raw.node_taints_policy.as_deref() == Some("Honor"),
     }
+}
+
+/// Whether pods are asked to keep apart if possible. Which ones is not looked into: it decides nothing but a hint.
+fn prefers_apart(spec: &core::PodSpec) -> bool {
+    let affinity = spec.affinity.as_ref();
+    let anti = affinity.and_then(|affinity| affinity.pod_anti_affinity.as_ref());
+    let terms = anti.and_then(|anti| anti.preferred_during_scheduling_ignored_during_execution.as_ref());
+    terms.is_some_and(|terms| !terms.is_empty())
 }
 
 /// Whether required anti-affinity over host names concerns the workload's own pods: only then are they kept apart.

@@ -139,7 +139,13 @@ fn evict(snapshot: &mut Snapshot) {
         (&mut snapshot.kube.deployments, "netbox-netbox"),
         (&mut snapshot.kube.stateful_sets, "kotsadm-rqlite"),
     ] {
-        change(table, &ObjectKey::new("kotsadm", key), |workload| workload.ready = 2);
+        change(table, &ObjectKey::new("kotsadm", key), |workload| {
+            workload.ready = 2;
+            // Kubernetes' default: the lost node stays a domain, and keeps the replacement out.
+            for spread in &mut workload.spread {
+                spread.honors_taints = false;
+            }
+        });
     }
 }
 

@@ -19,20 +19,21 @@ pub fn workload(kind: WorkloadKind, replicas: u32) -> Workload {
         ready: replicas,
         spread: Vec::new(),
         hard_host_anti_affinity: false,
+        soft_anti_affinity: false,
         component: None,
         containers: Vec::new(),
         labels: Labels::default(),
     }
 }
 
-/// The web's hard spread over nodes. Tainted nodes stay domains, as is Kubernetes' default.
+/// The web's hard spread over nodes. A tainted node is no domain, so that a lost replica finds a place.
 pub fn spread_hard() -> Spread {
     Spread {
         topology_key: "kubernetes.io/hostname".into(),
         max_skew: 1,
         hard: true,
         min_domains: None,
-        honors_taints: false,
+        honors_taints: true,
     }
 }
 

@@ -170,7 +170,7 @@ impl World {
                     "architecture": "amd64", "operatingSystem": "linux", "osImage": "Debian GNU/Linux 13 (trixie)",
                     "kernelVersion": "6.12.48", "containerRuntimeVersion": "containerd://2.2.1",
                     "machineID": format!("{number:032x}"), "systemUUID": format!("00000000-0000-0000-0000-{number:012}"),
-                    "bootID": self.invocation_id(host)},
+                    "bootID": self.invocation_id(host), "swap": {"capacity": 0}},
             },
         });
         let node = self.make(Resource::Nodes, "", &name, node, at);

@@ -84,7 +84,12 @@ impl World {
             if row.kind == Kind::StatefulSet && !self.plan.cluster.high_availability {
                 row.replicas = 1;
             }
-            let (labels, template) = (row.labels(), row.template());
+            let (labels, mut template) = (row.labels(), row.template());
+            if row.spread == Spread::Hard && self.plan.cluster.by_the_book {
+                let hard = template.pointer_mut("/spec/topologySpreadConstraints/0");
+                hard.into_iter()
+                    .for_each(|hard| set(hard, &["nodeTaintsPolicy"], "Honor".into()));
+            }
             match row.kind {
                 Kind::Deployment => self.make_deployment(row.namespace, row.name, &labels, &template, row.replicas, n),
                 Kind::StatefulSet => self.make_stateful_set(&row, &template),

@@ -1,0 +1,238 @@
+//! The network family: are the nodes close, do they meet without NAT, is the overlay private.
+//! What is measured is measured from this host, by the probes of etcd's peer ports.
+
+use core::net::IpAddr;
+use std::time::Duration;
+
+use super::look::{
+    Looked, called, cannot_tell, evidence, host_subject, member_subject, need, need_kinds, need_own_api,
+    not_applicable, outcome,
+};
+use super::{Check, CheckId, Finding, Group, Outcome, Profile, Severity};
+use crate::base::{Why, WhyKind};
+use crate::model::etcd::{Member, PeerFacts};
+use crate::model::feed::HostPart;
+use crate::model::quorum::Health;
+use crate::model::{FeedId, KubeKind, ObjectKey, Policy, Snapshot};
+
+/// The family's checks.
+pub const CHECKS: &[Check] = &[
+    Check {
+        id: CheckId::NetworkLatency,
+        group: Group::Network,
+        profile: Profile::Any,
+        title: "the controllers are close to each other",
+        looks_at: "round trips from this host to the other members' peer port, on open connections; the median of the last ones",
+        why: "every write waits for the nearest majority, and a slow heartbeat costs etcd its leader",
+        fix: "place the nodes in one location, or in zones of one region",
+        statement: Some(
+            "typical intra-region inter-AZ latency (about 1-5 ms) is within range, while distant high-latency regions are not supported (that is disaster recovery, not HA)",
+        ),
+        look: |snapshot, policy| outcome(latency(snapshot, policy)),
+    },
+    Check {
+        id: CheckId::NetworkNat,
+        group: Group::Network,
+        profile: Profile::Any,
+        title: "members and nodes have the same addresses",
+        looks_at: "each member's peer address against the InternalIP of the node of its name",
+        why: "two addresses of one machine mean a second network, or NAT, which is not supported",
+        fix: "let every node reach every other one by its own IP address, without translation",
+        statement: Some("Nodes must be reachable from each other by IP address. NAT between nodes is not supported."),
+        look: |snapshot, _| outcome(nat(snapshot)),
+    },
+    Check {
+        id: CheckId::NetworkLinkSpeed,
+        group: Group::Network,
+        profile: Profile::Any,
+        title: "this host's network is fast enough",
+        looks_at: "the nominal speed of this host's interfaces that are up; virtual ones often tell none",
+        why: "a new replica's image and a new member's database come over the same wire as etcd's heartbeats",
+        fix: "use a faster interface between the nodes",
+        statement: Some("1 Gbps or faster NIC recommended for inter-node cluster traffic."),
+        look: |snapshot, policy| outcome(link_speed(snapshot, policy)),
+    },
+    Check {
+        id: CheckId::NetworkEncryption,
+        group: Group::Network,
+        profile: Profile::Any,
+        title: "pod traffic between nodes is encrypted",
+        looks_at: "spec.network.provider and spec.network.calico.wireguard of k0s's ClusterConfig",
+        why: "without it, whoever reads along between the nodes reads what pods say",
+        fix: "run the nodes on a private network of their own; encryption is no requirement",
+        statement: Some(
+            "Overlay encryption (WireGuard) is not enabled by default, so run all cluster nodes on a trusted private network - for example a dedicated VLAN, VPC, or subnet with security groups - rather than across untrusted links.",
+        ),
+        look: |snapshot, _| outcome(encryption(snapshot)),
+    },
+];
+
+/// The other members that serve, with what the probe of each says. A dead one is etcd.member-lost's; one that is neither
+/// proven healthy nor dead keeps the check from telling.
+fn others(snapshot: &Snapshot) -> Result<Vec<(Member, PeerFacts)>, Outcome> {
+    let quorum = snapshot.quorum();
+    if !quorum.membership.is_from_etcd() {
+        let why = snapshot.etcd.no_access.clone();
+        let why = why.unwrap_or_else(|| Why::new(WhyKind::NotYet, "no etcd member has told who the members are"));
+        return Err(cannot_tell(FeedId::EtcdLocal, why));
+    }
+    let remote: Vec<_> = quorum.members.iter().filter(|state| !state.is_local).collect();
+    if remote.is_empty() {
+        return Err(not_applicable("etcd has no other member"));
+    }
+    let mut found = Vec::new();
+    for state in remote {
+        let feed = FeedId::EtcdPeer(state.member.id);
+        match &state.health {
+            Health::Dead { .. } => {}
+            Health::Unknown { why } => return Err(cannot_tell(feed, why.clone())),
+            Health::Healthy { .. } => {
+                need(snapshot, feed)?;
+                let facts = snapshot.etcd.peers.get(&state.member.id).cloned();
+                found.extend(facts.map(|facts| (state.member.clone(), facts)));
+            }
+        }
+    }
+    if found.is_empty() {
+        let why = Why::new(WhyKind::Unreachable, "no other member answers");
+        return Err(cannot_tell(FeedId::EtcdLocal, why));
+    }
+    Ok(found)
+}
+
+fn latency(snapshot: &Snapshot, policy: &Policy) -> Looked {
+    let others = others(snapshot)?;
+    if snapshot.simulated.is_some() {
+        return Err(not_applicable("a simulated network has no length"));
+    }
+    let far = others.iter().filter_map(|(member, facts)| {
+        let rtt = Duration::from_micros(facts.rtt_us?);
+        (rtt > policy.latency_high).then(|| distant(member, rtt, policy))
+    });
+    Ok(far.collect())
+}
+
+fn distant(member: &Member, rtt: Duration, policy: &Policy) -> Finding {
+    let name = called(member);
+    let took = format!("{}.{} ms", rtt.as_millis(), rtt.as_micros() % 1000 / 100);
+    let (severity, consequence) = if rtt > policy.latency_far {
+        (
+            Severity::Warning,
+            "that is the distance of another region, which is not supported: expect slow writes and lost leaders",
+        )
+    } else {
+        (Severity::Info, "writes take longer than between zones of one region")
+    };
+    Finding {
+        check: CheckId::NetworkLatency,
+        severity,
+        subject: member_subject(member),
+        title: format!("{name} is {took} away").into(),
+        evidence: evidence([format!(
+            "median round trip to its peer port {took}; about 1 to 5 ms are typical between zones"
+        )]),
+        consequence: consequence.into(),
+        remedy: "place the controllers in one location or in zones of one region; if they are, look at load and links"
+            .into(),
+    }
+}
+
+fn nat(snapshot: &Snapshot) -> Looked {
+    need_own_api(snapshot)?;
+    need_kinds(snapshot, &[KubeKind::Nodes])?;
+    let membership = snapshot.membership();
+    if !membership.is_from_etcd() {
+        let why = snapshot.etcd.no_access.clone();
+        let why = why.unwrap_or_else(|| Why::new(WhyKind::NotYet, "no etcd member has told who the members are"));
+        return Err(cannot_tell(FeedId::EtcdLocal, why));
+    }
+    let started = membership.members.iter().filter(|member| member.has_started());
+    Ok(started.filter_map(|member| two_addresses(snapshot, member)).collect())
+}
+
+fn two_addresses(snapshot: &Snapshot, member: &Member) -> Option<Finding> {
+    let peer = member.peer_address()?;
+    let node = snapshot.kube.nodes.get(&ObjectKey::new("", member.name.clone()))?;
+    let own = node.value.address.as_ref()?;
+    // A name may mean either; and another node's address is members.stranger's.
+    if own == peer || peer.parse::<IpAddr>().is_err() || snapshot.node_at(peer).is_some() {
+        return None;
+    }
+    let name = &member.name;
+    Some(Finding {
+        check: CheckId::NetworkNat,
+        severity: Severity::Info,
+        subject: member_subject(member),
+        title: format!("{name} has one address as a node, another as a member").into(),
+        evidence: evidence([format!("InternalIP {own}"), format!("peer address {peer}")]),
+        consequence: "fine where the machine has both; if one is translated to the other, failover is not supported"
+            .into(),
+        remedy: format!("on {name}: ip address; if {peer} is not there, remove the NAT between the nodes").into(),
+    })
+}
+
+fn link_speed(snapshot: &Snapshot, policy: &Policy) -> Looked {
+    let feed = FeedId::Host(HostPart::Links);
+    need(snapshot, feed)?;
+    let links = snapshot.host.links.iter().flat_map(|links| &links.value);
+    let up: Vec<_> = links.filter(|link| link.up && link.carrier != Some(false)).collect();
+    let fastest = up.iter().filter_map(|link| link.speed_mbit).max();
+    let Some(fastest) = fastest else {
+        let why = Why::new(WhyKind::Missing, "no interface that is up tells its speed");
+        return Err(cannot_tell(feed, why));
+    };
+    if u64::from(fastest) >= policy.link_mbit {
+        return Ok(Vec::new());
+    }
+    let lines = up.iter().map(|link| {
+        let speed = link
+            .speed_mbit
+            .map_or_else(|| "unknown".to_owned(), |speed| format!("{speed} Mbit/s"));
+        format!("{}: {speed}", link.name)
+    });
+    Ok(vec![Finding {
+        check: CheckId::NetworkLinkSpeed,
+        severity: Severity::Info,
+        subject: host_subject(snapshot),
+        title: format!("this host's fastest interface has {fastest} Mbit/s").into(),
+        evidence: evidence(lines),
+        consequence: "a new member's snapshot or a new pod's image may crowd out etcd's heartbeats".into(),
+        remedy: format!(
+            "use an interface of {} Mbit/s or more between the nodes",
+            policy.link_mbit
+        )
+        .into(),
+    }])
+}
+
+fn encryption(snapshot: &Snapshot) -> Looked {
+    need_kinds(snapshot, &[KubeKind::ClusterConfigs])?;
+    let Some((key, fact)) = snapshot.kube.cluster_configs.iter().next() else {
+        return Err(not_applicable("there is no ClusterConfig"));
+    };
+    let config = &fact.value;
+    let provider = config.network_provider.as_ref();
+    if provider.is_none_or(|provider| provider != "calico") {
+        let provider = provider.map_or("k0s's default", crate::base::Text::as_str);
+        return Err(not_applicable(&format!(
+            "the network provider is {provider}, not calico"
+        )));
+    }
+    if config.wireguard {
+        return Ok(Vec::new());
+    }
+    Ok(vec![Finding {
+        check: CheckId::NetworkEncryption,
+        severity: Severity::Info,
+        subject: "cluster".into(),
+        title: "pod traffic between nodes is not encrypted".into(),
+        evidence: evidence([format!("ClusterConfig {key}: spec.network.calico.wireguard is not true")]),
+        consequence: "whoever reads along between the nodes reads what pods say".into(),
+        remedy: "as by default: run all nodes on a trusted private network, such as a VLAN, VPC or subnet of their own. Then \
+                 acknowledge it: quorate ack network.encryption --reason ..."
+            .into(),
+    }])
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,98 @@
+#![allow(clippy::unwrap_used)]
+
+use crate::check::testing::{assert_cannot_tell, assert_holds, assert_not_applicable, evidence, one};
+use crate::check::{CheckId, Severity};
+use crate::model::example::{self, Death, change, member_id, name};
+use crate::model::feed::HostPart;
+use crate::model::{FeedId, ObjectKey, Simulated, Snapshot};
+
+fn measured(n: u8, rtt_us: u64) -> Snapshot {
+    let mut snapshot = example::healthy();
+    let peer = snapshot.etcd.peers.get_mut(&member_id(n)).unwrap();
+    peer.rtt_us = Some(rtt_us);
+    snapshot
+}
+
+#[test]
+fn a_region_is_too_far_and_a_slow_zone_is_worth_knowing() {
+    assert_holds(CheckId::NetworkLatency, &measured(2, 4_900));
+    let slow = one(
+        CheckId::NetworkLatency,
+        &measured(2, 7_340),
+        Severity::Info,
+        "member/nbe-2",
+    );
+    assert_eq!(slow.title, "nbe-2 is 7.3 ms away");
+    one(
+        CheckId::NetworkLatency,
+        &measured(3, 48_000),
+        Severity::Warning,
+        "member/nbe-3",
+    );
+}
+
+#[test]
+fn this_host_s_own_member_is_no_distance() {
+    assert_holds(CheckId::NetworkLatency, &measured(1, 90_000));
+}
+
+#[test]
+fn a_simulated_network_is_not_measured() {
+    let mut snapshot = measured(2, 90_000);
+    snapshot.simulated = Some(Simulated {
+        scenario: "x".into(),
+        speed: 1,
+    });
+    assert_not_applicable(CheckId::NetworkLatency, &snapshot);
+}
+
+#[test]
+fn a_dead_member_is_not_measured_and_an_unknown_one_keeps_it_open() {
+    assert_holds(CheckId::NetworkLatency, &example::node_lost(Death::Refused));
+    let mut silent = example::healthy();
+    example::turn_off(&mut silent, FeedId::EtcdPeer(member_id(3)));
+    assert_cannot_tell(CheckId::NetworkLatency, &silent, FeedId::EtcdPeer(member_id(3)));
+}
+
+#[test]
+fn two_addresses_of_one_machine_are_told() {
+    let mut snapshot = example::healthy();
+    assert_holds(CheckId::NetworkNat, &snapshot);
+    change(&mut snapshot.kube.nodes, &ObjectKey::new("", name(2)), |node| {
+        node.address = Some("192.0.2.7".into());
+    });
+    let finding = one(CheckId::NetworkNat, &snapshot, Severity::Info, "member/nbe-2");
+    assert_eq!(evidence(&finding), "InternalIP 192.0.2.7\npeer address 10.77.0.12");
+}
+
+#[test]
+fn the_fastest_interface_counts() {
+    let with = |speed| {
+        let mut snapshot = example::healthy();
+        snapshot.host.links.as_mut().unwrap().value[0].speed_mbit = speed;
+        snapshot
+    };
+    assert_holds(CheckId::NetworkLinkSpeed, &with(Some(1_000)));
+    one(
+        CheckId::NetworkLinkSpeed,
+        &with(Some(100)),
+        Severity::Info,
+        "node/nbe-1",
+    );
+    assert_cannot_tell(CheckId::NetworkLinkSpeed, &with(None), FeedId::Host(HostPart::Links));
+}
+
+#[test]
+fn an_overlay_in_the_clear_is_information() {
+    let key = ObjectKey::new("kube-system", "k0s");
+    let mut snapshot = example::healthy();
+    assert_holds(CheckId::NetworkEncryption, &snapshot);
+    change(&mut snapshot.kube.cluster_configs, &key, |config| {
+        config.wireguard = false
+    });
+    one(CheckId::NetworkEncryption, &snapshot, Severity::Info, "cluster");
+    change(&mut snapshot.kube.cluster_configs, &key, |config| {
+        config.network_provider = None
+    });
+    assert_not_applicable(CheckId::NetworkEncryption, &snapshot);
+}

@@ -1,0 +1,258 @@
+//! The recovery family: how long users would wait after a loss, by what runs now, and what would make it uneven.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::failover::{self, is_evicted_by_taint};
+use super::look::{Looked, cannot_tell, evidence, need, need_kinds, outcome, plural};
+use super::{Check, CheckId, Finding, Group, Profile, Severity};
+use crate::base::{Age, Text, Why, WhyKind};
+use crate::model::feed::HostPart;
+use crate::model::kube::{Tolerates, WorkloadKind};
+use crate::model::{FeedId, KubeKind, ObjectKey, Policy, Snapshot};
+
+/// The family's checks.
+pub const CHECKS: &[Check] = &[
+    Check {
+        id: CheckId::FailoverTime,
+        group: Group::RecoverySpeed,
+        profile: Profile::Any,
+        title: "a loss is made good in about a minute",
+        looks_at: "the grace period that runs on this host, and the longest toleration of a pod that a dead node loses; the \
+                   time that a new pod needs to start is not in it",
+        why: "until then as many replicas are missing as the dead node carried",
+        fix: "see failover.detection and failover.eviction: each is one part of it",
+        statement: Some(
+            "About one minute - up to ~28 seconds to detect the node is down, then ~30 seconds to evict and reschedule its pods",
+        ),
+        look: |snapshot, policy| outcome(time(snapshot, policy)),
+    },
+    Check {
+        id: CheckId::FailoverMixed,
+        group: Group::RecoverySpeed,
+        profile: Profile::Any,
+        title: "replicas of a workload leave a dead node alike",
+        looks_at: "the tolerations of the pods of each workload: the API server that admits a pod stamps them",
+        why: "API servers with different flags make recovery depend on which of them admitted a pod",
+        fix: "compare default-unreachable-toleration-seconds in /etc/k0s/k0s.yaml of all controllers, then restart the rollout",
+        statement: Some(
+            "Upgraded from a pre-2.2 release: about five minutes - the faster eviction timeout can only be applied at fresh install",
+        ),
+        look: |snapshot, _| outcome(mixed(snapshot)),
+    },
+    Check {
+        id: CheckId::FailoverHeartbeat,
+        group: Group::RecoverySpeed,
+        profile: Profile::Any,
+        title: "heartbeats are frequent enough for the detection",
+        looks_at: "the kubelets' leases: a kubelet renews after a quarter of their duration; and the grace period of this host",
+        why: "where the grace period is not twice the interval, one lost heartbeat counts as a dead node",
+        fix: "set nodeLeaseDurationSeconds of the worker profile alike on all nodes, and no longer than twice the grace period",
+        statement: Some("Node-down detection is tuned aggressively to favor fast recovery."),
+        look: |snapshot, _| outcome(heartbeat(snapshot)),
+    },
+    Check {
+        id: CheckId::FailoverFlapping,
+        group: Group::RecoverySpeed,
+        profile: Profile::Any,
+        title: "no node was nearly taken for dead",
+        looks_at: "pauses between the renewals of a kubelet's lease, by its own clock, since quorate watches",
+        why: "a pause near the grace period is a false failover that has just not happened",
+        fix: "look at the node's network and disk at those times; see the timeline",
+        statement: Some(
+            "A network interruption lasting more than ~20 seconds on a node is enough to trigger pod eviction, which can cause false-positive failovers on links with intermittent connectivity.",
+        ),
+        look: |snapshot, _| outcome(flapping(snapshot)),
+    },
+];
+
+/// How often kube-controller-manager looks, and about what it needs for taint and queue: the 28 s of the HA document with a
+/// grace period of 20 s.
+const OVERHEAD: Duration = Duration::from_secs(8);
+
+fn time(snapshot: &Snapshot, policy: &Policy) -> Looked {
+    need(snapshot, FeedId::Host(HostPart::Processes))?;
+    need_kinds(snapshot, &[KubeKind::Pods, KubeKind::ReplicaSets])?;
+    let Some(grace) = failover::grace_period(snapshot) else {
+        let why = Why::new(WhyKind::Missing, "no kube-controller-manager is seen on this host");
+        return Err(cannot_tell(FeedId::Host(HostPart::Processes), why));
+    };
+    let moved = snapshot.kube.pods.values().filter(|pod| is_evicted_by_taint(pod));
+    let eviction = moved.filter_map(|pod| match pod.tolerates_unreachable {
+        Tolerates::Seconds(seconds) => Some(Duration::from_secs(seconds)),
+        // By design of their chart: they wait for their node.
+        Tolerates::Forever => None,
+    });
+    let Some(eviction) = eviction.max() else {
+        let why = Why::new(WhyKind::Missing, "no running pod would be moved");
+        return Err(cannot_tell(FeedId::Kube(KubeKind::Pods), why));
+    };
+    let detection = grace.period + OVERHEAD;
+    let total = detection + eviction;
+    if total <= policy.recovery_slow {
+        return Ok(Vec::new());
+    }
+    let parts = [
+        format!(
+            "detection: up to {} (grace period {})",
+            Age(detection),
+            Age(grace.period)
+        ),
+        format!("eviction: {} for the pods that stay longest", Age(eviction)),
+    ];
+    Ok(vec![Finding {
+        check: CheckId::FailoverTime,
+        severity: Severity::Info,
+        subject: "cluster".into(),
+        title: format!("a loss is made good only after about {}", Age(total)).into(),
+        evidence: evidence(parts.into_iter().chain(history(snapshot))),
+        consequence: "until then the replicas of the lost node are missing; those on other nodes serve".into(),
+        remedy: "failover.detection and failover.eviction say which part can be made faster, and how".into(),
+    }])
+}
+
+/// Whether the cluster was installed fresh or upgraded, by Embedded Cluster's own records, one for each.
+fn history(snapshot: &Snapshot) -> Option<String> {
+    let installations = &snapshot.kube.installations;
+    if !snapshot.kind(KubeKind::Installations).is_current() {
+        return None;
+    }
+    let version = |(key, fact): (&ObjectKey, &crate::model::Fact<crate::model::product::Installation>)| {
+        let version = fact.value.version.as_ref().map_or("an unknown version", Text::as_str);
+        format!("{version} ({})", key.name)
+    };
+    let first = installations.iter().next().map(version)?;
+    Some(match installations.len() {
+        1 => format!("installed once, as {first}"),
+        all => format!("installed as {first}, then upgraded {}", plural(all - 1, "time")),
+    })
+}
+
+fn mixed(snapshot: &Snapshot) -> Looked {
+    need_kinds(snapshot, &[KubeKind::Pods, KubeKind::ReplicaSets])?;
+    let mut delays: BTreeMap<(WorkloadKind, ObjectKey), BTreeMap<Tolerates, Vec<Text>>> = BTreeMap::new();
+    for (key, fact) in snapshot.kube.pods.iter() {
+        let pod = &fact.value;
+        if let Some(workload) = snapshot.workload_of(key, pod).filter(|_| is_evicted_by_taint(pod)) {
+            let own = delays.entry(workload).or_default();
+            own.entry(pod.tolerates_unreachable).or_default().push(key.name.clone());
+        }
+    }
+    delays.retain(|_, own| own.len() > 1);
+    if delays.is_empty() {
+        return Ok(Vec::new());
+    }
+    let lines = delays.iter().map(|((_, key), own)| {
+        let each = own
+            .iter()
+            .map(|(delay, pods)| format!("{} {}", plural(pods.len(), "pod"), failover::delay_words(*delay)));
+        format!("{key}: {}", each.collect::<Vec<_>>().join(", "))
+    });
+    Ok(vec![Finding {
+        check: CheckId::FailoverMixed,
+        severity: Severity::Info,
+        subject: "cluster".into(),
+        title: format!("{} with mixed eviction delays", plural(delays.len(), "workload")).into(),
+        evidence: evidence(lines),
+        consequence: "how soon a replica is replaced depends on which API server admitted it, and when".into(),
+        remedy: "compare default-unreachable-toleration-seconds of the API servers (spec.api.extraArgs in /etc/k0s/k0s.yaml of \
+                 each controller); a replaced controller may have got a newer one. Then restart the rollout"
+            .into(),
+    }])
+}
+
+fn heartbeat(snapshot: &Snapshot) -> Looked {
+    need_kinds(snapshot, &[KubeKind::Nodes, KubeKind::Leases])?;
+    let lease_of = |node: &Text| {
+        let key = ObjectKey::new("kube-node-lease", node.clone());
+        snapshot.kube.leases.get(&key).map(|fact| fact.value.duration_s)
+    };
+    let nodes = snapshot.kube.nodes.values();
+    let durations: BTreeMap<&Text, u32> = nodes
+        .filter_map(|node| Some((&node.name, lease_of(&node.name)?)))
+        .collect();
+    let lines = || {
+        durations
+            .iter()
+            .map(|(node, seconds)| format!("{node}: lease of {seconds} s, renewed after {} s", seconds / 4))
+    };
+    let finding = |title: String, consequence: &str| {
+        Finding {
+        check: CheckId::FailoverHeartbeat,
+        severity: Severity::Info,
+        subject: "cluster".into(),
+        title: title.into(),
+        evidence: evidence(lines()),
+        consequence: consequence.into(),
+        remedy: "set nodeLeaseDurationSeconds in the worker profile alike for all nodes, then restart k0scontroller on each, \
+                 one at a time and while all members are healthy"
+            .into(),
+    }
+    };
+    let mut findings = Vec::new();
+    let different: BTreeSet<u32> = durations.values().copied().collect();
+    if different.len() > 1 {
+        let title = "kubelets renew their leases at different intervals".to_owned();
+        findings.push(finding(title, "nodes are noticed at different speed"));
+    }
+    let longest = different
+        .last()
+        .map(|seconds| Duration::from_secs(u64::from(*seconds)) / 4);
+    if let (Some(interval), Some(grace)) = (longest, failover::grace_period(snapshot))
+        && interval * 2 > grace.period
+    {
+        let (interval, grace) = (Age(interval), Age(grace.period));
+        let title = format!("heartbeats every {interval} are too few for a grace period of {grace}");
+        findings.push(finding(
+            title,
+            "one lost heartbeat is enough to count a living node as dead",
+        ));
+    }
+    Ok(findings)
+}
+
+/// From this part of the grace period on, a pause was a near miss.
+const NEAR: (u32, u32) = (3, 4);
+/// What is near where the grace period is not seen: 3/4 of 20 s.
+const NEAR_DEFAULT: Duration = Duration::from_secs(15);
+
+fn flapping(snapshot: &Snapshot) -> Looked {
+    need_kinds(snapshot, &[KubeKind::Nodes, KubeKind::Leases])?;
+    let grace = failover::grace_period(snapshot).map(|grace| grace.period);
+    let near = grace.map_or(NEAR_DEFAULT, |grace| grace * NEAR.0 / NEAR.1);
+    let nodes = snapshot.kube.nodes.values();
+    Ok(nodes
+        .filter_map(|node| nearly_dead(snapshot, &node.name, near))
+        .collect())
+}
+
+fn nearly_dead(snapshot: &Snapshot, node: &Text, near: Duration) -> Option<Finding> {
+    let pauses = snapshot.kube.pauses.get(node)?;
+    let close: Vec<_> = pauses.iter().filter(|pause| pause.lasted >= near).collect();
+    let longest = close.iter().map(|pause| pause.lasted).max()?;
+    let lines = close.iter().rev().map(|pause| {
+        let ago = Age(snapshot.now.since(pause.ended));
+        format!("no heartbeat for {}, until {ago} ago", Age(pause.lasted))
+    });
+    Some(Finding {
+        check: CheckId::FailoverFlapping,
+        severity: if close.len() >= 3 {
+            Severity::Warning
+        } else {
+            Severity::Info
+        },
+        subject: Text::from(format!("node/{node}")),
+        title: format!(
+            "{node} was nearly taken for dead: {}, the longest {}",
+            plural(close.len(), "pause"),
+            Age(longest)
+        )
+        .into(),
+        evidence: evidence(lines),
+        consequence: "a pause longer than the grace period evicts its pods although it lives".into(),
+        remedy: format!("look at the network, the disk and the load of {node} at these times").into(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

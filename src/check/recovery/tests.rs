@@ -1,0 +1,111 @@
+#![allow(clippy::unwrap_used)]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::base::Text;
+use crate::check::testing::{assert_cannot_tell, assert_holds, evidence, findings, one};
+use crate::check::{CheckId, Severity};
+use crate::model::example::{self, ago, change, name};
+use crate::model::feed::HostPart;
+use crate::model::kube::{Pause, Tolerates};
+use crate::model::{FeedId, ObjectKey, Snapshot};
+
+/// The healthy example, whose pods of one workload stay so long on a dead node.
+fn staying(prefix: &str, seconds: u64) -> Snapshot {
+    let mut snapshot = example::healthy();
+    for (key, row) in snapshot.kube.pods.rows_mut() {
+        let pod = &mut Arc::make_mut(row).value;
+        if key.name.as_str().starts_with(prefix) && pod.tolerates_unreachable != Tolerates::Forever {
+            pod.tolerates_unreachable = Tolerates::Seconds(seconds);
+        }
+    }
+    snapshot
+}
+
+fn set_grace(snapshot: &mut Snapshot, grace: &str) {
+    for process in &mut snapshot.host.processes.as_mut().unwrap().value {
+        if let Some(flag) = process.flags.get_mut("node-monitor-grace-period") {
+            *flag = Text::new(grace);
+        }
+    }
+}
+
+#[test]
+fn the_two_rows_of_the_document_are_told_apart() {
+    assert_holds(CheckId::FailoverTime, &example::healthy());
+    let finding = one(CheckId::FailoverTime, &staying("", 300), Severity::Info, "cluster");
+    assert!(finding.title.as_str().contains("5m28s"), "{finding:#?}");
+    assert!(
+        evidence(&finding).contains("installed once, as 2.19.4+k8s-1.37"),
+        "{finding:#?}"
+    );
+    let mut slow = example::healthy();
+    set_grace(&mut slow, "50s");
+    assert!(
+        findings(CheckId::FailoverTime, &slow)[0]
+            .title
+            .as_str()
+            .contains("1m28s")
+    );
+    set_grace(&mut slow, "8s");
+    assert_holds(CheckId::FailoverTime, &slow);
+}
+
+#[test]
+fn without_a_controller_manager_the_time_is_not_known() {
+    let mut snapshot = example::healthy();
+    let processes = &mut snapshot.host.processes.as_mut().unwrap().value;
+    processes.retain(|process| process.name != "kube-controller-manager");
+    assert_cannot_tell(CheckId::FailoverTime, &snapshot, FeedId::Host(HostPart::Processes));
+}
+
+#[test]
+fn one_workload_with_two_delays_was_admitted_by_different_servers() {
+    assert_holds(CheckId::FailoverMixed, &staying("netbox-worker", 300));
+    let finding = one(
+        CheckId::FailoverMixed,
+        &staying("netbox-worker-6d5f8-1", 300),
+        Severity::Info,
+        "cluster",
+    );
+    assert_eq!(finding.title, "1 workload with mixed eviction delays");
+    assert!(evidence(&finding).contains("1 pod after 5m"), "{finding:#?}");
+}
+
+#[test]
+fn few_heartbeats_and_a_short_grace_period_do_not_fit() {
+    let mut snapshot = example::healthy();
+    set_grace(&mut snapshot, "15s");
+    let finding = one(CheckId::FailoverHeartbeat, &snapshot, Severity::Info, "cluster");
+    assert!(finding.title.as_str().contains("every 10s"), "{finding:#?}");
+    let mut uneven = example::healthy();
+    let key = ObjectKey::new("kube-node-lease", name(2));
+    change(&mut uneven.kube.leases, &key, |lease| lease.duration_s = 20);
+    assert_eq!(findings(CheckId::FailoverHeartbeat, &uneven).len(), 1);
+}
+
+#[test]
+fn near_misses_are_counted() {
+    let mut snapshot = example::healthy();
+    let pause = |seconds| Pause {
+        ended: ago(60),
+        lasted: Duration::from_secs(seconds),
+    };
+    snapshot.kube.pauses.insert(name(2), vec![pause(12)]);
+    assert_holds(CheckId::FailoverFlapping, &snapshot);
+    snapshot
+        .kube
+        .pauses
+        .insert(name(2), vec![pause(12), pause(16), pause(19)]);
+    let finding = one(CheckId::FailoverFlapping, &snapshot, Severity::Info, "node/nbe-2");
+    assert!(
+        finding.title.as_str().contains("2 pauses, the longest 19s"),
+        "{finding:#?}"
+    );
+    snapshot
+        .kube
+        .pauses
+        .insert(name(2), vec![pause(16), pause(17), pause(18)]);
+    one(CheckId::FailoverFlapping, &snapshot, Severity::Warning, "node/nbe-2");
+}

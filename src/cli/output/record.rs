@@ -1,0 +1,242 @@
+//! `quorate report --readiness`: the checklist as a written record, in Markdown or HTML. Pure. One list of blocks is made of
+//! what was found, and each form writes it out; names from the cluster are escaped in both.
+
+use crate::base::Text;
+use crate::check::{self, Check, Finding, Group, Outcome, Report};
+use crate::cli::args::RecordForm;
+use crate::model::Snapshot;
+
+/// A piece of the record.
+enum Block {
+    /// A heading of this depth.
+    Heading(u8, String),
+    Paragraph(String),
+    /// What somebody else said, word for word.
+    Quote(String),
+    /// What is called how.
+    Facts(Vec<(String, String)>),
+    List(Vec<String>),
+}
+
+/// The record.
+pub fn text(snapshot: &Snapshot, report: &Report, form: RecordForm) -> String {
+    let mut blocks = head(snapshot, report);
+    for group in Group::ALL {
+        let checks: Vec<&Check> = check::all().filter(|check| check.group == group).collect();
+        let told = checks
+            .iter()
+            .filter_map(|check| Some((*check, report.outcome(check.id)?)));
+        blocks.push(Block::Heading(2, group.title().to_owned()));
+        for (check, outcome) in told {
+            statement(&mut blocks, report, check, outcome);
+        }
+    }
+    sources(&mut blocks, snapshot);
+    match form {
+        RecordForm::Markdown => markdown(&blocks),
+        RecordForm::Html => html(&blocks),
+    }
+}
+
+fn head(snapshot: &Snapshot, report: &Report) -> Vec<Block> {
+    let of = |word: &str| {
+        let same = report.outcomes.iter().filter(|(_, outcome)| outcome.word() == word);
+        same.count().to_string()
+    };
+    let cluster = snapshot.etcd.local.as_ref().map(|local| local.value.cluster_id);
+    let cluster = cluster.or_else(|| snapshot.etcd.views.values().find_map(|view| view.value.cluster_id));
+    let nodes = snapshot.kube.nodes.values().map(|node| {
+        let zone = node.zone.as_ref().map_or("no zone", Text::as_str);
+        format!("{} ({zone}, {})", node.name, node.kubelet_version)
+    });
+    let user = if snapshot.host.is_root { "root" } else { "not root" };
+    let fact = |name: &str, value: String| (name.to_owned(), value);
+    let facts = vec![
+        fact("Taken", snapshot.now.wall.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()),
+        fact(
+            "Verdict",
+            format!("{}: {}", report.verdict.level.word(), report.verdict.line),
+        ),
+        fact(
+            "etcd cluster",
+            cluster.map_or_else(|| "not known".to_owned(), |id| id.to_string()),
+        ),
+        fact("Nodes", nodes.collect::<Vec<_>>().join(", ")),
+        fact("Seen from", format!("{} as {user}", snapshot.host.name)),
+        fact("quorate", env!("CARGO_PKG_VERSION").to_owned()),
+        fact("Statements that hold", of("holds")),
+        fact("Broken", of("broken")),
+        fact("Cannot tell", of("cannot-tell")),
+        fact("Not applicable", of("not-applicable")),
+    ];
+    let mut blocks = vec![Block::Heading(1, "Readiness for high availability".to_owned())];
+    if let Some(simulated) = &snapshot.simulated {
+        let text = format!("SIMULATED CLUSTER ({}): nothing of this is real.", simulated.scenario);
+        blocks.push(Block::Paragraph(text));
+    }
+    blocks.push(Block::Facts(facts));
+    blocks
+}
+
+fn statement(blocks: &mut Vec<Block>, report: &Report, check: &Check, outcome: &Outcome) {
+    blocks.push(Block::Heading(
+        3,
+        format!("{}: {} ({})", outcome.word(), check.title, check.id),
+    ));
+    blocks.extend(check.statement.map(|text| Block::Quote(text.to_owned())));
+    let looked = ("Looked at".to_owned(), check.looks_at.to_owned());
+    match outcome {
+        Outcome::Holds => blocks.push(Block::Facts(vec![looked])),
+        Outcome::CannotTell { feed, why } => {
+            let hint = why.hint.iter().map(|hint| ("Try".to_owned(), hint.to_string()));
+            let because = ("Because".to_owned(), format!("{feed}: {}", why.text));
+            blocks.push(Block::Facts([looked, because].into_iter().chain(hint).collect()));
+        }
+        Outcome::NotApplicable { why } => {
+            blocks.push(Block::Facts(vec![("Because".to_owned(), why.text.to_string())]));
+        }
+        Outcome::Broken { findings } => {
+            blocks.push(Block::Facts(vec![looked]));
+            for finding in findings {
+                found(blocks, report, finding);
+            }
+        }
+    }
+}
+
+fn found(blocks: &mut Vec<Block>, report: &Report, finding: &Finding) {
+    let (severity, subject) = (finding.severity.word(), &finding.subject);
+    blocks.push(Block::Paragraph(format!("{severity}, {subject}: {}", finding.title)));
+    blocks.push(Block::List(finding.evidence.iter().map(ToString::to_string).collect()));
+    let mut facts = vec![
+        ("Consequence".to_owned(), finding.consequence.to_string()),
+        ("Remedy".to_owned(), finding.remedy.to_string()),
+    ];
+    if let Some(own) = report.acknowledgement(finding) {
+        let until = own.until.strftime("%Y-%m-%d %H:%M UTC");
+        facts.push(("Acknowledged".to_owned(), format!("until {until}: {}", own.reason)));
+    }
+    blocks.push(Block::Facts(facts));
+}
+
+fn sources(blocks: &mut Vec<Block>, snapshot: &Snapshot) {
+    blocks.push(Block::Heading(2, "Sources".to_owned()));
+    let facts = snapshot.feeds.iter().map(|(id, state)| {
+        let why = state.why().map_or_else(String::new, |why| format!(": {}", why.text));
+        (id.to_string(), format!("{}{why}", state.word()))
+    });
+    blocks.push(Block::Facts(facts.collect()));
+}
+
+fn markdown(blocks: &[Block]) -> String {
+    let mut out = String::new();
+    for block in blocks {
+        let text = match block {
+            Block::Heading(depth, text) => format!("{} {}\n", "#".repeat(usize::from(*depth)), plain(text)),
+            Block::Paragraph(text) => format!("{}\n", plain(text)),
+            Block::Quote(text) => format!("> {}\n", plain(text)),
+            Block::Facts(facts) => facts
+                .iter()
+                .map(|(name, value)| format!("- **{}:** {}\n", plain(name), plain(value)))
+                .collect(),
+            Block::List(lines) => lines.iter().map(|line| format!("- {}\n", plain(line))).collect(),
+        };
+        out.push_str(&text);
+        out.push('\n');
+    }
+    out.truncate(out.trim_end().len());
+    out.push('\n');
+    out
+}
+
+/// Escapes what Markdown, or the HTML within it, would take for markup.
+fn plain(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if "\\`*_{}[]<>#|~!&".contains(c) {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
+}
+
+const STYLE: &str = "body{font:16px/1.5 sans-serif;max-width:50em;margin:2em auto;padding:0 1em}\
+                     h3{margin-bottom:.2em}blockquote{color:#555;margin:.3em 0 .3em 1em}dt{font-weight:bold}dd{margin:0 0 .3em 1em}";
+
+fn html(blocks: &[Block]) -> String {
+    let mut out = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>Readiness for high \
+         availability</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
+    );
+    for block in blocks {
+        let text = match block {
+            Block::Heading(depth, text) => format!("<h{depth}>{}</h{depth}>", escaped(text)),
+            Block::Paragraph(text) => format!("<p>{}</p>", escaped(text)),
+            Block::Quote(text) => format!("<blockquote>{}</blockquote>", escaped(text)),
+            Block::Facts(facts) => {
+                let each = facts
+                    .iter()
+                    .map(|(name, value)| format!("<dt>{}</dt><dd>{}</dd>\n", escaped(name), escaped(value)));
+                format!("<dl>\n{}</dl>", each.collect::<String>())
+            }
+            Block::List(lines) => {
+                let each = lines.iter().map(|line| format!("<li>{}</li>\n", escaped(line)));
+                format!("<ul>\n{}</ul>", each.collect::<String>())
+            }
+        };
+        out.push_str(&text);
+        out.push('\n');
+    }
+    out.push_str("</body>\n</html>\n");
+    out
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Policy, example};
+
+    fn record(snapshot: &Snapshot, form: RecordForm) -> String {
+        text(snapshot, &check::run(snapshot, &Policy::default()), form)
+    }
+
+    #[test]
+    fn every_statement_is_in_the_record() {
+        for snapshot in [
+            example::healthy(),
+            example::node_lost(example::Death::Silent),
+            example::empty(),
+        ] {
+            for form in [RecordForm::Markdown, RecordForm::Html] {
+                let record = record(&snapshot, form);
+                for check in check::all() {
+                    assert!(record.contains(&format!("({})", check.id.name())), "{}", check.id);
+                }
+                assert!(record.contains("2026-"), "dated");
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_found_stands_there_with_its_evidence() {
+        let record = record(&example::node_lost(example::Death::Refused), RecordForm::Markdown);
+        assert!(record.contains("refused the connection"), "{record}");
+        assert!(record.contains("- **Remedy:** "), "{record}");
+    }
+
+    #[test]
+    fn names_cannot_become_markup() {
+        let mut snapshot = example::node_lost(example::Death::Silent);
+        snapshot.host.name = "<b>[x](y)|`z`".into();
+        assert!(record(&snapshot, RecordForm::Html).contains("&lt;b&gt;[x](y)|`z`"));
+        assert!(record(&snapshot, RecordForm::Markdown).contains("\\<b\\>\\[x\\](y)\\|\\`z\\`"));
+    }
+}
