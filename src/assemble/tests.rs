@@ -149,6 +149,33 @@ fn a_row_that_changed_while_nobody_watched_was_not_seen_changing() {
 }
 
 #[test]
+fn pauses_of_a_heartbeat_are_kept_where_a_watch_told_both_ends() {
+    let mut assembler = Assembler::new();
+    let pauses = |assembler: &mut Assembler, now| -> Vec<u64> {
+        let pauses = assembler.snapshot(at(now)).kube.pauses;
+        let own = pauses.get("nbe-1").cloned().unwrap_or_default();
+        own.iter().map(|pause| pause.lasted.as_secs()).collect()
+    };
+    say(&mut assembler, 0, endpoint(1));
+    say(&mut assembler, 0, leases(1, 0));
+    say(&mut assembler, 10, renewal(1, 10));
+    assert_eq!(pauses(&mut assembler, 10), []);
+    say(&mut assembler, 27, renewal(1, 27));
+    assert_eq!(pauses(&mut assembler, 27), [17]);
+    say(&mut assembler, 90, leases(1, 90));
+    say(&mut assembler, 100, renewal(1, 100));
+    assert_eq!(pauses(&mut assembler, 100), [17], "nobody watched from 27 to 90");
+    for n in 1..40 {
+        say(
+            &mut assembler,
+            100 + 20 * n,
+            renewal(1, 100 + 20 * i64::try_from(n).unwrap()),
+        );
+    }
+    assert_eq!(pauses(&mut assembler, 900).len(), 16, "bounded");
+}
+
+#[test]
 fn a_watch_is_as_fresh_as_its_api_server() {
     let mut assembler = Assembler::new();
     let kind = KubeKind::Leases;

@@ -18,7 +18,7 @@ pub const CHECKS: &[Check] = &[
         group: Group::Placement,
         profile: Profile::Any,
         title: "the others have room for each node's work",
-        looks_at: "requests of the pods that would move, against what the other ready nodes have left: CPU, memory, pods. That \
+        looks_at: "requests of the pods that would move, against what the other ready nodes have left, those without a cordon: CPU, memory, pods. That \
                    all of them can be packed is not proven, and volumes and constraints are not looked at",
         why: "what finds no room stays Pending until the lost node is replaced",
         fix: "larger machines, or smaller requests",
@@ -72,9 +72,12 @@ fn headroom(snapshot: &Snapshot) -> Looked {
     }
     let none = Vec::new();
     let on = |node: &Node| pods.get(&node.name).unwrap_or(&none);
-    let rooms: Vec<(&Text, Room)> = ready.iter().map(|node| (&node.name, room(node, on(node)))).collect();
-    let short = ready.iter().filter(|node| node.is_controller);
-    Ok(short.filter_map(|node| shortage(node, on(node), &rooms)).collect())
+    let open = ready.iter().filter(|node| !node.unschedulable);
+    let rooms: Vec<(&Text, Room)> = open.map(|node| (&node.name, room(node, on(node)))).collect();
+    Ok(ready
+        .iter()
+        .filter_map(|node| shortage(node, on(node), &rooms))
+        .collect())
 }
 
 /// CPU in thousandths, memory in bytes, pods.

@@ -243,7 +243,7 @@ fn nearly_dead(snapshot: &Snapshot, node: &Text, near: Duration) -> Option<Findi
         },
         subject: Text::from(format!("node/{node}")),
         title: format!(
-            "{node} was nearly taken for dead: {}, the longest {}",
+            "{node}'s heartbeat paused: {}, the longest {}",
             plural(close.len(), "pause"),
             Age(longest)
         )

@@ -83,7 +83,8 @@ fn node_json() -> Value {
         "status": {
             "addresses": [{"type": "Hostname", "address": "nbe-1"}, {"type": "InternalIP", "address": "10.77.0.11"}],
             "conditions": [{"type": "Ready", "status": "Unknown", "reason": "NodeStatusUnknown", "message": "silent"}],
-            "capacity": {"cpu": "4", "memory": "8Gi", "pods": "110"},
+            "nodeInfo": {"machineID": "m1", "systemUUID": "", "bootID": "b1", "swap": {"capacity": 1024}},
+            "capacity": {"cpu": "4", "memory": "8Gi", "pods": "110", "ephemeral-storage": "100Gi"},
             "allocatable": {"cpu": "3920m", "memory": "x", "pods": "110"},
         },
     })
@@ -98,6 +99,15 @@ fn a_node() {
     assert_eq!(
         (node.ready.status, node.ready.message.as_str()),
         (Tri::Unknown, "silent")
+    );
+    let machine = &node.machine;
+    assert_eq!(
+        (machine.machine_id.as_ref(), machine.boot_id.as_ref()),
+        (Some(&"m1".into()), Some(&"b1".into()))
+    );
+    assert_eq!(
+        (&machine.system_uuid, machine.swap_bytes, node.disk_bytes),
+        (&None, Some(1024), Some(100 << 30))
     );
     assert_eq!(node.capacity.memory_bytes, 8 << 30);
     assert_eq!((node.allocatable.cpu_milli, node.allocatable.memory_bytes), (3920, 0));

@@ -35,7 +35,7 @@ fn set_grace(snapshot: &mut Snapshot, grace: &str) {
 fn the_two_rows_of_the_document_are_told_apart() {
     assert_holds(CheckId::FailoverTime, &example::healthy());
     let finding = one(CheckId::FailoverTime, &staying("", 300), Severity::Info, "cluster");
-    assert!(finding.title.as_str().contains("5m28s"), "{finding:#?}");
+    assert!(finding.title.as_str().contains("5 min 28 s"), "{finding:#?}");
     assert!(
         evidence(&finding).contains("installed once, as 2.19.4+k8s-1.37"),
         "{finding:#?}"
@@ -46,7 +46,7 @@ fn the_two_rows_of_the_document_are_told_apart() {
         findings(CheckId::FailoverTime, &slow)[0]
             .title
             .as_str()
-            .contains("1m28s")
+            .contains("1 min 28 s")
     );
     set_grace(&mut slow, "8s");
     assert_holds(CheckId::FailoverTime, &slow);
@@ -70,7 +70,7 @@ fn one_workload_with_two_delays_was_admitted_by_different_servers() {
         "cluster",
     );
     assert_eq!(finding.title, "1 workload with mixed eviction delays");
-    assert!(evidence(&finding).contains("1 pod after 5m"), "{finding:#?}");
+    assert!(evidence(&finding).contains("1 pod after 5 min"), "{finding:#?}");
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn few_heartbeats_and_a_short_grace_period_do_not_fit() {
     let mut snapshot = example::healthy();
     set_grace(&mut snapshot, "15s");
     let finding = one(CheckId::FailoverHeartbeat, &snapshot, Severity::Info, "cluster");
-    assert!(finding.title.as_str().contains("every 10s"), "{finding:#?}");
+    assert!(finding.title.as_str().contains("every 10 s"), "{finding:#?}");
     let mut uneven = example::healthy();
     let key = ObjectKey::new("kube-node-lease", name(2));
     change(&mut uneven.kube.leases, &key, |lease| lease.duration_s = 20);
@@ -100,7 +100,7 @@ fn near_misses_are_counted() {
         .insert(name(2), vec![pause(12), pause(16), pause(19)]);
     let finding = one(CheckId::FailoverFlapping, &snapshot, Severity::Info, "node/nbe-2");
     assert!(
-        finding.title.as_str().contains("2 pauses, the longest 19s"),
+        finding.title.as_str().contains("2 pauses, the longest 19 s"),
         "{finding:#?}"
     );
     snapshot
