@@ -142,7 +142,7 @@ const MAX_NODES: usize = 1_000;
 /// was listed anew has no older row here.
 fn note_pause(kube: &mut KubeFacts, at: Stamp, feed: FeedId, key: &ObjectKey, newer: &Lease) {
     let is_kubelet = key.namespace == "kube-node-lease" && newer.holder.as_ref() == Some(&key.name);
-    let is_watched = |fact: &&Arc<Fact<Lease>>| is_kubelet && fact.feed == feed && feed == FeedId::Kube(KubeKind::Leases);
+    let is_watched = |fact: &&Fact<Lease>| is_kubelet && fact.feed == feed && feed == FeedId::Kube(KubeKind::Leases);
     let older = kube.leases.get(key).filter(is_watched);
     let older = older
         .filter(|fact| fact.value.holder == newer.holder)
