@@ -87,10 +87,14 @@ fn statement(blocks: &mut Vec<Block>, report: &Report, check: &Check, outcome: &
     let looked = ("Looked at".to_owned(), check.looks_at.to_owned());
     match outcome {
         Outcome::Holds => blocks.push(Block::Facts(vec![looked])),
-        Outcome::CannotTell { feed, why } => {
+        Outcome::CannotTell { feed, why, stored } => {
             let hint = why.hint.iter().map(|hint| ("Try".to_owned(), hint.to_string()));
+            let stored = stored
+                .iter()
+                .map(|text| ("By etcd's last committed state".to_owned(), text.to_string()));
             let because = ("Because".to_owned(), format!("{feed}: {}", why.text));
-            blocks.push(Block::Facts([looked, because].into_iter().chain(hint).collect()));
+            let all = [looked, because].into_iter().chain(stored).chain(hint);
+            blocks.push(Block::Facts(all.collect()));
         }
         Outcome::NotApplicable { why } => {
             blocks.push(Block::Facts(vec![("Because".to_owned(), why.text.to_string())]));
