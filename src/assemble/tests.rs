@@ -159,7 +159,7 @@ fn pauses_of_a_heartbeat_are_kept_where_a_watch_told_both_ends() {
     say(&mut assembler, 0, endpoint(1));
     say(&mut assembler, 0, leases(1, 0));
     say(&mut assembler, 10, renewal(1, 10));
-    assert_eq!(pauses(&mut assembler, 10), []);
+    assert!(pauses(&mut assembler, 10).is_empty());
     say(&mut assembler, 27, renewal(1, 27));
     assert_eq!(pauses(&mut assembler, 27), [17]);
     say(&mut assembler, 90, leases(1, 90));
