@@ -145,12 +145,11 @@ pub fn run_some(snapshot: &Snapshot, policy: &Policy, pick: impl Fn(CheckId) -> 
     let picked = all().filter(|check| pick(check.id));
     let outcomes: Vec<(CheckId, Outcome)> = picked
         .map(|check| {
-            let outcome = match check.profile.why_not(policy) {
-                Some(why) => Outcome::NotApplicable { why },
-                None => {
-                    let of_stored = || then.as_ref().map(|then| (check.look)(then, policy));
-                    stored::beside((check.look)(snapshot, policy), of_stored)
-                }
+            let outcome = if let Some(why) = check.profile.why_not(policy) {
+                Outcome::NotApplicable { why }
+            } else {
+                let of_stored = || then.as_ref().map(|then| (check.look)(then, policy));
+                stored::beside((check.look)(snapshot, policy), of_stored)
             };
             (check.id, outcome)
         })

@@ -184,7 +184,7 @@ fn link_speed(snapshot: &Snapshot, policy: &Policy) -> Looked {
     if u64::from(fastest) >= policy.link_mbit {
         return Ok(Vec::new());
     }
-    let lines = up.iter().map(|link| {
+    let speeds = up.iter().map(|link| {
         let speed = link
             .speed_mbit
             .map_or_else(|| "unknown".to_owned(), |speed| format!("{speed} Mbit/s"));
@@ -195,7 +195,7 @@ fn link_speed(snapshot: &Snapshot, policy: &Policy) -> Looked {
         severity: Severity::Info,
         subject: host_subject(snapshot),
         title: format!("this host's fastest interface has {fastest} Mbit/s").into(),
-        evidence: evidence(lines),
+        evidence: evidence(speeds),
         consequence: "a new member's snapshot or a new pod's image may crowd out etcd's heartbeats".into(),
         remedy: format!(
             "use an interface of {} Mbit/s or more between the nodes",

@@ -154,12 +154,21 @@ fn needs(id: CheckId) -> Vec<FeedId> {
             KubeKind::Leases,
         ]),
         CheckId::MembersStranger => kinds(&[KubeKind::EtcdMembers, KubeKind::ControlNodes, KubeKind::Nodes]),
-        CheckId::NodeHeartbeat => kinds(&[KubeKind::Nodes, KubeKind::Leases]),
-        CheckId::NodeNotReady | CheckId::NodesThreeControllers | CheckId::ZoneLabels | CheckId::ZoneThree => {
-            kinds(&[KubeKind::Nodes])
+        CheckId::NodeHeartbeat | CheckId::FailoverHeartbeat | CheckId::FailoverFlapping => {
+            kinds(&[KubeKind::Nodes, KubeKind::Leases])
         }
+        CheckId::NodeNotReady
+        | CheckId::NodesThreeControllers
+        | CheckId::ZoneLabels
+        | CheckId::ZoneThree
+        | CheckId::NodesMachines
+        | CheckId::NodesSize
+        | CheckId::NodesSwap
+        | CheckId::NetworkNat => kinds(&[KubeKind::Nodes]),
         CheckId::HaEnabled => kinds(&[KubeKind::Installations, KubeKind::Nodes]),
-        CheckId::NbeReady => kinds(&[KubeKind::NetBoxEnterprises]),
+        CheckId::NbeReady | CheckId::ExternalPostgresql | CheckId::ExternalRedis => {
+            kinds(&[KubeKind::NetBoxEnterprises])
+        }
         CheckId::PlacementWebSpread
         | CheckId::PlacementSingleDomain
         | CheckId::PlacementSoftSpread
@@ -171,18 +180,18 @@ fn needs(id: CheckId) -> Vec<FeedId> {
             KubeKind::StatefulSets,
             KubeKind::DaemonSets,
         ]),
-        CheckId::PlacementPending | CheckId::FailoverEviction => kinds(&[KubeKind::Pods, KubeKind::ReplicaSets]),
+        CheckId::PlacementPending | CheckId::FailoverEviction | CheckId::FailoverMixed => {
+            kinds(&[KubeKind::Pods, KubeKind::ReplicaSets])
+        }
         CheckId::FailoverDetection => vec![
             FeedId::Host(HostPart::Processes),
             FeedId::Api,
             FeedId::Kube(KubeKind::ClusterConfigs),
         ],
         CheckId::CertExpiry => vec![FeedId::Host(HostPart::Certificates)],
-        CheckId::NodesMachines | CheckId::NodesSize | CheckId::NodesSwap => kinds(&[KubeKind::Nodes]),
         CheckId::HaStore => kinds(&[KubeKind::Installations, KubeKind::StatefulSets]),
         CheckId::HaAirGap | CheckId::ProductUpgrade => kinds(&[KubeKind::Installations]),
         CheckId::OperatorReplicas => kinds(&[KubeKind::Deployments]),
-        CheckId::ExternalPostgresql | CheckId::ExternalRedis => kinds(&[KubeKind::NetBoxEnterprises]),
         CheckId::PlacementScaling => {
             let placed = needs(CheckId::PlacementWebSpread).into_iter();
             placed.chain([FeedId::Kube(KubeKind::NetBoxEnterprises)]).collect()
@@ -195,9 +204,6 @@ fn needs(id: CheckId) -> Vec<FeedId> {
         CheckId::FailoverTime => std::iter::once(FeedId::Host(HostPart::Processes))
             .chain(kinds(&[KubeKind::Pods, KubeKind::ReplicaSets]))
             .collect(),
-        CheckId::FailoverMixed => kinds(&[KubeKind::Pods, KubeKind::ReplicaSets]),
-        CheckId::FailoverHeartbeat | CheckId::FailoverFlapping => kinds(&[KubeKind::Nodes, KubeKind::Leases]),
-        CheckId::NetworkNat => kinds(&[KubeKind::Nodes]),
         CheckId::NetworkLinkSpeed => vec![FeedId::Host(HostPart::Links)],
         CheckId::NetworkEncryption => kinds(&[KubeKind::ClusterConfigs]),
     }

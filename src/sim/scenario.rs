@@ -176,6 +176,7 @@ pub enum K0sFamily {
 /// How a cluster is built.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[allow(clippy::struct_excessive_bools)] // independent switches of a file
 pub struct Cluster {
     /// Controllers that exist at the beginning; one more can join.
     pub controllers: u8,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::check::testing::{assert_cannot_tell, assert_holds, assert_not_applicable, evidence, findings, one};
 use crate::check::{CheckId, Severity};
 use crate::model::example::{self, Death, change, name};
+use crate::model::kube::Amounts;
 use crate::model::{FeedId, KubeKind, ObjectKey, Snapshot};
 
 fn web() -> ObjectKey {
@@ -52,7 +53,7 @@ fn a_pod_that_fits_nowhere_alone_is_found_although_the_sum_fits() {
 fn a_node_that_does_not_say_what_it_has_cannot_be_judged() {
     let mut snapshot = example::healthy();
     change(&mut snapshot.kube.nodes, &ObjectKey::new("", name(2)), |node| {
-        node.allocatable = Default::default()
+        node.allocatable = Amounts::default();
     });
     assert_cannot_tell(CheckId::PlacementHeadroom, &snapshot, FeedId::Kube(KubeKind::Nodes));
 }

@@ -33,7 +33,7 @@ fn a_cloned_image_is_worth_knowing() {
 #[test]
 fn a_machine_that_does_not_say_who_it_is_cannot_be_judged() {
     let snapshot = bent(1, |node| {
-        (node.machine.boot_id, node.machine.system_uuid) = (None, None)
+        (node.machine.boot_id, node.machine.system_uuid) = (None, None);
     });
     assert_cannot_tell(CheckId::NodesMachines, &snapshot, NODES);
 }

@@ -88,11 +88,11 @@ fn an_overlay_in_the_clear_is_information() {
     let mut snapshot = example::healthy();
     assert_holds(CheckId::NetworkEncryption, &snapshot);
     change(&mut snapshot.kube.cluster_configs, &key, |config| {
-        config.wireguard = false
+        config.wireguard = false;
     });
     one(CheckId::NetworkEncryption, &snapshot, Severity::Info, "cluster");
     change(&mut snapshot.kube.cluster_configs, &key, |config| {
-        config.network_provider = None
+        config.network_provider = None;
     });
     assert_not_applicable(CheckId::NetworkEncryption, &snapshot);
 }

@@ -135,18 +135,20 @@ fn sources(blocks: &mut Vec<Block>, snapshot: &Snapshot) {
 fn markdown(blocks: &[Block]) -> String {
     let mut out = String::new();
     for block in blocks {
-        let text = match block {
-            Block::Heading(depth, text) => format!("{} {}\n", "#".repeat(usize::from(*depth)), plain(text)),
-            Block::Paragraph(text) => format!("{}\n", plain(text)),
-            Block::Quote(text) => format!("> {}\n", plain(text)),
-            Block::Facts(facts) => facts
-                .iter()
-                .map(|(name, value)| format!("- **{}:** {}\n", plain(name), plain(value)))
-                .collect(),
-            Block::List(lines) => lines.iter().map(|line| format!("- {}\n", plain(line))).collect(),
+        let lines: Vec<String> = match block {
+            Block::Heading(depth, text) => vec![format!("{} {}", "#".repeat(usize::from(*depth)), plain(text))],
+            Block::Paragraph(text) => vec![plain(text)],
+            Block::Quote(text) => vec![format!("> {}", plain(text))],
+            Block::Facts(facts) => {
+                let facts = facts.iter();
+                facts
+                    .map(|(name, value)| format!("- **{}:** {}", plain(name), plain(value)))
+                    .collect()
+            }
+            Block::List(lines) => lines.iter().map(|line| format!("- {}", plain(line))).collect(),
         };
-        out.push_str(&text);
-        out.push('\n');
+        out.push_str(&lines.join("\n"));
+        out.push_str("\n\n");
     }
     out.truncate(out.trim_end().len());
     out.push('\n');

@@ -165,7 +165,8 @@ twins! {
         type_ / r#type, status, last_heartbeat_time, last_transition_time, reason, message,
     }
     core::NodeAddress = pb_core::NodeAddress { type_ / r#type, address }
-    core::NodeSystemInfo = pb_core::NodeSystemInfo { kubelet_version }
+    core::NodeSystemInfo = pb_core::NodeSystemInfo { kubelet_version, machine_id, system_uuid, boot_id, swap }
+    core::NodeSwapStatus = pb_core::NodeSwapStatus { capacity }
     core::Pod = pb_core::Pod { metadata, spec, status }
     core::PodSpec = pb_core::PodSpec {
         node_name, containers, init_containers, volumes, tolerations, affinity, topology_spread_constraints, overhead, resources,
@@ -177,7 +178,10 @@ twins! {
     core::EphemeralVolumeSource = pb_core::EphemeralVolumeSource { volume_claim_template }
     core::PersistentVolumeClaimTemplate = pb_core::PersistentVolumeClaimTemplate { metadata }
     core::Affinity = pb_core::Affinity { pod_anti_affinity }
-    core::PodAntiAffinity = pb_core::PodAntiAffinity { required_during_scheduling_ignored_during_execution }
+    core::PodAntiAffinity = pb_core::PodAntiAffinity {
+        required_during_scheduling_ignored_during_execution, preferred_during_scheduling_ignored_during_execution,
+    }
+    core::WeightedPodAffinityTerm = pb_core::WeightedPodAffinityTerm { weight, pod_affinity_term }
     core::PodAffinityTerm = pb_core::PodAffinityTerm {
         label_selector, namespaces, topology_key, namespace_selector, mismatch_label_keys,
     }

@@ -85,10 +85,11 @@ impl World {
                 row.replicas = 1;
             }
             let (labels, mut template) = (row.labels(), row.template());
-            if row.spread == Spread::Hard && self.plan.cluster.by_the_book {
-                let hard = template.pointer_mut("/spec/topologySpreadConstraints/0");
-                hard.into_iter()
-                    .for_each(|hard| set(hard, &["nodeTaintsPolicy"], "Honor".into()));
+            if row.spread == Spread::Hard
+                && self.plan.cluster.by_the_book
+                && let Some(hard) = template.pointer_mut("/spec/topologySpreadConstraints/0")
+            {
+                set(hard, &["nodeTaintsPolicy"], "Honor".into());
             }
             match row.kind {
                 Kind::Deployment => self.make_deployment(row.namespace, row.name, &labels, &template, row.replicas, n),
