@@ -82,9 +82,9 @@ pub enum Command {
     Status(Look),
     /// Run all checks. Exits 0 ok, 1 warning, 2 critical, 3 cannot tell
     Check(Checking),
-    /// The HA document's checklist as a written record, for those who were not there
+    /// The HA document's checklist as a written record
     Report(Record),
-    /// Accept a finding for a while: it stays visible, and a warning no longer changes the exit code
+    /// Accept a finding for a while; it stays visible
     Ack(Ack),
     /// What a check looks at, why it matters, and how to fix it
     Explain {
