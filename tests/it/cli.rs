@@ -85,7 +85,7 @@ fn without_any_source_nothing_is_claimed() {
     assert_eq!(code, Some(3));
     assert_eq!(check["schema"], "quorate.check/v1");
     let checks = check["checks"].as_array().unwrap();
-    assert_eq!(checks.len(), 22);
+    assert_eq!(checks.len(), quorate::check::CheckId::ALL.len());
     let holding: Vec<&Value> = checks.iter().filter(|check| check["result"] == "holds").collect();
     assert!(holding.is_empty(), "{holding:?}");
 
