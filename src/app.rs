@@ -29,6 +29,7 @@ pub mod timeline;
 pub mod tour;
 mod typing;
 mod update;
+pub mod work;
 
 pub use key::Key;
 pub use keys::Command;
@@ -64,6 +65,8 @@ pub enum Msg {
     Geometry(Geometry),
     /// An answer, or a part of one.
     Answer(Answer),
+    /// Something new about guided actions.
+    Work(work::News),
     /// Something to tell the operator that no snapshot carries.
     Notice(Message),
 }
@@ -85,6 +88,8 @@ pub enum Effect {
     Cancel(QuestionId),
     /// Give a text to the terminal's clipboard.
     Copy(String),
+    /// Run a plan, or tell a run something.
+    Work(work::Order),
 }
 
 /// A move in the log.

@@ -11,6 +11,7 @@ pub mod deck;
 pub mod doctor;
 pub mod exit;
 pub mod explain;
+pub mod foreman;
 pub mod generate;
 pub mod journal;
 pub mod keys;

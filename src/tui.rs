@@ -3,6 +3,7 @@
 //! [`run`].
 
 mod backend;
+mod crew;
 mod deck;
 mod desk;
 mod guard;
@@ -11,6 +12,7 @@ pub mod linear;
 mod log;
 mod signals;
 
+pub use crew::{Crew, Foreman};
 pub use deck::Deck;
 pub use desk::{Clerk, Desk};
 pub use guard::restore;
@@ -58,6 +60,8 @@ pub struct Options {
     pub messages: Vec<Message>,
     /// What can be done to a simulated cluster.
     pub deck: Deck,
+    /// Whether actions may be run from the beginning (`--write`).
+    pub is_unlocked: bool,
     /// Whether the tour begins with the console.
     pub has_tour: bool,
 }
@@ -82,13 +86,18 @@ impl fmt::Debug for Themes {
 
 /// Shows the console until the operator leaves or a signal ends it. The first frame does not wait for a snapshot. Returns
 /// an error if there is no terminal, or none any more; the terminal is restored in every case.
-pub async fn run(snapshots: watch::Receiver<Arc<Snapshot>>, desk: Desk, options: Options) -> io::Result<()> {
+pub async fn run(
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+    desk: Desk,
+    crew: Crew,
+    options: Options,
+) -> io::Result<()> {
     if !io::stdout().is_terminal() {
         let hint = "standard output is not a terminal; use `quorate status` or `quorate check` for files and pipes";
         return Err(io::Error::new(io::ErrorKind::Unsupported, hint));
     }
     let guard = Guard::enter()?;
-    let mut console = Console::new(snapshots, desk, options)?;
+    let mut console = Console::new(snapshots, desk, crew, options)?;
     let result = console.run().await;
     drop(guard);
     result
@@ -106,6 +115,7 @@ struct Console {
     log: LogView,
     snapshots: watch::Receiver<Arc<Snapshot>>,
     desk: Desk,
+    crew: Crew,
     /// Whether the other side of `snapshots` is still there.
     is_fed: bool,
     /// Whether the next frame may differ from the last.
@@ -113,11 +123,18 @@ struct Console {
 }
 
 impl Console {
-    fn new(mut snapshots: watch::Receiver<Arc<Snapshot>>, desk: Desk, options: Options) -> io::Result<Self> {
+    fn new(
+        mut snapshots: watch::Receiver<Arc<Snapshot>>,
+        desk: Desk,
+        crew: Crew,
+        options: Options,
+    ) -> io::Result<Self> {
         let output = BufWriter::with_capacity(OUTPUT_BYTES, io::stdout());
         let terminal = Terminal::new(QuietBackend::new(output))?;
         let mut state = State::new(Arc::clone(&snapshots.borrow_and_update()), options.policy.clone());
         state.themes.clone_from(&options.themes.names);
+        state.work.is_manned = crew.is_manned();
+        state.work.is_unlocked = options.is_unlocked && crew.is_manned();
         let size = terminal.size()?;
         update(&mut state, Msg::Resize(size.width, size.height));
         if options.has_tour {
@@ -134,6 +151,7 @@ impl Console {
             log: LogView::default(),
             snapshots,
             desk,
+            crew,
             is_fed: true,
             is_dirty: true,
         })
@@ -153,6 +171,9 @@ impl Console {
                     }
                 }
                 answer = self.desk.answer() => self.take_answers(answer)?,
+                news = self.crew.news() => {
+                    self.take(Msg::Work(news))?;
+                }
                 changed = self.snapshots.changed(), if self.is_fed => {
                     if changed.is_ok() {
                         self.take_snapshot();
@@ -205,6 +226,11 @@ impl Console {
                 }
                 Effect::Ask(id, question) => self.desk.ask(id, question),
                 Effect::Cancel(id) => self.desk.cancel(id),
+                Effect::Work(order) => {
+                    if let Some(told) = self.crew.order(order) {
+                        update(&mut self.state, Msg::Notice(told));
+                    }
+                }
                 Effect::Copy(text) => self.terminal.backend_mut().copy(&text)?,
             }
         }

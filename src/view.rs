@@ -37,7 +37,7 @@ use crate::app::state::SMALL;
 use crate::app::{Geometry, RowId, Screen, State, rows};
 use part::section::{self, Heading};
 use part::table::Shown;
-use part::{detail, footer, help, palette, quorum, sheet, small, tabs, tour, verdict};
+use part::{detail, footer, help, palette, quorum, sheet, small, tabs, tour, verdict, work};
 use theme::Role;
 
 /// Draws one frame.
@@ -62,16 +62,15 @@ pub fn render(state: &State, theme: &Theme, frame: &mut Frame) -> Geometry {
         height: body.height.saturating_sub(1),
         ..body
     };
-    let body = render_tour(state, theme, body, buf);
+    let body = render_last(tour::render(state, theme, width), body, buf);
+    let body = render_last(work::banner(state, theme, width), body, buf);
     let geometry = render_body(state, theme, body, buf);
     under_palette(geometry, palette::render(state, theme, body, buf))
 }
 
-/// Draws the step of the tour at the bottom, if there is one, and returns what is left.
-fn render_tour(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Rect {
-    let Some(line) = tour::render(state, theme, usize::from(area.width)) else {
-        return area;
-    };
+/// Draws a line at the bottom, if there is one, and returns what is left.
+fn render_last(line: Option<Line<'static>>, area: Rect, buf: &mut Buffer) -> Rect {
+    let Some(line) = line else { return area };
     let height = area.height.saturating_sub(1);
     let last = Rect {
         y: area.y + height,
@@ -112,6 +111,7 @@ fn render_body(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Ge
         Screen::Timeline => screen::timeline::render,
         Screen::Readiness => screen::readiness::render,
         Screen::Feeds => screen::feeds::render,
+        Screen::Actions => screen::actions::render,
         Screen::Log => {
             return Geometry {
                 log: Some(screen::log::render(theme, area, buf)),

@@ -11,6 +11,7 @@ use super::keys::{Command, Copied, Reading};
 use super::screen::Screen;
 use super::sim;
 use super::state::State;
+use super::work;
 use does::{columns, events, filter, help, members, nodes, pods, show, sort, theme, themes, workloads};
 
 /// Everything that an argument may be; none where it is free text.
@@ -80,6 +81,8 @@ pub const TABLE: &[Entry] = &[
     entry(&["feeds"], Argument::None, "sources and how fresh they are", Does::Press(Command::Go(Screen::Feeds))),
     entry(&["log"], Argument::None, "what quorate saw and did", Does::Press(Command::Go(Screen::Log))),
     entry(&["readiness", "ready", "checklist"], Argument::None, "the HA document's checklist, ticked by observation", Does::Press(Command::Go(Screen::Readiness))),
+    entry(&["actions", "runs"], Argument::None, "what can be done for the whole cluster, and the runs", Does::Act(|state, _| { work::open(state, None); Ok(Vec::new()) })),
+    entry(&["unlock", "write"], Argument::None, "let actions be run, or make the console read-only again", Does::Press(Command::Work(work::Deed::Unlock))),
     entry(&["filter"], Argument::Optional("TEXT", free), "show only rows that contain a text; without one, all", Does::Act(filter)),
     entry(&["sort"], Argument::Optional("COLUMN", columns), "sort by a column, again to turn it around; without one, attention first", Does::Act(sort)),
     entry(&["theme"], Argument::Required("NAME", themes), "how the console looks", Does::Act(theme)),

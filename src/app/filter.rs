@@ -133,7 +133,9 @@ fn labels<'a>(state: &'a State, row: &RowId) -> Option<&'a Labels> {
         | RowId::Check(_)
         | RowId::Untold(_)
         | RowId::Feed(_)
-        | RowId::Change(_) => None,
+        | RowId::Change(_)
+        | RowId::Offer(_)
+        | RowId::Run(_) => None,
     }
 }
 

@@ -7,6 +7,7 @@ use super::key::{Code, Key};
 use super::screen::Screen;
 use super::sim::{self, Deed};
 use super::state::State;
+use super::work;
 
 /// What a key means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -30,6 +31,7 @@ pub enum Command {
     Mark,
     MarkAll,
     Sim(Deed),
+    Work(work::Deed),
     Tour,
     Describe,
     Read(Reading),
@@ -119,6 +121,8 @@ pub enum Context {
     Text,
     /// On a simulated cluster, in lists and texts.
     Simulated,
+    /// On the screen of actions, in its list and in a plan or run in full.
+    Actions,
     /// On YAML, events and logs.
     Sheet,
     /// On the line being typed.
@@ -133,6 +137,7 @@ impl Context {
             Context::List => "in lists",
             Context::Text => "in text",
             Context::Simulated => "on a simulated cluster",
+            Context::Actions => "on the screen of actions",
             Context::Sheet => "in YAML, events, logs",
             Context::Prompt => "while typing",
         }
@@ -191,6 +196,8 @@ pub const TABLE: &[Binding] = &[
     bind(Context::Anywhere, &[Key::char('7')], Command::Go(Screen::Timeline), "", "timeline: what changed since the console opened"),
     bind(Context::Anywhere, &[Key::char('8')], Command::Go(Screen::Feeds), "", "feeds: sources and how fresh they are"),
     bind(Context::Anywhere, &[Key::char('9')], Command::Go(Screen::Log), "", "log: what quorate saw and did"),
+    bind(Context::Anywhere, &[Key::char('a')], Command::Work(work::Deed::Offer), "actions", "actions: what can be done about what is selected; again, for the whole cluster"),
+    bind(Context::Anywhere, &[Key::char('W')], Command::Work(work::Deed::Unlock), "", "let actions be run, or make the console read-only again"),
     bind(Context::Anywhere, &[Key::ctrl('l')], Command::Redraw, "", "draw the screen again"),
     bind(Context::Anywhere, &[Key::char('d')], Command::Describe, "", "describe what is selected: all that is known, by source and age"),
     bind(Context::Anywhere, &[Key::char('y')], Command::Read(Reading::Yaml), "", "the YAML of what is selected"),
@@ -202,8 +209,7 @@ pub const TABLE: &[Binding] = &[
     bind(Context::List, &[Key::of(Code::Left)], Command::PreviousScreen, "", "previous screen"),
     bind(Context::Text, &[Key::of(Code::Right)], Command::NextScreen, "", "next screen"),
     bind(Context::Text, &[Key::of(Code::Left)], Command::PreviousScreen, "", "previous screen"),
-    bind(Context::List, &[Key::char('0')], Command::Go(Screen::Readiness), "", "readiness: the HA document's checklist"),
-    bind(Context::Text, &[Key::char('0')], Command::Go(Screen::Readiness), "", "readiness: the HA document's checklist"),
+    bind(Context::Anywhere, &[Key::char('0')], Command::Go(Screen::Readiness), "", "readiness: the HA document's checklist"),
     bind(Context::List, &[Key::of(Code::Enter)], Command::Open, "open", "open the selected row"),
     bind(Context::List, &[Key::char('/')], Command::OpenFilter, "filter", "filter: text, !text, ~fuzzy or -f fuzzy, -l key=value"),
     bind(Context::List, &[Key::char('p')], Command::Pods, "pods", "pods of the selected node, member or workload"),
@@ -234,6 +240,11 @@ pub const TABLE: &[Binding] = &[
     bind(Context::Simulated, &[Key::char('U')], Command::Sim(Deed::Unplug), "", "pull the selected node's network cable"),
     bind(Context::Simulated, &[Key::char('+')], Command::Sim(Deed::Join), "", "a new machine joins as a controller"),
     bind(Context::Simulated, &[Key::char('t')], Command::Tour, "", "the next step of the tour; :tour shows or hides it"),
+    bind(Context::Actions, &[Key::char('x')], Command::Work(work::Deed::Go), "run", "run the plan that is shown; answer what the run asks; go on with a run of the past"),
+    bind(Context::Actions, &[Key::char('P')], Command::Work(work::Deed::Pause), "", "pause the run before its next step, or go on"),
+    bind(Context::Actions, &[Key::char('w')], Command::Work(work::Deed::StopWaiting), "", "do not wait for this step any longer"),
+    bind(Context::Actions, &[Key::char('o')], Command::Work(work::Deed::Override), "", "let one closed gate pass, with a reason"),
+    bind(Context::Actions, &[Key::char('A')], Command::Work(work::Deed::Abandon), "", "give the run up, with a reason"),
     bind(Context::Sheet, &[Key::of(Code::Enter)], Command::Open, "", "the log of the chosen pod"),
     bind(Context::Sheet, &[Key::char('/')], Command::OpenSearch, "search", "search for a text"),
     bind(Context::Sheet, &[Key::char('n')], Command::Find(Way::Down), "", "to the next line found"),
@@ -246,7 +257,7 @@ pub const TABLE: &[Binding] = &[
     bind(Context::Sheet, &[Key::char('m')], Command::Look(Look::ManagedFields), "", "YAML: with or without managedFields"),
     bind(Context::Sheet, &[Key::of(Code::Right)], Command::Move(Move::Right), "", "to the right, while lines are cut off"),
     bind(Context::Sheet, &[Key::of(Code::Left)], Command::Move(Move::Left), "", "to the left"),
-    bind(Context::Sheet, &[Key::char('0')], Command::Move(Move::LineStart), "", "to the beginning of the lines"),
+    bind(Context::Sheet, &[Key::char('^')], Command::Move(Move::LineStart), "", "to the beginning of the lines"),
     bind(Context::Prompt, &[Key::of(Code::Enter)], Command::Accept, "accept", "do it"),
     bind(Context::Prompt, &[Key::of(Code::Esc), Key::ctrl('c')], Command::Cancel, "cancel", "leave the line"),
     bind(Context::Prompt, &[Key::of(Code::Tab)], Command::Edit(Edit::NextOffer), "complete", "take the next offer"),
@@ -302,39 +313,52 @@ pub fn keys_of(binding: &Binding) -> String {
 }
 
 /// The contexts that apply now, the nearest first.
-pub fn contexts(state: &State) -> &'static [Context] {
+pub fn contexts(state: &State) -> Vec<Context> {
     if state.prompt.is_some() {
-        &[Context::Prompt]
-    } else if state.help.is_none() && !state.sheets.is_empty() {
-        if sim::is_simulated(state) {
-            &[Context::Sheet, Context::Text, Context::Simulated, Context::Anywhere]
-        } else {
-            &[Context::Sheet, Context::Text, Context::Anywhere]
-        }
-    } else {
-        match (state.is_text(), sim::is_simulated(state)) {
-            (true, true) => &[Context::Text, Context::Simulated, Context::Anywhere],
-            (true, false) => &[Context::Text, Context::Anywhere],
-            (false, true) => &[Context::List, Context::Simulated, Context::Anywhere],
-            (false, false) => &[Context::List, Context::Anywhere],
-        }
+        return vec![Context::Prompt];
     }
+    let is_sheet = state.help.is_none() && !state.sheets.is_empty();
+    let is_actions = state.help.is_none() && !is_sheet && state.screen == Screen::Actions;
+    let contexts = [
+        (is_sheet, Context::Sheet),
+        (is_actions, Context::Actions),
+        (!state.is_text(), Context::List),
+        (state.is_text(), Context::Text),
+        (sim::is_simulated(state), Context::Simulated),
+        (true, Context::Anywhere),
+    ];
+    contexts
+        .into_iter()
+        .filter(|(applies, _)| *applies)
+        .map(|(_, context)| context)
+        .collect()
 }
 
 /// What a key means now.
 pub fn lookup(state: &State, key: Key) -> Option<Command> {
     contexts(state)
-        .iter()
-        .flat_map(|context| TABLE.iter().filter(move |binding| binding.context == *context))
+        .into_iter()
+        .flat_map(|context| TABLE.iter().filter(move |binding| binding.context == context))
         .find(|binding| binding.keys.contains(&key))
         .map(|binding| binding.command)
+}
+
+/// The key that shows a screen.
+pub fn key_of(screen: Screen) -> Option<Key> {
+    let shows = |command| match command {
+        Command::Go(to) => to == screen,
+        Command::Work(work::Deed::Offer) => screen == Screen::Actions,
+        _ => false,
+    };
+    let binding = TABLE.iter().find(|binding| shows(binding.command))?;
+    binding.keys.first().copied()
 }
 
 /// What the footer says now: keys and words.
 pub fn hints(state: &State) -> impl Iterator<Item = (Key, &'static str)> {
     contexts(state)
-        .iter()
-        .flat_map(|context| TABLE.iter().filter(move |binding| binding.context == *context))
+        .into_iter()
+        .flat_map(|context| TABLE.iter().filter(move |binding| binding.context == context))
         .filter(|binding| !binding.hint.is_empty())
         .filter_map(|binding| Some((*binding.keys.first()?, binding.hint)))
 }

@@ -68,6 +68,10 @@ fn known<T>(memo: Option<&(Question, Arc<T>)>, question: &Question) -> Option<Ar
 
 /// The rows of a screen, filtered and sorted.
 pub fn rows(state: &State, screen: Screen) -> Arc<Vec<RowId>> {
+    // They follow from more than the snapshot, and are few.
+    if screen == Screen::Actions {
+        return Arc::new(work_out(state, screen));
+    }
     let filter = state.filters.get(&screen).map_or("", String::as_str);
     let question = question(state, screen, filter);
     known(state.memo.rows.as_ref(), &question).unwrap_or_else(|| Arc::new(work_out(state, screen)))
@@ -75,7 +79,8 @@ pub fn rows(state: &State, screen: Screen) -> Arc<Vec<RowId>> {
 
 /// What the rows of a screen say, in lower case, in the order of [`all`].
 pub fn texts(state: &State, screen: Screen) -> Arc<Vec<String>> {
-    known(state.memo.texts.as_ref(), &question(state, screen, "")).unwrap_or_else(|| {
+    let known = known(state.memo.texts.as_ref(), &question(state, screen, ""));
+    known.filter(|_| screen != Screen::Actions).unwrap_or_else(|| {
         let rows = all(state, screen);
         Arc::new(rows.iter().map(|row| searched(state, row).to_lowercase()).collect())
     })

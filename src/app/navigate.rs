@@ -4,7 +4,7 @@ use super::keys::Move;
 use super::rows::{RowId, Scope, rows, rows_of};
 use super::screen::Screen;
 use super::state::{MAX_BACK, Sight, State};
-use super::{Effect, LogMove, reading, subject};
+use super::{Effect, LogMove, reading, subject, work};
 use crate::check::Severity;
 
 /// Closes the nearest open thing; with nothing open, returns to the screen before.
@@ -51,6 +51,9 @@ fn enter(state: &mut State, screen: Screen, scope: Option<Scope>) {
     }
     state.screen = screen;
     state.scope = scope;
+    if screen == Screen::Actions {
+        work::refresh(state);
+    }
 }
 
 /// Lists the pods of the selected row.

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::commands::Offer;
+use super::work::Ritual;
 use crate::base::text::is_plain;
 
 /// The longest line kept, in characters.
@@ -26,7 +27,7 @@ pub struct Prompt {
 }
 
 /// What a line is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PromptKind {
     /// `:` one of [`commands::TABLE`](super::commands::TABLE).
     Command,
@@ -34,6 +35,8 @@ pub enum PromptKind {
     Filter,
     /// `/` lines of a text that contain this.
     Search,
+    /// What must be typed before something is done.
+    Ritual(Ritual),
 }
 
 impl Prompt {

@@ -204,7 +204,7 @@ fn long_lines_are_cut_off_and_scrolled_or_wrapped() {
     assert_eq!(state.sheets[0].column, 16);
     press(&mut state, "<left>");
     assert_eq!(state.sheets[0].column, 8);
-    press(&mut state, "0<right>w");
+    press(&mut state, "^<right>w");
     assert_eq!((state.sheets[0].column, state.sheets[0].wrap), (0, true));
 }
 

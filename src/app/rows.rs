@@ -14,6 +14,7 @@ use crate::model::etcd::{Member, MemberId};
 use crate::model::kube::{Node, Pod, Tri, WorkloadKind};
 use crate::model::placement::Placement;
 use crate::model::{FeedId, FeedState, ObjectKey};
+use crate::plan::RunId;
 
 /// Names one row for as long as the thing it shows exists.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -36,6 +37,10 @@ pub enum RowId {
     Feed(FeedId),
     /// An entry of the timeline, by its number.
     Change(u64),
+    /// An action that is offered, by its name.
+    Offer(Text),
+    /// A run.
+    Run(RunId),
 }
 
 /// Of what the pods are listed.
@@ -69,6 +74,8 @@ impl RowId {
             RowId::Untold(feed) => untold(state).any(|untold| untold.feed == *feed),
             RowId::Feed(feed) => state.snapshot.feeds.contains_key(feed),
             RowId::Change(number) => state.timeline.entry(*number).is_some(),
+            RowId::Offer(name) => state.work.offer(name).is_some(),
+            RowId::Run(id) => state.work.run(id).is_some(),
         }
     }
 
@@ -87,7 +94,9 @@ impl RowId {
             | RowId::Check(_)
             | RowId::Untold(_)
             | RowId::Feed(_)
-            | RowId::Change(_) => None,
+            | RowId::Change(_)
+            | RowId::Offer(_)
+            | RowId::Run(_) => None,
         }
     }
 
@@ -102,6 +111,7 @@ impl RowId {
             RowId::Check(_) => Screen::Readiness,
             RowId::Feed(_) => Screen::Feeds,
             RowId::Change(_) => Screen::Timeline,
+            RowId::Offer(_) | RowId::Run(_) => Screen::Actions,
         }
     }
 }
@@ -148,6 +158,7 @@ pub fn all(state: &State, screen: Screen) -> Vec<RowId> {
         Screen::Feeds => feeds(state),
         Screen::Log => Vec::new(),
         Screen::Readiness => readiness(state),
+        Screen::Actions => actions(state),
     }
 }
 
@@ -164,6 +175,8 @@ pub fn name(state: &State, row: &RowId) -> String {
         RowId::Finding(check, subject) => format!("{check} {subject}"),
         RowId::Check(check) => check.to_string(),
         RowId::Untold(feed) | RowId::Feed(feed) => feed_name(state, *feed),
+        RowId::Offer(name) => name.to_string(),
+        RowId::Run(id) => id.0.to_string(),
         RowId::Change(number) => {
             let entry = state.timeline.entry(*number);
             entry.map_or_else(String::new, |entry| format!("{} {}", entry.topic.word(), entry.subject))
@@ -189,6 +202,25 @@ fn workloads(state: &State) -> Vec<RowId> {
     placements
         .map(|placement| RowId::Workload(placement.workload.kind, placement.key.clone()))
         .collect()
+}
+
+/// The run that is open, what is offered (what can be done first), then the runs of the past.
+fn actions(state: &State) -> Vec<RowId> {
+    let work = &state.work;
+    let now = work.run.as_ref().map(|run| run.view.run.clone());
+    let past = work.past.iter().map(|view| view.run.clone());
+    let past = past.filter(|id| now.as_ref() != Some(id));
+    let (can, cannot): (Vec<_>, Vec<_>) = work.offers.iter().partition(|offer| offer.plan().is_ok());
+    let offers = can
+        .into_iter()
+        .chain(cannot)
+        .map(|offer| RowId::Offer(offer.name.clone()));
+    let open = work.open_run().map(|run| run.view.run.clone());
+    let ended = now.clone().filter(|id| open.as_ref() != Some(id));
+    let runs = |ids: Vec<RunId>| ids.into_iter().map(RowId::Run);
+    let first = runs(open.into_iter().collect());
+    let last = runs(ended.into_iter().chain(past).collect());
+    first.chain(offers).chain(last).collect()
 }
 
 /// Pods within the scope: those that are not as they should be, those that go, then the rest.

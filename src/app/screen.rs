@@ -18,11 +18,12 @@ pub enum Screen {
     Feeds,
     Log,
     Readiness,
+    Actions,
 }
 
 impl Screen {
     /// Every screen, in the order of the tabs.
-    pub const ALL: [Screen; 10] = [
+    pub const ALL: [Screen; 11] = [
         Screen::Overview,
         Screen::Nodes,
         Screen::Etcd,
@@ -33,6 +34,7 @@ impl Screen {
         Screen::Feeds,
         Screen::Log,
         Screen::Readiness,
+        Screen::Actions,
     ];
 
     /// The name on its tab and after `:`.
@@ -48,6 +50,7 @@ impl Screen {
             Screen::Feeds => "feeds",
             Screen::Log => "log",
             Screen::Readiness => "readiness",
+            Screen::Actions => "actions",
         }
     }
 
@@ -64,6 +67,7 @@ impl Screen {
             Screen::Feeds => "feeds",
             Screen::Log => "log",
             Screen::Readiness => "ready",
+            Screen::Actions => "act",
         }
     }
 

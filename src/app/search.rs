@@ -52,6 +52,10 @@ pub fn searched(state: &State, row: &RowId) -> String {
         RowId::Change(number) => state.timeline.entry(*number).map_or_else(String::new, |entry| {
             format!("{} {} {}", entry.topic.word(), entry.subject, entry.text)
         }),
+        RowId::Offer(name) => name.to_string(),
+        RowId::Run(id) => state.work.run(id).map_or_else(String::new, |view| {
+            format!("{} {} {}", id.0, view.plan.intent, view.operator.user)
+        }),
         RowId::Feed(id) => format!("{id} {} {}", feed_name(state, *id), state.snapshot.feed(*id).word()),
     }
 }

@@ -91,7 +91,9 @@ fn selected(state: &State) -> Option<Text> {
         | RowId::Check(_)
         | RowId::Untold(_)
         | RowId::Feed(_)
-        | RowId::Change(_) => None,
+        | RowId::Change(_)
+        | RowId::Offer(_)
+        | RowId::Run(_) => None,
     }
 }
 

@@ -14,6 +14,7 @@ use super::screen::Screen;
 use super::sheet::Sheet;
 use super::sort::Sort;
 use super::timeline::Timeline;
+use super::work::Work;
 use crate::base::Text;
 use crate::check::{self, Report, Severity};
 use crate::model::kube::WorkloadKind;
@@ -250,6 +251,8 @@ pub struct State {
     pub theme: Option<String>,
     /// The themes that there are.
     pub themes: Vec<String>,
+    /// Guided actions.
+    pub work: Work,
     /// The step of the tour that is shown.
     pub tour: Option<usize>,
     /// What the last frame found out.
@@ -288,6 +291,7 @@ impl State {
             message: None,
             theme: None,
             themes: Vec::new(),
+            work: Work::default(),
             tour: None,
             geometry: Geometry::default(),
             memo: Memo::default(),

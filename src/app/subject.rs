@@ -17,7 +17,7 @@ pub fn subject(state: &State, row: &RowId) -> Option<ObjectRef> {
         RowId::Member(id) => annotation(state, *id),
         RowId::Finding(_, subject) => named(state, subject.as_str()),
         RowId::Check(check) => named(state, worst(state, *check)?.subject.as_str()),
-        RowId::Untold(_) | RowId::Feed(_) | RowId::Change(_) => None,
+        RowId::Untold(_) | RowId::Feed(_) | RowId::Change(_) | RowId::Offer(_) | RowId::Run(_) => None,
     }
 }
 
@@ -66,7 +66,13 @@ pub fn findings_about<'a>(state: &'a State, row: &RowId) -> Vec<&'a Finding> {
         },
         RowId::Workload(kind, key) => format!("{}/{key}", kind.word().to_ascii_lowercase()),
         RowId::Pod(key) => format!("pod/{key}"),
-        RowId::Finding(..) | RowId::Check(_) | RowId::Untold(_) | RowId::Feed(_) | RowId::Change(_) => {
+        RowId::Finding(..)
+        | RowId::Check(_)
+        | RowId::Untold(_)
+        | RowId::Feed(_)
+        | RowId::Change(_)
+        | RowId::Offer(_)
+        | RowId::Run(_) => {
             return Vec::new();
         }
     };
@@ -98,7 +104,14 @@ pub fn about(state: &State, row: &RowId) -> Option<RowId> {
             _ => (*check, worst(state, *check)?.subject.clone()),
         },
         RowId::Untold(feed) => return Some(RowId::Feed(*feed)),
-        RowId::Node(_) | RowId::Member(_) | RowId::Workload(..) | RowId::Pod(_) | RowId::Feed(_) | RowId::Change(_) => {
+        RowId::Node(_)
+        | RowId::Member(_)
+        | RowId::Workload(..)
+        | RowId::Pod(_)
+        | RowId::Feed(_)
+        | RowId::Change(_)
+        | RowId::Offer(_)
+        | RowId::Run(_) => {
             return None;
         }
     };

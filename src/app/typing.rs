@@ -5,13 +5,13 @@ use super::keys::Edit;
 use super::navigate::follow_rows;
 use super::prompt::{Prompt, PromptKind};
 use super::state::{MAX_HISTORY, State};
-use super::{Effect, filter, reading, update};
+use super::{Effect, filter, reading, update, work};
 use crate::check::Severity;
 
 /// Opens a line.
 pub fn open(state: &mut State, kind: PromptKind) {
     let mut prompt = Prompt::new(kind);
-    if kind == PromptKind::Filter {
+    if prompt.kind == PromptKind::Filter {
         prompt.insert(state.filter());
     }
     state.prompt = Some(prompt);
@@ -54,7 +54,7 @@ pub fn edited(state: &mut State) {
     let text = prompt.text.clone();
     match prompt.kind {
         PromptKind::Filter => filter::set(state, state.screen, &text),
-        PromptKind::Search => {}
+        PromptKind::Search | PromptKind::Ritual(_) => {}
         PromptKind::Command => {
             let offers = commands::offers(state, &text);
             if let Some(prompt) = &mut state.prompt {
@@ -67,9 +67,13 @@ pub fn edited(state: &mut State) {
 /// Leaves the line; a filter goes with it.
 pub fn cancel(state: &mut State) {
     let prompt = state.prompt.take();
-    if prompt.is_some_and(|prompt| prompt.kind == PromptKind::Filter) {
-        state.filters.remove(&state.screen);
-        follow_rows(state);
+    match prompt.map(|prompt| prompt.kind) {
+        Some(PromptKind::Filter) => {
+            state.filters.remove(&state.screen);
+            follow_rows(state);
+        }
+        Some(PromptKind::Ritual(_)) => state.say(Severity::Info, "nothing was done"),
+        Some(PromptKind::Command | PromptKind::Search) | None => {}
     }
 }
 
@@ -79,6 +83,9 @@ pub fn accept(state: &mut State) -> Vec<Effect> {
         return Vec::new();
     };
     let text = prompt.text.trim();
+    if let PromptKind::Ritual(ritual) = prompt.kind {
+        return work::accept(state, ritual, text);
+    }
     if prompt.kind == PromptKind::Filter || text.is_empty() {
         return Vec::new();
     }

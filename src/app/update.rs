@@ -7,7 +7,7 @@ use super::navigate::{back, follow_rows, go, open, select, step};
 use super::prompt::PromptKind;
 use super::screen::Screen;
 use super::state::{Derived, State};
-use super::{Effect, Key, Msg, marks, memo, navigate, reading, sheet, sim, sort, tour, typing};
+use super::{Effect, Key, Msg, marks, memo, navigate, reading, sheet, sim, sort, tour, typing, work};
 use crate::check::Severity;
 use crate::model::Snapshot;
 
@@ -66,6 +66,10 @@ fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
             sheet::take(state, answer);
             Vec::new()
         }
+        Msg::Work(news) => {
+            work::take(state, news);
+            Vec::new()
+        }
         Msg::Notice(message) => {
             state.message = Some(message);
             Vec::new()
@@ -79,6 +83,7 @@ fn take_snapshot(state: &mut State, snapshot: Arc<Snapshot>) {
     state.timeline.note(&before, &snapshot, &state.derived, &state.policy);
     state.snapshot = snapshot;
     marks::prune(state);
+    work::refresh(state);
     follow_rows(state);
     tour::follow(state);
 }
@@ -102,7 +107,7 @@ fn press(state: &mut State, key: Key) -> Vec<Effect> {
 /// Does what a command means.
 pub fn run(state: &mut State, command: Command) -> Vec<Effect> {
     match command {
-        Command::Quit => return vec![Effect::Quit],
+        Command::Quit => return work::quit(state),
         Command::Redraw => return vec![Effect::Redraw],
         Command::Back => back(state),
         Command::Help => state.help = if state.help.is_some() { None } else { Some(0) },
@@ -120,6 +125,10 @@ pub fn run(state: &mut State, command: Command) -> Vec<Effect> {
         Command::Mark => tell(state, marks::toggle),
         Command::MarkAll => marks::toggle_all(state),
         Command::Sim(deed) => match sim::press(state, deed) {
+            Ok(effects) => return effects,
+            Err(why) => state.say(Severity::Info, why),
+        },
+        Command::Work(deed) => match work::press(state, deed) {
             Ok(effects) => return effects,
             Err(why) => state.say(Severity::Info, why),
         },

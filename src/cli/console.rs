@@ -6,14 +6,17 @@ use std::process::ExitCode;
 use color_eyre::eyre;
 
 use super::ack;
+use super::conduct::Conductor;
 use super::deck;
 use super::exit::Usage;
+use super::foreman;
 use super::log;
 use super::observe::{self, Resolved};
 use super::themes;
 use crate::app::Message;
 use crate::check::Severity;
-use crate::tui::{self, Deck, Desk, Options};
+use crate::plan::RunView;
+use crate::tui::{self, Crew, Deck, Desk, Options};
 
 /// Whether the guided tour begins with the console.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +54,7 @@ pub fn run(resolved: &Resolved, tour: Tour) -> eyre::Result<ExitCode> {
         colors,
         messages,
         deck: Deck::default(),
+        is_unlocked: resolved.may_write,
         has_tour: tour == Tour::Shown,
     };
     let runtime = observe::runtime()?;
@@ -61,17 +65,32 @@ pub fn run(resolved: &Resolved, tour: Tour) -> eyre::Result<ExitCode> {
         if let Some(cluster) = &observing.cluster {
             options.deck = deck::deck(cluster, observing.clock.clone());
         }
+        let (crew, foreman) = Crew::open();
+        let conductor = Conductor::new(&observing, resolved)?;
+        let working = tokio::spawn(foreman::work(conductor, foreman));
         let shown = if is_linear {
-            tui::linear::run(snapshots, desk, options).await
+            tui::linear::run(snapshots, desk, crew, options).await
         } else {
-            tui::run(snapshots, desk, options).await
+            tui::run(snapshots, desk, crew, options).await
         };
+        // The terminal is given back, and the observing goes on until the run is paused.
+        if let Ok(Some(open)) = working.await {
+            eprintln!("{}", left_open(&open));
+        }
         shown.map_err(eyre::Report::from)
     });
     // A file system that hangs must not keep the operator from leaving.
     runtime.shutdown_background();
     outcome?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is said of a run that is not at its end when the console is.
+fn left_open(run: &RunView) -> String {
+    format!(
+        "{} is not done: it is paused. `quorate resume {} --write` goes on with it.",
+        run.plan.intent, run.run.0
+    )
 }
 
 /// Only lines can be written to files and pipes, and read from them.

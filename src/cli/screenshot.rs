@@ -12,7 +12,7 @@ use super::exit::Usage;
 use super::observe::{self, Resolved};
 use super::output::print;
 use super::themes;
-use crate::app::{Msg, Screen, State, update};
+use crate::app::{Msg, Screen, State, update, work};
 use crate::config::Origin;
 use crate::model::{Policy, Snapshot, example};
 use crate::view::picture::{draw, svg, text};
@@ -38,6 +38,7 @@ pub fn run(resolved: &Resolved, shot: &Shot) -> eyre::Result<ExitCode> {
         .into_iter()
         .find(|screen| screen.name() == shot.screen)
         .unwrap_or_default();
+    work::refresh(&mut state);
     let (mut buffer, mut geometry) = draw(&state, &theme, width, height);
     for key in shot.keys.iter().flat_map(|keys| &keys.0) {
         update(&mut state, Msg::Geometry(geometry));

@@ -51,6 +51,18 @@ pub struct HeartbeatAge {
     pub seen: bool,
 }
 
+/// Namespace and name of the Lease that a run of guided actions holds, so that others see it.
+pub const RUN_LOCK: (&str, &str) = ("kube-system", "quorate-run");
+
+/// A run somewhere in the cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunLock {
+    /// Who runs what, in its own words.
+    pub holder: Text,
+    /// How long ago it said so.
+    pub age: Duration,
+}
+
 /// Clocks that keep time differ by less. A time stamp further ahead of our clock tells nothing about its age.
 const CLOCKS_DIFFER: Duration = Duration::from_secs(2);
 
@@ -115,6 +127,16 @@ impl Snapshot {
     /// Age of a node's kubelet heartbeat (lease `kube-node-lease/NODE`).
     pub fn heartbeat_age(&self, node: &str) -> Option<HeartbeatAge> {
         self.lease_age("kube-node-lease", node)
+    }
+
+    /// The run of guided actions that is open somewhere in the cluster, as its Lease tells.
+    pub fn run_lock(&self) -> Option<RunLock> {
+        let (namespace, name) = RUN_LOCK;
+        let lease = &self.kube.leases.get(&ObjectKey::new(namespace, name))?.value;
+        let holder = lease.holder.clone().filter(|holder| !holder.is_empty())?;
+        let age = self.lease_age(namespace, name)?.age;
+        let is_held = age <= Duration::from_secs(u64::from(lease.duration_s));
+        is_held.then_some(RunLock { holder, age })
     }
 
     /// The node with an address.

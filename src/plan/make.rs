@@ -2,6 +2,8 @@
 //! is in `build` (steps) and `host` (who a controller is, by every name that it has). Pure: the same snapshot makes the same
 //! plan. Start at [`make`].
 
+use serde::{Deserialize, Serialize};
+
 use crate::base::{Text, Why};
 use crate::model::intent::Intent;
 use crate::model::{Policy, Snapshot};
@@ -27,7 +29,8 @@ mod tests;
 pub use suggest::{Suggestion, suggest};
 
 /// What became of a wish.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "planned", rename_all = "kebab-case")]
 pub enum Planned {
     /// This would do it.
     Plan(Box<Plan>),

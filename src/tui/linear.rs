@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::log::{self, LogView};
 use super::signals::Signals;
-use super::{Deck, Desk, Options, gather};
+use super::{Crew, Deck, Desk, Options, gather};
 use crate::app::{Effect, Message, Msg, Screen, State, line, update};
 use crate::check::Severity;
 use crate::model::Snapshot;
@@ -23,8 +23,13 @@ const MAX_WAITING: usize = 8;
 const SIZE: (u16, u16) = (200, 60);
 
 /// Prints and reads until the operator leaves, the input ends, or a signal comes.
-pub async fn run(snapshots: watch::Receiver<Arc<Snapshot>>, desk: Desk, options: Options) -> io::Result<()> {
-    let mut console = Console::new(snapshots, desk, options);
+pub async fn run(
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+    desk: Desk,
+    crew: Crew,
+    options: Options,
+) -> io::Result<()> {
+    let mut console = Console::new(snapshots, desk, crew, options);
     let mut signals = Signals::listen()?;
     let mut lines = lines();
     say(&["quorate, one line at a time. help says what can be typed, quit leaves.".to_owned()])?;
@@ -41,6 +46,11 @@ pub async fn run(snapshots: watch::Receiver<Arc<Snapshot>>, desk: Desk, options:
             },
             answer = console.desk.answer() => {
                 update(&mut console.state, Msg::Answer(answer));
+                console.say_page()?;
+            }
+            news = console.crew.news() => {
+                update(&mut console.state, Msg::Work(news));
+                console.say_message()?;
                 console.say_page()?;
             }
             changed = console.snapshots.changed(), if console.is_fed => {
@@ -87,14 +97,17 @@ struct Console {
     deck: Deck,
     snapshots: watch::Receiver<Arc<Snapshot>>,
     desk: Desk,
+    crew: Crew,
     /// Whether the other side of `snapshots` is still there.
     is_fed: bool,
 }
 
 impl Console {
-    fn new(mut snapshots: watch::Receiver<Arc<Snapshot>>, desk: Desk, options: Options) -> Self {
+    fn new(mut snapshots: watch::Receiver<Arc<Snapshot>>, desk: Desk, crew: Crew, options: Options) -> Self {
         let mut state = State::new(Arc::clone(&snapshots.borrow_and_update()), options.policy);
         update(&mut state, Msg::Resize(SIZE.0, SIZE.1));
+        state.work.is_manned = crew.is_manned();
+        state.work.is_unlocked = options.is_unlocked && crew.is_manned();
         if let Some(message) = gather(&options.messages) {
             update(&mut state, Msg::Notice(message));
         }
@@ -106,6 +119,7 @@ impl Console {
             deck: options.deck,
             snapshots,
             desk,
+            crew,
             is_fed: true,
         }
     }
@@ -120,6 +134,7 @@ impl Console {
                     match effect {
                         Effect::Quit => return Ok(true),
                         Effect::Log(by) => self.log.step(by),
+                        Effect::Work(order) => told = self.crew.order(order),
                         Effect::Sim(command) => told = Some(self.deck.play(&command)),
                         Effect::Ask(id, question) => self.desk.ask(id, question),
                         Effect::Cancel(id) => self.desk.cancel(id),

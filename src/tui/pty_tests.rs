@@ -30,6 +30,7 @@ fn console() {
         before(info);
     }));
     let options = Options {
+        is_unlocked: false,
         policy: Policy::default(),
         theme: Theme::default(),
         themes: Themes {
@@ -48,7 +49,7 @@ fn console() {
         .unwrap();
     let result = runtime.block_on(async {
         let (sender, snapshots) = watch::channel(Arc::new(healthy()));
-        let console = run(snapshots, super::Desk::open().0, options);
+        let console = run(snapshots, super::Desk::open().0, super::Crew::default(), options);
         if how == "panic" {
             tokio::select! {
                 result = console => result,

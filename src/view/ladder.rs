@@ -150,6 +150,9 @@ pub const TIMELINE: [Column; 5] = [
     words("change", 0, 60),
 ];
 
+/// Actions and runs.
+pub const ACTIONS: [Column; 3] = [name("action", 0, 40), words("state", 0, 24), words("what", 1, 60)];
+
 /// Sources.
 pub const FEEDS: [Column; 4] = [
     name("feed", 0, 32),

@@ -26,6 +26,7 @@ fn examples() -> impl Iterator<Item = (&'static str, Snapshot)> {
 fn open(snapshot: Snapshot, screen: Screen, (width, height): (u16, u16)) -> State {
     let mut state = State::new(Arc::new(snapshot), Policy::default());
     state.screen = screen;
+    crate::app::work::refresh(&mut state);
     update(&mut state, Msg::Resize(width, height));
     state
 }

@@ -21,4 +21,5 @@ pub mod tabs;
 pub mod timeline;
 pub mod tour;
 pub mod verdict;
+pub mod work;
 pub mod workloads;

@@ -1,5 +1,6 @@
 //! The screens: each puts parts into an area.
 
+pub mod actions;
 pub mod etcd;
 pub mod feeds;
 pub mod findings;

@@ -31,6 +31,7 @@ fn state(name: &str) -> State {
 
 fn on(mut state: State, screen: Screen) -> State {
     state.screen = screen;
+    crate::app::work::refresh(&mut state);
     state
 }
 

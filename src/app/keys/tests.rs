@@ -3,7 +3,7 @@
 use super::*;
 use std::collections::BTreeSet;
 
-const COMMANDS: [Command; 57] = [
+const COMMANDS: [Command; 64] = [
     Command::Quit,
     Command::Back,
     Command::Help,
@@ -50,6 +50,13 @@ const COMMANDS: [Command; 57] = [
     Command::Sim(Deed::Join),
     Command::Sim(Deed::Faster),
     Command::Sim(Deed::Slower),
+    Command::Work(work::Deed::Offer),
+    Command::Work(work::Deed::Unlock),
+    Command::Work(work::Deed::Go),
+    Command::Work(work::Deed::Pause),
+    Command::Work(work::Deed::StopWaiting),
+    Command::Work(work::Deed::Override),
+    Command::Work(work::Deed::Abandon),
     Command::Tour,
     Command::Accept,
     Command::Cancel,
@@ -102,6 +109,7 @@ const fn is_listed(command: Command) -> bool {
         | Command::Mark
         | Command::MarkAll
         | Command::Sim(_)
+        | Command::Work(_)
         | Command::Tour
         | Command::Accept
         | Command::Cancel
@@ -133,7 +141,7 @@ fn no_key_means_two_things_in_one_place() {
     for binding in TABLE.iter().filter(|binding| {
         matches!(
             binding.context,
-            Context::List | Context::Text | Context::Simulated | Context::Sheet
+            Context::List | Context::Text | Context::Simulated | Context::Sheet | Context::Actions
         )
     }) {
         for key in binding.keys {
@@ -145,7 +153,9 @@ fn no_key_means_two_things_in_one_place() {
 #[test]
 fn every_command_and_screen_has_a_key() {
     let bound: BTreeSet<Command> = TABLE.iter().map(|binding| binding.command).collect();
-    for command in COMMANDS.into_iter().chain(Screen::ALL.map(Command::Go)) {
+    // The screen of actions opens with what can be done for the whole cluster.
+    let screens = Screen::ALL.into_iter().filter(|screen| *screen != Screen::Actions);
+    for command in COMMANDS.into_iter().chain(screens.map(Command::Go)) {
         assert!(is_listed(command) && bound.contains(&command), "{command:?} has no key");
     }
 }

@@ -6,6 +6,7 @@ mod check;
 mod k0s;
 mod member;
 mod node;
+mod plan;
 mod pod;
 mod workload;
 
@@ -35,6 +36,8 @@ pub fn title(state: &State, row: &RowId) -> String {
         RowId::Pod(key) => format!("pod {key}"),
         RowId::Finding(check, _) | RowId::Check(check) => check.to_string(),
         RowId::Change(number) => format!("change {number}"),
+        RowId::Offer(name) => name.to_string(),
+        RowId::Run(id) => format!("run {}", id.0),
         RowId::Untold(feed) | RowId::Feed(feed) => format!("feed {}", feed_name(state, *feed)),
     }
 }
@@ -56,6 +59,8 @@ fn chapters(state: &State, theme: &Theme, row: &RowId) -> Option<Vec<Chapter>> {
         RowId::Check(check) => check::chapters(state, theme, *check)?,
         RowId::Untold(feed) => only(of_untold(state, *feed)),
         RowId::Change(number) => only(of_change(state.timeline.entry(*number)?)),
+        RowId::Offer(name) => plan::offer(state, theme, state.work.offer(name)?),
+        RowId::Run(id) => plan::run(state, theme, state.work.run(id)?),
         RowId::Feed(id) => only(of_feed(state, theme, *id)),
     })
 }

@@ -28,13 +28,7 @@ pub fn render(state: &State, theme: &Theme, rows: &[RowId]) -> Vec<Vec<Cell>> {
             ])
         }
         RowId::Untold(feed) => Some(untold(state, theme, *feed)),
-        RowId::Node(_)
-        | RowId::Member(_)
-        | RowId::Workload(..)
-        | RowId::Pod(_)
-        | RowId::Check(_)
-        | RowId::Feed(_)
-        | RowId::Change(_) => None,
+        _ => None,
     });
     cells.collect()
 }

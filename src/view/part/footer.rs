@@ -35,12 +35,14 @@ pub const fn severity(severity: Severity) -> (Glyph, Role) {
 }
 
 fn typed(state: &State, prompt: &Prompt, theme: &Theme, width: usize) -> Line<'static> {
-    let sign = match prompt.kind {
-        PromptKind::Command => ":",
-        PromptKind::Filter | PromptKind::Search => "/",
+    let sign = match &prompt.kind {
+        PromptKind::Command => ":".to_owned(),
+        PromptKind::Filter | PromptKind::Search => "/".to_owned(),
+        PromptKind::Ritual(ritual) => ritual.question(),
     };
+    let sign = words::clip(&sign, width.saturating_sub(12), theme.glyph(Glyph::Ellipsis));
     // The end of a long line is what is being typed.
-    let room = width.saturating_sub(2);
+    let room = width.saturating_sub(1 + sign.width());
     let mut text = prompt.text.as_str();
     while text.width() > room {
         let mut chars = text.chars();
@@ -48,11 +50,11 @@ fn typed(state: &State, prompt: &Prompt, theme: &Theme, width: usize) -> Line<'s
         text = chars.as_str();
     }
     let mut spans = vec![
-        Span::styled(sign, theme.style(Role::Key)),
+        Span::styled(sign.clone(), theme.style(Role::Key)),
         Span::styled(text.to_owned(), theme.style(Role::Text)),
         Span::styled("_", theme.style(Role::Accent)),
     ];
-    let left = width.saturating_sub(text.width() + 5);
+    let left = width.saturating_sub(text.width() + sign.width() + 4);
     if prompt.kind == PromptKind::Filter && left > 8 {
         let (found, role) = found(state);
         let found = words::clip(&found, left, theme.glyph(Glyph::Ellipsis));

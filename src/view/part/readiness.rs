@@ -13,14 +13,7 @@ use crate::view::words;
 pub fn render(state: &State, theme: &Theme, rows: &[RowId]) -> Vec<Vec<Cell>> {
     let cells = rows.iter().filter_map(|row| match row {
         RowId::Check(check) => Some(checked(state, theme, *check)),
-        RowId::Node(_)
-        | RowId::Member(_)
-        | RowId::Workload(..)
-        | RowId::Pod(_)
-        | RowId::Finding(..)
-        | RowId::Untold(_)
-        | RowId::Feed(_)
-        | RowId::Change(_) => None,
+        _ => None,
     });
     cells.collect()
 }

@@ -3,41 +3,36 @@
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr;
 
-use crate::app::{Screen, State};
+use crate::app::{Screen, State, keys};
 use crate::view::theme::{Glyph, Role, Theme};
 use crate::view::words;
 
 /// The tabs in one line: all names, else short ones, else only the number of those not shown, else only the one shown.
 pub fn render(state: &State, theme: &Theme, width: usize) -> Line<'static> {
     let here = state.screen;
-    let forms: [&dyn Fn(usize, Screen) -> String; 4] = [
-        &|number, screen| format!("{number} {}", screen.name()),
-        &|number, screen| {
-            format!(
-                "{number} {}",
-                if screen == here { screen.name() } else { screen.short() }
-            )
-        },
-        &|number, screen| {
+    let forms: [&dyn Fn(&str, Screen) -> String; 4] = [
+        &|key, screen| format!("{key} {}", screen.name()),
+        &|key, screen| format!("{key} {}", if screen == here { screen.name() } else { screen.short() }),
+        &|key, screen| {
             if screen == here {
-                format!("{number} {}", screen.name())
+                format!("{key} {}", screen.name())
             } else {
-                number.to_string()
+                key.to_owned()
             }
         },
-        &|number, screen| {
+        &|key, screen| {
             if screen == here {
-                format!("{number} {}", screen.name())
+                format!("{key} {}", screen.name())
             } else {
                 String::new()
             }
         },
     ];
-    let labels = |form: &dyn Fn(usize, Screen) -> String| -> Vec<(Screen, String)> {
-        let labels = (1..)
-            .zip(Screen::ALL)
-            // Their keys: the tenth has 0.
-            .map(|(number, screen)| (screen, form(number % 10, screen)));
+    let labels = |form: &dyn Fn(&str, Screen) -> String| -> Vec<(Screen, String)> {
+        let labels = Screen::ALL.into_iter().map(|screen| {
+            let key = keys::key_of(screen).map_or_else(String::new, |key| key.to_string());
+            (screen, form(&key, screen).trim_start().to_owned())
+        });
         labels.filter(|(_, label)| !label.is_empty()).collect()
     };
     // A space before each, and the brackets.

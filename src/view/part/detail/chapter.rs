@@ -58,6 +58,15 @@ impl Chapter {
         }
     }
 
+    /// A step, and how it went.
+    pub fn of_step(title: String, how: (String, Role), rows: Vec<Paragraph>) -> Self {
+        Self {
+            title,
+            source: vec![how],
+            rows,
+        }
+    }
+
     /// The same, where the feed may say nothing: then why it does not. `what` is what is not there.
     pub fn or_nothing(
         state: &State,

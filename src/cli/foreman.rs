@@ -1,0 +1,142 @@
+//! The console's guided actions: orders come in, a run goes on beside the console, news go out. One run at a time. Start
+//! reading at [`work`].
+
+use std::future;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use super::conduct::{Conductor, Running};
+use crate::app::Message;
+use crate::app::work::{News, Order, Run};
+use crate::base::{Text, Why};
+use crate::check::Severity;
+use crate::plan::{Input, RunView};
+use crate::run::engine::Status;
+use crate::tui::Foreman;
+
+/// How long a request in flight is awaited after the console is gone; longer than its own deadline.
+const LEAVE: Duration = Duration::from_secs(30);
+
+/// Serves the console until it is gone. A run that is still open then is paused, and returned: it can be resumed.
+pub async fn work(conductor: Conductor, mut foreman: Foreman) -> Option<RunView> {
+    let mut running: Option<Running> = None;
+    // Beside the run, because both are awaited at once.
+    let mut status: Option<watch::Receiver<Status>> = None;
+    tell_past(&conductor, &foreman).await;
+    loop {
+        tokio::select! {
+            order = foreman.orders.recv() => {
+                let Some(order) = order else {
+                    return leave(running).await;
+                };
+                if let Err(why) = take(&conductor, &mut running, &foreman, order).await {
+                    tell(&foreman, Severity::Warning, &why.to_string()).await;
+                }
+                status = running.as_ref().map(|run| run.status.clone());
+            }
+            now = changed(status.as_mut()) => {
+                if let Some(because) = &now.rejected {
+                    tell(&foreman, Severity::Info, because.as_str()).await;
+                }
+                send(&foreman, now).await;
+            }
+            ended = ended(running.as_mut()) => {
+                status = None;
+                let last = running.take().map(|run| run.status.borrow().clone());
+                if let Some(status) = last {
+                    send(&foreman, status).await;
+                }
+                if let Err(why) = ended {
+                    tell(&foreman, Severity::Critical, &why.to_string()).await;
+                }
+                tell_past(&conductor, &foreman).await;
+            }
+        }
+    }
+}
+
+/// Pauses the run. What is in flight is awaited, so that the journal tells how it went.
+async fn leave(running: Option<Running>) -> Option<RunView> {
+    let mut run = running?;
+    let because = Text::new("the console was closed");
+    drop(run.inputs.send(Input::Pause { because }).await);
+    let stands = |status: &Status| status.view.paused.is_some() || status.view.ended.is_some();
+    if timeout(LEAVE, run.status.wait_for(stands)).await.is_err() {
+        tracing::warn!("the run did not pause within {} s", LEAVE.as_secs());
+    }
+    let view = run.status.borrow().view.clone();
+    view.ended.is_none().then_some(view)
+}
+
+async fn take(
+    conductor: &Conductor,
+    running: &mut Option<Running>,
+    foreman: &Foreman,
+    order: Order,
+) -> Result<(), Why> {
+    let begun = match order {
+        Order::Tell(input) => {
+            if let Some(run) = running {
+                // Full means that a request is in flight; it is awaited to its end before anything else.
+                drop(run.inputs.send(input).await);
+            }
+            return Ok(());
+        }
+        Order::Begin(plan) => conductor.begin(*plan, false).await?,
+        Order::Resume(run) => conductor.resume(&run, false).await?,
+    };
+    for note in &begun.notes {
+        tell(foreman, Severity::Warning, note.as_str()).await;
+    }
+    let status = begun.status.borrow().clone();
+    send(foreman, status).await;
+    *running = Some(begun);
+    Ok(())
+}
+
+/// The run's next status; never where there is no run.
+async fn changed(status: Option<&mut watch::Receiver<Status>>) -> Status {
+    if let Some(status) = status
+        && status.changed().await.is_ok()
+    {
+        return status.borrow_and_update().clone();
+    }
+    // Its end is told by `ended`.
+    future::pending().await
+}
+
+/// The end of the run; never where there is none.
+async fn ended(running: Option<&mut Running>) -> Result<RunView, Why> {
+    match running {
+        Some(run) => run.ended().await,
+        None => future::pending().await,
+    }
+}
+
+async fn send(foreman: &Foreman, status: Status) {
+    let Status {
+        view,
+        question,
+        waits_for,
+        rejected: _,
+    } = status;
+    let run = Run {
+        view,
+        question,
+        waits_for,
+    };
+    // A console that is gone needs no news.
+    drop(foreman.news.send(News::Run(Box::new(run))).await);
+}
+
+async fn tell(foreman: &Foreman, severity: Severity, text: &str) {
+    tracing::info!("{}", Text::new(text));
+    drop(foreman.news.send(News::Said(Message::new(severity, text))).await);
+}
+
+async fn tell_past(conductor: &Conductor, foreman: &Foreman) {
+    let past = conductor.past();
+    drop(foreman.news.send(News::Past(past)).await);
+}
