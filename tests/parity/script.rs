@@ -1,6 +1,8 @@
 //! The script, as data. It makes everything that it looks at, in the namespace `default`, and removes it again. `{step:/pointer}`
 //! stands for a part of an earlier answer.
 
+mod etcd;
+
 use serde_json::{Value, json};
 
 /// One question or command.
@@ -198,10 +200,10 @@ pub fn chapters() -> Vec<(&'static str, Vec<Step>)> {
         ("watches", watches()),
         ("eviction", eviction()),
         ("precondition", precondition()),
-        ("etcd", etcd()),
-        ("history", history()),
-        ("alarms", alarms()),
-        ("peers", peers()),
+        ("etcd", etcd::etcd()),
+        ("history", etcd::history()),
+        ("alarms", etcd::alarms()),
+        ("peers", etcd::peers()),
     ]
 }
 
@@ -573,119 +575,5 @@ fn precondition() -> Vec<Step> {
         ),
         delete("no-budget-2", &budget, ""),
         delete("no-pod-2", &pod, "").show(Show::Nothing),
-    ]
-}
-
-fn call(id: &'static str, call: Call, argument: &str) -> Step {
-    step(id, Ask::Etcd(call, argument.to_owned()))
-}
-
-fn etcd() -> Vec<Step> {
-    let range = |keys_only, count_only, limit| Call::Range {
-        keys_only,
-        count_only,
-        limit,
-    };
-    let members = "/registry/etcd.k0sproject.io/etcdmembers/";
-    vec![
-        call("status", Call::Status, ""),
-        call("members", Call::Members { linearizable: true }, ""),
-        call("members-serializable", Call::Members { linearizable: false }, ""),
-        call("keys", range(true, false, 0), members),
-        call("keys-limited", range(true, false, 1), members),
-        call("count", range(false, true, 0), members),
-        call("no-keys", range(true, false, 0), "/registry/nothing/"),
-        call("add-no-url", Call::Add { is_learner: false }, "nowhere"),
-        call("add-known", Call::Add { is_learner: false }, "https://<peer>"),
-        call("add-learner-known", Call::Add { is_learner: true }, "https://<peer>"),
-        call("remove-unknown", Call::Remove, "1"),
-        call("promote-unknown", Call::Promote, "1"),
-        call("promote-voter", Call::Promote, "{members:/members/0/id}"),
-        call("add-learner", Call::Add { is_learner: true }, "https://<net>.99:2380"),
-        call(
-            "add-second-learner",
-            Call::Add { is_learner: true },
-            "https://<net>.98:2380",
-        ),
-        call("members-with-learner", Call::Members { linearizable: true }, ""),
-        call("promote-learner", Call::Promote, "{add-learner:/member/id}"),
-        call("remove-learner", Call::Remove, "{add-learner:/member/id}"),
-        call("remove-learner-again", Call::Remove, "{add-learner:/member/id}"),
-        call("members-as-before", Call::Members { linearizable: true }, ""),
-        call("snapshot", Call::Snapshot, ""),
-    ]
-}
-
-/// A continue token of revision 2: `{"v":"meta.k8s.io/v1","rv":2,"start":"parity-4\0"}`.
-const OLD_TOKEN: &str = "eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6Miwic3RhcnQiOiJwYXJpdHktNFx1MDAwMCJ9";
-
-fn history() -> Vec<Step> {
-    vec![
-        post(
-            "mark",
-            LEASES,
-            r#"{"metadata":{"name":"parity-4"},"spec":{"holderIdentity":"4"}}"#,
-        ),
-        call("compact", Call::Compact, "{mark:/metadata/resourceVersion}"),
-        call("compact-again", Call::Compact, "{mark:/metadata/resourceVersion}"),
-        call("compact-future", Call::Compact, "99999999"),
-        call("range-compacted", Call::RangeAt, "2"),
-        call("range-future", Call::RangeAt, "99999999"),
-        call("range-kept", Call::RangeAt, "{mark:/metadata/resourceVersion}"),
-        watch(
-            "watch-too-old",
-            &format!("{MEMBERS}?watch=1&timeoutSeconds=1&resourceVersion=1"),
-        ),
-        watch(
-            "watch-kept",
-            &format!("{LEASES}?watch=1&timeoutSeconds=1&resourceVersion={{mark:/metadata/resourceVersion}}"),
-        ),
-        get(
-            "list-too-old",
-            &format!("{LEASES}?resourceVersionMatch=Exact&resourceVersion=2"),
-        ),
-        get("page-too-old", &format!("{LEASES}?limit=1&continue={OLD_TOKEN}")),
-        call("defragment", Call::Defragment, ""),
-        delete("unmark", &format!("{LEASES}/parity-4"), ""),
-    ]
-}
-
-const GET: i32 = 0;
-const ACTIVATE: i32 = 1;
-const DEACTIVATE: i32 = 2;
-const NOSPACE: i32 = 1;
-
-fn alarms() -> Vec<Step> {
-    let alarm = |action, alarm| Call::Alarm { action, alarm };
-    let own = "{members:/members/0/id}";
-    let body = r#"{"metadata":{"name":"parity-5"},"spec":{"holderIdentity":"5"}}"#;
-    vec![
-        call("no-alarms", alarm(GET, 0), "0"),
-        call("raise-nothing", alarm(ACTIVATE, 0), own),
-        call("raise", alarm(ACTIVATE, NOSPACE), own),
-        call("raise-again", alarm(ACTIVATE, NOSPACE), own),
-        call("alarm", alarm(GET, NOSPACE), "0"),
-        call("not-corrupt", alarm(GET, 2), "0"),
-        call("status-with-alarm", Call::Status, ""),
-        post("no-space", LEASES, body),
-        get("read-without-space", MAP),
-        call("compact-without-space", Call::Compact, "99999999"),
-        call("disarm", alarm(DEACTIVATE, NOSPACE), own),
-        call("disarm-again", alarm(DEACTIVATE, NOSPACE), own),
-        call("alarms-as-before", alarm(GET, 0), "0"),
-        post("space", LEASES, body).until("", json!(201)),
-        delete("space-again", &format!("{LEASES}/parity-5"), ""),
-    ]
-}
-
-fn peers() -> Vec<Step> {
-    let peer = |id, path, from| step(id, Ask::Peer { path, from });
-    vec![
-        peer("peer-members", "/members", From::OwnAddress),
-        peer("peer-version", "/version", From::OwnAddress),
-        peer("peer-probing", "/raft/probing", From::OwnAddress),
-        peer("peer-downgrade", "/downgrade/enabled", From::OwnAddress),
-        peer("peer-no-page", "/no/such/page", From::OwnAddress),
-        peer("peer-wrong-source", "/members", From::Loopback),
     ]
 }
