@@ -9,14 +9,16 @@ mod stored;
 
 pub use stored::NOT_NEEDED;
 
+use core::net::IpAddr;
 use std::collections::BTreeMap;
 
 use crate::base::{Stamp, Why, WhyKind};
 use crate::model::etcd::{EtcdFacts, MemberId, MembershipView, PeerFacts, Vantage};
 use crate::model::feed::{FeedState, History};
-use crate::model::host::HostFacts;
+use crate::model::host::{ClockJump, HostFacts};
 use crate::model::kube::{Endpoint, KubeFacts};
 use crate::model::quorum::MembershipSource;
+use crate::model::reach::HostReach;
 use crate::model::{FeedId, KubeKind, Simulated, Snapshot};
 use crate::port::{HostFact, KubeEvent, Observation, Observed, PeerAnswer, Report};
 
@@ -36,7 +38,13 @@ pub struct Assembler {
     stored_epoch: Option<u64>,
     etcd: EtcdFacts,
     host: HostFacts,
+    reach: BTreeMap<IpAddr, HostReach>,
+    /// The wall clock minus the time that passed, when it was looked at last.
+    clock_ms: Option<i64>,
 }
+
+/// A wall clock that moved by more than this against the time that passes has jumped; NTP moves it by less.
+const JUMP_MS: i64 = 5_000;
 
 impl Assembler {
     /// Nothing observed yet.
@@ -65,6 +73,23 @@ impl Assembler {
             Observation::EtcdRead { linearizable, outcome } => self.etcd_read(at, linearizable, outcome),
             Observation::EtcdPeer { id, outcome } => self.etcd_peer(at, id, outcome),
             Observation::EtcdNoAccess(why) => self.etcd.no_access = Some(why),
+            Observation::EtcdDisk(times) => {
+                self.verified(at, FeedId::EtcdDisk);
+                self.etcd.disk = Some(fact(self.etcd.disk.take(), at, FeedId::EtcdDisk, times));
+            }
+            Observation::ApiHealth(health) => {
+                self.verified(at, FeedId::ApiLocal);
+                self.kube.local = Some(fact(self.kube.local.take(), at, FeedId::ApiLocal, health));
+            }
+            Observation::Neighbours(addresses) => {
+                self.reach.retain(|address, _| addresses.contains(address));
+                let is_asked = |feed: &FeedId| !matches!(feed, FeedId::Ports(own) if !addresses.contains(own));
+                self.histories.retain(|feed, _| is_asked(feed));
+            }
+            Observation::Ports { address, reach } => {
+                self.verified(at, FeedId::Ports(address));
+                self.reach.entry(address).or_default().ports.extend(reach.ports);
+            }
             Observation::Host { name, is_root } => {
                 self.host.name = name;
                 self.host.is_root = is_root;
@@ -76,6 +101,7 @@ impl Assembler {
     /// What is known at `now`.
     pub fn snapshot(&mut self, now: Stamp) -> Snapshot {
         self.relight(now);
+        self.note_clock(now);
         let mut snapshot = Snapshot {
             now,
             simulated: self.simulated.clone(),
@@ -83,6 +109,7 @@ impl Assembler {
             kube: self.kube.clone(),
             etcd: self.etcd.clone(),
             host: self.host.clone(),
+            reach: self.reach.clone(),
         };
         if self.forget_removed_members(&snapshot) {
             snapshot.etcd = self.etcd.clone();
@@ -99,6 +126,15 @@ impl Assembler {
         snapshot
     }
 
+    /// Notes a jump of our own wall clock.
+    fn note_clock(&mut self, now: Stamp) {
+        let clock_ms = now.wall.as_millisecond().saturating_sub_unsigned(now.mono_ms);
+        let by_ms = self.clock_ms.replace(clock_ms).map_or(0, |before| clock_ms - before);
+        if by_ms.abs() >= JUMP_MS {
+            self.host.clock_jump = Some(ClockJump { at: now, by_ms });
+        }
+    }
+
     fn history(&mut self, at: Stamp, feed: FeedId) -> &mut History {
         match feed {
             FeedId::EtcdPeer(id) => {
@@ -109,9 +145,14 @@ impl Assembler {
                     .or_insert_with(|| PeerFacts::begin(at))
                     .history
             }
-            FeedId::Api | FeedId::Kube(_) | FeedId::EtcdLocal | FeedId::EtcdStore | FeedId::Host(_) => {
-                self.histories.entry(feed).or_insert_with(|| History::begin(at))
-            }
+            FeedId::Api
+            | FeedId::ApiLocal
+            | FeedId::Kube(_)
+            | FeedId::EtcdLocal
+            | FeedId::EtcdStore
+            | FeedId::EtcdDisk
+            | FeedId::Host(_)
+            | FeedId::Ports(_) => self.histories.entry(feed).or_insert_with(|| History::begin(at)),
         }
     }
 
@@ -201,11 +242,15 @@ impl Assembler {
         let host = &mut self.host;
         match part {
             HostFact::Status(value) => host.k0s = Some(fact(host.k0s.take(), at, feed, value)),
-            HostFact::Processes(value) => host.processes = Some(fact(host.processes.take(), at, feed, value)),
+            HostFact::Processes(value) => {
+                rows::note_restarts(host, at, &value);
+                host.processes = Some(fact(host.processes.take(), at, feed, value));
+            }
             HostFact::Config(value) => host.config = Some(fact(host.config.take(), at, feed, value)),
             HostFact::Certificates(value) => host.certificates = Some(fact(host.certificates.take(), at, feed, value)),
             HostFact::Disk(value) => host.disk = Some(fact(host.disk.take(), at, feed, value)),
             HostFact::Unit(value) => host.unit = Some(fact(host.unit.take(), at, feed, value)),
+            HostFact::Containers(value) => host.containers = Some(fact(host.containers.take(), at, feed, value)),
             HostFact::Links(value) => host.links = Some(fact(host.links.take(), at, feed, value)),
         }
     }

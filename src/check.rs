@@ -8,6 +8,7 @@ pub mod failover;
 pub mod feeds;
 pub mod finding;
 pub mod group;
+pub mod host;
 pub mod id;
 mod look;
 pub mod machines;
@@ -71,6 +72,7 @@ pub const TABLE: &[&[Check]] = &[
     failover::CHECKS,
     recovery::CHECKS,
     network::CHECKS,
+    host::CHECKS,
     feeds::CHECKS,
 ];
 

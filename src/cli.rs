@@ -9,6 +9,7 @@ pub mod config;
 pub mod console;
 pub mod deck;
 pub mod doctor;
+pub mod etcd;
 pub mod exit;
 pub mod explain;
 pub mod foreman;
@@ -66,6 +67,7 @@ fn dispatch(cli: Cli) -> eyre::Result<ExitCode> {
         Some(Command::Report(wanted)) => report::run(&settings, &wanted),
         Some(Command::Ack(ack)) => ack::run(&settings, &ack),
         Some(Command::Explain { check, output }) => explain::run(check.as_deref(), output),
+        Some(Command::Etcd { action }) => etcd::run(&settings, &action),
         Some(Command::Doctor(look)) => doctor::run(&settings, &look),
         Some(Command::Plan { wish, output }) => plan::run(&settings, &wish, output),
         Some(Command::Run { wish, answers }) => run::begin(&settings, &wish, &answers),

@@ -9,6 +9,7 @@ pub mod kube;
 pub mod layout;
 pub mod probe;
 pub mod program;
+pub mod reach;
 pub mod shell;
 #[cfg(test)]
 mod test_pki;

@@ -1,12 +1,14 @@
 //! What is known about one cluster at one moment, as plain data, and pure questions about it: quorum arithmetic, spread,
 //! ages. Knows no source, no channel, no screen. Start reading at [`snapshot::Snapshot`], then [`quorum`].
 
+pub mod dark;
 pub mod etcd;
 pub mod example;
 pub mod fact;
 pub mod feed;
 pub mod host;
 pub mod intent;
+pub mod journal;
 pub mod k0s;
 pub mod kube;
 pub mod labels;
@@ -15,6 +17,8 @@ pub mod policy;
 pub mod product;
 pub mod question;
 pub mod quorum;
+pub mod reach;
+pub mod recovery;
 pub mod snapshot;
 pub mod stored;
 pub mod zones;

@@ -3,16 +3,20 @@
 
 pub mod act;
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
 use tokio::sync::mpsc;
 
 use crate::base::{Clock, Stamp, Text, Why};
-use crate::model::etcd::{LocalStatus, MemberId, MembershipView};
+use crate::model::etcd::{DiskTimes, LocalStatus, MemberId, MembershipView};
 use crate::model::feed::HostPart;
-use crate::model::host::{Certificate, Disk, K0sConfig, K0sStatus, Link, Process, Unit};
+use crate::model::host::{Certificate, Containers, Disk, K0sConfig, K0sStatus, Link, Process, Unit};
 use crate::model::k0s::{ClusterConfig, ControlNode, EtcdMemberObject};
-use crate::model::kube::{Claim, Endpoint, Lease, Node, Pod, ReplicaSet, Workload};
+use crate::model::kube::{ApiHealth, Claim, Endpoint, Lease, Node, Pod, ReplicaSet, Workload};
 use crate::model::labels::Labels;
 use crate::model::product::{Installation, NetBoxEnterprise};
+use crate::model::reach::HostReach;
 use crate::model::{FeedId, KubeKind, ObjectKey};
 
 /// How many observations may wait. Sources wait beyond that: a slow reader slows them down, memory stays bounded.
@@ -68,6 +72,20 @@ pub enum Observation {
     },
     /// There is no way to ask etcd at all, and why.
     EtcdNoAccess(Why),
+    /// How fast the disk under the local member is; verifies its feed.
+    EtcdDisk(DiskTimes),
+    /// What the API server on this host says about itself; verifies its feed.
+    ApiHealth(ApiHealth),
+    /// The controllers whose ports are asked from now on; what was known of others is of the past.
+    Neighbours(BTreeSet<IpAddr>),
+    /// What came of connects to the ports of another controller; verifies its feed. Ports that were not asked this time keep
+    /// what came of the last connect.
+    Ports {
+        /// Whose.
+        address: IpAddr,
+        /// What came of them.
+        reach: HostReach,
+    },
     /// Who we are.
     Host {
         /// This host's name.
@@ -202,6 +220,7 @@ pub enum HostFact {
     Certificates(Vec<Certificate>),
     Disk(Disk),
     Unit(Unit),
+    Containers(Containers),
     Links(Vec<Link>),
 }
 
@@ -215,6 +234,7 @@ impl HostFact {
             HostFact::Certificates(_) => HostPart::Certificates,
             HostFact::Disk(_) => HostPart::Disk,
             HostFact::Unit(_) => HostPart::Unit,
+            HostFact::Containers(_) => HostPart::Containers,
             HostFact::Links(_) => HostPart::Links,
         }
     }

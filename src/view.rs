@@ -112,6 +112,7 @@ fn render_body(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Ge
         Screen::Readiness => screen::readiness::render,
         Screen::Feeds => screen::feeds::render,
         Screen::Actions => screen::actions::render,
+        Screen::Recovery => return screen::recovery::render(state, theme, area, buf),
         Screen::Log => {
             return Geometry {
                 log: Some(screen::log::render(theme, area, buf)),
@@ -140,7 +141,7 @@ fn render_detail(state: &State, theme: &Theme, row: &RowId, offset: usize, area:
 }
 
 /// Draws lines under a heading, scrolled.
-fn render_text(
+pub(crate) fn render_text(
     title: &'static str,
     of: &str,
     lines: &[Line<'static>],

@@ -198,6 +198,7 @@ pub const TABLE: &[Binding] = &[
     bind(Context::Anywhere, &[Key::char('9')], Command::Go(Screen::Log), "", "log: what quorate saw and did"),
     bind(Context::Anywhere, &[Key::char('a')], Command::Work(work::Deed::Offer), "actions", "actions: what can be done about what is selected; again, for the whole cluster"),
     bind(Context::Anywhere, &[Key::char('W')], Command::Work(work::Deed::Unlock), "", "let actions be run, or make the console read-only again"),
+    bind(Context::Anywhere, &[Key::char('!')], Command::Go(Screen::Recovery), "", "recovery: what is dark, what to do, what never to do now"),
     bind(Context::Anywhere, &[Key::ctrl('l')], Command::Redraw, "", "draw the screen again"),
     bind(Context::Anywhere, &[Key::char('d')], Command::Describe, "", "describe what is selected: all that is known, by source and age"),
     bind(Context::Anywhere, &[Key::char('y')], Command::Read(Reading::Yaml), "", "the YAML of what is selected"),

@@ -1,10 +1,10 @@
 //! What a typed line means where lines are typed instead of keys pressed (the linear mode): the same screens, rows,
 //! commands and keys. Start reading at [`read`].
 
+use super::Msg;
 use super::key::{Code, Key};
 use super::rows::rows;
 use super::state::State;
-use super::{Msg, Screen};
 
 /// What can be typed, one line each.
 pub const HELP: [&str; 8] = [
@@ -55,8 +55,8 @@ fn finish(mut msgs: Vec<Msg>, text: &str) -> Vec<Msg> {
 
 /// Opens a row by its number, from 1. On the overview the first `enter` only leads to the row's own screen.
 fn open(state: &State, number: usize) -> Result<Vec<Msg>, String> {
-    if state.screen == Screen::Log {
-        return Err("the log has no rows to open".to_owned());
+    if !state.screen.is_list() {
+        return Err(format!("the {} has no rows to open", state.screen.name()));
     }
     let rows = rows(state);
     let Some(row) = number.checked_sub(1).and_then(|index| rows.get(index)) else {
@@ -80,6 +80,7 @@ fn open(state: &State, number: usize) -> Result<Vec<Msg>, String> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::app::Screen;
     use crate::app::{Effect, update};
     use crate::model::{Policy, example};
     use std::sync::Arc;

@@ -147,6 +147,9 @@ pub fn step(state: &mut State, by: Move) -> Vec<Effect> {
     } else if let Some(scroll) = state.help.as_mut().or(state.detail.as_mut()) {
         let last = geometry.text_lines.saturating_sub(geometry.text_rows);
         *scroll = moved(*scroll, by, geometry.text_rows, last);
+    } else if state.screen == Screen::Recovery {
+        let last = geometry.text_lines.saturating_sub(geometry.text_rows);
+        state.recovery_top = moved(state.recovery_top.min(last), by, geometry.text_rows, last);
     } else if state.screen.is_list() && matches!(by, Move::Left | Move::Right) {
         scroll_nodes(state, by);
     } else if state.screen.is_list() {

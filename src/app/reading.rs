@@ -5,12 +5,14 @@ use super::keys::{Copied, Look, Move, Reading, Way};
 use super::navigate::moved;
 use super::paper::Line;
 use super::rows::{RowId, rows};
+use super::screen::Screen;
 use super::sheet::{Body, Log, MOST_SHEETS, Sheet};
 use super::state::State;
 use super::subject::{object, pods, subject};
 use crate::base::Text;
 use crate::check::Severity;
 use crate::model::question::{LogRef, ObjectRef, QuestionId};
+use crate::model::recovery::Kind;
 use crate::model::{KubeKind, ObjectKey};
 
 /// The most that is copied, in bytes. Terminals and what lies between take no more (xterm, tmux: about 100 kB of base64).
@@ -308,6 +310,9 @@ pub fn find(state: &mut State, way: Way) {
 
 /// Copies what the operator looks at, and says what that was.
 pub fn copy(state: &mut State, what: Copied) -> Vec<Effect> {
+    if state.sheets.is_empty() && state.screen == Screen::Recovery {
+        return copy_commands(state);
+    }
     let Some(sheet) = state.sheets.last() else {
         return copy_name(state);
     };
@@ -339,6 +344,20 @@ pub fn copy(state: &mut State, what: Copied) -> Vec<Effect> {
         called.to_owned()
     };
     say_copied(state, &called, &text);
+    vec![Effect::Copy(text)]
+}
+
+/// The commands of the recovery page, one in a line, for a text editor rather than for a shell.
+fn copy_commands(state: &mut State) -> Vec<Effect> {
+    let lines = state
+        .derived
+        .recovery
+        .sections
+        .iter()
+        .flat_map(|section| &section.lines);
+    let commands = lines.filter(|line| line.kind == Kind::Command);
+    let text: String = commands.map(|line| format!("# {}\n", line.text)).collect();
+    say_copied(state, "the commands of this page, each behind a #", &text);
     vec![Effect::Copy(text)]
 }
 

@@ -156,7 +156,7 @@ pub fn all(state: &State, screen: Screen) -> Vec<RowId> {
             entries.map(|entry| RowId::Change(entry.number)).collect()
         }
         Screen::Feeds => feeds(state),
-        Screen::Log => Vec::new(),
+        Screen::Log | Screen::Recovery => Vec::new(),
         Screen::Readiness => readiness(state),
         Screen::Actions => actions(state),
     }

@@ -19,11 +19,12 @@ pub enum Screen {
     Log,
     Readiness,
     Actions,
+    Recovery,
 }
 
 impl Screen {
     /// Every screen, in the order of the tabs.
-    pub const ALL: [Screen; 11] = [
+    pub const ALL: [Screen; 12] = [
         Screen::Overview,
         Screen::Nodes,
         Screen::Etcd,
@@ -35,6 +36,7 @@ impl Screen {
         Screen::Log,
         Screen::Readiness,
         Screen::Actions,
+        Screen::Recovery,
     ];
 
     /// The name on its tab and after `:`.
@@ -51,6 +53,7 @@ impl Screen {
             Screen::Log => "log",
             Screen::Readiness => "readiness",
             Screen::Actions => "actions",
+            Screen::Recovery => "recovery",
         }
     }
 
@@ -68,6 +71,7 @@ impl Screen {
             Screen::Log => "log",
             Screen::Readiness => "ready",
             Screen::Actions => "act",
+            Screen::Recovery => "recov",
         }
     }
 
@@ -80,6 +84,6 @@ impl Screen {
 
     /// Whether it consists of rows that can be selected.
     pub const fn is_list(self) -> bool {
-        !matches!(self, Screen::Log)
+        !matches!(self, Screen::Log | Screen::Recovery)
     }
 }

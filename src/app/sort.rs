@@ -30,7 +30,7 @@ pub const fn columns(screen: Screen) -> &'static [&'static str] {
         Screen::Feeds => &["feed", "state"],
         Screen::Readiness => &["group", "state", "check"],
         Screen::Timeline => &["time", "what", "subject"],
-        Screen::Overview | Screen::Log | Screen::Actions => &[],
+        Screen::Overview | Screen::Log | Screen::Actions | Screen::Recovery => &[],
     }
 }
 

@@ -20,6 +20,7 @@ use crate::check::{self, Report, Severity};
 use crate::model::kube::WorkloadKind;
 use crate::model::placement::Placement;
 use crate::model::quorum::Quorum;
+use crate::model::recovery::Recovery;
 use crate::model::{ObjectKey, Policy, Snapshot};
 
 /// Columns and rows of a terminal below which tables make no sense.
@@ -38,6 +39,8 @@ pub struct Derived {
     pub report: Report,
     /// The arithmetic of the next loss.
     pub quorum: Quorum,
+    /// What is dark, and what to do about it.
+    pub recovery: Recovery,
     /// Where replicas run, the ones that need attention first.
     pub placements: Vec<Placement>,
     /// Whether each of them lies as its constraints ask for: see [`Placement::spread_ok`].
@@ -74,6 +77,7 @@ impl Derived {
         Self {
             report: check::run(snapshot, policy),
             quorum: snapshot.quorum(),
+            recovery: snapshot.recovery(),
             placements,
             spreads,
             by_key,
@@ -239,6 +243,8 @@ pub struct State {
     pub history: Vec<String>,
     /// The selected row shown in full, scrolled by so many lines.
     pub detail: Option<usize>,
+    /// By how many lines the recovery page is scrolled.
+    pub recovery_top: usize,
     /// What is opened over the screen to be read; the last one lies uppermost.
     pub sheets: Vec<Sheet>,
     /// How many questions were asked.
@@ -285,6 +291,7 @@ impl State {
             prompt: None,
             history: Vec::new(),
             detail: None,
+            recovery_top: 0,
             sheets: Vec::new(),
             questions: 0,
             help: None,
@@ -316,6 +323,20 @@ impl State {
     /// Tells the operator something, until the next key.
     pub fn say(&mut self, severity: Severity, text: impl AsRef<str>) {
         self.message = Some(Message::new(severity, text));
+    }
+
+    /// Whether a screen is offered: the recovery page only while something is dark, or while it is shown.
+    pub fn offers(&self, screen: Screen) -> bool {
+        screen != Screen::Recovery || self.screen == screen || self.derived.recovery.diagnosis.state.is_dark()
+    }
+
+    /// The next screen that is offered, `by` tabs further, around the end.
+    pub fn turned(&self, by: usize) -> Screen {
+        let mut screen = self.screen.turn(by);
+        while !self.offers(screen) {
+            screen = screen.turn(by);
+        }
+        screen
     }
 
     /// Whether the terminal is too small for tables.

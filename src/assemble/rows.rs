@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::Stamp;
+use crate::model::host::{HostFacts, Process, Restarts};
 use crate::model::kube::{KubeFacts, Lease, Pause};
 use crate::model::{Fact, FeedId, KubeKind, ObjectKey, Table};
 use crate::port::{KubeEvent, KubeObject, Objects};
@@ -19,6 +20,25 @@ pub fn fact<T: PartialEq>(older: Option<Fact<T>>, at: Stamp, feed: FeedId, value
             changed_at: at,
             seen_changing: older.is_some(),
         },
+    }
+}
+
+/// Counts the processes that were started anew since we looked last: by another number, or a later start.
+pub fn note_restarts(host: &mut HostFacts, at: Stamp, now: &[Process]) {
+    let Some(before) = host.processes.as_ref().map(|fact| &fact.value) else {
+        return;
+    };
+    for process in now {
+        let Some(old) = before.iter().find(|old| old.name == process.name) else {
+            continue;
+        };
+        if (old.pid, old.started) == (process.pid, process.started) {
+            continue;
+        }
+        let first = Restarts { count: 0, last: at };
+        let seen = host.restarts.entry(process.name.clone()).or_insert(first);
+        seen.count = seen.count.saturating_add(1);
+        seen.last = at;
     }
 }
 

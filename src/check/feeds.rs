@@ -32,9 +32,9 @@ impl Family {
 
     const fn of(feed: FeedId) -> Self {
         match feed {
-            FeedId::Api | FeedId::Kube(_) => Family::Kubernetes,
-            FeedId::EtcdLocal | FeedId::EtcdStore | FeedId::EtcdPeer(_) => Family::Etcd,
-            FeedId::Host(_) => Family::Host,
+            FeedId::Api | FeedId::ApiLocal | FeedId::Kube(_) => Family::Kubernetes,
+            FeedId::EtcdLocal | FeedId::EtcdStore | FeedId::EtcdPeer(_) | FeedId::EtcdDisk => Family::Etcd,
+            FeedId::Host(_) | FeedId::Ports(_) => Family::Host,
         }
     }
 
@@ -52,7 +52,7 @@ const fn is_required(feed: FeedId) -> bool {
     match feed {
         FeedId::Api | FeedId::EtcdLocal | FeedId::EtcdPeer(_) => true,
         FeedId::Kube(kind) => !kind.is_custom() && !matches!(kind, KubeKind::Claims),
-        FeedId::EtcdStore | FeedId::Host(_) => false,
+        FeedId::ApiLocal | FeedId::EtcdStore | FeedId::EtcdDisk | FeedId::Host(_) | FeedId::Ports(_) => false,
     }
 }
 
@@ -101,7 +101,14 @@ fn is_of_dead_member(snapshot: &Snapshot, feed: FeedId) -> bool {
             Some(state) => state.health.is_dead(),
             None => true,
         },
-        FeedId::Api | FeedId::Kube(_) | FeedId::EtcdLocal | FeedId::EtcdStore | FeedId::Host(_) => false,
+        FeedId::Api
+        | FeedId::ApiLocal
+        | FeedId::Kube(_)
+        | FeedId::EtcdLocal
+        | FeedId::EtcdStore
+        | FeedId::EtcdDisk
+        | FeedId::Host(_)
+        | FeedId::Ports(_) => false,
     }
 }
 

@@ -55,12 +55,16 @@ pub enum CheckId {
     NetworkNat,
     NetworkLinkSpeed,
     NetworkEncryption,
+    HostControlPlane,
+    HostClock,
+    HostDisk,
+    EtcdDisk,
     FeedsStale,
 }
 
 impl CheckId {
     /// Every check.
-    pub const ALL: [CheckId; 45] = [
+    pub const ALL: [CheckId; 49] = [
         CheckId::EtcdQuorum,
         CheckId::EtcdSpare,
         CheckId::EtcdMemberLost,
@@ -105,6 +109,10 @@ impl CheckId {
         CheckId::NetworkNat,
         CheckId::NetworkLinkSpeed,
         CheckId::NetworkEncryption,
+        CheckId::HostControlPlane,
+        CheckId::HostClock,
+        CheckId::HostDisk,
+        CheckId::EtcdDisk,
         CheckId::FeedsStale,
     ];
 
@@ -155,6 +163,10 @@ impl CheckId {
             CheckId::NetworkNat => "network.nat",
             CheckId::NetworkLinkSpeed => "network.link-speed",
             CheckId::NetworkEncryption => "network.encryption",
+            CheckId::HostControlPlane => "host.control-plane",
+            CheckId::HostClock => "host.clock",
+            CheckId::HostDisk => "host.disk",
+            CheckId::EtcdDisk => "etcd.disk",
             CheckId::FeedsStale => "feeds.stale",
         }
     }

@@ -145,6 +145,8 @@ fn needs(id: CheckId) -> Vec<FeedId> {
         | CheckId::EtcdLearner
         | CheckId::EtcdViewsDiffer
         | CheckId::NetworkLatency
+        | CheckId::HostControlPlane
+        | CheckId::HostClock
         | CheckId::FeedsStale => Vec::new(),
         CheckId::EtcdAlarm => vec![FeedId::EtcdLocal],
         CheckId::MembersZombie => kinds(&[
@@ -206,6 +208,8 @@ fn needs(id: CheckId) -> Vec<FeedId> {
             .collect(),
         CheckId::NetworkLinkSpeed => vec![FeedId::Host(HostPart::Links)],
         CheckId::NetworkEncryption => kinds(&[KubeKind::ClusterConfigs]),
+        CheckId::HostDisk => vec![FeedId::Host(HostPart::Disk)],
+        CheckId::EtcdDisk => vec![FeedId::EtcdDisk],
     }
 }
 
@@ -278,6 +282,10 @@ fn every_finding_says_all_that_people_need() {
         CheckId::NetworkNat,
         CheckId::NetworkLinkSpeed,
         CheckId::NetworkEncryption,
+        CheckId::HostControlPlane,
+        CheckId::HostClock,
+        CheckId::HostDisk,
+        CheckId::EtcdDisk,
     ];
     assert_eq!(silent, rare, "tested in their families only");
 }

@@ -76,7 +76,7 @@ pub fn judge(snapshot: &Snapshot, outcomes: &[(CheckId, Outcome)], given: &[Ackn
         (Level::Critical, critical(&quorum, worst))
     } else if let Some(because) = quorum_picture_missing(outcomes) {
         (Level::Unknown, unknown(&quorum, &because))
-    } else if let Some(worst) = of(Severity::Warning).next() {
+    } else if let Some(worst) = cause(&counted).or_else(|| of(Severity::Warning).next()) {
         (Level::Warning, warning(&quorum, worst, of(Severity::Warning).count()))
     } else if let Some((feed, why)) = unread(outcomes) {
         let sum = format!(
@@ -100,6 +100,13 @@ pub fn judge(snapshot: &Snapshot, outcomes: &[(CheckId, Outcome)], given: &[Ackn
 fn is_counted(finding: &Finding, given: &[Acknowledgement]) -> bool {
     let is_vital = matches!(finding.check, CheckId::EtcdQuorum | CheckId::EtcdSpare);
     is_vital || finding.severity == Severity::Critical || acknowledgement(given, finding).is_none()
+}
+
+/// A warning that explains others: what is dark on this host.
+fn cause<'a>(counted: &[&'a Finding]) -> Option<&'a Finding> {
+    let is_cause =
+        |finding: &&&Finding| finding.check == CheckId::HostControlPlane && finding.severity == Severity::Warning;
+    counted.iter().find(is_cause).copied()
 }
 
 /// Why quorum or spare cannot be told, if so.
@@ -131,6 +138,9 @@ fn next_loss(quorum: &Quorum) -> String {
 }
 
 fn critical(quorum: &Quorum, worst: &Finding) -> String {
+    if quorum.voters == 0 {
+        return worst.title.to_string();
+    }
     if worst.check != CheckId::EtcdQuorum {
         let sum = format!("{} of {} healthy, {}", quorum.healthy, quorum.voters, next_loss(quorum));
         return format!("{} ({sum})", worst.title);

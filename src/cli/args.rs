@@ -142,6 +142,13 @@ pub enum Command {
         #[command(flatten)]
         look: Look,
     },
+    /// The etcd member on this host
+    #[command(disable_help_subcommand = true)]
+    Etcd {
+        /// What to do
+        #[command(subcommand)]
+        action: EtcdAction,
+    },
     /// The keys of the console
     Keys {
         /// How to print
@@ -179,6 +186,19 @@ pub enum Command {
     },
     /// Print the man page
     Man,
+}
+
+/// What to do with the etcd member on this host.
+#[derive(Debug, Subcommand)]
+pub enum EtcdAction {
+    /// Save its database to a new file, checked; works without quorum. Exits 1 when it could not be taken
+    Snapshot {
+        /// The file, which must not be there yet
+        file: PathBuf,
+        /// How to print
+        #[arg(short, long, value_enum, default_value_t)]
+        output: Output,
+    },
 }
 
 /// What to do with themes.

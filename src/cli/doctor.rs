@@ -7,11 +7,13 @@ use serde::Serialize;
 
 use super::args::{Look, Output};
 use super::observe::{self, Resolved};
+use super::output::below::{self, HostDocument, ReachDocument};
 use super::output::feeds::{FeedDocument, feeds};
 use super::output::status_text::feed_row;
 use super::output::table::table;
 use super::output::{self, print, print_json};
 use crate::base::{Text, Why};
+use crate::model::dark::Diagnosis;
 
 /// What `doctor -o json` prints.
 #[derive(Debug, Serialize)]
@@ -26,6 +28,12 @@ struct DoctorDocument<'a> {
     notes: &'a [Text],
     /// What is wrong with the settings.
     settings: Vec<Why>,
+    /// What is dark, as far as it can be told from here.
+    diagnosis: Diagnosis,
+    /// What this host tells from below.
+    below: HostDocument,
+    /// How the ports of the other controllers are reached.
+    reach: Vec<ReachDocument>,
     feeds: Vec<FeedDocument>,
 }
 
@@ -39,6 +47,9 @@ pub fn run(resolved: &Resolved, look: &Look) -> eyre::Result<ExitCode> {
         is_root: snapshot.host.is_root,
         notes: &notes,
         settings: resolved.problems.iter().map(crate::config::ConfigError::why).collect(),
+        diagnosis: snapshot.diagnosis(),
+        below: below::host(&snapshot),
+        reach: below::reach(&snapshot),
         feeds: feeds(&snapshot),
     };
     match look.output {
@@ -63,6 +74,14 @@ fn text(document: &DoctorDocument<'_>) -> String {
     if !document.settings.is_empty() {
         sections.push(list("Wrong in the settings:", &document.settings));
     }
+    let diagnosis = &document.diagnosis;
+    let lines: Vec<&Text> = std::iter::once(&diagnosis.headline)
+        .chain(&diagnosis.evidence)
+        .collect();
+    sections.push(list("Diagnosis:", &lines));
+    sections.push(below::host_text(&document.below));
+    sections.push(below::reach_text(&document.reach));
+    sections.retain(|section| !section.is_empty());
     let rows: Vec<Vec<String>> = document.feeds.iter().map(feed_row).collect();
     sections.push(table(&["SOURCE", "STATE", "LAST ANSWER", "BECAUSE"], &rows));
     sections.join("\n")

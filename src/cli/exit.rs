@@ -14,6 +14,8 @@ pub const NO: u8 = 1;
 pub const CANNOT_TELL: u8 = 3;
 /// The command line is wrong (`EX_USAGE` of sysexits).
 pub const USAGE: u8 = 64;
+/// What was asked for could not be done; the message says why.
+pub const FAILED: u8 = 1;
 /// A defect of quorate itself, or a panic (`EX_SOFTWARE`).
 pub const INTERNAL: u8 = 70;
 

@@ -162,13 +162,17 @@ fn observe(place: Place, clock: Clock, cluster: Option<Cluster>, clerk: Option<C
         live::probe::observe(place.pki(), sink.clone(), snapshots()),
         live::etcd::observe(place.pki(), place.etcd_endpoint.clone(), sink.clone()),
         live::etcd::store::observe(place.pki(), place.etcd_endpoint.clone(), sink.clone(), snapshots()),
-        live::host::observe(place.host.clone(), sink),
+        live::host::observe(place.host.clone(), sink.clone()),
+        live::kube::health::observe(place.own_kubeconfig(), sink.clone()),
+        live::reach::observe(place.ports, sink, snapshots()),
     );
     observer.add(sources.0);
     observer.add(sources.1);
     observer.add(sources.2);
     observer.add(sources.3);
     observer.add(sources.4);
+    observer.add(sources.5);
+    observer.add(sources.6);
     if let Some(answering) = answering {
         observer.add(answering);
     }

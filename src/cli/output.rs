@@ -1,5 +1,6 @@
 //! What headless commands print: documents for programs, tables for people. Pure functions of a snapshot.
 
+pub mod below;
 pub mod check;
 pub mod feeds;
 pub mod plan;

@@ -11,6 +11,7 @@ use crate::live::etcd::EtcdPki;
 use crate::live::host::Places;
 use crate::live::kube::KubeSource;
 use crate::live::layout::{self, Layout, Overrides};
+use crate::live::reach::Numbers;
 use crate::live::shell::Shell;
 use crate::plan::action::ServiceVerb;
 use crate::sim::wire::Cluster;
@@ -30,6 +31,8 @@ pub struct Place {
     pub etcd_endpoint: String,
     /// What stands for `/` there.
     pub root: PathBuf,
+    /// Ports of other hosts that no file here tells.
+    pub ports: Numbers,
     /// The scenario, where nothing is real.
     pub simulated: Option<Text>,
 }
@@ -48,6 +51,7 @@ impl Place {
             host: Places::here(layout),
             etcd_endpoint: ETCD_ENDPOINT.to_owned(),
             root: PathBuf::from("/"),
+            ports: Numbers::default(),
             simulated: None,
         }
     }
@@ -64,6 +68,10 @@ impl Place {
             host: Places::below(root, Text::new(cluster.host_name()), layout),
             etcd_endpoint: cluster.etcd_endpoint(),
             root: root.to_owned(),
+            ports: Numbers {
+                kubelet: cluster.kubelet_port(),
+                ssh: cluster.ssh_port(),
+            },
             simulated: Some(scenario),
         }
     }
@@ -71,6 +79,12 @@ impl Place {
     /// Where k0s keeps things there.
     pub const fn layout(&self) -> &Layout {
         &self.host.layout
+    }
+
+    /// The kubeconfig that names the API server on that host, where k0s is on it.
+    pub fn own_kubeconfig(&self) -> Option<PathBuf> {
+        let layout = self.layout();
+        layout.has_k0s().then(|| layout.k0s_dir.join("pki/admin.conf"))
     }
 
     /// etcd's certificates there.

@@ -5,6 +5,8 @@
 mod answers;
 pub mod change;
 mod connection;
+mod disk;
+pub mod snapshot;
 pub mod store;
 #[cfg(test)]
 mod tests;
@@ -17,7 +19,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tonic::{Response, Status};
 
 use self::connection::{Clients, Connection};
-use super::dial::{Hop, Target, failed, timed_out};
+use super::dial::{Hop, Target, broken, failed, timed_out};
 use super::tls::{Identity, Loader, PemFiles};
 use crate::base::{Why, WhyKind};
 use crate::model::FeedId;
@@ -66,6 +68,8 @@ struct Pace {
     local: (Duration, Duration),
     /// The same for what it answers through consensus.
     linearizable: (Duration, Duration),
+    /// The same for its metrics.
+    disk: (Duration, Duration),
     /// TCP and TLS together.
     connect: Duration,
     /// The shortest and the longest pause before connecting again.
@@ -77,6 +81,7 @@ struct Pace {
 const PACE: Pace = Pace {
     local: (Duration::from_secs(1), Duration::from_secs(1)),
     linearizable: (Duration::from_secs(2), Duration::from_secs(2)),
+    disk: (Duration::from_secs(10), Duration::from_secs(3)),
     connect: Duration::from_secs(1),
     pause: (Duration::from_millis(500), Duration::from_secs(2)),
     no_access: Duration::from_secs(5),
@@ -90,6 +95,7 @@ pub async fn observe(pki: EtcdPki, endpoint: String, sink: Sink) {
 
 async fn run(pki: &EtcdPki, endpoint: &str, sink: &Sink, pace: Pace) -> Result<Infallible, Closed> {
     sink.report(FeedId::EtcdLocal, Report::Begun).await?;
+    sink.report(FeedId::EtcdDisk, Report::Begun).await?;
     let mut loader = Loader::new(pki.client_files(), connection::ALPN);
     let mut pause = pace.pause.0;
     loop {
@@ -97,7 +103,8 @@ async fn run(pki: &EtcdPki, endpoint: &str, sink: &Sink, pace: Pace) -> Result<I
             Ok(access) => access,
             Err(why) => {
                 sink.send(Observation::EtcdNoAccess(why.clone())).await?;
-                sink.report(FeedId::EtcdLocal, Report::Failed(why)).await?;
+                sink.report(FeedId::EtcdLocal, Report::Failed(why.clone())).await?;
+                sink.report(FeedId::EtcdDisk, Report::Failed(why)).await?;
                 sleep(pace.no_access).await;
                 continue;
             }
@@ -138,7 +145,9 @@ async fn connect(target: &Target, identity: &Identity, pace: Pace) -> Result<Con
 
 /// Without a connection nothing answers.
 async fn everything_failed(sink: &Sink, why: &Why) -> Result<(), Closed> {
-    sink.report(FeedId::EtcdLocal, Report::Failed(why.clone())).await?;
+    for feed in [FeedId::EtcdLocal, FeedId::EtcdDisk] {
+        sink.report(feed, Report::Failed(why.clone())).await?;
+    }
     for linearizable in [false, true] {
         let outcome = Err(why.clone());
         sink.send(Observation::EtcdRead { linearizable, outcome }).await?;
@@ -160,6 +169,7 @@ impl Session<'_> {
         tokio::select! {
             ended = self.local_rounds(&clients, driver) => ended,
             Err(closed) = self.linearizable_reads(&clients) => Err(closed),
+            Err(closed) = self.disk_times(&clients) => Err(closed),
         }
     }
 
@@ -194,6 +204,28 @@ impl Session<'_> {
         loop {
             tick.tick().await;
             self.members(clients, true).await?;
+        }
+    }
+
+    /// How fast its disk is: of late, from the second reading on.
+    async fn disk_times(&self, clients: &Clients) -> Result<Infallible, Closed> {
+        let hop = Hop::Request("GET /metrics");
+        let mut timing = disk::Timing::default();
+        let mut tick = interval(self.pace.disk.0);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tick.tick().await;
+            let read = match timeout(self.pace.disk.1, clients.metrics()).await {
+                Ok(Ok(text)) => text
+                    .and_then(|text| timing.read(&text, self.sink.clock().now()))
+                    .ok_or_else(|| failed(&self.target, hop, WhyKind::Garbage, "no histogram of its disk")),
+                Ok(Err(error)) => Err(broken(&self.target, hop, &error)),
+                Err(_) => Err(timed_out(&self.target, hop, self.pace.disk.1)),
+            };
+            match read {
+                Ok(times) => self.sink.send(Observation::EtcdDisk(times)).await?,
+                Err(why) => self.sink.report(FeedId::EtcdDisk, Report::Failed(why)).await?,
+            }
         }
     }
 

@@ -3,8 +3,10 @@
 //! Start reading at [`observe`], then one part, such as [`status`].
 
 pub mod certificates;
+pub mod containers;
 pub mod disk;
 pub mod files;
+pub mod journal;
 pub mod k0s_yaml;
 pub mod links;
 pub mod processes;
@@ -37,7 +39,12 @@ const fn period(part: HostPart) -> Duration {
         HostPart::Certificates => Duration::from_mins(10),
         // Tells "it is us" while other sources still wait for their deadlines.
         HostPart::Links => Duration::from_secs(2),
-        HostPart::Status | HostPart::Processes | HostPart::Config | HostPart::Disk | HostPart::Unit => EVERY,
+        HostPart::Status
+        | HostPart::Processes
+        | HostPart::Config
+        | HostPart::Disk
+        | HostPart::Unit
+        | HostPart::Containers => EVERY,
     }
 }
 
@@ -71,6 +78,8 @@ pub struct Places {
     pub layout: Layout,
     /// `/proc`
     pub proc: PathBuf,
+    /// `/var/log/pods`
+    pub pod_logs: PathBuf,
     /// `/sys/class/net`
     pub net: PathBuf,
     /// Exists where systemd is the init system, see `sd_booted(3)`.
@@ -87,6 +96,7 @@ impl Places {
             is_root: rustix::process::geteuid().is_root(),
             layout,
             proc: PathBuf::from("/proc"),
+            pod_logs: PathBuf::from("/var/log/pods"),
             net: PathBuf::from("/sys/class/net"),
             systemd: PathBuf::from("/run/systemd/system"),
             programs: unit::Programs::default(),
@@ -101,6 +111,7 @@ impl Places {
             is_root: true,
             layout,
             proc: root.join("proc"),
+            pod_logs: root.join("var/log/pods"),
             net: root.join("sys/class/net"),
             systemd: root.join("run/systemd/system"),
             programs: unit::Programs {
@@ -210,6 +221,7 @@ fn look(part: HostPart, places: &Places) -> Look {
         HostPart::Config => Reading::from(k0s_yaml::read(&layout.k0s_yaml), HostFact::Config),
         HostPart::Certificates => certificates::read(layout),
         HostPart::Disk => Reading::from(disk::read(&layout.k0s_dir), HostFact::Disk),
+        HostPart::Containers => containers::read(&places.proc, &places.pod_logs),
         HostPart::Links => Reading::from(links::read(&places.net), HostFact::Links),
     })
 }

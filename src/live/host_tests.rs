@@ -21,6 +21,7 @@ fn places(root: &Path) -> Places {
         is_root: false,
         layout: discover(&Overrides::default(), root, &BTreeMap::new()),
         proc: root.join("proc"),
+        pod_logs: root.join("pods"),
         net: root.join("net"),
         systemd: root.join("run/systemd/system"),
         programs: unit::Programs {
@@ -67,6 +68,7 @@ fn part_of(fact: &HostFact) -> HostPart {
         HostFact::Certificates(_) => HostPart::Certificates,
         HostFact::Disk(_) => HostPart::Disk,
         HostFact::Unit(_) => HostPart::Unit,
+        HostFact::Containers(_) => HostPart::Containers,
         HostFact::Links(_) => HostPart::Links,
     }
 }
@@ -124,7 +126,12 @@ async fn on_a_broken_controller_each_part_speaks_for_itself() {
     assert_eq!(failed(HostPart::Status), Some(WhyKind::Missing));
     assert_eq!(failed(HostPart::Config), Some(WhyKind::Garbage));
     assert_eq!(failed(HostPart::Certificates), Some(WhyKind::Missing));
-    for part in [HostPart::Processes, HostPart::Disk, HostPart::Links] {
+    for part in [
+        HostPart::Processes,
+        HostPart::Disk,
+        HostPart::Containers,
+        HostPart::Links,
+    ] {
         assert_eq!(last[&part], Report::Verified, "{part:?}");
     }
 }

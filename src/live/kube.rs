@@ -12,6 +12,7 @@ mod clients;
 mod elect;
 mod fault;
 mod follow;
+pub mod health;
 mod heartbeat;
 mod kubeconfig;
 pub mod lease;

@@ -168,6 +168,20 @@ impl PeerFacts {
     }
 }
 
+/// How long the disk under a member takes, by etcd's own histograms: the upper end of the bucket that holds 99 of 100
+/// writes, in microseconds. None where there were no writes, or slower ones than the last bucket counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiskTimes {
+    /// `etcd_disk_wal_fsync_duration_seconds`: every write waits for it. etcd asks for less than 10 ms.
+    pub fsync_p99_us: Option<u64>,
+    /// `etcd_disk_backend_commit_duration_seconds`: etcd asks for less than 25 ms.
+    pub commit_p99_us: Option<u64>,
+    /// How many fsyncs were counted.
+    pub fsyncs: u64,
+    /// Over what time, in seconds; None: since the member started.
+    pub over_s: Option<u64>,
+}
+
 /// One way of reading the local member, and how it went.
 pub type Reads = Option<History>;
 
@@ -176,6 +190,9 @@ pub type Reads = Option<History>;
 pub struct EtcdFacts {
     /// Status of the local member.
     pub local: Option<Fact<LocalStatus>>,
+    /// The disk under the local member.
+    #[serde(default)]
+    pub disk: Option<Fact<DiskTimes>>,
     /// Serializable reads of the local member: "it answers".
     pub serializable: Reads,
     /// Linearizable reads of the local member: "it has quorum".

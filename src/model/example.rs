@@ -168,10 +168,15 @@ pub fn healthy() -> Snapshot {
                 since: ago(600),
                 version: Some("v1.37.2+k0s.0".into()),
             }),
+            local: Some(fact(FeedId::ApiLocal, 590, host::api_health())),
             ..KubeFacts::default()
         },
         etcd: etcd(),
         host: host::facts(),
+        reach: [2, 3]
+            .into_iter()
+            .filter_map(|n| Some((address(n).as_str().parse().ok()?, host::reach())))
+            .collect(),
     };
     for n in 1..=3 {
         controller(&mut snapshot.kube, n);
@@ -182,11 +187,14 @@ pub fn healthy() -> Snapshot {
 }
 
 fn feeds() -> BTreeMap<FeedId, FeedState> {
-    let fixed = [FeedId::Api, FeedId::EtcdLocal];
+    let fixed = [FeedId::Api, FeedId::ApiLocal, FeedId::EtcdLocal, FeedId::EtcdDisk];
     let peers = (1..=3).map(|n| FeedId::EtcdPeer(member_id(n)));
     let kinds = KubeKind::ALL.map(FeedId::Kube);
     let parts = HostPart::ALL.map(FeedId::Host);
-    let ids = fixed.into_iter().chain(peers).chain(kinds).chain(parts);
+    let ports = [2, 3]
+        .into_iter()
+        .filter_map(|n| address(n).as_str().parse().ok().map(FeedId::Ports));
+    let ids = fixed.into_iter().chain(peers).chain(kinds).chain(parts).chain(ports);
     ids.map(|id| (id, FeedState::Live { as_of: ago(0) })).collect()
 }
 
@@ -197,6 +205,7 @@ fn etcd() -> EtcdFacts {
     let peers = (1..=3).map(|n| (Vantage::Peer(member_id(n)), FeedId::EtcdPeer(member_id(n))));
     EtcdFacts {
         local: Some(fact(FeedId::EtcdLocal, 590, local_status())),
+        disk: Some(fact(FeedId::EtcdDisk, 5, host::disk_times())),
         serializable: Some(answered(1)),
         linearizable: Some(answered(1)),
         views: vantages

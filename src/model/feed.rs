@@ -1,5 +1,6 @@
 //! Sources and their freshness. A check never passes because data is missing, so every row can be asked how old it is.
 
+use core::net::IpAddr;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -141,19 +142,22 @@ pub enum HostPart {
     Disk,
     /// State and last errors of the `k0scontroller` unit.
     Unit,
+    /// Pods whose containers run here, from /proc.
+    Containers,
     /// Network interfaces: carrier and addresses. Tells "it is us" from "it is they".
     Links,
 }
 
 impl HostPart {
     /// Every part.
-    pub const ALL: [HostPart; 7] = [
+    pub const ALL: [HostPart; 8] = [
         HostPart::Status,
         HostPart::Processes,
         HostPart::Config,
         HostPart::Certificates,
         HostPart::Disk,
         HostPart::Unit,
+        HostPart::Containers,
         HostPart::Links,
     ];
 
@@ -166,6 +170,7 @@ impl HostPart {
             HostPart::Certificates => "certificates",
             HostPart::Disk => "disk",
             HostPart::Unit => "unit",
+            HostPart::Containers => "containers",
             HostPart::Links => "links",
         }
     }
@@ -176,6 +181,8 @@ impl HostPart {
 pub enum FeedId {
     /// The API server in use: a consistent read of one small object every 2 s.
     Api,
+    /// The health checks of the API server on this host: `/livez` and `/readyz`.
+    ApiLocal,
     /// The watch of one kind.
     Kube(KubeKind),
     /// The etcd member on this host, through its client port.
@@ -184,19 +191,26 @@ pub enum FeedId {
     EtcdStore,
     /// One etcd member through its peer port.
     EtcdPeer(MemberId),
+    /// How fast the disk under the etcd member on this host is, from its `/metrics`.
+    EtcdDisk,
     /// One part of this host.
     Host(HostPart),
+    /// The TCP ports of another controller, as they are reached from here.
+    Ports(IpAddr),
 }
 
 impl fmt::Display for FeedId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             FeedId::Api => f.pad("api"),
+            FeedId::ApiLocal => f.pad("api.local"),
             FeedId::Kube(kind) => f.pad(&format!("kube.{}", kind.plural())),
             FeedId::EtcdLocal => f.pad("etcd.local"),
             FeedId::EtcdStore => f.pad("etcd.store"),
             FeedId::EtcdPeer(id) => f.pad(&format!("etcd.peer.{id}")),
+            FeedId::EtcdDisk => f.pad("etcd.disk"),
             FeedId::Host(part) => f.pad(&format!("host.{}", part.name())),
+            FeedId::Ports(address) => f.pad(&format!("ports.{address}")),
         }
     }
 }
@@ -218,6 +232,9 @@ impl FromStr for FeedId {
                 .find(|part| part.name() == name)
                 .map(FeedId::Host)
                 .ok_or_else(unknown),
+            Some(("api", "local")) => Ok(FeedId::ApiLocal),
+            Some(("ports", address)) => address.parse().map(FeedId::Ports).map_err(|_| unknown()),
+            Some(("etcd", "disk")) => Ok(FeedId::EtcdDisk),
             Some(("etcd", "local")) => Ok(FeedId::EtcdLocal),
             Some(("etcd", "store")) => Ok(FeedId::EtcdStore),
             Some(("etcd", rest)) => rest
@@ -465,7 +482,8 @@ impl History {
 
 impl FeedId {
     /// How long a silence of this source is ordinary. Api and etcd are asked every 1 to 2 s; a watch proves itself at least
-    /// every 25 s (its server-side timeout); etcd's store is looked at every 5 s; host facts are read every 10 s, certificates every 10 min.
+    /// every 25 s (its server-side timeout); etcd's store and health checks every 5 s; host facts are read every 10 s,
+    /// certificates every 10 min; ports of a controller whose etcd answers once a minute.
     pub const fn patience(self) -> Patience {
         let (lagging, lost) = match self {
             FeedId::Api => (5, 7),
@@ -473,7 +491,9 @@ impl FeedId {
             FeedId::EtcdStore => (10, 15),
             FeedId::Kube(_) => (35, 60),
             FeedId::Host(HostPart::Certificates) => (25 * 60, 60 * 60),
-            FeedId::Host(_) => (30, 60),
+            FeedId::ApiLocal => (12, 20),
+            FeedId::Host(_) | FeedId::EtcdDisk => (30, 60),
+            FeedId::Ports(_) => (90, 150),
         };
         Patience {
             lagging_after: Duration::from_secs(lagging),
@@ -483,6 +503,7 @@ impl FeedId {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::base::WhyKind;
@@ -499,7 +520,15 @@ mod tests {
     #[test]
     fn every_feed_id_reads_back() {
         let peer = FeedId::EtcdPeer(MemberId(0x1a0c_4a9f_e222_2d3b));
-        let fixed = [FeedId::Api, FeedId::EtcdLocal, peer];
+        let ports = FeedId::Ports("10.77.0.12".parse().unwrap());
+        let fixed = [
+            FeedId::Api,
+            FeedId::ApiLocal,
+            FeedId::EtcdLocal,
+            FeedId::EtcdDisk,
+            peer,
+            ports,
+        ];
         let kinds = KubeKind::ALL.map(FeedId::Kube);
         let parts = HostPart::ALL.map(FeedId::Host);
         for id in fixed.into_iter().chain(kinds).chain(parts) {

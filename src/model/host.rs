@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::fact::Fact;
-use crate::base::Text;
+use crate::base::{Stamp, Text};
 
 /// What k0s says on its status socket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +32,9 @@ pub struct Process {
     pub pid: u32,
     /// When it started, by this host's clock.
     pub started: Option<Timestamp>,
+    /// Whether it is stopped in its tracks (SIGSTOP, a debugger): it is there, its ports accept, and it does nothing.
+    #[serde(default)]
+    pub is_stopped: bool,
     /// The flags that matter, without leading dashes. Others are dropped: some hold secrets.
     pub flags: BTreeMap<Text, Text>,
 }
@@ -86,8 +89,58 @@ pub struct Unit {
     pub active_state: Text,
     /// `SubState`, such as `running`.
     pub sub_state: Text,
-    /// Its last error lines, newest last.
-    pub errors: Vec<Text>,
+    /// How often systemd started it again since it was started by hand or at boot; older ones do not tell.
+    #[serde(default)]
+    pub restarts: Option<u32>,
+    /// The last errors in its journal, newest last; each different one once.
+    pub errors: Vec<JournalLine>,
+}
+
+/// An error line of a journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JournalLine {
+    /// When it was written last, by this host's clock.
+    pub at: Option<Timestamp>,
+    /// What it says, without secrets.
+    pub text: Text,
+    /// How often it was found among the last lines, numbers and times in it aside.
+    pub times: u32,
+}
+
+/// Pods whose containers run on this host, whatever Kubernetes knows of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Containers {
+    /// Pod sandboxes of containerd: one shim each.
+    pub sandboxes: usize,
+    /// Pods that have a running process, by namespace and name; those whose name could not be found out come last.
+    pub pods: Vec<RunningPod>,
+}
+
+/// A pod with a running process.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RunningPod {
+    /// Namespace and name, as the kubelet's log directory has them.
+    pub name: Option<(Text, Text)>,
+    /// Its UID.
+    pub uid: Text,
+}
+
+/// The wall clock moved while the time that passes did not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockJump {
+    /// When we noticed.
+    pub at: Stamp,
+    /// By how much, forward or (negative) back.
+    pub by_ms: i64,
+}
+
+/// How often a process was seen to have been started anew, since quorate looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restarts {
+    /// How often.
+    pub count: u32,
+    /// When we saw it last.
+    pub last: Stamp,
 }
 
 /// A network interface.
@@ -122,11 +175,26 @@ pub struct HostFacts {
     pub disk: Option<Fact<Disk>>,
     /// The unit.
     pub unit: Option<Fact<Unit>>,
+    /// Pods whose containers run here.
+    #[serde(default)]
+    pub containers: Option<Fact<Containers>>,
+    /// Processes that we saw start anew, by name.
+    #[serde(default)]
+    pub restarts: BTreeMap<Text, Restarts>,
+    /// The last jump of this host's clock while quorate looked. A machine that slept or was moved jumps as well.
+    #[serde(default)]
+    pub clock_jump: Option<ClockJump>,
     /// Interfaces other than loopback.
     pub links: Option<Fact<Vec<Link>>>,
 }
 
 impl HostFacts {
+    /// The process of an executable, if it was found.
+    pub fn process(&self, name: &str) -> Option<&Process> {
+        let processes = &self.processes.as_ref()?.value;
+        processes.iter().find(|process| process.name == *name)
+    }
+
     /// Whether this host is certainly off the network: it has interfaces, and none of them has a carrier.
     pub fn is_unplugged(&self) -> bool {
         self.links.as_ref().is_some_and(|links| {

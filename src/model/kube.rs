@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::fact::Table;
+use super::fact::{Fact, Table};
 use super::k0s::{ClusterConfig, ControlNode, EtcdMemberObject};
 use super::labels::Labels;
 use super::product::{Installation, NetBoxEnterprise};
@@ -316,6 +316,26 @@ pub struct Endpoint {
     pub version: Option<Text>,
 }
 
+/// What an API server says about itself: `/livez` and `/readyz`, check by check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiHealth {
+    /// Whether it should be started anew.
+    pub livez: Checked,
+    /// Whether it should be sent requests.
+    pub readyz: Checked,
+}
+
+/// The answer of one health endpoint.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checked {
+    /// How many of its checks passed.
+    pub passed: usize,
+    /// Those that failed, by name: `etcd`, `etcd-readiness`, `informer-sync` …
+    pub failed: Vec<Text>,
+    /// Where it did not answer with checks at all: the HTTP status that it refused us with, such as 429 or 503.
+    pub refused: Option<u16>,
+}
+
 /// Everything known from Kubernetes.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct KubeFacts {
@@ -324,6 +344,9 @@ pub struct KubeFacts {
     /// Set while rows are from etcd's store, for want of an API server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stored: Option<Stored>,
+    /// What the API server on this host says about itself.
+    #[serde(default)]
+    pub local: Option<Fact<ApiHealth>>,
     /// Nodes by name.
     pub nodes: Table<Node>,
     /// Pods.

@@ -1,6 +1,7 @@
 //! The snapshot: everything observed, at one moment, with the age and health of each source. All ages are counted at
 //! [`Snapshot::now`]; whoever holds a snapshot needs no clock.
 
+use core::net::IpAddr;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use super::fact::{Fact, ObjectKey};
 use super::feed::{FeedId, FeedState, KubeKind};
 use super::host::HostFacts;
 use super::kube::{KubeFacts, Lease, Node};
+use super::reach::HostReach;
 use crate::base::{Stamp, Text, Why, WhyKind};
 
 /// Everything observed.
@@ -31,6 +33,9 @@ pub struct Snapshot {
     pub etcd: EtcdFacts,
     /// From this host.
     pub host: HostFacts,
+    /// The ports of the other controllers, as they are reached from here.
+    #[serde(default)]
+    pub reach: BTreeMap<IpAddr, HostReach>,
 }
 
 /// The simulated cluster that a snapshot shows.
@@ -76,6 +81,7 @@ impl Snapshot {
             kube: KubeFacts::default(),
             etcd: EtcdFacts::default(),
             host: HostFacts::default(),
+            reach: BTreeMap::new(),
         }
     }
 

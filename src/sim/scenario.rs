@@ -44,7 +44,7 @@ pub struct Expect {
 }
 
 /// The scenarios that quorate brings along, in the order in which people should meet them.
-pub const NAMES: [&str; 16] = [
+pub const NAMES: [&str; 27] = [
     "healthy",
     "ready",
     "demo",
@@ -59,6 +59,17 @@ pub const NAMES: [&str; 16] = [
     "remnant",
     "partition",
     "us",
+    "etcd-down",
+    "frozen",
+    "api-down",
+    "overloaded",
+    "here-down",
+    "dark",
+    "two-views",
+    "full",
+    "slow-disk",
+    "expired",
+    "clock",
     "crowded",
     "hostile",
 ];
@@ -105,6 +116,17 @@ impl Scenario {
             "remnant" => include_str!("../../assets/scenarios/remnant.toml"),
             "partition" => include_str!("../../assets/scenarios/partition.toml"),
             "us" => include_str!("../../assets/scenarios/us.toml"),
+            "etcd-down" => include_str!("../../assets/scenarios/etcd-down.toml"),
+            "frozen" => include_str!("../../assets/scenarios/frozen.toml"),
+            "api-down" => include_str!("../../assets/scenarios/api-down.toml"),
+            "overloaded" => include_str!("../../assets/scenarios/overloaded.toml"),
+            "here-down" => include_str!("../../assets/scenarios/here-down.toml"),
+            "dark" => include_str!("../../assets/scenarios/dark.toml"),
+            "two-views" => include_str!("../../assets/scenarios/two-views.toml"),
+            "full" => include_str!("../../assets/scenarios/full.toml"),
+            "slow-disk" => include_str!("../../assets/scenarios/slow-disk.toml"),
+            "expired" => include_str!("../../assets/scenarios/expired.toml"),
+            "clock" => include_str!("../../assets/scenarios/clock.toml"),
             "crowded" => include_str!("../../assets/scenarios/crowded.toml"),
             "hostile" => include_str!("../../assets/scenarios/hostile.toml"),
             _ => return None,

@@ -10,6 +10,7 @@ mod member;
 mod metrics;
 mod peer;
 mod pki;
+mod plug;
 mod root;
 mod status;
 mod stored;

@@ -2,6 +2,7 @@
 //! socket, no thread and no clock of its own; whoever drives it says how late it is. Start reading at [`World::advance`].
 
 pub mod api;
+mod below;
 pub mod etcd;
 mod event;
 pub mod fault;

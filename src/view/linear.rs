@@ -103,7 +103,7 @@ fn heading(state: &State, theme: &Theme, home: Screen) -> String {
         Screen::Feeds => feeds::heading(state),
         Screen::Readiness => readiness::heading(state),
         Screen::Actions => work::heading(state),
-        Screen::Overview | Screen::Log => Heading::default(),
+        Screen::Overview | Screen::Log | Screen::Recovery => Heading::default(),
     };
     let said: Vec<String> = summary
         .into_iter()

@@ -13,6 +13,7 @@ pub mod palette;
 pub mod pods;
 pub mod quorum;
 pub mod readiness;
+pub mod recovery;
 pub mod section;
 pub mod sheet;
 pub mod small;

@@ -11,4 +11,5 @@ pub mod overview;
 pub mod placement;
 pub mod pods;
 pub mod readiness;
+pub mod recovery;
 pub mod timeline;

@@ -101,6 +101,10 @@ fn every_screen_in_the_states_it_is_for() {
         }
     }
     assert_frame("log", &on(state("healthy"), Screen::Log), &Theme::marked(), USUAL);
+    for name in ["quorum_lost", "cut_off"] {
+        let of = format!("recovery_{name}");
+        assert_frame(&of, &on(state(name), Screen::Recovery), &Theme::marked(), USUAL);
+    }
     let wide = on(state("huge"), Screen::Placement);
     assert_frame("placement_huge_120x40", &wide, &Theme::marked(), (120, 40));
 }
@@ -369,9 +373,12 @@ fn the_ladder_drops_columns_in_its_order() {
 
 #[test]
 fn tabs_fit_80_columns() {
-    let tabs = lines(&state("healthy"), 80, 24)[1].clone();
-    for screen in Screen::ALL {
-        assert!(tabs.contains(screen.short()), "{tabs}");
+    for (name, row) in [("healthy", 1), ("quorum_lost", 2)] {
+        let state = state(name);
+        let tabs = lines(&state, 80, 24)[row].clone();
+        for screen in Screen::ALL {
+            assert_eq!(tabs.contains(screen.short()), state.offers(screen), "{tabs}");
+        }
     }
 }
 

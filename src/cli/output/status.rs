@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::below::{self, HostDocument, ReachDocument};
 use super::feeds::{FeedDocument, feeds, millis};
 use super::scenario;
 use crate::base::{Text, WhyKind};
@@ -14,6 +15,7 @@ use crate::model::etcd::{ClusterId, MemberId};
 use crate::model::kube::{Node, WorkloadKind};
 use crate::model::placement::Placement;
 use crate::model::quorum::{Contact, Health, MemberState, MembershipSource, Quorum, Standing};
+use crate::model::recovery::Recovery;
 use crate::model::{FeedId, KubeKind, Snapshot};
 
 /// The document's name.
@@ -36,6 +38,12 @@ pub struct StatusDocument<'a> {
     pub api: Option<ApiDocument>,
     /// Set while nodes, leases, pods and workloads are those of etcd's last committed state, for want of an API server.
     pub stored: Option<StoredDocument>,
+    /// What is dark, and what to do about it.
+    pub recovery: Recovery,
+    /// What this host tells from below.
+    pub host: HostDocument,
+    /// How the ports of the other controllers are reached.
+    pub reach: Vec<ReachDocument>,
     pub feeds: Vec<FeedDocument>,
 }
 
@@ -193,6 +201,9 @@ pub fn document<'a>(snapshot: &Snapshot, verdict: &'a Verdict) -> StatusDocument
             state: snapshot.feed(FeedId::Api).word(),
         }),
         stored: stored(snapshot),
+        recovery: snapshot.recovery(),
+        host: below::host(snapshot),
+        reach: below::reach(snapshot),
         feeds: feeds(snapshot),
         quorum: arithmetic(&quorum),
     }

@@ -1,5 +1,6 @@
 //! `quorate status` for people.
 
+use super::below;
 use super::check::headline;
 use super::feeds::FeedDocument;
 use super::status::{MemberDocument, NodeDocument, PlacementDocument, StatusDocument, StoredDocument};
@@ -15,6 +16,9 @@ pub fn text(status: &StatusDocument<'_>) -> String {
         members(status),
     ];
     sections.push(placement(&status.placement));
+    if status.recovery.diagnosis.state.is_dark() {
+        sections.push(below::recovery_text(&status.recovery));
+    }
     sections.push(missing(&status.feeds));
     sections.retain(|section| !section.is_empty());
     sections.join("\n")

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper::{Request, Uri};
@@ -12,7 +13,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::AsyncBufReadExt;
 use tonic::body::Body;
 use tonic::codegen::Service;
-use tonic::{Response, Status};
+use tonic::{Response, Status, Streaming};
 
 use crate::base::{Why, WhyKind};
 use crate::live::dial::{self, DialFrom, Hop, Target, broken, failed, refused_us};
@@ -23,7 +24,7 @@ use crate::pb::etcdserverpb::kv_client::KvClient;
 use crate::pb::etcdserverpb::maintenance_client::MaintenanceClient;
 use crate::pb::etcdserverpb::{
     AlarmMember, AlarmRequest, CompactionRequest, DefragmentRequest, MemberListRequest, MemberListResponse,
-    MemberRemoveRequest, RangeRequest, RangeResponse, StatusRequest, StatusResponse,
+    MemberRemoveRequest, RangeRequest, RangeResponse, SnapshotRequest, SnapshotResponse, StatusRequest, StatusResponse,
 };
 
 /// gRPC is HTTP/2.
@@ -31,6 +32,8 @@ pub const ALPN: &[u8] = b"h2";
 
 /// One answer: 500 objects of the largest size that Kubernetes' own components write are a tenth of it.
 const MOST_BYTES: usize = 64 << 20;
+/// Far more than the metrics of one member: about 200 KiB.
+const MAX_METRICS_BYTES: usize = 4 << 20;
 
 /// Carries the requests; must be polled while they are in flight, and ends with the connection.
 pub type Driver = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -51,6 +54,8 @@ pub struct Clients {
     maintenance: MaintenanceClient<Channel>,
     cluster: ClusterClient<Channel>,
     store: KvClient<Channel>,
+    channel: Channel,
+    origin: Uri,
 }
 
 impl Clients {
@@ -68,6 +73,28 @@ impl Clients {
     /// Keys and values of the store.
     pub async fn range(&self, request: RangeRequest) -> Result<Response<RangeResponse>, Status> {
         self.store.clone().range(request).await
+    }
+
+    /// The member's whole database, piece by piece.
+    pub async fn snapshot(&self) -> Result<Response<Streaming<SnapshotResponse>>, Status> {
+        self.maintenance.clone().snapshot(SnapshotRequest {}).await
+    }
+
+    /// `/metrics`, which etcd serves beside gRPC; None where the answer is no such page.
+    pub async fn metrics(&self) -> Result<Option<String>, hyper::Error> {
+        let mut request = Request::new(Body::empty());
+        let origin = self.origin.to_string();
+        *request.uri_mut() = format!("{}/metrics", origin.trim_end_matches('/'))
+            .parse()
+            .unwrap_or_default();
+        let response = self.channel.clone().requests.send_request(request).await?;
+        if !response.status().is_success() {
+            return Ok(None);
+        }
+        let body = Limited::new(response.into_body(), MAX_METRICS_BYTES).collect().await;
+        Ok(body
+            .ok()
+            .and_then(|body| String::from_utf8(body.to_bytes().into()).ok()))
     }
 }
 
@@ -147,6 +174,8 @@ pub async fn open(target: &Target, identity: &Identity, hop: &mut Hop) -> Result
             maintenance: MaintenanceClient::with_origin(channel.clone(), origin.clone()),
             cluster: ClusterClient::with_origin(channel.clone(), origin.clone()),
             store: KvClient::with_origin(channel.clone(), origin.clone()).max_decoding_message_size(MOST_BYTES),
+            channel: channel.clone(),
+            origin: origin.clone(),
         },
         hands: Hands {
             kv: KvClient::with_origin(channel.clone(), origin.clone()),

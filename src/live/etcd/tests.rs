@@ -23,6 +23,7 @@ use crate::port::{Observation, Observed, Report, Sink};
 const BRISK: Pace = Pace {
     local: (Duration::from_millis(1), Duration::from_secs(30)),
     linearizable: (Duration::from_millis(1), Duration::from_secs(30)),
+    disk: (Duration::from_secs(30), Duration::from_secs(30)),
     connect: Duration::from_secs(30),
     pause: (Duration::from_millis(1), Duration::from_millis(1)),
     no_access: Duration::from_millis(1),

@@ -18,7 +18,8 @@ use crate::model::host::Process;
 use crate::port::HostFact;
 
 /// Executables that are looked for.
-const NAMES: [&str; 6] = [
+const NAMES: [&str; 7] = [
+    "containerd",
     "etcd",
     "k0s",
     "kube-apiserver",
@@ -28,7 +29,7 @@ const NAMES: [&str; 6] = [
 ];
 
 /// Flags that take a value and are kept.
-const FLAGS: [&str; 25] = [
+const FLAGS: [&str; 27] = [
     "advertise-address",
     "bind-address",
     "config",
@@ -38,11 +39,13 @@ const FLAGS: [&str; 25] = [
     "etcd-servers",
     "hostname-override",
     "initial-advertise-peer-urls",
+    "force-new-cluster",
     "initial-cluster-state",
     "leader-elect-lease-duration",
     "leader-elect-renew-deadline",
     "leader-elect-retry-period",
     "listen-client-urls",
+    "listen-metrics-urls",
     "listen-peer-urls",
     "name",
     "node-eviction-rate",
@@ -114,14 +117,13 @@ fn read_one(dir: &Path, pid: u32, boot: Option<i64>) -> io::Result<Option<Proces
     if std::fs::read_to_string(dir.join("status")).is_ok_and(|status| is_in_container(&status)) {
         return Ok(None);
     }
-    let started = boot.and_then(|boot| {
-        let stat = std::fs::read(dir.join("stat")).ok()?;
-        start_time(&String::from_utf8_lossy(&stat), boot)
-    });
+    let stat = std::fs::read(dir.join("stat")).unwrap_or_default();
+    let stat = String::from_utf8_lossy(&stat);
     Ok(Some(Process {
         name: name.into(),
         pid,
-        started,
+        started: boot.and_then(|boot| start_time(&stat, boot)),
+        is_stopped: is_stopped(&stat),
         flags,
     }))
 }
@@ -178,6 +180,14 @@ fn parse_boot_time(stat: &str) -> Option<i64> {
         .trim()
         .parse()
         .ok()
+}
+
+/// Whether a process is stopped or traced, from /proc/PID/stat: state `T` or `t`.
+fn is_stopped(stat: &str) -> bool {
+    let state = stat
+        .rsplit_once(')')
+        .and_then(|(_, fields)| fields.split_whitespace().next());
+    matches!(state, Some("T" | "t"))
 }
 
 /// When a process started, from /proc/PID/stat. The process's name in it may hold spaces and brackets.
@@ -240,6 +250,7 @@ mod tests {
         let started = start_time(stat, parse_boot_time("cpu 1 2\nbtime 1000000000\nx 1\n").unwrap()).unwrap();
         assert_eq!(started.as_millisecond(), 1_000_000_123_450);
         assert_eq!(start_time("7 (a) S 1", 0), None);
+        assert!(!is_stopped(stat) && is_stopped("7 (a) b (c)) T 1 7"));
     }
 
     /// A /proc with processes: pid, command line, `NSpid`.

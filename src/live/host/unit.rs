@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
 
-use super::{Reading, files, redact};
+use super::{Reading, files, journal, redact};
 use crate::base::{Text, Why, WhyKind};
 use crate::model::host::Unit;
 use crate::port::HostFact;
@@ -18,11 +18,11 @@ pub const UNIT: &str = "k0scontroller";
 /// How long the journal may take: less than the whole reading, so that one that hangs does not hide the unit's state.
 const JOURNAL_DEADLINE: Duration = Duration::from_secs(2);
 
-/// How many error lines are kept.
-const ERRORS: &str = "5";
+/// How many of the last lines are looked through: k0s writes its errors among everything else.
+const LINES: &str = "400";
 
 /// The most that is read of a program's output.
-const MAX_OUTPUT_BYTES: u64 = 64 << 10;
+const MAX_OUTPUT_BYTES: u64 = 2 << 20;
 
 /// The programs: each a command and the arguments that come before ours.
 #[derive(Debug, Clone)]
@@ -45,8 +45,8 @@ impl Default for Programs {
 /// Asks both, side by side. The state is a fact even where the journal may not be read. The caller sets the deadline;
 /// at it the programs are killed.
 pub async fn read(programs: &Programs) -> Reading {
-    let show = ["show", UNIT, "--property=LoadState,ActiveState,SubState"];
-    let journal = ["-u", UNIT, "-p", "err", "-n", ERRORS, "--no-pager", "-o", "cat"];
+    let show = ["show", UNIT, "--property=LoadState,ActiveState,SubState,NRestarts"];
+    let journal = ["-u", UNIT, "-n", LINES, "--no-pager", "-o", "json"];
     let errors = tokio::time::timeout(JOURNAL_DEADLINE, run(&programs.journalctl, &journal));
     let (state, errors) = tokio::join!(run(&programs.systemctl, &show), errors);
     let errors = errors.unwrap_or_else(|_| Err(late_journal()));
@@ -56,7 +56,7 @@ pub async fn read(programs: &Programs) -> Reading {
     };
     match errors.and_then(|said| check_journal(&said).map(|()| said)) {
         Ok(said) => Reading::Fact(HostFact::Unit(Unit {
-            errors: parse_errors(&said.out),
+            errors: journal::errors(&said.out),
             ..unit
         })),
         Err(why) => Reading::Partial(HostFact::Unit(unit), why),
@@ -65,7 +65,7 @@ pub async fn read(programs: &Programs) -> Reading {
 
 fn late_journal() -> Why {
     let text = format!("journalctl: no answer within {} s", JOURNAL_DEADLINE.as_secs());
-    Why::new(WhyKind::TimedOut, text).hint(format!("try `journalctl -u {UNIT} -p err -n {ERRORS}`"))
+    Why::new(WhyKind::TimedOut, text).hint(format!("try `journalctl -u {UNIT} -n {LINES}`"))
 }
 
 /// What a program wrote.
@@ -141,6 +141,7 @@ pub fn parse_state(text: &str) -> Result<Unit, Why> {
         (Some(active_state), Some(sub_state)) => Ok(Unit {
             active_state,
             sub_state,
+            restarts: property("NRestarts").and_then(|count| count.as_str().parse().ok()),
             errors: Vec::new(),
         }),
         _ => Err(Why::new(
@@ -156,19 +157,6 @@ fn check_journal(said: &Said) -> Result<(), Why> {
         return Err(files::denied("journalctl may not read the system's journal"));
     }
     Ok(())
-}
-
-/// Lines of the journal, without secrets and without journalctl's own `-- No entries --`.
-fn parse_errors(text: &str) -> Vec<Text> {
-    let is_own = |line: &str| line.starts_with("-- ") && line.ends_with(" --");
-    let lines = text
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && !is_own(line));
-    let errors: Vec<Text> = lines.map(|line| Text::from(redact::redact(line))).collect();
-    // An entry may have several lines.
-    let most = ERRORS.parse().unwrap_or(errors.len());
-    errors[errors.len().saturating_sub(most)..].to_vec()
 }
 
 #[cfg(test)]
@@ -187,11 +175,12 @@ mod tests {
         }
     }
 
-    const RUNNING: &str = "printf 'LoadState=loaded\\nActiveState=active\\nSubState=running\\n'";
+    const RUNNING: &str = "printf 'LoadState=loaded\\nActiveState=active\\nSubState=running\\nNRestarts=3\\n'";
 
     #[tokio::test]
     async fn state_and_errors_are_one_fact() {
-        let journal = "echo 'first'; echo 'bad token=hunter2'";
+        let journal =
+            r#"echo '{"MESSAGE":"level=error msg=\"first\""}'; echo '{"PRIORITY":"3","MESSAGE":"bad token=hunter2"}'"#;
         let Reading::Fact(HostFact::Unit(unit)) = read(&programs(RUNNING, journal)).await else {
             panic!("no fact")
         };
@@ -199,7 +188,9 @@ mod tests {
             (unit.active_state.as_str(), unit.sub_state.as_str()),
             ("active", "running")
         );
-        assert_eq!(unit.errors, ["first", "bad token= [redacted]"]);
+        let errors: Vec<&str> = unit.errors.iter().map(|line| line.text.as_str()).collect();
+        assert_eq!(errors, ["first", "bad token= [redacted]"]);
+        assert_eq!(unit.restarts, Some(3));
     }
 
     #[tokio::test]
@@ -254,17 +245,10 @@ mod tests {
         assert_eq!(why.kind, WhyKind::Unavailable);
     }
 
-    #[test]
-    fn the_newest_errors_stay() {
-        let errors = parse_errors("-- No entries --\n1\n2\n\n3\n4\n5\n6\n\u{1b}[31m7\n");
-        assert_eq!(errors, ["3", "4", "5", "6", "\\u{1b}[31m7"]);
-    }
-
     proptest! {
         #[test]
         fn no_output_makes_it_panic(text in any::<String>()) {
             let _ = parse_state(&text);
-            prop_assert!(parse_errors(&text).len() <= 5);
         }
     }
 }

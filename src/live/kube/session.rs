@@ -6,7 +6,7 @@ use std::time::Duration;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Bytes;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
-use hyper::{Method, Request, Response, Uri};
+use hyper::{Method, Request, Response, StatusCode, Uri};
 use kube::Client;
 use kube::client::Body;
 
@@ -92,6 +92,20 @@ impl Session {
         self.whole(&self.bulk, path, self.deadlines.list).await
     }
 
+    /// GETs an answer whatever its status, on the heartbeats' own connection.
+    pub async fn ask(&self, path: &str, limit: Duration) -> Result<(StatusCode, Bytes), Fault> {
+        let exchange = async {
+            let (head, body) = self.exchange(&self.quick, path).await?.into_parts();
+            let told = Limited::new(body, MAX_ERROR_BYTES).collect().await;
+            let broken = |error: Box<dyn std::error::Error + Send + Sync>| {
+                Fault::of_error(&self.server, error.as_ref(), self.deadlines.connect)
+            };
+            Ok((head.status, told.map_err(broken)?.to_bytes()))
+        };
+        let late = |_| Fault::late(&self.server, "no answer", limit);
+        tokio::time::timeout(limit, exchange).await.map_err(late)?
+    }
+
     /// GETs an answer whose body goes on.
     pub async fn open_stream(&self, path: &str) -> Result<Body, Fault> {
         let limit = self.deadlines.list;
@@ -164,16 +178,9 @@ impl Session {
         tokio::time::timeout(limit, exchange).await.map_err(late)?
     }
 
-    /// The one place that makes a GET.
+    /// Makes a GET; an answer that is an error is one.
     async fn send(&self, client: &Client, path: &str) -> Result<Response<Body>, Fault> {
-        let wrong = |_| Fault::garbage(&self.server, "would be asked for what is no path");
-        let uri: Uri = path.parse().map_err(wrong)?;
-        let mut request = Request::new(Body::empty());
-        *request.uri_mut() = uri;
-        request
-            .headers_mut()
-            .insert(ACCEPT, HeaderValue::from_static("application/json"));
-        let response = client.send(request).await.map_err(|error| self.broken(&error))?;
+        let response = self.exchange(client, path).await?;
         if response.status().is_success() {
             return Ok(response);
         }
@@ -181,5 +188,17 @@ impl Session {
         let told = Limited::new(body, MAX_ERROR_BYTES).collect().await;
         let told = told.map(http_body_util::Collected::to_bytes).unwrap_or_default();
         Err(Fault::of_status(&self.server, head.status, &head.headers, &told))
+    }
+
+    /// The one place that makes a GET.
+    async fn exchange(&self, client: &Client, path: &str) -> Result<Response<Body>, Fault> {
+        let wrong = |_| Fault::garbage(&self.server, "would be asked for what is no path");
+        let uri: Uri = path.parse().map_err(wrong)?;
+        let mut request = Request::new(Body::empty());
+        *request.uri_mut() = uri;
+        request
+            .headers_mut()
+            .insert(ACCEPT, HeaderValue::from_static("application/json"));
+        client.send(request).await.map_err(|error| self.broken(&error))
     }
 }

@@ -6,7 +6,8 @@ use super::{add_pod, address, ago, change, healthy, lease, member_id, name, node
 use crate::base::{Text, Why, WhyKind};
 use crate::model::etcd::{MemberId, Vantage};
 use crate::model::feed::{FeedId, FeedState, History, KubeKind};
-use crate::model::kube::{Owner, Taint, Tri};
+use crate::model::kube::{ApiHealth, Checked, Owner, Taint, Tri};
+use crate::model::reach::{HostReach, Knock, Port, Service};
 use crate::model::{ObjectKey, Snapshot, Table};
 
 /// What a dead host looks like from another one.
@@ -55,7 +56,7 @@ pub fn syncing() -> Snapshot {
     let mut snapshot = empty();
     let started = healthy().feeds.into_keys();
     snapshot.feeds = started
-        .filter(|id| !matches!(id, FeedId::EtcdPeer(_)))
+        .filter(|id| !matches!(id, FeedId::EtcdPeer(_) | FeedId::Ports(_)))
         .map(|id| (id, FeedState::Syncing { since: ago(1) }))
         .collect();
     snapshot.host.name = name(1);
@@ -65,8 +66,37 @@ pub fn syncing() -> Snapshot {
     snapshot
 }
 
-/// The etcd member on host `n` (2 or 3) died `seconds` ago. Nothing else changes.
+/// How the ports of a dead host are reached.
+fn knock(snapshot: &mut Snapshot, n: u8, death: Death) {
+    let Ok(address) = address(n).as_str().parse() else {
+        return;
+    };
+    let port = |service, number, knock| {
+        (
+            service,
+            Port {
+                number,
+                knock,
+                at: ago(2),
+            },
+        )
+    };
+    let (dead, ssh) = match death {
+        Death::Refused => (Knock::Refused, Knock::Connected),
+        Death::Silent => (Knock::Silent, Knock::Silent),
+    };
+    let ports = [
+        port(Service::Etcd, 2_380, dead),
+        port(Service::Api, 6_443, dead),
+        port(Service::Kubelet, 10_250, dead),
+        port(Service::Ssh, 22, ssh),
+    ];
+    snapshot.reach.insert(address, HostReach { ports: ports.into() });
+}
+
+/// The etcd member on host `n` (2 or 3) and k0s died `seconds` ago. Nothing else changes.
 pub fn kill_member(snapshot: &mut Snapshot, n: u8, death: Death, seconds: u64) {
+    knock(snapshot, n, death);
     let id = member_id(n);
     if let Some(peer) = snapshot.etcd.peers.get_mut(&id) {
         peer.history = failing(seconds, &death.why(n));
@@ -170,6 +200,17 @@ fn lose_quorum_reads(snapshot: &mut Snapshot, seconds: u64) {
         local.value.leader = None;
         local.value.errors = vec!["etcdserver: no leader".into()];
     }
+    if let Some(local) = &mut snapshot.kube.local {
+        let failed = |passed, names: &[&str]| Checked {
+            passed,
+            failed: names.iter().map(|name| Text::new(name)).collect(),
+            refused: None,
+        };
+        local.value = ApiHealth {
+            livez: failed(33, &["etcd"]),
+            readyz: failed(34, &["etcd", "etcd-readiness"]),
+        };
+    }
     snapshot.feeds.insert(FeedId::Api, lost(seconds, why.clone()));
     for kind in KubeKind::ALL {
         snapshot.feeds.insert(FeedId::Kube(kind), lost(seconds, why.clone()));
@@ -216,7 +257,13 @@ pub fn turn_off(snapshot: &mut Snapshot, feed: FeedId) {
             snapshot.etcd.peers.remove(&id);
             snapshot.etcd.views.remove(&Vantage::Peer(id));
         }
-        FeedId::Api | FeedId::Kube(_) | FeedId::EtcdStore | FeedId::Host(_) => {}
+        FeedId::Api
+        | FeedId::ApiLocal
+        | FeedId::Kube(_)
+        | FeedId::EtcdStore
+        | FeedId::EtcdDisk
+        | FeedId::Host(_)
+        | FeedId::Ports(_) => {}
     }
     snapshot.feeds.insert(feed, FeedState::Off { why });
 }
@@ -234,7 +281,13 @@ pub fn lose_feed(snapshot: &mut Snapshot, feed: FeedId) {
                 peer.history = failing(120, &why);
             }
         }
-        FeedId::Api | FeedId::Kube(_) | FeedId::EtcdStore | FeedId::Host(_) => {}
+        FeedId::Api
+        | FeedId::ApiLocal
+        | FeedId::Kube(_)
+        | FeedId::EtcdStore
+        | FeedId::EtcdDisk
+        | FeedId::Host(_)
+        | FeedId::Ports(_) => {}
     }
     snapshot.feeds.insert(feed, lost(120, why));
 }

@@ -4,8 +4,13 @@ use std::collections::BTreeMap;
 
 use super::{address, ago, fact, name, wall_ago};
 use crate::base::Text;
+use crate::model::etcd::DiskTimes;
 use crate::model::feed::{FeedId, HostPart};
-use crate::model::host::{Certificate, Disk, HostFacts, K0sConfig, K0sStatus, Link, Process, Unit};
+use crate::model::host::{
+    Certificate, Containers, Disk, HostFacts, K0sConfig, K0sStatus, Link, Process, RunningPod, Unit,
+};
+use crate::model::kube::{ApiHealth, Checked};
+use crate::model::reach::{HostReach, Knock, Port, Service};
 
 const PKI: &str = "/var/lib/embedded-cluster/k0s/pki";
 const DAY: u64 = 24 * 3_600;
@@ -33,9 +38,13 @@ pub(super) fn facts() -> HostFacts {
             Unit {
                 active_state: "active".into(),
                 sub_state: "running".into(),
+                restarts: Some(0),
                 errors: Vec::new(),
             },
         )),
+        containers: Some(fact(FeedId::Host(HostPart::Containers), 600, containers())),
+        restarts: BTreeMap::new(),
+        clock_jump: None,
         links: Some(fact(
             FeedId::Host(HostPart::Links),
             600,
@@ -64,6 +73,7 @@ fn processes() -> Vec<Process> {
         name: name.into(),
         pid,
         started: Some(wall_ago(9 * DAY)),
+        is_stopped: false,
         flags: flags
             .iter()
             .map(|(flag, value)| ((*flag).into(), (*value).into()))
@@ -76,6 +86,7 @@ fn processes() -> Vec<Process> {
     let monitor = [("node-monitor-grace-period", "20s"), ("node-monitor-period", "5s")];
     vec![
         process(912, "k0s", &[]),
+        process(925, "containerd", &[]),
         process(931, "etcd", &[]),
         process(940, "kube-apiserver", &tolerations),
         process(955, "kube-scheduler", &[]),
@@ -115,4 +126,62 @@ fn certificates() -> Vec<Certificate> {
         certificate("apiserver-etcd-client.crt", "CN=apiserver-etcd-client", Vec::new(), 310),
         certificate("server.crt", "CN=kubernetes", vec![address(1)], 310),
     ]
+}
+
+fn containers() -> Containers {
+    let pod = |namespace: &str, name: &str| RunningPod {
+        name: Some((namespace.into(), name.into())),
+        uid: Text::new(&format!("uid-{name}")),
+    };
+    Containers {
+        sandboxes: 4,
+        pods: vec![
+            pod("kotsadm", "netbox-netbox-1"),
+            pod("kotsadm", "rqlite-0"),
+            pod("kube-system", "calico-node-1"),
+            pod("kube-system", "kube-proxy-1"),
+        ],
+    }
+}
+
+pub(super) fn api_health() -> ApiHealth {
+    let passed = |passed| Checked {
+        passed,
+        ..Checked::default()
+    };
+    ApiHealth {
+        livez: passed(34),
+        readyz: passed(36),
+    }
+}
+
+pub(super) const fn disk_times() -> DiskTimes {
+    DiskTimes {
+        fsync_p99_us: Some(4_000),
+        commit_p99_us: Some(8_000),
+        fsyncs: 112,
+        over_s: Some(10),
+    }
+}
+
+/// How the ports of a healthy controller are reached. Its ssh was not asked: etcd answers there.
+pub(super) fn reach() -> HostReach {
+    let port = |service, number| {
+        let at = ago(20);
+        (
+            service,
+            Port {
+                number,
+                knock: Knock::Connected,
+                at,
+            },
+        )
+    };
+    HostReach {
+        ports: BTreeMap::from([
+            port(Service::Etcd, 2_380),
+            port(Service::Api, 6_443),
+            port(Service::Kubelet, 10_250),
+        ]),
+    }
 }

@@ -122,7 +122,7 @@ impl Snapshot {
         let proof = self
             .newest_proof()
             .filter(|_| membership.members.iter().any(votes_elsewhere));
-        answers.max(proof)
+        answers.max(proof).max(self.reached_among(membership, local))
     }
 
     pub(super) fn health(

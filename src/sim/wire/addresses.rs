@@ -10,9 +10,13 @@ use tokio::net::TcpListener;
 use crate::sim::world::Network;
 use crate::sim::world::host::HostId;
 
-/// The API server's, etcd's peer and etcd's client port: the real ones, and others for a machine on which somebody already
-/// listens on all addresses (a real controller).
-const PORTS: [[u16; 3]; 3] = [[6443, 2380, 2379], [16443, 12380, 12379], [26443, 22380, 22379]];
+/// The API server's, etcd's peer, etcd's client, the kubelet's and the ssh port: the real ones (but for ssh, which takes
+/// root), and others for a machine on which somebody already listens on all addresses (a real controller).
+const PORTS: [[u16; 5]; 3] = [
+    [6443, 2380, 2379, 10250, 2222],
+    [16443, 12380, 12379, 20250, 12222],
+    [26443, 22380, 22379, 30250, 22222],
+];
 /// How many prefixes are tried with each set of ports.
 const TRIES: u32 = 16;
 /// Prefixes 127.X.Y with X from 16 to 239.
@@ -28,6 +32,10 @@ pub struct Addresses {
     pub network: Network,
     /// Of every etcd's client listener.
     pub client_port: u16,
+    /// Of every kubelet.
+    pub kubelet_port: u16,
+    /// Of every host's sshd.
+    pub ssh_port: u16,
     /// Held while the prefix is ours.
     _claim: TcpListener,
 }
@@ -36,18 +44,20 @@ impl Addresses {
     /// Finds a prefix and ports that nobody uses.
     pub async fn claim() -> io::Result<Self> {
         let mut failure = io::Error::from(io::ErrorKind::AddrInUse);
-        for [api_port, peer_port, client_port] in PORTS {
+        for [api_port, peer_port, client_port, kubelet_port, ssh_port] in PORTS {
             for _ in 0..TRIES {
                 let network = Network {
                     prefix: next_prefix(),
                     api_port,
                     peer_port,
                 };
-                match hold(&network, client_port).await {
+                match hold(&network, [client_port, kubelet_port, ssh_port]).await {
                     Ok(claim) => {
                         return Ok(Self {
                             network,
                             client_port,
+                            kubelet_port,
+                            ssh_port,
                             _claim: claim,
                         });
                     }
@@ -69,14 +79,16 @@ impl Addresses {
     }
 }
 
-/// The address of the network itself, on which no host is: whoever listens there has the prefix. All three ports must be
-/// free; one of them is held.
-async fn hold(network: &Network, client_port: u16) -> io::Result<TcpListener> {
+/// The address of the network itself, on which no host is: whoever listens there has the prefix. All ports must be free; one
+/// of them is held.
+async fn hold(network: &Network, others: [u16; 3]) -> io::Result<TcpListener> {
     let [a, b, c] = network.prefix;
     let at = |port| SocketAddr::from((Ipv4Addr::new(a, b, c, 10), port));
     let claim = TcpListener::bind(at(network.api_port)).await?;
     TcpListener::bind(at(network.peer_port)).await?;
-    TcpListener::bind(at(client_port)).await?;
+    for port in others {
+        TcpListener::bind(at(port)).await?;
+    }
     Ok(claim)
 }
 
@@ -100,6 +112,10 @@ mod tests {
         let host = |last| one.host(Ipv4Addr::new(a, b, c, last).into(), HostId(2));
         assert_eq!((host(11), host(13)), (HostId(1), HostId(3)));
         assert_eq!(one.host(Ipv4Addr::LOCALHOST.into(), HostId(2)), HostId(2));
-        assert!(hold(&one.network, one.client_port).await.is_err());
+        assert!(
+            hold(&one.network, [one.client_port, one.kubelet_port, one.ssh_port])
+                .await
+                .is_err()
+        );
     }
 }

@@ -22,7 +22,7 @@ use super::pki::{Authorities, HostPki};
 use super::root::{Facts, Root};
 use super::{Shared, status};
 use crate::base::Clock;
-use crate::sim::scenario::Scenario;
+use crate::sim::scenario::{self, Scenario};
 use crate::sim::world::World;
 use crate::sim::world::fault::Fault;
 use crate::sim::world::host::{Host, HostId};
@@ -41,6 +41,8 @@ pub struct Cluster {
     here: Host,
     root: PathBuf,
     etcd_endpoint: String,
+    kubelet_port: u16,
+    ssh_port: u16,
     _tasks: JoinSet<()>,
     _folder: TempDir,
 }
@@ -67,7 +69,7 @@ impl Cluster {
         let folder = folder()?;
         let (tick, ticks) = watch::channel(0);
         let mut keeper = Keeper {
-            toleration_s: scenario.cluster.toleration_s,
+            built: scenario.cluster.clone(),
             clock,
             offset_ms: begins_ms.saturating_sub(began.mono_ms),
             authorities: Authorities::new()?,
@@ -89,6 +91,8 @@ impl Cluster {
         Ok(Self {
             root: root_of(folder.path(), here.id),
             etcd_endpoint: format!("https://{}:{}", here.address, addresses.client_port),
+            kubelet_port: addresses.kubelet_port,
+            ssh_port: addresses.ssh_port,
             here,
             handle: Handle { shared, hurry },
             _tasks: tasks,
@@ -114,6 +118,16 @@ impl Cluster {
     /// The client port of that host's etcd.
     pub fn etcd_endpoint(&self) -> String {
         self.etcd_endpoint.clone()
+    }
+
+    /// Of every kubelet.
+    pub const fn kubelet_port(&self) -> u16 {
+        self.kubelet_port
+    }
+
+    /// Of every host's sshd.
+    pub const fn ssh_port(&self) -> u16 {
+        self.ssh_port
     }
 
     /// A way to change it, which may outlive it.
@@ -183,8 +197,8 @@ struct Controller {
 
 /// Makes the outside follow the world.
 struct Keeper {
-    /// `--default-*-toleration-seconds` in k0s.yaml.
-    toleration_s: u32,
+    /// How the cluster was built.
+    built: scenario::Cluster,
     clock: Clock,
     /// World time minus the clock's.
     offset_ms: u64,
@@ -236,7 +250,7 @@ impl Keeper {
         let network = &addresses.network;
         let pki = HostPki::issue(&self.authorities, &host.address, &host.name)?;
         let path = root_of(&self.folder, host.id);
-        let mut root = Root::create(path, host.clone(), network, self.toleration_s)?;
+        let mut root = Root::create(path, host.clone(), network, &self.built)?;
         root.write_pki(&self.authorities, &pki)?;
         let (peer_tls, peer) = watch::channel(self.authorities.peer_server(&pki.peer)?);
         let (_, api) = watch::channel(pki.api_tls(&self.authorities)?);
@@ -247,6 +261,8 @@ impl Keeper {
                 Service::Api => (network.api_port, &api),
                 Service::Client => (addresses.client_port, &client),
                 Service::Peer => (network.peer_port, &peer),
+                Service::Kubelet => (addresses.kubelet_port, &api),
+                Service::Ssh => (addresses.ssh_port, &api),
             };
             let at = SocketAddr::new(address, port);
             let door = Door::open(self.street.clone(), host.id, service, at, tls.clone()).await;
@@ -266,7 +282,9 @@ impl Keeper {
 
     fn refresh(&mut self) -> io::Result<()> {
         for (host, controller) in &mut self.controllers {
-            let facts = self.street.shared.with(|world| Facts::of(world, *host));
+            let is_here = *host == self.street.here;
+            let read = |world: &mut World| (Facts::of(world, *host, is_here), world.wall());
+            let (facts, now) = self.street.shared.with(read);
             if controller.facts.as_ref() == Some(&facts) {
                 continue;
             }
@@ -277,7 +295,7 @@ impl Keeper {
                 controller.root.write_peer(&peer)?;
                 controller.peer_tls.send_replace(self.authorities.peer_server(&peer)?);
             }
-            controller.root.refresh(&facts)?;
+            controller.root.refresh(&facts, now)?;
             controller.facts = Some(facts);
         }
         Ok(())

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rustls::ServerConfig;
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
@@ -13,6 +14,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::addresses::Addresses;
 use super::gated::{Flow, Gated};
+use super::plug::Plug;
 use super::{Shared, api, member, peer};
 use crate::sim::world::World;
 use crate::sim::world::host::{Component, HostId, Path, Run};
@@ -26,16 +28,29 @@ pub enum Service {
     Client,
     /// etcd, for other members.
     Peer,
+    /// The kubelet: it lets in and says nothing.
+    Kubelet,
+    /// sshd: it greets, and nobody can log in.
+    Ssh,
 }
 
 impl Service {
     /// Every service of a controller.
-    pub const ALL: [Service; 3] = [Service::Api, Service::Client, Service::Peer];
+    pub const ALL: [Service; 5] = [
+        Service::Api,
+        Service::Client,
+        Service::Peer,
+        Service::Kubelet,
+        Service::Ssh,
+    ];
 
-    const fn component(self) -> Component {
+    /// How what listens fares on a host.
+    fn run(self, world: &World, host: HostId) -> Run {
         match self {
-            Service::Api => Component::KubeApiserver,
-            Service::Client | Service::Peer => Component::Etcd,
+            Service::Api => world.run(host, Component::KubeApiserver),
+            Service::Client | Service::Peer => world.run(host, Component::Etcd),
+            Service::Kubelet => world.run(host, Component::Kubelet),
+            Service::Ssh => world.machine_run(host),
         }
     }
 }
@@ -62,6 +77,8 @@ pub struct Door {
     /// Certificates are taken anew for each connection.
     tls: watch::Receiver<Arc<ServerConfig>>,
     listener: Option<TcpListener>,
+    /// While packets from the host that quorate runs on are lost.
+    plug: Option<Plug>,
     connections: JoinSet<()>,
     gates: Vec<(HostId, watch::Sender<Flow>, AbortHandle)>,
 }
@@ -82,6 +99,7 @@ impl Door {
             address,
             tls,
             listener: None,
+            plug: None,
             connections: JoinSet::new(),
             gates: Vec::new(),
         };
@@ -111,14 +129,32 @@ impl Door {
 
     /// Opens and closes with the process, and holds connections up as the network does.
     async fn follow_world(&mut self) {
-        let (host, component) = (self.host, self.service.component());
-        if self.street.shared.with(|world| world.run(host, component)) == Run::Dead {
-            self.listener = None;
+        let (host, service, here) = (self.host, self.service, self.street.here);
+        let (run, path) = self
+            .street
+            .shared
+            .with(|world| (service.run(world, host), world.path(here, host)));
+        if run == Run::Dead {
             self.gates.clear();
             self.connections.shutdown().await;
+        }
+        // Only quorate dials in: where its packets are lost, they are lost for all.
+        if path == Path::Silent {
+            self.listener = None;
+            if self.plug.is_none() {
+                self.plug = Plug::into(self.address)
+                    .await
+                    .inspect_err(|error| tracing::warn!("simulator: {} cannot be made silent: {error}", self.address))
+                    .ok();
+            }
+        } else {
+            self.plug = None;
+        }
+        if run == Run::Dead {
+            self.listener = None;
             return;
         }
-        if self.listener.is_none() {
+        if self.listener.is_none() && self.plug.is_none() {
             self.listener = TcpListener::bind(self.address)
                 .await
                 .inspect_err(|error| tracing::warn!("simulator: {} cannot be listened on: {error}", self.address))
@@ -128,7 +164,7 @@ impl Door {
         self.gates.retain(|(_, _, task)| !task.is_finished());
         self.street.shared.with(|world| {
             for (from, gate, _) in &self.gates {
-                let flow = flow(world, *from, host, component);
+                let flow = flow(world, *from, host, service);
                 gate.send_if_modified(|old| std::mem::replace(old, flow) != flow);
             }
         });
@@ -139,25 +175,32 @@ impl Door {
         let _ = tcp.set_nodelay(true);
         let (host, service) = (self.host, self.service);
         let source = self.street.addresses.host(from.ip(), self.street.here);
-        let now = self
-            .street
-            .shared
-            .with(|world| flow(world, source, host, service.component()));
+        let now = self.street.shared.with(|world| flow(world, source, host, service));
         let (gate, watching) = watch::channel(now);
         let tls = TlsAcceptor::from(Arc::clone(&self.tls.borrow()));
         let shared = Arc::clone(&self.street.shared);
         let stream = Gated::new(tcp, watching);
         let task = self.connections.spawn(async move {
+            if service == Service::Ssh {
+                return greet(stream).await;
+            }
             // Whoever has no certificate of the right authority is sent away by TLS itself.
             let Ok(stream) = tls.accept(stream).await else { return };
             match service {
                 Service::Api => api::converse(stream, shared, host).await,
                 Service::Client => member::converse(stream, shared, host).await,
                 Service::Peer => peer::converse(stream, from.ip(), shared, host).await,
+                Service::Kubelet | Service::Ssh => {}
             }
         });
         self.gates.push((source, gate, task));
     }
+}
+
+/// Says what an sshd says first (RFC 4253, 4.2), and no more.
+async fn greet(mut stream: Gated) {
+    // Whether anybody reads it is the client's affair.
+    let _ = stream.write_all(b"SSH-2.0-simulated\r\n").await;
 }
 
 /// Waits for ever where nothing listens.
@@ -169,9 +212,9 @@ async fn accept(listener: Option<&TcpListener>) -> io::Result<(TcpStream, Socket
 }
 
 /// A frozen process accepts, because the kernel does it, and says nothing.
-fn flow(world: &World, from: HostId, to: HostId, component: Component) -> Flow {
+fn flow(world: &World, from: HostId, to: HostId, service: Service) -> Flow {
     let is_silent = from != to && world.path(from, to) == Path::Silent;
-    if is_silent || world.run(to, component) == Run::Frozen {
+    if is_silent || service.run(world, to) == Run::Frozen {
         Flow::Stalled
     } else {
         Flow::Open

@@ -11,8 +11,10 @@ use std::path::PathBuf;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
+use serde_json::json;
 
 use super::pki::{Authorities, HostPki, Issued};
+use crate::sim::scenario::Cluster;
 use crate::sim::world::host::{Component, Host, HostId, Run};
 use crate::sim::world::{Network, World};
 
@@ -23,6 +25,10 @@ const TOLERATIONS: [&str; 2] = [
     "default-not-ready-toleration-seconds",
     "default-unreachable-toleration-seconds",
 ];
+/// The most pods that /proc shows: reading it again and again must cost little.
+const MAX_PODS: usize = 64;
+/// Process numbers from here on are those of pods.
+const FIRST_POD_PID: u32 = 20_000;
 /// `USER_HZ`, the unit of times in /proc/PID/stat.
 const TICKS_PER_SECOND: i64 = 100;
 /// How long before its oldest process a host was started.
@@ -33,6 +39,7 @@ const BOOT_S: i64 = 3600;
 struct Process {
     component: Component,
     started: Timestamp,
+    is_stopped: bool,
     flags: Vec<(String, String)>,
 }
 
@@ -40,13 +47,17 @@ struct Process {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
     processes: Vec<Process>,
+    /// Namespace, name and UID of the pods whose containers run.
+    pods: Vec<[String; 3]>,
+    /// What k0s and its children complain of.
+    complaints: Vec<&'static str>,
     has_carrier: bool,
     is_certificate_expired: bool,
 }
 
 impl Facts {
-    /// As the world has it now.
-    pub fn of(world: &World, host: HostId) -> Self {
+    /// As the world has it now. Pods only `with_pods`: nobody reads those of another host.
+    pub fn of(world: &World, host: HostId, with_pods: bool) -> Self {
         let has_process = |component: &Component| world.run(host, *component) != Run::Dead;
         Self {
             processes: Component::ALL
@@ -55,9 +66,12 @@ impl Facts {
                 .map(|component| Process {
                     component,
                     started: world.started_at(host, component),
+                    is_stopped: world.run(host, component) == Run::Frozen,
                     flags: world.flags(host, component),
                 })
                 .collect(),
+            pods: world.running_pods(host, if with_pods { MAX_PODS } else { 0 }),
+            complaints: world.complaints(host),
             has_carrier: world.has_carrier(host),
             is_certificate_expired: world.is_certificate_expired(host),
         }
@@ -80,21 +94,39 @@ pub struct Root {
     host: Host,
     network: Network,
     toleration_s: u32,
+    /// How many controllers exist from the beginning.
+    controllers: u8,
     /// What was written last, by file.
     written: BTreeMap<PathBuf, String>,
+    /// Process numbers of pods, by their UIDs.
+    pods: BTreeMap<String, u32>,
+    next_pid: u32,
+    /// The journal of k0s: what was complained of, and since when.
+    journal: Vec<(Timestamp, &'static str)>,
 }
 
 impl Root {
     /// Makes the directory and writes what does not change.
-    pub fn create(path: PathBuf, host: Host, network: &Network, toleration_s: u32) -> io::Result<Self> {
+    pub fn create(path: PathBuf, host: Host, network: &Network, built: &Cluster) -> io::Result<Self> {
         let mut root = Self {
             path,
             host,
             network: network.clone(),
-            toleration_s,
+            toleration_s: built.toleration_s,
+            controllers: built.controllers,
             written: BTreeMap::new(),
+            pods: BTreeMap::new(),
+            next_pid: FIRST_POD_PID,
+            journal: Vec::new(),
         };
-        for folder in ["proc/1", "sys/class/net/eth0", "run/k0s", "run/systemd/system", "bin"] {
+        for folder in [
+            "proc/1",
+            "sys/class/net/eth0",
+            "run/k0s",
+            "run/systemd/system",
+            "var/log/pods",
+            "bin",
+        ] {
             fs::create_dir_all(root.path.join(folder))?;
         }
         fs::create_dir_all(root.path.join(K0S_DIR).join("etcd"))?;
@@ -107,7 +139,8 @@ impl Root {
         root.write("etc/k0s/k0s.yaml", &k0s_yaml)?;
         let unit = root.path.join("run/unit");
         root.write("bin/systemctl", &format!("exec cat '{}'\n", unit.display()))?;
-        root.write("bin/journalctl", "echo '-- No entries --'\n")?;
+        let journal = root.path.join("run/journal");
+        root.write("bin/journalctl", &format!("exec cat '{}'\n", journal.display()))?;
         Ok(root)
     }
 
@@ -141,7 +174,7 @@ impl Root {
     }
 
     /// Brings what changes up to date.
-    pub fn refresh(&mut self, facts: &Facts) -> io::Result<()> {
+    pub fn refresh(&mut self, facts: &Facts, now: Timestamp) -> io::Result<()> {
         let oldest = facts.processes.iter().map(|process| process.started.as_second()).min();
         // Whole days, so that it does not change when a process ends.
         let boot = oldest.map_or(0, |second| (second - BOOT_S).div_euclid(86_400) * 86_400);
@@ -165,8 +198,61 @@ impl Root {
         } else {
             ("inactive", "dead")
         };
-        let unit = format!("LoadState=loaded\nActiveState={active}\nSubState={sub}\n");
-        self.write("run/unit", &unit)
+        let unit = format!("LoadState=loaded\nActiveState={active}\nSubState={sub}\nNRestarts=0\n");
+        self.write("run/unit", &unit)?;
+        self.write_pods(&facts.pods)?;
+        self.write_journal(&facts.complaints, now)
+    }
+
+    /// A shim and a process for each pod, and the kubelet's directory of its logs.
+    fn write_pods(&mut self, pods: &[[String; 3]]) -> io::Result<()> {
+        let gone: Vec<(String, u32)> = self
+            .pods
+            .iter()
+            .filter(|(uid, _)| !pods.iter().any(|[_, _, own]| own == *uid))
+            .map(|(uid, pid)| (uid.clone(), *pid))
+            .collect();
+        for (uid, first) in gone {
+            self.pods.remove(&uid);
+            self.remove(&format!("proc/{first}"))?;
+            self.remove(&format!("proc/{}", first + 1))?;
+        }
+        for [namespace, name, uid] in pods {
+            if self.pods.contains_key(uid) {
+                continue;
+            }
+            let first = self.next_pid;
+            self.next_pid += 2;
+            self.pods.insert(uid.clone(), first);
+            let id = uid.replace('-', "");
+            let shim = format!("/{K0S_DIR}/bin/containerd-shim-runc-v2\0-namespace\0k8s.io\0-id\0{id}\0");
+            self.write(&format!("proc/{first}/cmdline"), &shim)?;
+            self.write(
+                &format!("proc/{first}/cgroup"),
+                "0::/system.slice/k0scontroller.service\n",
+            )?;
+            let inner = format!("proc/{}", first + 1);
+            self.write(&format!("{inner}/cmdline"), "/pause\0")?;
+            self.write(
+                &format!("{inner}/cgroup"),
+                &format!("0::/kubepods/burstable/pod{uid}/{id}\n"),
+            )?;
+            fs::create_dir_all(self.path.join(format!("var/log/pods/{namespace}_{name}_{uid}")))?;
+        }
+        Ok(())
+    }
+
+    /// A complaint stays in the journal; one that comes again is written again.
+    fn write_journal(&mut self, complaints: &[&'static str], now: Timestamp) -> io::Result<()> {
+        let is_new = |own: &&&str| !self.journal.iter().any(|(_, said)| said == *own);
+        let fresh: Vec<(Timestamp, &'static str)> = complaints.iter().filter(is_new).map(|own| (now, *own)).collect();
+        self.journal.extend(fresh);
+        let lines = self.journal.iter().map(|(at, message)| {
+            let at = at.as_microsecond().to_string();
+            json!({"__REALTIME_TIMESTAMP": at, "PRIORITY": "6", "MESSAGE": message}).to_string() + "\n"
+        });
+        let text: String = lines.collect();
+        self.write("run/journal", &text)
     }
 
     fn write_process(&mut self, process: &Process, boot: i64) -> io::Result<()> {
@@ -176,7 +262,8 @@ impl Root {
         let ticks = since_boot_ms * TICKS_PER_SECOND / 1000;
         let name = component.name();
         // Fields 3 to 22 of proc_pid_stat(5): the last is when it was started.
-        let stat = format!("{pid} ({name}) S 1{} {ticks} 0\n", " 0".repeat(17));
+        let state = if process.is_stopped { 'T' } else { 'S' };
+        let stat = format!("{pid} ({name}) {state} 1{} {ticks} 0\n", " 0".repeat(17));
         self.write(&format!("proc/{pid}/stat"), &stat)?;
         let status = format!("Name:\t{name}\nState:\tS (sleeping)\nNSpid:\t{pid}\n");
         self.write(&format!("proc/{pid}/status"), &status)?;
@@ -184,8 +271,12 @@ impl Root {
     }
 
     fn remove_process(&mut self, component: Component) -> io::Result<()> {
-        let folder = format!("proc/{}", pid(component));
-        let below = self.path.join(&folder);
+        self.remove(&format!("proc/{}", pid(component)))
+    }
+
+    /// Removes a directory of /proc, if it is there.
+    fn remove(&mut self, folder: &str) -> io::Result<()> {
+        let below = self.path.join(folder);
         if self.written.remove(&below.join("cmdline")).is_some() {
             self.written.retain(|path, _| !path.starts_with(&below));
             fs::remove_dir_all(below)?;
@@ -195,6 +286,12 @@ impl Root {
 
     fn k0s_yaml(&self) -> String {
         let (address, port) = (&self.host.address, self.network.api_port);
+        // Those that exist from the beginning: where everything here is dead, they tell where to look.
+        let [a, b, c] = self.network.prefix;
+        let sans: Vec<String> = (11..11 + u16::from(self.controllers))
+            .map(|d| format!("{a}.{b}.{c}.{d}"))
+            .collect();
+        let sans = sans.join(", ");
         let mut arguments = String::new();
         for name in TOLERATIONS {
             // Writing to a String cannot fail.
@@ -202,7 +299,7 @@ impl Root {
         }
         format!(
             "apiVersion: k0s.k0sproject.io/v1beta1\nkind: ClusterConfig\nmetadata:\n  name: k0s\nspec:\n  api:\n    \
-             address: {address}\n    port: {port}\n    sans: [{address}]\n    extraArgs:{arguments}\n  storage:\n    type: etcd\n    \
+             address: {address}\n    port: {port}\n    sans: [{sans}]\n    extraArgs:{arguments}\n  storage:\n    type: etcd\n    \
              etcd:\n      peerAddress: {address}\n"
         )
     }
@@ -288,24 +385,35 @@ mod tests {
             address: "127.20.0.11".to_owned(),
             is_controller: true,
         };
-        let mut root = Root::create(folder.path().join("1"), host, &Network::default(), 30).unwrap();
+        let mut root = Root::create(folder.path().join("1"), host, &Network::default(), &Cluster::default()).unwrap();
         let started = Timestamp::from_second(1_800_000_000).unwrap();
         let mut facts = Facts {
             processes: vec![Process {
                 component: Component::Etcd,
                 started,
+                is_stopped: false,
                 flags: vec![("name".to_owned(), "nbe-1".to_owned())],
             }],
+            pods: vec![["kotsadm", "web-1", "0f3c2a51-77aa-4b0e-9c1d-2f6a5e8b9d10"].map(str::to_owned)],
+            complaints: vec!["level=error msg=\"no leader\""],
             has_carrier: true,
             is_certificate_expired: false,
         };
-        root.refresh(&facts).unwrap();
+        root.refresh(&facts, started).unwrap();
         let read = |name: &str| fs::read_to_string(folder.path().join("1").join(name));
         assert!(read("proc/1001/cmdline").unwrap().contains("--name=nbe-1\0"));
+        assert!(read("proc/20001/cgroup").unwrap().contains("pod0f3c2a51"));
+        assert!(read("run/journal").unwrap().contains("no leader"));
         facts.processes.clear();
+        facts.pods.clear();
+        facts.complaints.clear();
         facts.has_carrier = false;
-        root.refresh(&facts).unwrap();
-        assert!(read("proc/1001/cmdline").is_err());
+        root.refresh(&facts, started).unwrap();
+        assert!(read("proc/1001/cmdline").is_err() && read("proc/20001/cgroup").is_err());
+        assert!(
+            read("run/journal").unwrap().contains("no leader"),
+            "a journal forgets nothing"
+        );
         assert!(read("run/unit").unwrap().contains("ActiveState=inactive"));
         assert_eq!(read("sys/class/net/eth0/carrier").unwrap(), "0\n");
     }

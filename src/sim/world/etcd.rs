@@ -257,6 +257,11 @@ impl World {
         Ok(())
     }
 
+    /// Whether etcd has forgotten the member of a host.
+    pub(super) fn is_removed(&self, host: HostId) -> bool {
+        self.etcd.homes.get(&host).is_some_and(|home| home.is_removed)
+    }
+
     /// Whether etcd refuses all writes because its database is full (`mvcc: database space exceeded`).
     pub fn is_full(&self) -> bool {
         !self.etcd.full.is_empty()

@@ -138,6 +138,19 @@ impl World {
         self.run(host, component) == Run::Running
     }
 
+    /// How a machine as a whole fares: as its liveliest process.
+    pub fn machine_run(&self, host: HostId) -> Run {
+        let runs = Component::ALL.map(|component| self.run(host, component));
+        let any = |wanted| runs.contains(&wanted);
+        if any(Run::Running) {
+            Run::Running
+        } else if any(Run::Frozen) {
+            Run::Frozen
+        } else {
+            Run::Dead
+        }
+    }
+
     /// What becomes of packets between two hosts. A host always reaches itself.
     pub fn path(&self, from: HostId, to: HostId) -> Path {
         if from == to {

@@ -7,12 +7,18 @@ use crate::app::{Screen, State, keys};
 use crate::view::theme::{Glyph, Role, Theme};
 use crate::view::words;
 
-/// The tabs in one line: all names, else short ones, else only the number of those not shown, else only the one shown.
+/// The tabs in one line: all names, else short ones, else these without their numbers, else only the number of those not
+/// shown, else only the one shown.
 pub fn render(state: &State, theme: &Theme, width: usize) -> Line<'static> {
     let here = state.screen;
-    let forms: [&dyn Fn(&str, Screen) -> String; 4] = [
+    let forms: [&dyn Fn(&str, Screen) -> String; 5] = [
         &|key, screen| format!("{key} {}", screen.name()),
         &|key, screen| format!("{key} {}", if screen == here { screen.name() } else { screen.short() }),
+        &|key, screen| match screen {
+            Screen::Recovery => format!("{key} {}", screen.name()),
+            _ if screen == here => screen.name().to_owned(),
+            _ => screen.short().to_owned(),
+        },
         &|key, screen| {
             if screen == here {
                 format!("{key} {}", screen.name())
@@ -29,7 +35,8 @@ pub fn render(state: &State, theme: &Theme, width: usize) -> Line<'static> {
         },
     ];
     let labels = |form: &dyn Fn(&str, Screen) -> String| -> Vec<(Screen, String)> {
-        let labels = Screen::ALL.into_iter().map(|screen| {
+        let offered = Screen::ALL.into_iter().filter(|screen| state.offers(*screen));
+        let labels = offered.map(|screen| {
             let key = keys::key_of(screen).map_or_else(String::new, |key| key.to_string());
             (screen, form(&key, screen).trim_start().to_owned())
         });
