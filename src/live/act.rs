@@ -160,9 +160,9 @@ impl Act for Hands {
             Action::Defragment => self.etcd.defragment().await,
             Action::Disarm => self.etcd.disarm().await,
             Action::Service { node, address, verb } => self.unit(node, address.as_ref(), *verb).await,
-            Action::SaveSnapshot { .. } => Sent::Refused {
-                why: Why::new(WhyKind::NotYet, "saving a snapshot is not built into runs yet")
-                    .hint("save it with `etcdctl snapshot save`, then resume"),
+            Action::SaveSnapshot { file } => match self.place(file) {
+                Ok(path) => self.etcd.save(&path).await,
+                Err(why) => Sent::Refused { why },
             },
             Action::SavePki { file } => match self.place(file) {
                 Ok(path) => pki::save(&self.k0s_dir, &path).await,

@@ -1,13 +1,14 @@
 //! Changes that are asked of the etcd member on this host: each over a connection of its own, each sent once. What etcd's
 //! words mean for whoever acts is decided here; what is allowed is not. Start reading at [`Hand`].
 
+use std::path::Path;
 use std::time::Duration;
 
 use tokio::time::timeout;
 use tonic::{Code, Status};
 
 use super::connection::{self, Connection, Driver, Hands};
-use super::{EtcdPki, answers};
+use super::{EtcdPki, answers, snapshot};
 use crate::base::{Text, Why, WhyKind};
 use crate::live::act::Deadlines;
 use crate::live::dial::{Hop, Target, failed, timed_out};
@@ -77,6 +78,14 @@ impl Hand {
     pub async fn defragment(&self) -> Sent {
         let call = |hands: Hands| async move { hands.defragment().await };
         self.call("Defragment", self.deadlines.etcd_slow, call).await
+    }
+
+    /// Saves the database of this member. The file appears under its name only when it is whole and its checksum is right.
+    pub async fn save(&self, path: &Path) -> Sent {
+        match snapshot::take(&self.pki, &self.endpoint, path).await {
+            Ok(_) => Sent::Accepted,
+            Err(why) => Sent::Refused { why },
+        }
     }
 
     /// Takes every NOSPACE alarm back.
