@@ -78,6 +78,8 @@ pub enum Effect {
     Quit,
     /// Clear the terminal and draw everything again: another program wrote over it.
     Redraw,
+    /// Give the terminal back to the shell until it resumes us.
+    Suspend,
     /// Move in the log, whose position lives in tui-logger.
     Log(LogMove),
     /// Do something to the simulated cluster, and tell what came of it.

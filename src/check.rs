@@ -28,8 +28,11 @@ pub use group::{Group, Profile};
 pub use id::CheckId;
 pub use verdict::{Level, Verdict};
 
+use std::ops::Deref;
+
 use serde::{Deserialize, Serialize};
 
+use crate::model::placement::Placement;
 use crate::model::policy::Acknowledgement;
 use crate::model::{Policy, Snapshot};
 
@@ -54,7 +57,24 @@ pub struct Check {
     pub statement: Option<&'static str>,
     /// Looks.
     #[serde(skip)]
-    pub look: fn(&Snapshot, &Policy) -> Outcome,
+    pub look: fn(&Scene, &Policy) -> Outcome,
+}
+
+/// What is looked at: a snapshot, and what several checks need to work out from it.
+#[derive(Debug, Clone, Copy)]
+pub struct Scene<'a> {
+    /// The snapshot.
+    pub snapshot: &'a Snapshot,
+    /// Its placements.
+    pub placements: &'a [Placement],
+}
+
+impl Deref for Scene<'_> {
+    type Target = Snapshot;
+
+    fn deref(&self) -> &Snapshot {
+        self.snapshot
+    }
 }
 
 /// Every check, family by family.
@@ -123,11 +143,7 @@ impl Report {
 
 /// Every finding of these outcomes.
 fn findings(outcomes: &[(CheckId, Outcome)]) -> impl Iterator<Item = &Finding> {
-    let broken = outcomes.iter().filter_map(|(_, outcome)| match outcome {
-        Outcome::Broken { findings } => Some(findings),
-        Outcome::Holds | Outcome::CannotTell { .. } | Outcome::NotApplicable { .. } => None,
-    });
-    broken.flatten()
+    outcomes.iter().flat_map(|(_, outcome)| outcome.findings())
 }
 
 fn acknowledgement<'a>(given: &'a [Acknowledgement], finding: &Finding) -> Option<&'a Acknowledgement> {
@@ -143,7 +159,19 @@ pub fn run(snapshot: &Snapshot, policy: &Policy) -> Report {
 
 /// Runs the checks that are picked; the verdict is about these alone.
 pub fn run_some(snapshot: &Snapshot, policy: &Policy, pick: impl Fn(CheckId) -> bool) -> Report {
-    let then = stored::as_it_was(snapshot);
+    let placements = snapshot.placements();
+    let placements = placements.as_slice();
+    run_on(&Scene { snapshot, placements }, policy, pick)
+}
+
+/// The same where the placements are known.
+pub fn run_on(scene: &Scene, policy: &Policy, pick: impl Fn(CheckId) -> bool) -> Report {
+    let then = stored::as_it_was(scene.snapshot);
+    let placed_then = then.as_ref().map(Snapshot::placements).unwrap_or_default();
+    let then = then.as_ref().map(|snapshot| Scene {
+        snapshot,
+        placements: &placed_then,
+    });
     let picked = all().filter(|check| pick(check.id));
     let outcomes: Vec<(CheckId, Outcome)> = picked
         .map(|check| {
@@ -151,15 +179,15 @@ pub fn run_some(snapshot: &Snapshot, policy: &Policy, pick: impl Fn(CheckId) -> 
                 Outcome::NotApplicable { why }
             } else {
                 let of_stored = || then.as_ref().map(|then| (check.look)(then, policy));
-                stored::beside((check.look)(snapshot, policy), of_stored)
+                stored::beside((check.look)(scene, policy), of_stored)
             };
             (check.id, outcome)
         })
         .collect();
     let given = policy.acknowledged.iter();
-    let acknowledged: Vec<Acknowledgement> = given.filter(|own| own.until > snapshot.now.wall).cloned().collect();
+    let acknowledged: Vec<Acknowledgement> = given.filter(|own| own.until > scene.now.wall).cloned().collect();
     Report {
-        verdict: verdict::judge(snapshot, &outcomes, &acknowledged),
+        verdict: verdict::judge(scene.snapshot, &outcomes, &acknowledged),
         outcomes,
         acknowledged,
     }

@@ -11,6 +11,7 @@ mod input;
 pub mod linear;
 mod log;
 mod signals;
+mod suspend;
 
 pub use crew::{Crew, Foreman};
 pub use deck::Deck;
@@ -37,6 +38,7 @@ use backend::QuietBackend;
 use guard::Guard;
 use log::LogView;
 use signals::Signals;
+use suspend::Suspension;
 
 /// Frames are collected here, so that one frame is one write.
 const OUTPUT_BYTES: usize = 64 * 1024;
@@ -120,6 +122,8 @@ struct Console {
     is_fed: bool,
     /// Whether the next frame may differ from the last.
     is_dirty: bool,
+    /// Whether the terminal is to go back to the shell for a while.
+    wants_shell: bool,
 }
 
 impl Console {
@@ -154,17 +158,23 @@ impl Console {
             crew,
             is_fed: true,
             is_dirty: true,
+            wants_shell: false,
         })
     }
 
     async fn run(&mut self) -> io::Result<()> {
         let mut signals = Signals::listen()?;
+        let mut suspension = Suspension::listen()?;
         let mut events = EventStream::new();
         loop {
+            if std::mem::take(&mut self.wants_shell) {
+                self.suspend(&mut suspension).await?;
+            }
             self.draw()?;
             tokio::select! {
                 biased;
                 () = signals.any() => return Ok(()),
+                () = suspension.asked() => self.wants_shell = true,
                 event = events.next() => {
                     if self.take_events(event, &mut events).await? {
                         return Ok(());
@@ -185,6 +195,20 @@ impl Console {
         }
     }
 
+    /// Lets the shell have the terminal; afterwards everything is drawn anew, in the size that the terminal has then.
+    async fn suspend(&mut self, suspension: &mut Suspension) -> io::Result<()> {
+        self.is_dirty = true;
+        if !suspend::has_shell() {
+            let text = "nobody would bring quorate back: no shell started it as a job";
+            self.state.say(Severity::Info, text);
+            return Ok(());
+        }
+        suspension.sleep().await?;
+        let size = self.terminal.size()?;
+        update(&mut self.state, Msg::Resize(size.width, size.height));
+        self.terminal.clear()
+    }
+
     /// Takes in an event and all that wait behind it. Returns whether to leave.
     async fn take_events(&mut self, first: Option<io::Result<Event>>, events: &mut EventStream) -> io::Result<bool> {
         let mut next = Some(first);
@@ -195,6 +219,9 @@ impl Console {
                 && self.take(msg)?
             {
                 return Ok(true);
+            }
+            if self.wants_shell {
+                return Ok(false);
             }
             // Polled with this task's own waker: the stream keeps the waker of its last poll, and `now_or_never` would
             // leave it with one that wakes nobody.
@@ -218,6 +245,7 @@ impl Console {
         for effect in effects {
             match effect {
                 Effect::Quit => return Ok(true),
+                Effect::Suspend => self.wants_shell = true,
                 Effect::Redraw => self.terminal.clear()?,
                 Effect::Log(by) => self.log.step(by),
                 Effect::Sim(command) => {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::commands;
 use super::key::{Code, Key};
+use super::navigate;
 use super::screen::Screen;
 use super::sim::{self, Deed};
 use super::state::State;
@@ -14,6 +15,8 @@ use super::work;
 #[allow(missing_docs)]
 pub enum Command {
     Quit,
+    Leave,
+    Suspend,
     Back,
     Help,
     Redraw,
@@ -183,7 +186,8 @@ pub const HELP: &str = "help";
 pub const TABLE: &[Binding] = &[
     bind(Context::Anywhere, &[Key::char('?')], Command::Help, HELP, "show or hide this help"),
     bind(Context::Anywhere, &[Key::of(Code::Esc)], Command::Back, "back", "close, clear the filter, or go back"),
-    bind(Context::Anywhere, &[Key::char('q'), Key::ctrl('c')], Command::Quit, "quit", "leave quorate"),
+    bind(Context::Anywhere, &[Key::char('q')], Command::Leave, "quit", "close what is open over the screen, or leave quorate"),
+    bind(Context::Anywhere, &[Key::ctrl('c')], Command::Quit, "", "leave quorate"),
     bind(Context::Anywhere, &[Key::char(':')], Command::OpenCommandLine, "command", "type a command; the list of them opens with it"),
     bind(Context::Anywhere, &[Key::of(Code::Tab)], Command::NextScreen, "", "next screen"),
     bind(Context::Anywhere, &[Key::of(Code::BackTab)], Command::PreviousScreen, "", "previous screen"),
@@ -199,8 +203,9 @@ pub const TABLE: &[Binding] = &[
     bind(Context::Anywhere, &[Key::char('a')], Command::Work(work::Deed::Offer), "actions", "actions: what can be done about what is selected; again, for the whole cluster"),
     bind(Context::Anywhere, &[Key::char('W')], Command::Work(work::Deed::Unlock), "", "let actions be run, or make the console read-only again"),
     bind(Context::Anywhere, &[Key::char('!')], Command::Go(Screen::Recovery), "", "recovery: what is dark, what to do, what never to do now"),
+    bind(Context::Anywhere, &[Key::ctrl('z')], Command::Suspend, "", "back to the shell for a while; its `fg` returns here"),
     bind(Context::Anywhere, &[Key::ctrl('l')], Command::Redraw, "", "draw the screen again"),
-    bind(Context::Anywhere, &[Key::char('d')], Command::Describe, "", "describe what is selected: all that is known, by source and age"),
+    bind(Context::Anywhere, &[Key::char('d')], Command::Describe, "", "describe what is selected: all that is known, by source and age; again to close"),
     bind(Context::Anywhere, &[Key::char('y')], Command::Read(Reading::Yaml), "", "the YAML of what is selected"),
     bind(Context::Anywhere, &[Key::char('e')], Command::Read(Reading::Events), "", "the events of what is selected"),
     bind(Context::Anywhere, &[Key::char('l')], Command::Read(Reading::Logs), "", "the log of what is selected, or a choice of its pods"),
@@ -268,6 +273,7 @@ pub const TABLE: &[Binding] = &[
     bind(Context::Prompt, &[Key::of(Code::Backspace), Key::ctrl('h')], Command::Edit(Edit::EraseCharacter), "", "erase a character"),
     bind(Context::Prompt, &[Key::ctrl('w')], Command::Edit(Edit::EraseWord), "", "erase a word"),
     bind(Context::Prompt, &[Key::ctrl('u')], Command::Edit(Edit::EraseLine), "", "erase the line"),
+    bind(Context::Prompt, &[Key::ctrl('z')], Command::Suspend, "", "back to the shell for a while; its `fg` returns here"),
 ];
 
 /// One line of a list of keys.
@@ -361,6 +367,8 @@ pub fn hints(state: &State) -> impl Iterator<Item = (Key, &'static str)> {
         .into_iter()
         .flat_map(|context| TABLE.iter().filter(move |binding| binding.context == context))
         .filter(|binding| !binding.hint.is_empty())
+        // What it would close has a hint of its own.
+        .filter(|binding| binding.command != Command::Leave || !navigate::is_covered(state))
         .filter_map(|binding| Some((*binding.keys.first()?, binding.hint)))
 }
 

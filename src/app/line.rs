@@ -34,7 +34,7 @@ pub fn read(state: &State, typed: &str) -> Result<Vec<Msg>, String> {
         "" => Ok(Vec::new()),
         "help" => Ok(vec![press('?')]),
         "back" => Ok(vec![Msg::Key(Key::of(Code::Esc))]),
-        "quit" | "exit" => Ok(vec![press('q')]),
+        "quit" | "exit" => Ok(vec![Msg::Key(Key::ctrl('c'))]),
         _ => Ok(typed.parse().map_or_else(
             |_| finish(vec![press(':')], typed.trim_start_matches(':')),
             |key| vec![Msg::Key(key)],
@@ -123,7 +123,11 @@ mod tests {
         say(&mut state, "help");
         assert!(state.help.is_some());
         assert_eq!(say(&mut state, "quit"), [Effect::Quit]);
-        assert_eq!(say(&mut state, "q"), [Effect::Quit]);
+        assert_eq!(say(&mut state, "q"), []);
+        assert_eq!(
+            (state.help, say(&mut state, "q").as_slice()),
+            (None, [Effect::Quit].as_slice())
+        );
     }
 
     #[test]

@@ -24,6 +24,11 @@ pub fn back(state: &mut State) {
     }
 }
 
+/// Whether something lies over the screen: the help, a sheet, a row in full.
+pub const fn is_covered(state: &State) -> bool {
+    state.help.is_some() || !state.sheets.is_empty() || state.detail.is_some()
+}
+
 /// Shows a screen; `esc` returns to the one before.
 pub fn go(state: &mut State, screen: Screen) {
     go_to(state, screen, None);
@@ -87,8 +92,12 @@ pub fn open(state: &mut State) {
     reveal(state, &row);
 }
 
-/// Shows in full what the operator looks at, from a list or from what lies over it.
+/// Shows in full what the operator looks at, from a list or from what lies over it; closes it where it is shown.
 pub fn describe(state: &mut State) {
+    if state.detail.is_some() && state.sheets.is_empty() && state.help.is_none() {
+        state.detail = None;
+        return;
+    }
     let row = match state.sheets.last() {
         Some(_) => reading::focus(state).and_then(|of| subject::row(state, &of)),
         None => rows(state).get(state.cursor().index).cloned(),

@@ -43,6 +43,11 @@ fn selected(state: &State) -> Option<RowId> {
 
 /// Opens what is asked for of the object that the operator looks at.
 pub fn read(state: &mut State, what: Reading) {
+    let shown = state.sheets.last().map(|sheet| &sheet.body);
+    if state.help.is_none() && shown.is_some_and(|body| is_it(body, what)) {
+        state.sheets.pop();
+        return;
+    }
     let Some(of) = focus(state) else {
         say(
             state,
@@ -78,6 +83,15 @@ pub const fn events_of(of: Option<ObjectRef>) -> Body {
 }
 
 /// Opens the log of the only pod, or lets the operator choose.
+/// Whether a sheet is what a key opens: then the key closes it.
+const fn is_it(body: &Body, what: Reading) -> bool {
+    match what {
+        Reading::Yaml => matches!(body, Body::Yaml { .. }),
+        Reading::Events => matches!(body, Body::Events { .. }),
+        Reading::Logs => matches!(body, Body::Log(_)),
+    }
+}
+
 fn logs(state: &mut State, of: &ObjectRef) {
     let mut found = pods(state, of);
     match (found.pop(), found.is_empty()) {

@@ -314,14 +314,7 @@ pub fn placement<'a>(state: &'a State, kind: WorkloadKind, key: &ObjectKey) -> O
 
 /// The finding of a row.
 pub fn finding<'a>(state: &'a State, check: CheckId, subject: &Text) -> Option<&'a Finding> {
-    let outcomes = state.derived.report.outcomes.iter();
-    let found = outcomes.filter_map(|(own, outcome)| match outcome {
-        Outcome::Broken { findings } if *own == check => Some(findings),
-        Outcome::Broken { .. } | Outcome::Holds | Outcome::CannotTell { .. } | Outcome::NotApplicable { .. } => None,
-    });
-    found
-        .flatten()
-        .find(|finding| finding.check == check && finding.subject == *subject)
+    state.derived.finding(check, subject)
 }
 
 /// The worst finding of a check, acknowledged ones last.
@@ -373,15 +366,7 @@ pub fn untold(state: &State) -> impl Iterator<Item = Untold<'_>> {
 
 /// A source as people call it: a member by its name.
 pub fn feed_name(state: &State, id: FeedId) -> String {
-    let FeedId::EtcdPeer(member_id) = id else {
-        return id.to_string();
-    };
-    let member = state
-        .derived
-        .quorum
-        .member(member_id)
-        .filter(|state| state.member.has_started());
-    member.map_or_else(|| id.to_string(), |state| format!("etcd.peer {}", state.member.name))
+    state.derived.feed_name(id)
 }
 
 /// A node's Ready condition in the words of kubectl, which calls a node without news NotReady, too.

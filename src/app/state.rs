@@ -1,6 +1,7 @@
 //! The state of the console: everything that a frame is made of. It is plain data, so that it can be compared, recorded
 //! and shown again.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -16,12 +17,12 @@ use super::sort::Sort;
 use super::timeline::Timeline;
 use super::work::Work;
 use crate::base::Text;
-use crate::check::{self, Report, Severity};
+use crate::check::{self, CheckId, Finding, Report, Scene, Severity};
 use crate::model::kube::WorkloadKind;
 use crate::model::placement::Placement;
 use crate::model::quorum::Quorum;
 use crate::model::recovery::Recovery;
-use crate::model::{ObjectKey, Policy, Snapshot};
+use crate::model::{FeedId, ObjectKey, Policy, Snapshot};
 
 /// Columns and rows of a terminal below which tables make no sense.
 pub const SMALL: (u16, u16) = (60, 15);
@@ -43,10 +44,10 @@ pub struct Derived {
     pub recovery: Recovery,
     /// Where replicas run, the ones that need attention first.
     pub placements: Vec<Placement>,
-    /// Whether each of them lies as its constraints ask for: see [`Placement::spread_ok`].
-    spreads: Vec<Option<bool>>,
     /// Numbers of the placements, by kind and key: for looking them up.
     by_key: Vec<usize>,
+    /// Where the findings stand in the report, by check and subject: for looking them up.
+    by_subject: Vec<[usize; 2]>,
     /// Unfinished pods on each node.
     pods_by_node: BTreeMap<Text, usize>,
 }
@@ -54,15 +55,13 @@ pub struct Derived {
 impl Derived {
     /// Works it out.
     pub fn of(snapshot: &Snapshot, policy: &Policy) -> Self {
-        let judged = snapshot.placements().into_iter();
-        let mut judged: Vec<(Placement, Option<bool>)> = judged
-            .map(|placement| {
-                let spread = placement.spread_ok(snapshot);
-                (placement, spread)
-            })
-            .collect();
-        judged.sort_by_cached_key(|(placement, spread)| std::cmp::Reverse(attention(placement, *spread)));
-        let (placements, spreads): (Vec<Placement>, Vec<Option<bool>>) = judged.into_iter().unzip();
+        let mut placements = snapshot.placements();
+        let scene = Scene {
+            snapshot,
+            placements: &placements,
+        };
+        let report = check::run_on(&scene, policy, |_| true);
+        placements.sort_by_cached_key(|placement| Reverse(attention(placement)));
         let name = |number: &usize| placements.get(*number).map(|own| (own.workload.kind, own.key.clone()));
         let mut by_key: Vec<usize> = (0..placements.len()).collect();
         by_key.sort_by_cached_key(name);
@@ -75,11 +74,11 @@ impl Derived {
             }
         }
         Self {
-            report: check::run(snapshot, policy),
+            by_subject: by_subject(&report),
+            report,
             quorum: snapshot.quorum(),
             recovery: snapshot.recovery(),
             placements,
-            spreads,
             by_key,
             pods_by_node,
         }
@@ -90,16 +89,30 @@ impl Derived {
         self.placements.get(self.number(kind, key)?)
     }
 
-    /// Whether a workload's replicas lie as its constraints ask for; None where it has none.
-    pub fn spread_ok(&self, kind: WorkloadKind, key: &ObjectKey) -> Option<bool> {
-        self.spreads.get(self.number(kind, key)?).copied().flatten()
+    /// One finding; the first, where a check says several things of a subject.
+    pub fn finding(&self, check: CheckId, subject: &Text) -> Option<&Finding> {
+        let wanted = (check, subject);
+        let key = |at: &[usize; 2]| finding_at(&self.report, *at).map(|found| (found.check, &found.subject));
+        let first = self.by_subject.partition_point(|at| key(at) < Some(wanted));
+        let found = finding_at(&self.report, *self.by_subject.get(first)?)?;
+        (found.check == check && found.subject == *subject).then_some(found)
+    }
+
+    /// A source as people call it: a member by its name.
+    pub fn feed_name(&self, id: FeedId) -> String {
+        let member = match id {
+            FeedId::EtcdPeer(member) => self.quorum.member(member),
+            _ => None,
+        };
+        let named = member.filter(|of| of.member.has_started());
+        named.map_or_else(|| id.to_string(), |of| format!("etcd.peer {}", of.member.name))
     }
 
     /// How many workloads lie as the scheduler is told never to place them.
     pub fn broken_spreads(&self) -> usize {
-        let judged = self.placements.iter().zip(&self.spreads);
-        judged
-            .filter(|(placement, spread)| breaks_spread(placement, **spread))
+        self.placements
+            .iter()
+            .filter(|placement| breaks_spread(placement))
             .count()
     }
 
@@ -119,6 +132,20 @@ impl Derived {
     }
 }
 
+/// A finding by the number of its outcome and its own in there.
+fn finding_at(report: &Report, [outcome, number]: [usize; 2]) -> Option<&Finding> {
+    report.outcomes.get(outcome)?.1.findings().get(number)
+}
+
+fn by_subject(report: &Report) -> Vec<[usize; 2]> {
+    let numbers = report.outcomes.iter().enumerate();
+    let numbers =
+        numbers.flat_map(|(number, (_, outcome))| (0..outcome.findings().len()).map(move |own| [number, own]));
+    let mut numbers: Vec<[usize; 2]> = numbers.collect();
+    numbers.sort_by_key(|at| finding_at(report, *at).map(|found| (found.check, &found.subject)));
+    numbers
+}
+
 /// Whether it wants two replicas or more, and the loss of one node would take all that are ready. A daemon set has one
 /// per node by its nature.
 pub fn stands_on_one_node(placement: &Placement) -> bool {
@@ -129,19 +156,23 @@ pub fn stands_on_one_node(placement: &Placement) -> bool {
 }
 
 /// Whether its replicas lie as the scheduler is told never to place them. A soft spread is only a wish.
-fn breaks_spread(placement: &Placement, spread: Option<bool>) -> bool {
-    placement.is_hard_spread() && spread == Some(false)
+fn breaks_spread(placement: &Placement) -> bool {
+    placement.is_hard_spread() && placement.spread_ok == Some(false)
 }
 
-/// How much a workload needs to be looked at: down, broken spread, missing replicas, all on one node, then those that are
-/// spread at all.
-fn attention(placement: &Placement, spread: Option<bool>) -> [bool; 6] {
+/// How much a workload needs to be looked at: down, broken spread, missing replicas, all on one node, daemon sets short of
+/// a pod, then those that are spread at all.
+fn attention(placement: &Placement) -> [bool; 7] {
     let workload = &placement.workload;
+    let is_short = workload.ready < workload.desired;
+    let is_daemon = workload.kind == WorkloadKind::DaemonSet;
     [
         workload.desired > 0 && workload.ready == 0,
-        breaks_spread(placement, spread),
-        workload.ready < workload.desired || placement.unscheduled > 0,
+        breaks_spread(placement),
+        placement.unscheduled > 0 || is_short && !is_daemon,
         stands_on_one_node(placement),
+        // A lost node takes a pod of every daemon set, which tells no more than the node does.
+        is_short,
         placement.is_hard_spread(),
         workload.desired > 1,
     ]
@@ -400,11 +431,7 @@ mod tests {
     fn only_a_hard_spread_can_be_broken() {
         let onto_one_node = |name| {
             let placements = placements(name, |pod| pod.node = Some(example::name(1)));
-            let snapshot = healthy();
-            placements
-                .iter()
-                .filter(|placement| breaks_spread(placement, placement.spread_ok(&snapshot)))
-                .count()
+            placements.iter().filter(|placement| breaks_spread(placement)).count()
         };
         assert_eq!((onto_one_node("netbox-netbox"), onto_one_node("netbox-worker")), (1, 0));
     }

@@ -56,9 +56,18 @@ pub fn pods_of<'a>(
     })
 }
 
-/// What was found about a row: the findings whose subject it is, the worst first.
+/// What was found about a row and its kin: a node and the member on it, a workload and its pods. The worst comes first.
 pub fn findings_about<'a>(state: &'a State, row: &RowId) -> Vec<&'a Finding> {
-    let named = match row {
+    let mut subjects: Vec<String> = called(state, row).into_iter().collect();
+    subjects.extend(kin(state, row).iter().filter_map(|row| called(state, row)));
+    let mut found = state.derived.report.findings();
+    found.retain(|finding| subjects.iter().any(|subject| finding.subject.as_str() == subject));
+    found
+}
+
+/// What findings about a row call it; None where there are none.
+fn called(state: &State, row: &RowId) -> Option<String> {
+    Some(match row {
         RowId::Node(name) => format!("node/{name}"),
         RowId::Member(id) => match state.derived.quorum.member(*id) {
             Some(of) if of.member.has_started() => format!("member/{}", of.member.name),
@@ -72,13 +81,43 @@ pub fn findings_about<'a>(state: &'a State, row: &RowId) -> Vec<&'a Finding> {
         | RowId::Feed(_)
         | RowId::Change(_)
         | RowId::Offer(_)
-        | RowId::Run(_) => {
-            return Vec::new();
+        | RowId::Run(_) => return None,
+    })
+}
+
+/// What fails together with it.
+fn kin(state: &State, row: &RowId) -> Vec<RowId> {
+    let quorum = &state.derived.quorum;
+    match row {
+        RowId::Node(name) => {
+            let address = state.snapshot.node(name).and_then(|node| node.address.as_ref());
+            let member = address.and_then(|address| quorum.member_at(address.as_str()));
+            member.into_iter().map(|of| RowId::Member(of.member.id)).collect()
         }
-    };
-    let mut found = state.derived.report.findings();
-    found.retain(|finding| finding.subject.as_str() == named);
-    found
+        RowId::Member(id) => {
+            let address = quorum.member(*id).and_then(|of| of.member.peer_address());
+            let node = address.and_then(|address| state.snapshot.node_at(address));
+            node.into_iter().map(|node| RowId::Node(node.name.clone())).collect()
+        }
+        RowId::Workload(kind, key) => pods_of(state, *kind, key)
+            .map(|(pod, _)| RowId::Pod(pod.clone()))
+            .collect(),
+        RowId::Pod(key) => {
+            let pod = state.snapshot.kube.pods.get(key);
+            let workload = pod.and_then(|fact| state.snapshot.workload_of(key, &fact.value));
+            workload
+                .into_iter()
+                .map(|(kind, key)| RowId::Workload(kind, key))
+                .collect()
+        }
+        RowId::Finding(..)
+        | RowId::Check(_)
+        | RowId::Untold(_)
+        | RowId::Feed(_)
+        | RowId::Change(_)
+        | RowId::Offer(_)
+        | RowId::Run(_) => Vec::new(),
+    }
 }
 
 /// The row that shows an object; None where no screen lists such objects, or this one is gone.

@@ -108,6 +108,9 @@ fn press(state: &mut State, key: Key) -> Vec<Effect> {
 pub fn run(state: &mut State, command: Command) -> Vec<Effect> {
     match command {
         Command::Quit => return work::quit(state),
+        Command::Leave if navigate::is_covered(state) => back(state),
+        Command::Leave => return work::quit(state),
+        Command::Suspend => return vec![Effect::Suspend],
         Command::Redraw => return vec![Effect::Redraw],
         Command::Back => back(state),
         Command::Help => state.help = if state.help.is_some() { None } else { Some(0) },

@@ -89,6 +89,14 @@ impl Outcome {
         }
     }
 
+    /// What it found; nothing unless it is broken.
+    pub fn findings(&self) -> &[Finding] {
+        match self {
+            Outcome::Broken { findings } => findings,
+            Outcome::Holds | Outcome::CannotTell { .. } | Outcome::NotApplicable { .. } => &[],
+        }
+    }
+
     /// The result in one word, as JSON has it.
     pub const fn word(&self) -> &'static str {
         match self {

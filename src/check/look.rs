@@ -2,7 +2,7 @@
 
 use super::{Finding, Outcome};
 use crate::base::{Age, Stamp, Text, Why, WhyKind};
-use crate::model::etcd::Member;
+use crate::model::etcd::{Member, MemberId};
 use crate::model::quorum::{Health, MemberState};
 use crate::model::{FeedId, FeedState, KubeKind, Snapshot};
 
@@ -116,7 +116,7 @@ pub(super) fn health_line(snapshot: &Snapshot, state: &MemberState) -> String {
         Health::Dead { last_seen, why } => {
             format!(
                 "{name}{here}: dead, {}: {}",
-                last_answer(snapshot, *last_seen),
+                last_answer(snapshot, state.member.id, *last_seen),
                 why.text
             )
         }
@@ -124,11 +124,14 @@ pub(super) fn health_line(snapshot: &Snapshot, state: &MemberState) -> String {
     }
 }
 
-pub(super) fn last_answer(snapshot: &Snapshot, at: Option<Stamp>) -> String {
-    at.map_or_else(
-        || "never answered us".to_owned(),
-        |at| format!("last answer {} ago", Age(snapshot.now.since(at))),
-    )
+fn last_answer(snapshot: &Snapshot, id: MemberId, at: Option<Stamp>) -> String {
+    let age = |at| Age(snapshot.now.since(at));
+    match (at, snapshot.etcd.peers.get(&id)) {
+        (Some(at), _) => format!("last answer {} ago", age(at)),
+        // Dead before we came: for how long it was, nobody here knows.
+        (None, Some(peer)) => format!("no answer in {}", age(peer.history.since)),
+        (None, None) => "no answer yet".to_owned(),
+    }
 }
 
 /// Evidence of bounded length: the first lines, and how many more there are.

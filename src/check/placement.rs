@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::look::{Looked, arg, evidence, names, need_kinds, not_applicable, outcome, plural};
-use super::{Check, CheckId, Finding, Group, Outcome, Profile, Severity};
+use super::{Check, CheckId, Finding, Group, Outcome, Profile, Scene, Severity};
 use crate::base::{Age, Text};
 use crate::model::kube::{Pod, WorkloadKind};
 use crate::model::placement::{Placement, Tally};
@@ -23,7 +23,7 @@ pub const CHECKS: &[Check] = &[
         statement: Some(
             "NetBox web replicas are forced onto distinct nodes (a hard spread) on multi-node installs that use external S3; other workloads use a softer best-effort spread.",
         ),
-        look: |snapshot, _| outcome(web_spread(snapshot)),
+        look: |scene, _| outcome(web_spread(scene)),
     },
     Check {
         id: CheckId::PlacementSingleDomain,
@@ -34,7 +34,7 @@ pub const CHECKS: &[Check] = &[
         why: "replicas in one place are lost together",
         fix: "restart the workload's rollout once every node is ready: pods do not move by themselves",
         statement: Some("Either way, the loss of one fault domain never takes down every replica of a service."),
-        look: |snapshot, _| outcome(single_domain(snapshot)),
+        look: |scene, _| outcome(single_domain(scene)),
     },
     Check {
         id: CheckId::PlacementPending,
@@ -59,12 +59,12 @@ pub(super) const PLACED: [KubeKind; 6] = [
 ];
 
 /// The placements, where there are several nodes to place on.
-pub(super) fn placements(snapshot: &Snapshot) -> Result<Vec<Placement>, Outcome> {
-    need_kinds(snapshot, &PLACED)?;
-    if snapshot.kube.nodes.len() < 2 {
+pub(super) fn placements<'a>(scene: &Scene<'a>) -> Result<&'a [Placement], Outcome> {
+    need_kinds(scene, &PLACED)?;
+    if scene.kube.nodes.len() < 2 {
         return Err(not_applicable("there is only one node"));
     }
-    Ok(snapshot.placements())
+    Ok(scene.placements)
 }
 
 pub(super) fn workload_subject(kind: WorkloadKind, key: &ObjectKey) -> Text {
@@ -98,15 +98,15 @@ pub(super) fn web_likeness(placement: &Placement) -> u8 {
     }
 }
 
-fn web_spread(snapshot: &Snapshot) -> Looked {
-    let placements = placements(snapshot)?;
+fn web_spread(scene: &Scene) -> Looked {
+    let placements = placements(scene)?;
     let best = placements.iter().map(web_likeness).max().unwrap_or(0);
     if best == 0 {
         return Err(not_applicable("there is no NetBox web Deployment"));
     }
     let webs = placements.iter().filter(|placement| web_likeness(placement) == best);
     let webs = webs.filter(|web| web.workload.desired > 0);
-    Ok(webs.flat_map(|web| web_findings(snapshot, web)).collect())
+    Ok(webs.flat_map(|web| web_findings(scene, web)).collect())
 }
 
 fn web_findings(snapshot: &Snapshot, web: &Placement) -> Vec<Finding> {
@@ -171,7 +171,7 @@ fn fullest(placement: &Placement) -> (Text, u32) {
 /// Whether two share a node although there are nodes enough.
 fn is_crowded(snapshot: &Snapshot, placement: &Placement) -> bool {
     let nodes = u32::try_from(snapshot.kube.nodes.len()).unwrap_or(u32::MAX);
-    placement.workload.desired <= nodes || placement.spread_ok(snapshot) == Some(false)
+    placement.workload.desired <= nodes || placement.spread_ok == Some(false)
 }
 
 fn place_lines(placement: &Placement) -> impl Iterator<Item = String> {
@@ -185,14 +185,14 @@ fn place_lines(placement: &Placement) -> impl Iterator<Item = String> {
     std::iter::once(wanted).chain(nodes).chain(waiting)
 }
 
-fn single_domain(snapshot: &Snapshot) -> Looked {
-    let placements = placements(snapshot)?;
+fn single_domain(scene: &Scene) -> Looked {
+    let placements = placements(scene)?;
     let several = placements
         .iter()
         .filter(|placement| placement.workload.kind != WorkloadKind::DaemonSet && placement.ready() >= 2);
-    let has_zones = snapshot.zone_names().len() > 1;
+    let has_zones = scene.zone_names().len() > 1;
     Ok(several
-        .filter_map(|placement| in_one_place(snapshot, placement, has_zones))
+        .filter_map(|placement| in_one_place(scene, placement, has_zones))
         .collect())
 }
 

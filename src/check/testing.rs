@@ -2,13 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use super::{CheckId, Finding, Outcome, Severity, find};
+use super::{CheckId, Finding, Outcome, Scene, Severity, find};
 use crate::model::{FeedId, FeedState, Policy, Snapshot};
 
 /// What a check says by the default policy.
 pub(super) fn look(id: CheckId, snapshot: &Snapshot) -> Outcome {
     let check = find(id).unwrap_or_else(|| panic!("{id} is in the table"));
-    (check.look)(snapshot, &Policy::default())
+    let placements = snapshot.placements();
+    let placements = placements.as_slice();
+    (check.look)(&Scene { snapshot, placements }, &Policy::default())
 }
 
 #[track_caller]

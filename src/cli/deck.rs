@@ -22,73 +22,44 @@ pub fn deck(cluster: &Cluster, clock: Clock) -> Deck {
 fn play(cluster: &Handle, clock: &Clock, command: &SimCommand) -> Result<String, String> {
     let to = command.to.as_str();
     match command.deed {
-        Deed::Speed | Deed::Faster | Deed::Slower => return speed(clock, to),
-        Deed::Heal => return heal(cluster),
+        Deed::Kill => each(cluster, to, "switched off", |host| Fault::Kill { host }),
+        Deed::Freeze => each(cluster, to, "frozen", |host| Fault::Freeze { host, component: None }),
+        Deed::Unplug => each(cluster, to, "unplugged", |host| Fault::Unplug { host }),
+        Deed::BlackHole => each(cluster, to, "black-holed", |host| Fault::BlackHole { host }),
+        Deed::Flap => each(cluster, to, "flapping", flap),
+        Deed::Revive => each(cluster, to, "revived", |host| Fault::Revive { host }),
+        Deed::Heal => heal(cluster),
+        Deed::Stop => stop(cluster, to),
+        Deed::Skew => skew(cluster, to),
         Deed::Join => {
             let zone = (!to.is_empty()).then(|| to.to_owned());
-            cluster.inject(&Fault::Join { zone })?;
-            return Ok("a new machine joins".to_owned());
+            once(cluster, &Fault::Join { zone }, "a new machine joins")
         }
-        Deed::FailJoin => {
-            cluster.inject(&Fault::FailedJoin)?;
-            return Ok("a new machine begins to join and dies".to_owned());
-        }
-        Deed::Quota => {
-            cluster.inject(&Fault::FullQuota)?;
-            return Ok("etcd's database is full".to_owned());
-        }
-        Deed::Stop | Deed::Skew => return with_value(cluster, command.deed, to),
-        Deed::Kill | Deed::Freeze | Deed::Unplug | Deed::BlackHole | Deed::Revive | Deed::Flap => {}
+        Deed::FailJoin => once(cluster, &Fault::FailedJoin, "a new machine begins to join and dies"),
+        Deed::Quota => once(cluster, &Fault::FullQuota, "etcd's database is full"),
+        Deed::Speed | Deed::Faster | Deed::Slower => speed(clock, to),
     }
+}
+
+/// Does it to one host or to all of a zone, and says what they are now.
+fn each(cluster: &Handle, to: &str, word: &str, fault: fn(HostId) -> Fault) -> Result<String, String> {
     let hosts = hosts(cluster, to)?;
     for host in &hosts {
-        cluster.inject(&fault(command.deed, host.id))?;
+        cluster.inject(&fault(host.id))?;
     }
     let names: Vec<&str> = hosts.iter().map(|host| host.name.as_str()).collect();
-    Ok(format!("{} {}", names.join(", "), word(command.deed)))
+    Ok(format!("{} {word}", names.join(", ")))
 }
 
-/// What a deed does to one host.
-const fn fault(deed: Deed, host: HostId) -> Fault {
-    match deed {
-        Deed::Freeze => Fault::Freeze { host, component: None },
-        Deed::Unplug => Fault::Unplug { host },
-        Deed::BlackHole => Fault::BlackHole { host },
-        Deed::Flap => Fault::Flap {
-            host,
-            every_s: FLAP_S.0,
-            down_s: FLAP_S.1,
-        },
-        Deed::Revive | Deed::Heal => Fault::Revive { host },
-        Deed::Kill
-        | Deed::Join
-        | Deed::FailJoin
-        | Deed::Stop
-        | Deed::Skew
-        | Deed::Quota
-        | Deed::Faster
-        | Deed::Slower
-        | Deed::Speed => Fault::Kill { host },
-    }
+/// Does it to the cluster, and says what happens.
+fn once(cluster: &Handle, fault: &Fault, told: &str) -> Result<String, String> {
+    cluster.inject(fault)?;
+    Ok(told.to_owned())
 }
 
-const fn word(deed: Deed) -> &'static str {
-    match deed {
-        Deed::Freeze => "frozen",
-        Deed::Unplug => "unplugged",
-        Deed::BlackHole => "black-holed",
-        Deed::Flap => "flapping",
-        Deed::Revive | Deed::Heal => "revived",
-        Deed::Kill
-        | Deed::Join
-        | Deed::FailJoin
-        | Deed::Stop
-        | Deed::Skew
-        | Deed::Quota
-        | Deed::Faster
-        | Deed::Slower
-        | Deed::Speed => "switched off",
-    }
+const fn flap(host: HostId) -> Fault {
+    let (every_s, down_s) = FLAP_S;
+    Fault::Flap { host, every_s, down_s }
 }
 
 fn speed(clock: &Clock, to: &str) -> Result<String, String> {
@@ -97,7 +68,10 @@ fn speed(clock: &Clock, to: &str) -> Result<String, String> {
         return Err(format!("time runs at a speed of {SPEEDS:?}, not {to:?}"));
     };
     clock.set_speed(speed);
-    Ok(format!("time runs {speed} times as fast as ours"))
+    Ok(match speed {
+        1 => "time runs as fast as ours".to_owned(),
+        _ => format!("time runs {speed} times as fast as ours"),
+    })
 }
 
 /// Every machine, one after the other; the first that cannot be revived is told.
@@ -108,29 +82,34 @@ fn heal(cluster: &Handle) -> Result<String, String> {
     Ok("every machine is revived".to_owned())
 }
 
-fn with_value(cluster: &Handle, deed: Deed, to: &str) -> Result<String, String> {
-    let (name, value) = to.split_once(' ').unwrap_or((to, ""));
-    let (host, value) = (host(cluster, name)?, value.trim());
-    if deed == Deed::Skew {
-        let ahead_ms = value
-            .parse()
-            .map_err(|_| format!("{value:?} is no number of milliseconds; try `:skew {name} 2500`"))?;
-        cluster.inject(&Fault::Skew {
-            host: host.id,
-            ahead_ms,
-        })?;
-        return Ok(format!("{name}'s clock is {ahead_ms} ms ahead"));
-    }
+fn skew(cluster: &Handle, to: &str) -> Result<String, String> {
+    let (name, value) = split(to);
+    let host = host(cluster, name)?.id;
+    let wrong = |_| format!("{value:?} is no number of milliseconds; try `:skew {name} 2500`");
+    let ahead_ms = value.parse().map_err(wrong)?;
+    once(
+        cluster,
+        &Fault::Skew { host, ahead_ms },
+        &format!("{name}'s clock is {ahead_ms} ms ahead"),
+    )
+}
+
+fn stop(cluster: &Handle, to: &str) -> Result<String, String> {
+    let (name, value) = split(to);
+    let host = host(cluster, name)?.id;
     let component = Component::ALL.into_iter().find(|component| component.name() == value);
     let component = component.ok_or_else(|| {
         let names = Component::ALL.map(Component::name).join(", ");
         format!("{value:?} is no component; there are {names}")
     })?;
-    cluster.inject(&Fault::Stop {
-        host: host.id,
-        component,
-    })?;
-    Ok(format!("{value} on {name} was killed; its supervisor starts it again"))
+    let told = format!("{value} on {name} was killed; its supervisor starts it again");
+    once(cluster, &Fault::Stop { host, component }, &told)
+}
+
+/// A host's name and what follows it.
+fn split(to: &str) -> (&str, &str) {
+    let (name, value) = to.split_once(' ').unwrap_or((to, ""));
+    (name, value.trim())
 }
 
 /// One host, or all of `zone ZONE`.

@@ -25,6 +25,9 @@ pub struct Placement {
     pub nodes: BTreeMap<Text, Tally>,
     /// Pods that no node has taken yet.
     pub unscheduled: u32,
+    /// Whether the replicas lie as evenly as its constraints ask for, over the nodes or zones there are now. None where it
+    /// has no constraint. A constraint over another label is not judged.
+    pub spread_ok: Option<bool>,
 }
 
 /// Pods in one place.
@@ -74,9 +77,8 @@ impl Placement {
         zones
     }
 
-    /// Whether the replicas lie as evenly as its constraints ask for, over the nodes or zones there are now. None where it
-    /// has no constraint. A constraint over another label is not judged.
-    pub fn spread_ok(&self, snapshot: &Snapshot) -> Option<bool> {
+    /// Judges its spread; `zones` is how many zones there are.
+    fn judged(&self, snapshot: &Snapshot, zones: usize) -> Option<bool> {
         let over_hosts = || skew(self.nodes.values().copied(), snapshot.kube.nodes.len());
         let mut verdicts = self
             .workload
@@ -84,10 +86,7 @@ impl Placement {
             .iter()
             .filter_map(|spread| match spread.topology_key.as_str() {
                 HOSTNAME => Some(over_hosts() <= spread.max_skew),
-                ZONE => {
-                    let domains = snapshot.zone_names().len();
-                    (domains > 0).then(|| skew(self.zones(snapshot).into_values(), domains) <= spread.max_skew)
-                }
+                ZONE => (zones > 0).then(|| skew(self.zones(snapshot).into_values(), zones) <= spread.max_skew),
                 _ => None,
             });
         let first = verdicts.next();
@@ -118,13 +117,18 @@ impl Snapshot {
     /// Every workload with its replicas, by namespace and name.
     pub fn placements(&self) -> Vec<Placement> {
         let mut by_owner = self.pods_by_workload();
+        let zones = self.zone_names().len();
         let tables = [&self.kube.deployments, &self.kube.stateful_sets, &self.kube.daemon_sets];
         let mut placements: Vec<Placement> = tables
             .into_iter()
             .flat_map(Table::iter)
             .map(|(key, fact)| {
                 let pods = by_owner.remove(&(fact.value.kind, key.clone())).unwrap_or_default();
-                place(key, &fact.value, &pods)
+                let placement = place(key, &fact.value, &pods);
+                Placement {
+                    spread_ok: placement.judged(self, zones),
+                    ..placement
+                }
             })
             .collect();
         placements.sort_by(|a, b| (&a.key, a.workload.kind).cmp(&(&b.key, b.workload.kind)));
@@ -181,6 +185,7 @@ fn place(key: &ObjectKey, workload: &Workload, pods: &[&Pod]) -> Placement {
         workload: workload.clone(),
         nodes,
         unscheduled,
+        spread_ok: None,
     }
 }
 

@@ -52,7 +52,7 @@ fn a_deployments_pods_are_found_through_its_replica_set() {
     assert_eq!(counts(&web), [("nbe-1", 1, 1), ("nbe-2", 1, 1), ("nbe-3", 1, 1)]);
     assert_eq!((web.ready(), web.unscheduled), (3, 0));
     assert!(web.is_hard_spread() && web.survives_any_loss());
-    assert_eq!(web.spread_ok(&healthy()), Some(true));
+    assert_eq!(web.spread_ok, Some(true));
 }
 
 #[test]
@@ -104,13 +104,13 @@ fn two_on_one_node_break_a_spread_over_nodes() {
     let mut snapshot = healthy();
     with_set(&mut snapshot, over(HOSTNAME), &[1, 1, 2]);
     let set = find(&snapshot, "set");
-    assert_eq!(set.spread_ok(&snapshot), Some(false), "2, 1, 0");
+    assert_eq!(set.spread_ok, Some(false), "2, 1, 0");
     assert!(set.survives_any_loss());
     with_set(&mut snapshot, over(HOSTNAME), &[1, 2]);
     change(&mut snapshot.kube.pods, &ObjectKey::new("default", "set-2"), |pod| {
         pod.node = Some(name(3));
     });
-    assert_eq!(find(&snapshot, "set").spread_ok(&snapshot), Some(true));
+    assert_eq!(find(&snapshot, "set").spread_ok, Some(true));
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn zones_are_judged_once_nodes_are_labeled() {
     with_set(&mut snapshot, over(ZONE), &[1, 2, 2]);
     let set = find(&snapshot, "set");
     assert_eq!(set.zones(&snapshot).len(), 2);
-    assert_eq!(set.spread_ok(&snapshot), Some(false));
+    assert_eq!(set.spread_ok, Some(false));
     // Nodes 1 and 2 in one zone, 3 in another: 3 against 0.
     change(&mut snapshot.kube.nodes, &ObjectKey::new("", name(1)), |node| {
         node.zone = Some("zone-b".into());
@@ -131,20 +131,20 @@ fn zones_are_judged_once_nodes_are_labeled() {
         });
     }
     assert_eq!(set.zones(&snapshot), BTreeMap::new());
-    assert_eq!(set.spread_ok(&snapshot), None, "no zone, nothing to judge");
+    assert_eq!(find(&snapshot, "set").spread_ok, None, "no zone, nothing to judge");
 }
 
 #[test]
 fn anti_affinity_allows_one_per_node() {
     let mut snapshot = healthy();
     with_set(&mut snapshot, Vec::new(), &[1, 1]);
-    assert_eq!(find(&snapshot, "set").spread_ok(&snapshot), None);
+    assert_eq!(find(&snapshot, "set").spread_ok, None);
     assert!(!find(&snapshot, "set").is_hard_spread());
     let key = ObjectKey::new("default", "set");
     change(&mut snapshot.kube.stateful_sets, &key, |set| {
         set.hard_host_anti_affinity = true;
     });
-    assert_eq!(find(&snapshot, "set").spread_ok(&snapshot), Some(false));
+    assert_eq!(find(&snapshot, "set").spread_ok, Some(false));
     assert!(find(&snapshot, "set").is_hard_spread());
     assert!(!find(&snapshot, "set").survives_any_loss());
 }

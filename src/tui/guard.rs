@@ -22,17 +22,9 @@ pub struct Guard(());
 impl Guard {
     /// Takes the terminal.
     pub fn enter() -> io::Result<Self> {
-        enable_raw_mode()?;
-        OURS.store(true, Ordering::SeqCst);
         // From here on, dropping the guard undoes whatever was done.
         let guard = Self(());
-        execute!(
-            io::stdout(),
-            EnterAlternateScreen,
-            EnableBracketedPaste,
-            Hide,
-            Clear(ClearType::All)
-        )?;
+        take()?;
         Ok(guard)
     }
 }
@@ -41,6 +33,19 @@ impl Drop for Guard {
     fn drop(&mut self) {
         restore();
     }
+}
+
+/// Takes the terminal, for the first time or after [`restore`].
+pub fn take() -> io::Result<()> {
+    enable_raw_mode()?;
+    OURS.store(true, Ordering::SeqCst);
+    execute!(
+        io::stdout(),
+        EnterAlternateScreen,
+        EnableBracketedPaste,
+        Hide,
+        Clear(ClearType::All)
+    )
 }
 
 /// Whether the terminal was taken and not given back.

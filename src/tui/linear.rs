@@ -140,7 +140,8 @@ impl Console {
                         Effect::Cancel(id) => self.desk.cancel(id),
                         // A pipe must not get an escape.
                         Effect::Copy(_) => told = Some(Message::new(Severity::Info, NOT_COPIED)),
-                        Effect::Redraw => {}
+                        // The terminal is not ours: its own ctrl-z suspends.
+                        Effect::Suspend | Effect::Redraw => {}
                     }
                 }
                 if let Some(told) = told {

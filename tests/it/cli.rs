@@ -256,6 +256,26 @@ fn a_screenshot_is_text_or_a_picture_and_always_the_same() {
 }
 
 #[test]
+fn a_simulated_cluster_can_be_drawn() {
+    let shot = ["screenshot", "etcd", "--sim", "node-lost", "--size", "100x30"];
+    let (code, text, err) = run(&shot);
+    assert_eq!(code, Some(0), "{err}");
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 30, "{text}");
+    assert!(lines.iter().all(|line| line.chars().count() <= 100), "{text}");
+    assert!(text.contains("DEAD") && text.contains("simulated node-lost"), "{text}");
+    let (code, picture, _) = run(&[&shot[..], &["--svg"]].concat());
+    assert_eq!(code, Some(0));
+    assert!(picture.starts_with("<svg ") && picture.contains("DEAD") && picture.ends_with("</svg>\n"));
+    let (code, _, err) = run(&["screenshot", "etdc", "--sim", "node-lost"]);
+    assert_eq!(code, Some(64));
+    assert!(err.contains("etdc") && err.contains("etcd"), "{err}");
+    let (code, _, err) = run(&["screenshot", "etcd", "--sim", "node-lots"]);
+    assert_eq!(code, Some(64));
+    assert!(err.contains("node-lots") && err.contains("node-lost"), "{err}");
+}
+
+#[test]
 fn lines_can_be_piped_in_and_out() {
     let output = quorate(&home())
         .args([&["--linear"], &NOTHING[..]].concat())

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod console;
+mod demo;
 mod hostile;
 
 use std::time::Duration;
@@ -61,6 +62,49 @@ fn signals_give_the_terminal_back() {
 fn ctrl_c_ends_it() {
     let mut console = opened(SIZE, &[]);
     console.press("\u{3}");
+    assert!(console.wait_for_exit(SOON).success());
+    is_restored(&console);
+}
+
+/// Starts the console as a job of a shell, says so on the main screen when it stops, and brings it back on enter.
+const SHELL: &str = r#""$@"; echo "job stopped, $(stty -a | grep -o '[-]*icanon')"; read answer; fg; echo "job over""#;
+
+#[test]
+fn ctrl_z_gives_the_terminal_to_the_shell_and_fg_brings_the_console_back() {
+    let quorate = env!("CARGO_BIN_EXE_quorate");
+    let nothing = [&[quorate], &NO_SOURCES[..]].concat();
+    for (job, shown, keys, leave) in [
+        (nothing.as_slice(), "UNKNOWN", "\u{1a}", "q"),
+        (&[quorate, "demo"], "3 of 3 controllers healthy", ":no\u{1a}", "\u{3}q"),
+    ] {
+        let argv = [&["sh", "-m", "-c", SHELL, "sh"], job].concat();
+        let mut console = Console::start(&argv, &[], SIZE);
+        console.wait_for("a verdict", SOON, |screen| screen.contains(shown));
+        console.press(keys);
+        console.wait_for("the shell", SOON, |screen| screen.contains("job stopped, icanon"));
+        is_restored(&console);
+        // What changes meanwhile is not told to a stopped process.
+        console.resize(30, 100);
+        console.press("\n");
+        console.wait_for("the whole frame again", SOON, |screen| {
+            let lines: Vec<&str> = screen.lines().collect();
+            lines.len() == 30 && lines[0].contains(shown)
+        });
+        assert!(console.is_alternate());
+        console.press(leave);
+        console.wait_for("the end", SOON, |screen| screen.contains("job over"));
+        is_restored(&console);
+    }
+}
+
+#[test]
+fn where_nobody_would_bring_it_back_ctrl_z_says_so_and_stops_nothing() {
+    let mut console = opened(SIZE, &[]);
+    console.press("\u{1a}");
+    console.wait_for("why not", SOON, |screen| {
+        screen.contains("nobody would bring quorate back")
+    });
+    console.press("q");
     assert!(console.wait_for_exit(SOON).success());
     is_restored(&console);
 }

@@ -3,8 +3,10 @@
 use super::*;
 use std::collections::BTreeSet;
 
-const COMMANDS: [Command; 64] = [
+const COMMANDS: [Command; 66] = [
     Command::Quit,
+    Command::Leave,
+    Command::Suspend,
     Command::Back,
     Command::Help,
     Command::Redraw,
@@ -74,6 +76,8 @@ const COMMANDS: [Command; 64] = [
 const fn is_listed(command: Command) -> bool {
     match command {
         Command::Quit
+        | Command::Leave
+        | Command::Suspend
         | Command::Back
         | Command::Help
         | Command::Redraw

@@ -58,7 +58,7 @@ pub fn states(
     policy: &Policy,
     with_workloads: bool,
 ) -> Vec<(Topic, Vec<Now>, bool)> {
-    let mut all = vec![(Topic::Feed, feeds(snapshot), false)];
+    let mut all = vec![(Topic::Feed, feeds(snapshot, derived), false)];
     if let Some(endpoint) = &snapshot.kube.endpoint {
         all.push((
             Topic::Endpoint,
@@ -85,14 +85,14 @@ pub fn states(
 }
 
 /// The watches of a lost API server have nothing to add.
-fn feeds(snapshot: &Snapshot) -> Vec<Now> {
+fn feeds(snapshot: &Snapshot, derived: &Derived) -> Vec<Now> {
     let has_api = snapshot.feed(FeedId::Api).is_current();
     let told = snapshot
         .feeds
         .iter()
         .filter(|(id, _)| has_api || !matches!(id, FeedId::Kube(_)));
     let states = told.filter_map(|(id, feed)| {
-        let subject = id.to_string();
+        let subject = derived.feed_name(*id);
         match feed {
             FeedState::Live { .. } | FeedState::Lagging { .. } => Some(now(subject.as_str(), "answers", None)),
             FeedState::Lost { why, .. } => Some(Now {

@@ -318,6 +318,6 @@ fn placed(snapshot: &Snapshot, placement: &Placement) -> PlacementDocument {
         nodes: is_known.then(nodes),
         unscheduled: is_known.then_some(placement.unscheduled),
         hard_spread: placement.is_hard_spread(),
-        spread_ok: placement.spread_ok(snapshot).filter(|_| is_known),
+        spread_ok: placement.spread_ok.filter(|_| is_known),
     }
 }

@@ -21,15 +21,14 @@ pub fn render(is_simulated: bool, theme: &Theme, width: usize) -> Vec<Line<'stat
             lines.push(Line::styled(row.context.clone(), theme.style(Role::Title)));
             context = row.context;
         }
-        let help = words::clip(
-            &row.help,
-            width.saturating_sub(widest + 4),
-            theme.glyph(Glyph::Ellipsis),
-        );
-        lines.push(Line::from(vec![
-            Span::styled(format!("  {:widest$}  ", row.keys), theme.style(Role::Key)),
-            Span::styled(help, theme.style(Role::Text)),
-        ]));
+        let help = words::wrap(&row.help, width.saturating_sub(widest + 4));
+        let keys = std::iter::once(row.keys.as_str()).chain(std::iter::repeat(""));
+        lines.extend(keys.zip(help).map(|(keys, help)| {
+            Line::from(vec![
+                Span::styled(format!("  {keys:widest$}  "), theme.style(Role::Key)),
+                Span::styled(help, theme.style(Role::Text)),
+            ])
+        }));
     }
     lines.push(Line::default());
     lines.push(Line::styled("signs", theme.style(Role::Title)));

@@ -169,7 +169,7 @@ impl Matrix {
         let mut cells = vec![
             cell(placement.key.name.to_string(), Role::Text),
             workloads::ready(theme, placement, &feed, ""),
-            workloads::spread(state, theme, placement, &feed),
+            workloads::spread(theme, placement, &feed),
             pending,
         ];
         let on = |own: &Place| placement.nodes.get(&own.node).copied().unwrap_or_default();

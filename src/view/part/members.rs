@@ -38,7 +38,7 @@ fn row(state: &State, theme: &Theme, of: &MemberState) -> Vec<Cell> {
     let version = facts.and_then(|facts| facts.version.as_ref());
     vec![
         cell(name(of), Role::Text),
-        health(state, theme, &of.health),
+        health(state, theme, of),
         part(of.role),
         told(facts.and_then(|facts| facts.rtt_us).map(words::rtt)),
         cell(why(&of.health), Role::Dim),
@@ -71,11 +71,17 @@ pub fn name(of: &MemberState) -> String {
     format!("{name}{here}")
 }
 
-fn health(state: &State, theme: &Theme, health: &Health) -> Cell {
-    let mut cell = nodes::health(theme, health);
-    if let Health::Dead { last_seen, .. } = health {
-        let seen = last_seen.map(|at| format!(", seen {} ago", words::age(state.snapshot.now.since(at))));
-        cell.text.to_mut().push_str(seen.as_deref().unwrap_or(", never seen"));
+fn health(state: &State, theme: &Theme, of: &MemberState) -> Cell {
+    let mut cell = nodes::health(theme, &of.health);
+    let age = |at| words::age(state.snapshot.now.since(at));
+    if let Health::Dead { last_seen, .. } = &of.health {
+        let seen = match (last_seen, state.snapshot.etcd.peers.get(&of.member.id)) {
+            (Some(at), _) => format!(", seen {} ago", age(*at)),
+            // Dead before we came: for how long it was, nobody here knows.
+            (None, Some(peer)) => format!(", no answer in {}", age(peer.history.since)),
+            (None, None) => ", no answer".to_owned(),
+        };
+        cell.text.to_mut().push_str(&seen);
     }
     cell
 }

@@ -31,7 +31,7 @@ fn row(state: &State, theme: &Theme, placement: &Placement) -> Vec<Cell> {
     vec![
         cell(placement.key.name.to_string(), Role::Text),
         ready(theme, placement, &feed, " ready"),
-        spread(state, theme, placement, &feed),
+        spread(theme, placement, &feed),
         fresh::dated(state, &feed),
         on_nodes(theme, placement),
         cell(placement.key.namespace.to_string(), Role::Dim),
@@ -61,13 +61,12 @@ pub const fn kind(kind: WorkloadKind) -> KubeKind {
 }
 
 /// Whether its replicas would survive the loss of a place, and whether they lie as asked.
-pub fn spread(state: &State, theme: &Theme, placement: &Placement, feed: &FeedState) -> Cell {
+pub fn spread(theme: &Theme, placement: &Placement, feed: &FeedState) -> Cell {
     let hardness = if placement.is_hard_spread() { "hard" } else { "soft" };
-    let verdict = state.derived.spread_ok(placement.workload.kind, &placement.key);
     if stands_on_one_node(placement) {
         return fresh::mark(theme, feed, Glyph::Warning, Role::Warning, "on one node");
     }
-    match verdict {
+    match placement.spread_ok {
         Some(true) => fresh::mark(theme, feed, Glyph::Ok, Role::Ok, &format!("{hardness}, even")),
         Some(false) if placement.is_hard_spread() => {
             fresh::mark(theme, feed, Glyph::Warning, Role::Warning, "hard, BROKEN")

@@ -92,7 +92,7 @@ pub fn top(list: &List, state: &State, theme: &Theme, area: Rect, buf: &mut Buff
 
 /// The rows whose cells are made: whole blocks around the visible ones, so that columns keep their widths while the operator
 /// moves by less than a block, and thousands of rows cost no more than hundreds.
-fn part(offset: usize, visible: usize, total: usize) -> Range<usize> {
+pub fn part(offset: usize, visible: usize, total: usize) -> Range<usize> {
     let start = offset / BLOCK * BLOCK;
     let end = (offset + visible).div_ceil(BLOCK) * BLOCK;
     start..end.min(total)

@@ -30,7 +30,7 @@ struct Section {
     heading: Heading,
     rows: Vec<RowId>,
     columns: Vec<Column>,
-    cells: Vec<Vec<Cell>>,
+    cells: fn(&State, &Theme, &[RowId]) -> Vec<Vec<Cell>>,
     nothing: (String, Role),
 }
 
@@ -38,7 +38,7 @@ struct Section {
 pub fn render(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Shown {
     let rows = rows::rows(state);
     let sections = sections(state, theme, &rows);
-    let wanted = sections.each_ref().map(|section| section.cells.len().max(1));
+    let wanted = sections.each_ref().map(|section| section.rows.len().max(1));
     let has_header = area.height >= HEADINGS_FROM;
     let above = if has_header { 2 } else { 1 };
     let room = usize::from(area.height).saturating_sub(sections.len() * above);
@@ -52,11 +52,9 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Sho
             .unwrap_or(u16::MAX)
             .min(area.bottom().saturating_sub(y));
         let part = Rect { y, height, ..area };
-        let here = selected
-            .checked_sub(before)
-            .filter(|index| *index < section.cells.len());
+        let here = selected.checked_sub(before).filter(|index| *index < section.rows.len());
         visible += draw(section, state, here, has_header, theme, part, buf);
-        before += section.cells.len();
+        before += section.rows.len();
         y += height + gap;
     }
     let below = Rect {
@@ -79,28 +77,28 @@ fn sections(state: &State, theme: &Theme, rows: &[RowId]) -> [Section; 4] {
             heading: nodes::heading(state, theme),
             rows: of(Screen::Nodes),
             columns: ladder::NODES.to_vec(),
-            cells: nodes::render(state, theme, &of(Screen::Nodes)),
+            cells: nodes::render,
             nothing: fresh::nothing(theme, &fresh::kind(state, KubeKind::Nodes), "nodes"),
         },
         Section {
             heading: members::heading(state),
             rows: of(Screen::Etcd),
             columns: ladder::MEMBERS.to_vec(),
-            cells: members::render(state, theme, &of(Screen::Etcd)),
+            cells: members::render,
             nothing: no_members(state, theme),
         },
         Section {
             heading: workloads::heading(state),
             rows: of(Screen::Placement),
             columns: ladder::WORKLOADS.to_vec(),
-            cells: workloads::render(state, theme, &of(Screen::Placement)),
+            cells: workloads::render,
             nothing: fresh::nothing(theme, &fresh::kind(state, KubeKind::Deployments), "workloads"),
         },
         Section {
             heading: findings::heading(state),
             rows: of(Screen::Findings),
             columns: ladder::FINDINGS.to_vec(),
-            cells: findings::render(state, theme, &of(Screen::Findings)),
+            cells: findings::render,
             nothing: findings::nothing(state, theme),
         },
     ]
@@ -128,23 +126,25 @@ fn draw(
     buf: &mut Buffer,
 ) -> usize {
     let visible = usize::from(area.height.saturating_sub(1 + u16::from(has_header)));
-    let total = section.cells.len();
+    let total = section.rows.len();
     let offset = crate::app::list::scroll(0, selected.unwrap_or(0), visible, total);
     let mut heading = section.heading.clone();
     heading.note = section::place(offset, visible, total);
     let inner = section::render(&heading, theme, area, buf);
-    if section.cells.is_empty() {
+    if section.rows.is_empty() {
         list::nothing(&section.nothing, state, theme, inner, buf);
         return 0;
     }
+    let part = list::part(offset, visible, total);
+    let rows = section.rows.get(part.clone()).unwrap_or_default();
     let table = Table {
         columns: &section.columns,
-        rows: &section.cells,
-        selected,
-        offset,
+        rows: &(section.cells)(state, theme, rows),
+        selected: selected.and_then(|index| index.checked_sub(part.start)),
+        offset: offset - part.start,
         has_header,
         above: &[],
-        marks: &list::marks(state, &section.rows),
+        marks: &list::marks(state, rows),
         sort: None,
     };
     table::render(&table, theme, inner, buf).rows

@@ -41,6 +41,23 @@ fn commands_filters_and_quitting() {
 }
 
 #[test]
+fn what_lies_over_a_screen_closes_by_q_and_by_its_own_key() {
+    let mut state = on(state("healthy"), Screen::Nodes);
+    for open in ["d", "<enter>", "?", "y"] {
+        for close in ["q", "<esc>", if open == "<enter>" { "d" } else { open }] {
+            press(&mut state, open);
+            assert!(state.is_text(), "{open}");
+            assert!(!press(&mut state, close).contains(&Effect::Quit), "{open}{close}");
+            assert!(!state.is_text() && state.screen == Screen::Nodes, "{open}{close}");
+        }
+        press(&mut state, open);
+        assert_eq!(press(&mut state, "<ctrl-c>"), [Effect::Quit], "{open}");
+        press(&mut state, "<esc>");
+    }
+    assert_eq!(press(&mut state, "q"), [Effect::Quit]);
+}
+
+#[test]
 fn filters_say_what_they_find_and_never_lie() {
     let mut state = on(state("node_lost"), Screen::Pods);
     press(&mut state, "/!netbox");

@@ -119,7 +119,7 @@ pub fn lines(chapters: Vec<Chapter>, theme: &Theme, width: usize) -> Vec<Line<'s
     lines
 }
 
-/// What the checks found about a row; None where they found nothing.
+/// What the checks found about a row and its kin; None where they found nothing.
 pub fn findings(state: &State, row: &RowId) -> Option<Chapter> {
     let found = findings_about(state, row);
     let rows: Vec<Paragraph> = found
@@ -129,7 +129,7 @@ pub fn findings(state: &State, row: &RowId) -> Option<Chapter> {
             [
                 (
                     finding.severity.word(),
-                    format!("{} ({})", finding.title, finding.check),
+                    format!("{} ({} {})", finding.title, finding.check, finding.subject),
                     role,
                 ),
                 ("remedy", finding.remedy.to_string(), Role::Accent),

@@ -43,7 +43,7 @@ pub fn chapters(state: &State, theme: &Theme, of: &MemberState) -> Vec<Chapter> 
 /// As listed, and whether it serves by all that is known.
 fn own(state: &State, of: &MemberState) -> Chapter {
     let urls: Vec<&str> = of.member.peer_urls.iter().map(Text::as_str).collect();
-    let mut rows = health(state, &of.health);
+    let mut rows = health(state, of);
     rows.extend([
         ("role", members::part(of.role).text.into_owned(), Role::Text),
         ("id", of.member.id.to_string(), Role::Text),
@@ -56,14 +56,18 @@ fn own(state: &State, of: &MemberState) -> Chapter {
     Chapter::of("Member", source, rows)
 }
 
-fn health(state: &State, health: &Health) -> Vec<Paragraph> {
-    match health {
+fn health(state: &State, of: &MemberState) -> Vec<Paragraph> {
+    match &of.health {
         Health::Healthy { .. } => vec![("health", "healthy: it answers now".to_owned(), Role::Ok)],
         Health::Dead { last_seen, why } => {
-            let seen = last_seen.map_or_else(
-                || "never seen alive".to_owned(),
-                |at| format!("last sign of life {}", ago(state, at)),
-            );
+            let seen = match (last_seen, state.snapshot.etcd.peers.get(&of.member.id)) {
+                (Some(at), _) => format!("last sign of life {}", ago(state, *at)),
+                (None, Some(peer)) => format!(
+                    "no answer since quorate began to ask, {}",
+                    ago(state, peer.history.since)
+                ),
+                (None, None) => "no answer since quorate started".to_owned(),
+            };
             let mut rows = vec![("health", format!("DEAD: {seen}"), Role::Critical)];
             rows.extend(because(why));
             rows
@@ -97,7 +101,7 @@ fn probed(state: &State, facts: &PeerFacts) -> Vec<Paragraph> {
         (None, Some(_)) => rows.push(("answers", "now".to_owned(), Role::Ok)),
         (Some(run), last) => {
             let last = last.map_or_else(
-                || "never answered".to_owned(),
+                || format!("never answered, asked first {}", ago(state, history.since)),
                 |at| format!("last answered {}", ago(state, at)),
             );
             let tries = words::count(usize::try_from(run.count).unwrap_or(usize::MAX), "failure");

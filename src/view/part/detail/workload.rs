@@ -94,7 +94,7 @@ fn placed(state: &State, theme: &Theme, of: &Placement) -> Chapter {
     if rows.iter().any(|(label, ..)| *label == "in zone") {
         rows.push(("", "zones by the labels of kube.nodes".to_owned(), Role::Dim));
     }
-    match of.spread_ok(&state.snapshot) {
+    match of.spread_ok {
         Some(true) => rows.push(("as asked", "yes: they lie as the spread asks".to_owned(), Role::Ok)),
         Some(false) => rows.push((
             "as asked",
