@@ -82,7 +82,6 @@ pub const fn events_of(of: Option<ObjectRef>) -> Body {
     }
 }
 
-/// Opens the log of the only pod, or lets the operator choose.
 /// Whether a sheet is what a key opens: then the key closes it.
 const fn is_it(body: &Body, what: Reading) -> bool {
     match what {
@@ -92,6 +91,7 @@ const fn is_it(body: &Body, what: Reading) -> bool {
     }
 }
 
+/// Opens the log of the only pod, or lets the operator choose.
 fn logs(state: &mut State, of: &ObjectRef) {
     let mut found = pods(state, of);
     match (found.pop(), found.is_empty()) {

@@ -428,6 +428,26 @@ mod tests {
     }
 
     #[test]
+    fn a_daemon_set_short_of_a_pod_stands_behind_a_pod_that_waits() {
+        let mut snapshot = healthy();
+        let daemons: Vec<ObjectKey> = snapshot.kube.daemon_sets.iter().map(|(key, _)| key.clone()).collect();
+        for key in &daemons {
+            change(&mut snapshot.kube.daemon_sets, key, |set| set.ready = set.desired - 1);
+        }
+        let mut pods = snapshot.kube.pods.iter().map(|(key, _)| key.clone());
+        let waiting = pods.find(|key| key.name.as_str().starts_with("netbox-worker")).unwrap();
+        change(&mut snapshot.kube.pods, &waiting, |pod| pod.node = None);
+        let placements = Derived::of(&snapshot, &Policy::default()).placements;
+        let kinds: Vec<WorkloadKind> = placements.iter().map(|placement| placement.workload.kind).collect();
+        assert_eq!(kinds.first(), Some(&WorkloadKind::Deployment));
+        let short = kinds.iter().skip(1).take(daemons.len());
+        assert!(
+            !daemons.is_empty() && short.clone().all(|kind| *kind == WorkloadKind::DaemonSet),
+            "{kinds:?}"
+        );
+    }
+
+    #[test]
     fn only_a_hard_spread_can_be_broken() {
         let onto_one_node = |name| {
             let placements = placements(name, |pod| pod.node = Some(example::name(1)));

@@ -139,6 +139,35 @@ fn rows_in_full() {
     }
 }
 
+/// Host 3 is lost; in the last two, since before we came: its member never answered.
+#[test]
+fn the_lost_in_full() {
+    let seen = state("node_lost");
+    let mut unseen = (*seen.snapshot).clone();
+    for (id, peer) in &mut unseen.etcd.peers {
+        if *id == example::member(3).id {
+            peer.history.since = example::ago(75);
+            peer.history.last_ok = None;
+        }
+    }
+    let unseen = open(unseen);
+    for (name, state, screen, size) in [
+        ("describe_lost_node", &seen, Screen::Nodes, (120, 60)),
+        ("describe_lost_node_80x24", &seen, Screen::Nodes, USUAL),
+        ("describe_lost_member", &seen, Screen::Etcd, (120, 60)),
+        ("describe_never_seen_member", &unseen, Screen::Etcd, USUAL),
+    ] {
+        let mut state = on(state.clone(), screen);
+        press(&mut state, "Gd");
+        assert_frame(name, &state, &Theme::marked(), size);
+    }
+    let page = page(&on(unseen, Screen::Etcd), 120, 40);
+    assert!(
+        page.contains("DEAD, no answer in 75 s") && !page.contains("seen"),
+        "{page}"
+    );
+}
+
 /// A state in which a sheet was opened by keys and answered.
 fn read(screen: Screen, keys: &str, told: Told) -> State {
     let mut state = on(state("node_lost"), screen);

@@ -54,7 +54,7 @@ impl Look<'_> {
             }
             Condition::SpreadEvenly { kind, workload } => self.placed(*kind, workload, |placed| {
                 let lies = format!("{} of {}", lying(placed), placed.key);
-                match placed.spread_ok(self.snapshot) {
+                match placed.spread_ok {
                     Some(is_even) => Truth::of(is_even, &lies, &lies),
                     None => Truth::met(format!("{lies}; it asks for no spread")),
                 }

@@ -17,7 +17,7 @@ pub(super) fn plan(
     wanted: Option<&(WorkloadKind, ObjectKey)>,
 ) -> Result<Planned, Why> {
     let placements = snapshot.placements();
-    let Some(placed) = choose(&placements, snapshot, wanted)? else {
+    let Some(placed) = choose(&placements, wanted)? else {
         return Ok(Planned::nothing(
             "every workload lies as evenly as its constraints ask for",
         ));
@@ -79,12 +79,11 @@ pub(super) fn plan(
 /// The named one, or the first that lies badly.
 fn choose<'a>(
     placements: &'a [Placement],
-    snapshot: &Snapshot,
     wanted: Option<&(WorkloadKind, ObjectKey)>,
 ) -> Result<Option<&'a Placement>, Why> {
     let mut all = placements.iter();
     let Some((kind, key)) = wanted else {
-        let sits_badly = |placed: &&Placement| placed.spread_ok(snapshot) == Some(false) && placed.unscheduled == 0;
+        let sits_badly = |placed: &&Placement| placed.spread_ok == Some(false) && placed.unscheduled == 0;
         return Ok(all.find(sits_badly));
     };
     let found = all.find(|placed| placed.workload.kind == *kind && placed.key == *key);
