@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::look::{Looked, cannot_tell, evidence, need_kinds, not_applicable, outcome, plural};
 use super::placement::{PLACED, workload_subject};
-use super::{Check, CheckId, Finding, Group, Profile, Severity};
+use super::{Check, CheckId, Finding, Group, Profile, Scene, Severity};
 use crate::base::{Text, Why, WhyKind};
 use crate::model::kube::{Amounts, Node, Pod, Tri, WorkloadKind};
 use crate::model::placement::{HOSTNAME, Placement};
@@ -153,7 +153,7 @@ fn words([cpu, memory, pods]: Room) -> String {
     )
 }
 
-fn replacement(snapshot: &Snapshot) -> Looked {
+fn replacement(snapshot: &Scene) -> Looked {
     need_kinds(snapshot, &PLACED)?;
     let nodes: Vec<&Node> = snapshot.kube.nodes.values().collect();
     if nodes.len() < 2 {
@@ -165,7 +165,7 @@ fn replacement(snapshot: &Snapshot) -> Looked {
             node.name
         )));
     }
-    let placements = snapshot.placements();
+    let placements = snapshot.placements;
     let stuck = placements.iter().filter(|placement| {
         placement.workload.kind == WorkloadKind::Deployment
             && nodes.iter().any(|node| is_kept_out(placement, node, &nodes))

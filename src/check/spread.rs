@@ -2,10 +2,10 @@
 
 use super::look::{Looked, evidence, need_kinds, not_applicable, outcome, plural};
 use super::placement::{placements, workload_subject};
-use super::{Check, CheckId, Finding, Group, Profile, Severity};
+use super::{Check, CheckId, Finding, Group, Profile, Scene, Severity};
 use crate::model::kube::WorkloadKind;
 use crate::model::placement::Placement;
-use crate::model::{KubeKind, Snapshot};
+use crate::model::KubeKind;
 
 /// The family's checks.
 pub const CHECKS: &[Check] = &[
@@ -18,7 +18,7 @@ pub const CHECKS: &[Check] = &[
         why: "without any, the scheduler's own preference is all that keeps replicas apart",
         fix: "give the workload topologySpreadConstraints; those of NetBox Enterprise come with its release",
         statement: Some("other workloads use a softer best-effort spread"),
-        look: |snapshot, _| outcome(soft(snapshot)),
+        look: |scene, _| outcome(soft(scene)),
     },
     Check {
         id: CheckId::PlacementScaling,
@@ -31,12 +31,12 @@ pub const CHECKS: &[Check] = &[
         statement: Some(
             "Stateful and pipeline components scale their replica counts to match node count (up to 3) automatically as nodes join.",
         ),
-        look: |snapshot, _| outcome(scaling(snapshot)),
+        look: |scene, _| outcome(scaling(scene)),
     },
 ];
 
-fn soft(snapshot: &Snapshot) -> Looked {
-    let placements = placements(snapshot)?;
+fn soft(scene: &Scene) -> Looked {
+    let placements = placements(scene)?;
     let is_loose = |placement: &&Placement| {
         let workload = &placement.workload;
         let keeps_apart =
@@ -62,21 +62,21 @@ fn soft(snapshot: &Snapshot) -> Looked {
     }])
 }
 
-fn scaling(snapshot: &Snapshot) -> Looked {
-    need_kinds(snapshot, &[KubeKind::NetBoxEnterprises])?;
-    let placements = placements(snapshot)?;
-    let products = &snapshot.kube.netbox_enterprises;
+fn scaling(scene: &Scene) -> Looked {
+    need_kinds(scene, &[KubeKind::NetBoxEnterprises])?;
+    let placements = placements(scene)?;
+    let products = &scene.kube.netbox_enterprises;
     if products.is_empty() {
         return Err(not_applicable("there is no NetBoxEnterprise"));
     }
-    let wanted = u32::try_from(snapshot.kube.nodes.len()).unwrap_or(u32::MAX).min(3);
+    let wanted = u32::try_from(scene.kube.nodes.len()).unwrap_or(u32::MAX).min(3);
     let beside = |placement: &&Placement| products.iter().any(|(key, _)| key.namespace == placement.key.namespace);
     let small = placements
         .iter()
         .filter(beside)
         .filter(|placement| is_scaled(placement) && placement.workload.desired < wanted);
     Ok(small
-        .map(|placement| few(placement, wanted, snapshot.kube.nodes.len()))
+        .map(|placement| few(placement, wanted, scene.kube.nodes.len()))
         .collect())
 }
 

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use super::look::{Looked, arg, cannot_tell, evidence, names, need_kinds, not_applicable, outcome, plural};
 use super::placement::{PLACED, web_likeness, workload_subject};
-use super::{Check, CheckId, Finding, Group, Profile, Severity};
+use super::{Check, CheckId, Finding, Group, Profile, Scene, Severity};
 use crate::base::{Text, Why, WhyKind};
 use crate::model::kube::{Claim, WorkloadKind};
 use crate::model::placement::Placement;
-use crate::model::{FeedId, KubeKind, ObjectKey, Snapshot};
+use crate::model::{FeedId, KubeKind, ObjectKey};
 
 /// The family's checks.
 pub const CHECKS: &[Check] = &[
@@ -48,10 +48,10 @@ fn local_to(claim: &Claim) -> Option<&Text> {
     claim.node.as_ref().filter(|_| is_local)
 }
 
-fn media(snapshot: &Snapshot) -> Looked {
+fn media(snapshot: &Scene) -> Looked {
     need_kinds(snapshot, &PLACED)?;
     need_kinds(snapshot, &[KubeKind::Claims])?;
-    let placements = snapshot.placements();
+    let placements = snapshot.placements;
     let best = placements.iter().map(web_likeness).max().unwrap_or(0);
     let Some(web) = placements.iter().find(|own| best > 0 && web_likeness(own) == best) else {
         return Err(not_applicable("there is no NetBox web Deployment"));
@@ -89,7 +89,7 @@ fn media(snapshot: &Snapshot) -> Looked {
     }])
 }
 
-fn pinned(snapshot: &Snapshot) -> Looked {
+fn pinned(snapshot: &Scene) -> Looked {
     need_kinds(snapshot, &PLACED)?;
     need_kinds(snapshot, &[KubeKind::Claims])?;
     let mut claims: BTreeMap<(WorkloadKind, ObjectKey), Vec<(&Text, &Text)>> = BTreeMap::new();
@@ -107,7 +107,7 @@ fn pinned(snapshot: &Snapshot) -> Looked {
             }
         }
     }
-    let placements = snapshot.placements();
+    let placements = snapshot.placements;
     let alone = placements.iter().filter(|own| own.workload.desired == 1);
     Ok(alone
         .filter_map(|own| {

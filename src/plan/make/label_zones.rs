@@ -159,7 +159,7 @@ fn warn_of_pods(draft: &mut Draft, snapshot: &Snapshot, zones: &BTreeMap<Text, T
     let uneven: Vec<String> = labelled
         .placements()
         .iter()
-        .filter(|placed| placed.spread_ok(&labelled) == Some(false))
+        .filter(|placed| placed.spread_ok == Some(false))
         .map(|placed| placed.key.to_string())
         .collect();
     if uneven.is_empty() {
