@@ -26,7 +26,7 @@ use rows::fact;
 use shared::LabelPool;
 
 /// Everything observed so far.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Assembler {
     simulated: Option<Simulated>,
     histories: BTreeMap<FeedId, History>,

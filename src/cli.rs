@@ -22,6 +22,7 @@ pub mod ok_to;
 pub mod output;
 pub mod place;
 pub mod plan;
+pub mod rehearse;
 pub mod report;
 pub mod run;
 pub mod screenshot;
@@ -68,6 +69,7 @@ fn dispatch(cli: Cli) -> eyre::Result<ExitCode> {
         Some(Command::Ack(ack)) => ack::run(&settings, &ack),
         Some(Command::Explain { check, output }) => explain::run(check.as_deref(), output),
         Some(Command::Etcd { action }) => etcd::run(&settings, &action),
+        Some(Command::Rehearse(asked)) => rehearse::run(&settings, asked),
         Some(Command::Doctor(look)) => doctor::run(&settings, &look),
         Some(Command::Plan { wish, output }) => plan::run(&settings, &wish, output),
         Some(Command::Run { wish, answers }) => run::begin(&settings, &wish, &answers),

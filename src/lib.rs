@@ -11,6 +11,7 @@ pub mod model;
 pub mod pb;
 pub mod plan;
 pub mod port;
+pub mod rehearse;
 pub mod run;
 pub mod sim;
 pub mod tui;

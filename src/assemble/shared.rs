@@ -9,7 +9,7 @@ use crate::port::{KubeEvent, KubeObject};
 const FEW: usize = 256;
 
 /// The sets of labels that are in use, and at most as many that no longer are.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct LabelPool {
     known: BTreeSet<Labels>,
     /// How many sets there may be before the unused ones go.

@@ -13,6 +13,7 @@ use crate::app::{Key, Screen, key};
 use crate::base::Text;
 use crate::config::value::Value;
 use crate::model::example;
+use crate::rehearse::mishap::Scheduled;
 
 /// Terminal console for a three-controller NetBox Enterprise cluster: what is true, what the next loss would do.
 #[derive(Debug, Parser)]
@@ -94,6 +95,8 @@ pub enum Command {
         #[arg(short, long, value_enum, default_value_t)]
         output: Output,
     },
+    /// Play a plan on a simulated cluster (--sim) without waiting: what would happen, how long, where it would stop
+    Rehearse(Rehearse),
     /// What was discovered here, which sources work, and what is missing
     Doctor(Look),
     /// Show what an action would do: its steps, their commands, and how their conditions stand now
@@ -199,6 +202,24 @@ pub enum EtcdAction {
         #[arg(short, long, value_enum, default_value_t)]
         output: Output,
     },
+}
+
+/// What to play, and what goes wrong meanwhile.
+#[derive(Debug, Args)]
+#[command(disable_help_subcommand = true)]
+pub struct Rehearse {
+    /// What is wished for
+    #[command(subcommand)]
+    pub wish: Wish,
+    /// Let this go wrong at a step, such as second-node-dies@4; may be given several times
+    #[arg(long, global = true, value_name = "FAULT@STEP", value_parser = str::parse::<Scheduled>)]
+    pub fault: Vec<Scheduled>,
+    /// Where chance begins: the same number gives the same rehearsal
+    #[arg(long, global = true, value_name = "NUMBER")]
+    pub seed: Option<u64>,
+    /// How to print
+    #[arg(short, long, global = true, value_enum, default_value_t)]
+    pub output: Output,
 }
 
 /// What to do with themes.

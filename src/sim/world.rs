@@ -74,7 +74,7 @@ impl Default for Network {
 }
 
 /// What the world was built from.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Plan {
     cluster: Cluster,
     network: Network,
@@ -84,8 +84,8 @@ struct Plan {
     struck: usize,
 }
 
-/// The cluster.
-#[derive(Debug)]
+/// The cluster. A copy goes on by itself, and does the same as long as the same happens to it.
+#[derive(Debug, Clone)]
 pub struct World {
     store: Store,
     plan: Plan,
@@ -216,6 +216,11 @@ impl World {
     fn is_attended(&self) -> bool {
         let is_held = |office| self.in_office(office).is_some();
         is_held(Office::ControllerManager) && is_held(Office::Scheduler)
+    }
+
+    /// Where the hosts are.
+    pub const fn network(&self) -> &Network {
+        &self.plan.network
     }
 
     /// The machines, in the order of their numbers.

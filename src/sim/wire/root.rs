@@ -257,7 +257,7 @@ impl Root {
 
     fn write_process(&mut self, process: &Process, boot: i64) -> io::Result<()> {
         let component = process.component;
-        let pid = pid(component);
+        let pid = component.pid();
         let since_boot_ms = process.started.as_millisecond() - boot * 1000;
         let ticks = since_boot_ms * TICKS_PER_SECOND / 1000;
         let name = component.name();
@@ -271,7 +271,7 @@ impl Root {
     }
 
     fn remove_process(&mut self, component: Component) -> io::Result<()> {
-        self.remove(&format!("proc/{}", pid(component)))
+        self.remove(&format!("proc/{}", component.pid()))
     }
 
     /// Removes a directory of /proc, if it is there.
@@ -364,11 +364,6 @@ fn runtime_yaml() -> String {
         "spec:\n  k0sVars:\n    DataDir: /{K0S_DIR}\n    StartupConfigPath: /etc/k0s/k0s.yaml\n    \
          StatusSocketPath: /run/k0s/status.sock\n"
     )
-}
-
-/// A process keeps its number: what tells a restart is its start time.
-pub const fn pid(component: Component) -> u32 {
-    1000 + component as u32
 }
 
 #[cfg(test)]

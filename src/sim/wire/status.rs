@@ -15,7 +15,6 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::Shared;
-use super::root::pid;
 use crate::sim::world::World;
 use crate::sim::world::host::{Component, HostId, Run};
 
@@ -73,8 +72,8 @@ fn answer(request: &Request<Incoming>, shared: &Shared, host: HostId) -> Respons
 fn status(world: &World, host: HostId) -> String {
     let data_dir = "/var/lib/embedded-cluster/k0s";
     let status = json!({
-        "Version": "v1.37.2+k0s.0",
-        "Pid": pid(Component::K0s),
+        "Version": world.api_server(host).version,
+        "Pid": Component::K0s.pid(),
         "Role": "controller",
         "Workloads": true,
         "SingleNode": false,

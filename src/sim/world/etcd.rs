@@ -86,7 +86,7 @@ impl EtcdError {
 }
 
 /// The whole etcd cluster: what is committed, and what each member knows of it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Etcd {
     cluster_id: u64,
     line: EtcdLine,

@@ -39,6 +39,11 @@ impl Component {
         Component::Kubelet,
     ];
 
+    /// Its process id. A process keeps its number: what tells a restart is its start time.
+    pub const fn pid(self) -> u32 {
+        1000 + self as u32
+    }
+
     /// The name of its executable.
     pub const fn name(self) -> &'static str {
         match self {

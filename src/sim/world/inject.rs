@@ -61,8 +61,8 @@ impl World {
         Ok(())
     }
 
-    /// Whether a machine is switched on.
-    fn is_on(&self, host: HostId) -> bool {
+    /// Whether a machine is switched on, whatever runs there.
+    pub fn is_on(&self, host: HostId) -> bool {
         let is_kept = |machine: &Machine| machine.is_unit_stopped || !machine.turns.is_empty();
         self.machine(host).is_some_and(is_kept) || self.runs_anything(host)
     }

@@ -59,7 +59,7 @@ impl World {
     }
 
     fn promote_learner(&mut self, leader: HostId) {
-        let mut learners = self.committed_members().iter().filter(|member| member.is_learner);
+        let mut learners = self.members().iter().filter(|member| member.is_learner);
         let Some(id) = learners.find(|member| !member.name.is_empty()).map(|member| member.id) else {
             return;
         };
@@ -71,7 +71,7 @@ impl World {
         for (key, object) in self.objects(Resource::EtcdMembers) {
             let hex = str_at(&object, "/status/memberID").unwrap_or_default();
             let Ok(id) = u64::from_str_radix(hex, 16) else { continue };
-            let is_listed = self.committed_members().iter().any(|member| member.id == id);
+            let is_listed = self.members().iter().any(|member| member.id == id);
             let leaves = object.pointer("/spec/leave") == Some(&Value::Bool(true));
             match (is_listed, leaves) {
                 (false, _) if self.plan.cluster.k0s == K0sFamily::From135_5 => {
@@ -90,13 +90,7 @@ impl World {
             self.remove_member(leader, key, id);
             return;
         }
-        if self
-            .committed_members()
-            .iter()
-            .filter(|member| !member.is_learner)
-            .count()
-            == 1
-        {
+        if self.members().iter().filter(|member| !member.is_learner).count() == 1 {
             let message = "The only active controller cannot leave the etcd cluster; either bring another controller online or \
                            clear spec.leave";
             self.tell_member(key, "True", message, "Failed");
@@ -168,10 +162,7 @@ impl World {
     /// `k0s etcd leave --peer-address` on a survivor.
     pub(super) fn leave(&mut self, host: HostId) -> Result<(), String> {
         let url = self.peer_url(host);
-        let member = self
-            .committed_members()
-            .iter()
-            .find(|member| member.peer_urls.contains(&url));
+        let member = self.members().iter().find(|member| member.peer_urls.contains(&url));
         let Some(id) = member.map(|member| member.id) else {
             return Err(format!("etcd lists no member at {url}"));
         };

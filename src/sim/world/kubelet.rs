@@ -24,7 +24,7 @@ const BOOT_MS: u64 = 20_000;
 const LEASE_LASTS_S: u64 = 40;
 
 /// What a kubelet remembers.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Kubelet {
     pub next_lease_ms: u64,
     addresses: u16,

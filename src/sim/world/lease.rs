@@ -79,7 +79,7 @@ struct Timing {
 }
 
 /// Who holds an office.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Post {
     office: Office,
     holder: Option<HostId>,

@@ -29,7 +29,7 @@ const SLOW_EVICTION_PAUSE_MS: u64 = 100_000;
 const LARGE_ZONE: usize = 50;
 
 /// What the running kube-controller-manager has in its memory.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Lifecycle {
     /// Up to which revision changes were looked at.
     pub revision: u64,

@@ -11,7 +11,7 @@ use super::kubelet::Kubelet;
 use super::unit::Turn;
 
 /// One machine.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 #[allow(clippy::struct_excessive_bools)] // Each is a fault of its own.
 pub(super) struct Machine {
     runs: [Run; Component::ALL.len()],

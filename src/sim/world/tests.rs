@@ -118,16 +118,8 @@ fn every_scenario_plays_and_arrives_where_it_says() {
         }
         let mut world = World::new(&scenario, &Network::default(), "2026-11-24T12:00:00Z".parse().unwrap());
         world.advance(scenario.begins_at_s * 1_000);
-        let members: Vec<&str> = world
-            .committed_members()
-            .iter()
-            .map(|member| member.name.as_str())
-            .collect();
-        let learners = world
-            .committed_members()
-            .iter()
-            .filter(|member| member.is_learner)
-            .count();
+        let members: Vec<&str> = world.members().iter().map(|member| member.name.as_str()).collect();
+        let learners = world.members().iter().filter(|member| member.is_learner).count();
         let expected = match name {
             "zone-lost" => (5, 0),
             "remnant" => (4, 0),

@@ -153,7 +153,7 @@ impl World {
     }
 
     /// What is committed, whoever knows it.
-    pub(in crate::sim::world) fn committed_members(&self) -> &[Member] {
+    pub fn members(&self) -> &[Member] {
         &self.etcd.members
     }
 

@@ -138,7 +138,7 @@ impl World {
     }
 
     /// Whether a host's member answers linearizable reads and takes writes.
-    pub(in crate::sim::world) fn has_quorum(&self, host: HostId) -> bool {
+    pub fn has_quorum(&self, host: HostId) -> bool {
         let is_voter = |id: u64| self.etcd.voters().any(|member| member.id == id);
         self.follows(host) && self.etcd.homes.get(&host).is_some_and(|home| is_voter(home.id))
     }

@@ -26,7 +26,7 @@ fn says(world: &World, n: u16) -> String {
 }
 
 fn members(world: &World) -> usize {
-    world.committed_members().len()
+    world.members().len()
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn a_controller_joins_as_its_family_has_it() {
             .unwrap();
         let begun = world.now_ms();
         let own = |world: &World| {
-            let mut all = world.committed_members().iter();
+            let mut all = world.members().iter();
             all.find(|member| member.peer_urls == [world.peer_url(host(4))])
                 .cloned()
         };

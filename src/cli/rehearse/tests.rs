@@ -1,0 +1,170 @@
+//! The rehearsal's own eyes against the real client code: both look at one world, from the same host, and must see the
+//! same. What may differ is listed in [`plain`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use tokio::time::{Instant, timeout_at};
+
+use crate::assemble::Assembler;
+use crate::base::Stamp;
+use crate::cli::observe::{self, Resolved};
+use crate::cli::settle::is_settled;
+use crate::cli::sim;
+use crate::config::Settings;
+use crate::model::{FeedId, FeedState, Snapshot};
+use crate::rehearse::vantage::Vantage;
+use crate::sim::scenario::Scenario;
+use crate::sim::world::World;
+
+/// No comparison waits longer for a moment in which both are up to date.
+const DEADLINE: Duration = Duration::from_mins(1);
+
+/// A snapshot without what is bound to differ: when and how often something was asked, round trips, numbers that grow by
+/// the millisecond, paths below a temporary directory, and parts that a world does not have (certificates, a disk). The
+/// watches of an API server that does not answer end at different times.
+fn plain(snapshot: &Snapshot) -> Value {
+    let mut document = serde_json::to_value(snapshot).unwrap();
+    let root = document.as_object_mut().unwrap();
+    for field in ["now", "simulated", "feeds"] {
+        root.remove(field);
+    }
+    for part in ["certificates", "disk"] {
+        root["host"].as_object_mut().unwrap().remove(part);
+    }
+    strip(&mut document);
+    let is_live = snapshot.feed(FeedId::Api).is_live();
+    let feeds = snapshot.feeds.iter().filter(|(id, _)| match id {
+        FeedId::Kube(_) => is_live,
+        FeedId::Host(part) => !matches!(part.name(), "certificates" | "disk"),
+        FeedId::Api | FeedId::EtcdLocal | FeedId::EtcdPeer(_) => true,
+    });
+    let feeds: Map<String, Value> = feeds.map(|(id, state)| (id.to_string(), told(state))).collect();
+    document["feeds"] = feeds.into();
+    document
+}
+
+fn told(state: &FeedState) -> Value {
+    let why = state.why().map(|why| format!(" {:?} {}", why.kind, why.text));
+    let text = format!("{}{}", state.word(), why.unwrap_or_default());
+    // A temporary directory's name.
+    match text.split_once("listens on ") {
+        Some((before, _)) => before.into(),
+        None => text.into(),
+    }
+}
+
+/// Removes ages and what grows, wherever it stands. A history becomes its last word.
+fn strip(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            for field in [
+                "changed_at",
+                "seen_changing",
+                "since",
+                "latest",
+                "count",
+                "epoch",
+                "rtt_us",
+                "raft_index",
+                "applied_index",
+                "revision",
+                "db_size_bytes",
+                "db_in_use_bytes",
+                "path",
+                "started",
+            ] {
+                map.remove(field);
+            }
+            for field in ["last_ok", "spare_zero_since"] {
+                if let Some(at) = map.get_mut(field) {
+                    *at = (!at.is_null()).into();
+                }
+            }
+            if let Some(skew) = map.get_mut("clock_skew_ms") {
+                *skew = skew.as_i64().map(|ms| (ms + 500).div_euclid(1000)).into();
+            }
+            map.values_mut().for_each(strip);
+        }
+        Value::Array(rows) => rows.iter_mut().for_each(strip),
+        _ => {}
+    }
+}
+
+/// Where two documents differ first.
+fn difference(a: &Value, b: &Value, place: &str) -> Option<String> {
+    match (a, b) {
+        (Value::Object(a), Value::Object(b)) => {
+            let missing = Value::String("(nothing)".to_owned());
+            let mut names: Vec<&String> = a.keys().chain(b.keys()).collect();
+            names.sort();
+            names.dedup();
+            names.into_iter().find_map(|name| {
+                let (a, b) = (a.get(name).unwrap_or(&missing), b.get(name).unwrap_or(&missing));
+                difference(a, b, &format!("{place}/{name}"))
+            })
+        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => a
+            .iter()
+            .zip(b)
+            .enumerate()
+            .find_map(|(n, (a, b))| difference(a, b, &format!("{place}/{n}"))),
+        _ => (a != b).then(|| format!("{place}: live {a}, rehearsed {b}")),
+    }
+}
+
+/// What the rehearsal sees of a world that goes on by itself.
+struct Rehearsed {
+    vantage: Vantage,
+    assembler: Assembler,
+    snapshot: Snapshot,
+}
+
+impl Rehearsed {
+    fn look(&mut self, world: &World, at: Stamp) {
+        for observed in self.vantage.look(world, &self.snapshot, at) {
+            self.assembler.apply(observed);
+        }
+        self.snapshot = self.assembler.snapshot(at);
+    }
+}
+
+async fn compare(name: &str) {
+    let resolved = Resolved {
+        settings: Settings::default(),
+        problems: Vec::new(),
+        environment: std::collections::BTreeMap::new(),
+        simulation: Some(sim::find(name).unwrap()),
+    };
+    let scenario: &Scenario = &resolved.simulation.as_ref().unwrap().scenario;
+    let mut observing = observe::start(&resolved).await.unwrap();
+    let began = observing.clock.now();
+    let deadline = Instant::now() + DEADLINE;
+    let snapshots = &mut observing.observer.snapshots;
+    let settled = snapshots.wait_for(|snapshot| is_settled(snapshot, began));
+    timeout_at(deadline, settled).await.unwrap().unwrap();
+    let cluster = observing.cluster.as_ref().unwrap();
+    let endpoint = cluster.etcd_endpoint().trim_start_matches("https://").to_owned();
+    let mut rehearsed = Rehearsed {
+        vantage: Vantage::new(scenario.here, endpoint),
+        assembler: Assembler::new(),
+        snapshot: Snapshot::empty(began),
+    };
+    loop {
+        let live: Arc<Snapshot> = snapshots.borrow_and_update().clone();
+        let at = observing.clock.now();
+        cluster.shared().with(|world| rehearsed.look(world, at));
+        let Some(difference) = difference(&plain(&live), &plain(&rehearsed.snapshot), "") else {
+            return;
+        };
+        let next = timeout_at(deadline, snapshots.changed()).await;
+        assert!(next.is_ok(), "{name}: {difference}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rehearsal_sees_what_the_real_clients_see() {
+    let names = ["node-lost", "quorum-lost", "remnant", "zombie", "us", "hostile"];
+    futures_util::future::join_all(names.map(compare)).await;
+}
