@@ -27,7 +27,7 @@ const ENOUGH_MS: u64 = 12 * 3_600_000;
 #[derive(Debug, Serialize)]
 struct Document {
     schema: &'static str,
-    scenario: Text,
+    simulated: Text,
     #[serde(flatten)]
     intent: Intent,
     #[serde(flatten)]
@@ -79,7 +79,7 @@ pub fn run(resolved: &Resolved, asked: Rehearse) -> eyre::Result<ExitCode> {
     };
     let document = Document {
         schema: "quorate.rehearse/v1",
-        scenario: simulation.name.clone(),
+        simulated: simulation.name.clone(),
         intent,
         outcome,
     };
@@ -112,7 +112,7 @@ fn played(stage: Stage, plan: Plan, faults: &[crate::rehearse::mishap::Scheduled
 }
 
 fn text(document: &Document) -> String {
-    let mut text = mark(Some(&document.scenario));
+    let mut text = mark(Some(&document.simulated));
     let word = document.intent.word();
     match &document.outcome {
         Outcome::NotPlayed { result, because } => {

@@ -384,8 +384,7 @@ impl Turn<'_> {
             Goal::Missed(because) => because,
             Goal::Unclear(unclear) if self.is_overdue() => return self.doubt(&unclear, false),
             Goal::Unclear(unclear) => return self.look(&unclear),
-            // Nothing shows it, and twice is the same as once.
-            Goal::Unseen if self.step.repeats_by_itself() => return self.before(&goal),
+            Goal::Unseen if self.step.repeats_by_itself() => return self.repeat_unseen(why, &goal),
             _ => return self.doubt(why, self.is_action_repeatable()),
         };
         let settle = match &self.step.doing {
@@ -401,6 +400,20 @@ impl Turn<'_> {
             return self.before(&Goal::Missed(seen));
         }
         self.doubt(&seen, true)
+    }
+
+    /// Nothing shows it, and twice is the same as once: it is sent again, but never at once and not for ever.
+    fn repeat_unseen(&self, why: &Why, goal: &Goal) -> Next {
+        let now = self.snapshot.now;
+        let first = self.state.first_sent.unwrap_or(now.wall);
+        if now.wall_since(first) >= RETRY_FOR {
+            return self.doubt(why, true);
+        }
+        let again = self.asked.at.plus(RETRY);
+        if now < again {
+            return self.wait(&format!("no answer: {why}"), "no answer; it is sent again", again);
+        }
+        self.before(goal)
     }
 
     fn is_action_repeatable(&self) -> bool {

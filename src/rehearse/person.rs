@@ -98,7 +98,7 @@ impl Person {
             return false;
         }
         let is_done = match &planned.doing {
-            Doing::ByHand => by_hand(stage, planned),
+            Doing::ByHand => by_hand(stage, view, planned),
             Doing::Act {
                 action: Action::Service { node, verb, .. },
             } if matches!(
@@ -118,10 +118,13 @@ impl Person {
 }
 
 /// What a step that is done by hand wants, by what shows that it is done.
-fn by_hand(stage: &mut Stage, step: &Step) -> bool {
+fn by_hand(stage: &mut Stage, view: &RunView, step: &Step) -> bool {
     let wants = |wanted: fn(&Condition) -> bool| step.done_when.iter().any(wanted);
     if wants(|condition| matches!(condition, Condition::NewMember { .. })) {
         return stage.world_mut().inject(&Fault::Join { zone: None }).is_ok();
+    }
+    if wants(|condition| matches!(condition, Condition::MemberAbsent { .. })) {
+        return reset(stage, view);
     }
     let label = step.done_when.iter().find_map(|condition| match condition {
         Condition::NewNodeLabelled { known, label, value } => Some((known, label, value)),
@@ -138,6 +141,26 @@ fn by_hand(stage: &mut Stage, step: &Step) -> bool {
         _ => None,
     });
     restarted.is_some_and(|node| serve(stage, &node, ServiceVerb::Restart))
+}
+
+/// `netbox-enterprise reset` on the host: it leaves etcd and Kubernetes, and its disk is wiped.
+fn reset(stage: &mut Stage, view: &RunView) -> bool {
+    let Some(name) = subject(&view.plan.intent).cloned() else {
+        return false;
+    };
+    let Some(host) = host_named(stage.world(), name.as_str()) else {
+        return false;
+    };
+    let world = stage.world_mut();
+    if world.inject(&Fault::Leave { host }).is_err() {
+        return false;
+    }
+    // Off already: so much the better.
+    let _ = world.inject(&Fault::Kill { host });
+    for resource in [Resource::Nodes, Resource::ControlNodes, Resource::EtcdMembers] {
+        world.store_mut().remove(&Key::new(resource, "", name.as_str()));
+    }
+    true
 }
 
 /// `kubectl label node`.

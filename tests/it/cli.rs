@@ -171,6 +171,7 @@ fn completions_and_the_man_page_know_every_command() {
         "status",
         "check",
         "explain",
+        "rehearse",
         "doctor",
         "keys",
         "config",

@@ -39,6 +39,42 @@ fn people_are_told_first() {
 }
 
 #[test]
+fn a_rehearsal_tells_what_would_happen_and_where_it_would_stop() {
+    let (code, out, err) = quorate(&["rehearse", "cordon", "nbe-3", "--sim", "healthy", "-o", "json"]);
+    assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
+    let told: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(
+        (&told["schema"], &told["simulated"]),
+        (&"quorate.rehearse/v1".into(), &"healthy".into())
+    );
+    assert_eq!(
+        (&told["result"], &told["intent"]),
+        (&"finished".into(), &"cordon".into())
+    );
+    assert_eq!(told["steps"][0]["outcome"], "done");
+    let fault = [
+        "rehearse",
+        "cordon",
+        "nbe-3",
+        "--sim",
+        "healthy",
+        "--fault",
+        "refused@1",
+    ];
+    let (code, out, _) = quorate(&fault);
+    assert_eq!(code, Some(1), "{out}");
+    assert!(out.starts_with("SIMULATED CLUSTER (healthy)"), "{out}");
+    assert!(
+        out.contains("stopped at step 1") && out.contains("fault refused struck"),
+        "{out}"
+    );
+    let (code, _, err) = quorate(&["rehearse", "cordon", "nbe-3"]);
+    assert!(code == Some(64) && err.contains("--sim node-lost"), "{err}");
+    let (code, _, err) = quorate(&["rehearse", "cordon", "nbe-3", "--sim", "healthy", "--fault", "rain@1"]);
+    assert!(code == Some(64) && err.contains("second-node-dies"), "{err}");
+}
+
+#[test]
 fn a_wrong_scenario_exits_64_with_advice() {
     let (code, out, err) = quorate(&["status", "--sim", "helathy"]);
     assert_eq!((code, out.as_str()), (Some(64), ""));

@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod gates;
 mod referee;
 mod scenes;
 mod trial;

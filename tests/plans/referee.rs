@@ -212,6 +212,13 @@ impl Referee {
                 return Err("a host joined while too few voters served".to_owned());
             }
         }
+        let is_reset = planned
+            .done_when
+            .iter()
+            .any(|goal| matches!(goal, Condition::MemberAbsent { .. }));
+        if is_reset && before.votes.alive < before.votes.voters {
+            return Err("a member that served left while another one was down".to_owned());
+        }
         match &planned.doing {
             Doing::Act {
                 action:

@@ -532,3 +532,26 @@ fn what_is_overdue_is_asked_about_and_may_still_come() {
     example::put(&mut bench.snapshot.kube.installations, kind, key, row);
     assert_eq!(bench.after(1), Next::Ended(Ending::Finished));
 }
+
+#[test]
+fn what_nothing_shows_is_sent_again_after_a_pause_and_not_for_ever() {
+    let mut bare = cordon();
+    bare.done_when.clear();
+    let mut bench = Bench::new(vec![bare], healthy());
+    bench.after(1);
+    bench.after(1);
+    bench.send(unknown());
+    assert!(!is_send(&bench.after(1)));
+    assert!(is_send(&bench.after(7)));
+    bench.send(unknown());
+    let Next::Ask { question, .. } = bench.after(130) else {
+        panic!("a person is asked in the end");
+    };
+    assert!(matches!(
+        question,
+        Question::Doubt {
+            may_send_again: true,
+            ..
+        }
+    ));
+}

@@ -5,16 +5,16 @@
 use std::time::Duration;
 
 use super::Planned;
-use super::build::{Draft, PODS, act, attest, by_hand, known_members, known_nodes, permitted, watch};
+use super::build::{Draft, PODS, act, attest, by_hand, known_members, known_nodes, permitted, pinned, watch};
 use super::etcd::{address_of, backup_steps, remove_member};
 use super::host::{Host, SILENT_MS, product_needs};
 use crate::base::{Age, Text, Why, WhyKind};
-use crate::model::Snapshot;
 use crate::model::etcd::MemberId;
 use crate::model::intent::Intent;
-use crate::model::kube::Tri;
+use crate::model::kube::{Tri, WorkloadKind};
 use crate::model::placement::ZONE;
 use crate::model::quorum::{Health, Quorum, Standing};
+use crate::model::{ObjectKey, Snapshot};
 use crate::plan::action::{Action, ObjectKind, Target};
 use crate::plan::condition::Condition;
 use crate::plan::gate;
@@ -244,33 +244,60 @@ fn join_command(snapshot: &Snapshot) -> &'static str {
     }
 }
 
-/// What the product runs is ready again, and apart.
+/// What the product runs is ready again, and apart. Pods that run do not move to a new node by themselves: what lies badly
+/// is restarted, what lies well is left alone.
 pub(super) fn spread_again(draft: &mut Draft, snapshot: &Snapshot) {
-    let mut done = Vec::new();
+    let mut complete = Vec::new();
+    let mut restarts = Vec::new();
     for need in product_needs(snapshot, None) {
         let Condition::ReadyElsewhere { kind, workload, .. } = need else {
             continue;
         };
         let placed = snapshot.placements().into_iter().find(|placed| placed.key == workload);
-        let desired = placed.map_or(0, |placed| placed.workload.desired);
-        done.push(Condition::ReadyElsewhere {
+        let desired = placed.as_ref().map_or(0, |placed| placed.workload.desired);
+        let ready = Condition::ReadyElsewhere {
             kind,
             workload: workload.clone(),
             node: None,
             at_least: desired,
-        });
-        done.push(Condition::SpreadEvenly { kind, workload });
+        };
+        complete.push(ready.clone());
+        let asks_for_spread = placed.is_some_and(|placed| !placed.workload.spread.is_empty());
+        if asks_for_spread && kind == WorkloadKind::Deployment {
+            restarts.extend(restart_unless_even(snapshot, &workload, ready));
+        }
     }
-    if !done.is_empty() {
-        draft.push(
-            watch(
-                "NetBox and the database of its console are complete and spread",
-                "kubectl get pods -A -o wide",
-            )
-            .done(done)
-            .within(PODS * 2),
-        );
+    if complete.is_empty() {
+        return;
     }
+    draft.push(
+        watch(
+            "NetBox and the database of its console are complete",
+            "kubectl get pods -A -o wide",
+        )
+        .done(complete)
+        .within(PODS * 2),
+    );
+    draft.steps.extend(restarts);
+}
+
+fn restart_unless_even(snapshot: &Snapshot, key: &ObjectKey, ready: Condition) -> Option<Step> {
+    let workload = Target::pin(&snapshot.kube, ObjectKind::Deployment, key.clone())?;
+    let spread = Condition::SpreadEvenly {
+        kind: WorkloadKind::Deployment,
+        workload: key.clone(),
+    };
+    let command = format!("kubectl -n {} rollout restart deployment/{}", key.namespace, key.name);
+    let needs = pinned(&workload);
+    let action = Action::RolloutRestart { workload };
+    let title = format!("restart the pods of {key}, unless they lie evenly");
+    Some(
+        act(title, command, action, Risk::Reversible)
+            .needs(needs)
+            .needs([Condition::NothingPending])
+            .done([spread, ready])
+            .within(PODS),
+    )
 }
 
 fn warn_wait_or_replace(draft: &mut Draft, snapshot: &Snapshot, host: &Host) {
