@@ -90,16 +90,16 @@ pub fn run(resolved: &Resolved, asked: Rehearse) -> eyre::Result<ExitCode> {
     Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn played(stage: Stage, plan: Plan, faults: &[crate::rehearse::mishap::Scheduled]) -> eyre::Result<Outcome> {
-    let last = plan.steps.last().map_or(0, |step| step.id.0);
+fn played(stage: Stage, wanted: Plan, faults: &[crate::rehearse::mishap::Scheduled]) -> eyre::Result<Outcome> {
+    let last = wanted.steps.last().map_or(0, |step| step.id.0);
     if let Some(fault) = faults.iter().find(|fault| fault.step.0 > last) {
         return Err(Usage {
             message: format!("there is no step {}: the plan has {last}", fault.step.0),
         }
         .into());
     }
-    let warnings = plan.warnings.clone();
-    let mut play = Play::begin(stage, plan, faults)?;
+    let warnings = wanted.warnings.clone();
+    let mut play = Play::begin(stage, wanted, faults)?;
     loop {
         if let Turn::Ended(ending) = play.turn()? {
             let report = report(&play, &ending);

@@ -15,6 +15,8 @@ use crate::sim::world::store::Key;
 
 /// How long a person looks at a question that nobody can answer before the run is given up, in milliseconds.
 const PATIENCE_MS: u64 = 180_000;
+/// How long a person looks at a run that waits for one and the same step, in milliseconds.
+const GIVES_UP_MS: u64 = 20 * 60_000;
 /// How long it takes to go and look at a host, in milliseconds.
 const SLOW_MS: u64 = 30_000;
 
@@ -36,6 +38,8 @@ pub enum Answer {
 pub struct Person {
     /// The step that was done by hand last, so that it is done once.
     helped: Option<(StepId, u32)>,
+    /// The step that is waited for, and since when, in world milliseconds.
+    waiting: Option<(StepId, u64)>,
     /// Since when a question has been open, in world milliseconds.
     asked: Option<(StepId, u64)>,
 }
@@ -71,6 +75,15 @@ impl Person {
             Question::Doubt { why, .. } => self.lose_patience(stage, step, &Text::new(&why.to_string())),
             Question::Overdue { because } => self.lose_patience(stage, step, because),
         }
+    }
+
+    /// Nobody looks at a run for hours that does not move; None: looks on.
+    pub fn give_up(&mut self, stage: &Stage, step: StepId, because: &Text) -> Option<Text> {
+        let now_ms = stage.world().now_ms();
+        let waiting = self.waiting.filter(|(own, _)| *own == step).unwrap_or((step, now_ms));
+        self.waiting = Some(waiting);
+        let is_over = now_ms.saturating_sub(waiting.1) >= GIVES_UP_MS;
+        is_over.then(|| Text::from(format!("it does not come about: {because}")))
     }
 
     fn lose_patience(&mut self, stage: &Stage, step: StepId, because: &Text) -> Option<Answer> {

@@ -136,7 +136,15 @@ impl Play {
                 }
                 None => Ok(self.wait()),
             },
-            Next::Wait { step, .. } => {
+            Next::Wait { step, because, .. } => {
+                if let Some(reason) = self.person.give_up(&self.stage, step, &because) {
+                    let event = RunEvent::Abandoned {
+                        operator: operator(),
+                        reason,
+                    };
+                    self.write(event.clone())?;
+                    return Ok(Turn::Wrote(event));
+                }
                 if self.person.lend_a_hand(&mut self.stage, &self.view, step) {
                     self.stage.pass(LOOK_MS);
                     return Ok(Turn::Helped(step));

@@ -65,27 +65,27 @@ impl Sender<'_> {
                     }
                     Ok(_) => {
                         let removed = self.world.member_remove(self.here, id).map(|_| ());
-                        self.etcd("MemberRemove", removed)
+                        self.etcd("MemberRemove", &removed)
                     }
-                    Err(error) => self.etcd("linearizable MemberList", Err(error)),
+                    Err(error) => self.etcd("linearizable MemberList", &Err(error)),
                 }
             }
             Action::Compact { revision } => {
                 let revision = u64::try_from(*revision).unwrap_or(0);
                 let done = self.world.etcd_compact(self.here, revision).map(|_| ());
-                self.etcd("Compact", done)
+                self.etcd("Compact", &done)
             }
             Action::Defragment => {
                 let done = self.world.etcd_defragment(self.here).map(|_| ());
-                self.etcd("Defragment", done)
+                self.etcd("Defragment", &done)
             }
             Action::Disarm => {
                 let done = self.disarm();
-                self.etcd("Alarm", done)
+                self.etcd("Alarm", &done)
             }
             Action::SaveSnapshot { file } => {
                 let status = self.world.etcd_status(self.here).map(|_| ());
-                match self.etcd("Snapshot", status) {
+                match self.etcd("Snapshot", &status) {
                     Sent::Accepted => self.save(file),
                     sent => sent,
                 }
@@ -101,7 +101,7 @@ impl Sender<'_> {
         }
     }
 
-    fn etcd(&self, call: &str, done: Result<(), EtcdError>) -> Sent {
+    fn etcd(&self, call: &str, done: &Result<(), EtcdError>) -> Sent {
         if self.world.run(self.here, Component::Etcd) == Run::Dead {
             return refused(WhyKind::Refused, "etcd does not run here");
         }
@@ -109,7 +109,7 @@ impl Sender<'_> {
             Ok(()) => Sent::Accepted,
             Err(EtcdError::NoReply) => unknown("no answer within the deadline"),
             Err(EtcdError::Refused { code, message }) => {
-                let kind = if code == 5 {
+                let kind = if *code == 5 {
                     WhyKind::NotFound
                 } else {
                     WhyKind::Unavailable

@@ -175,24 +175,10 @@ impl Referee {
             } => Some(false),
             _ => None,
         });
-        if planned.risk == Risk::Irreversible && last == Some(false) && self.answered_unknown_before(play, step) {
+        if planned.risk == Risk::Irreversible && last == Some(false) && was_unknown_before(play, step) {
             return Err(format!("step {} cannot be undone, and was sent twice unasked", step.0));
         }
         Ok(())
-    }
-
-    /// Whether the answer before the newest request of a step was none.
-    fn answered_unknown_before(&self, play: &Play, step: StepId) -> bool {
-        let lines: Vec<&RunEvent> = play.journal.iter().map(|entry| &entry.event).collect();
-        let newest = lines
-            .iter()
-            .rposition(|event| matches!(event, RunEvent::Intended { step: own, .. } if *own == step));
-        let earlier = lines.iter().take(newest.unwrap_or(0)).rev();
-        let mut answers = earlier.filter_map(|event| match event {
-            RunEvent::Answered { step: own, sent } if *own == step => Some(sent),
-            _ => None,
-        });
-        matches!(answers.next(), Some(Sent::Unknown { .. }))
     }
 
     /// What people do by hand because a step says so is judged like a request.
@@ -231,6 +217,20 @@ impl Referee {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether the answer before the newest request of a step was none.
+fn was_unknown_before(play: &Play, step: StepId) -> bool {
+    let lines: Vec<&RunEvent> = play.journal.iter().map(|entry| &entry.event).collect();
+    let newest = lines
+        .iter()
+        .rposition(|event| matches!(event, RunEvent::Intended { step: own, .. } if *own == step));
+    let earlier = lines.iter().take(newest.unwrap_or(0)).rev();
+    let mut answers = earlier.filter_map(|event| match event {
+        RunEvent::Answered { step: own, sent } if *own == step => Some(sent),
+        _ => None,
+    });
+    matches!(answers.next(), Some(Sent::Unknown { .. }))
 }
 
 /// The votes once the request has done its work: a unit takes a few seconds to end.

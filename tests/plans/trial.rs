@@ -33,8 +33,8 @@ pub enum Outcome {
 
 impl Trial {
     /// A confirmed plan.
-    pub fn begin(stage: &Stage, plan: &Plan, mishaps: &[Scheduled]) -> Self {
-        let play = Play::begin(stage.clone(), plan.clone(), mishaps).unwrap();
+    pub fn begin(stage: &Stage, wanted: &Plan, mishaps: &[Scheduled]) -> Self {
+        let play = Play::begin(stage.clone(), wanted.clone(), mishaps).unwrap();
         let referee = Referee::new(&play);
         Self { play, referee }
     }
