@@ -84,7 +84,7 @@ fn without_a_gate_something_happens_that_must_never_happen() {
         }
         let begun = begun(scene);
         for row in rows {
-            let steps: Vec<&Trial> = begun.iter().filter(|trial| has_any(trial, row.gates)).collect();
+            let steps: Vec<&Trial> = begun.iter().filter(|trial| has_any(trial, row.gates)).take(3).collect();
             if let Some(trial) = steps.iter().find(|trial| fails(trial, row.mishap)) {
                 wrong.push(format!(
                     "{}: step {} fails with its gates, too",

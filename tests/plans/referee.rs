@@ -93,7 +93,8 @@ impl Referee {
             Turn::Wrote(_) | Turn::Ended(_) => Ok(()),
         };
         self.before = Votes::of(world);
-        if before.is_excused {
+        // It may have struck in this very turn.
+        if before.is_excused || is_unknowable(play) {
             return Ok(());
         }
         result
@@ -258,6 +259,13 @@ fn is_back(world: &World, host: HostId, before: &str) -> bool {
         && world.has_quorum(host)
 }
 
+/// Whether something changed so shortly before that nobody can know.
+fn is_unknowable(play: &Play) -> bool {
+    let now_ms = play.stage.world().now_ms();
+    play.struck_ms
+        .is_some_and(|at| now_ms.saturating_sub(at) < UNKNOWABLE_MS)
+}
+
 /// What is really so before a turn.
 pub struct Facts {
     votes: Votes,
@@ -314,9 +322,7 @@ impl Facts {
                 .filter(|(_, pod)| is_ready(pod))
                 .filter_map(|(_, pod)| Some((str_at(pod, "/metadata/labels/app")?.to_owned(), node(pod)?)))
                 .collect(),
-            is_excused: play
-                .struck_ms
-                .is_some_and(|at| world.now_ms().saturating_sub(at) < UNKNOWABLE_MS),
+            is_excused: is_unknowable(play),
         }
     }
 
