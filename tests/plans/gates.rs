@@ -23,7 +23,6 @@ const BEARING: &[Bearing] = &[
     Bearing { plan: "rebalance", gates: &["nothing-pending"], mishap: Mishap::PodPends },
     Bearing { plan: "etcd-space", gates: &["permitted:disturb"], mishap: Mishap::SecondDies },
     Bearing { plan: "replace-node", gates: &["permitted:remove-dead", "silent", "host-answers"], mishap: Mishap::HostReturns },
-    Bearing { plan: "replace-node", gates: &["node-down", "host-answers"], mishap: Mishap::HostReturns },
     Bearing { plan: "replace-node", gates: &["membership-quiet", "permitted:add"], mishap: Mishap::JoinFails },
     Bearing { plan: "out-of-service", gates: &["silent", "node-down", "host-answers"], mishap: Mishap::HostReturns },
     Bearing { plan: "swap", gates: &["membership-quiet", "permitted:add"], mishap: Mishap::JoinFails },
@@ -39,6 +38,7 @@ const REDUNDANT: &[(&str, &str)] = &[
     ("member-listed", "the removal looks for id and address right before, and removes nothing else"),
     ("not-here", "the removal of the member that is asked would be refused by the arithmetic: it serves"),
     ("member-absent", "the step before is done only when it is so"),
+    ("node-down", "where the member was removed before, nothing on the host can serve; where it was not, it is shown above"),
     ("disk-free", "a snapshot that does not fit fails by itself, and is checked"),
     ("permitted:remove-remnant", "nothing makes a voter of a remnant here; etcd would refuse one that it needs"),
 ];

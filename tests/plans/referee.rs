@@ -288,10 +288,9 @@ impl Facts {
         let world = play.stage.world();
         let here = play.stage.here();
         let hosts = || world.hosts().iter();
-        let lives = |host: HostId| {
-            let parts = [Component::Etcd, Component::Kubelet, Component::K0s];
-            world.path(here, host) == Path::Open && parts.iter().any(|part| world.run(host, *part) == Run::Running)
-        };
+        // One whose member was removed cannot serve any more: its etcd ends, and its API server and kubelet with it.
+        let lives =
+            |host: HostId| world.path(here, host) == Path::Open && world.run(host, Component::Etcd) == Run::Running;
         let pods = || world.store().list(Resource::Pods, None);
         let is_pending = |pod: &serde_json::Value| {
             str_at(pod, "/status/phase") == Some("Pending") && pod.pointer("/metadata/deletionTimestamp").is_none()
@@ -404,8 +403,8 @@ fn node(pod: &serde_json::Value) -> Option<String> {
     str_at(pod, "/spec/nodeName").map(str::to_owned)
 }
 
-/// Whether the goal of an intent is really reached.
-pub fn is_reached(world: &World, intent: &Intent) -> Result<(), String> {
+/// Whether the goal of an intent is really reached. What struck others meanwhile is not the plan's affair.
+pub fn is_reached(world: &World, intent: &Intent, is_undisturbed: bool) -> Result<(), String> {
     let votes = Votes::of(world);
     match intent {
         Intent::ReplaceNode { node } => {
@@ -413,14 +412,13 @@ pub fn is_reached(world: &World, intent: &Intent) -> Result<(), String> {
             if world.store().get(&key).is_some() {
                 return Err(format!("the Node {node} is there"));
             }
-            if votes.voters < 3 || votes.alive < votes.voters {
+            if is_undisturbed && (votes.voters < 3 || votes.alive < votes.voters) {
                 return Err(format!("{votes:?} after the replacement"));
             }
             Ok(())
         }
         Intent::RestartControllers { .. } | Intent::StartController { .. } => {
-            let all = votes.alive == votes.voters;
-            if all {
+            if votes.alive == votes.voters || !is_undisturbed {
                 Ok(())
             } else {
                 Err(format!("{votes:?} after the restarts"))

@@ -109,7 +109,8 @@ impl Trial {
         let reason = match &ending {
             Ending::Finished => {
                 let world = self.play.stage.world();
-                let reached = is_reached(world, &self.play.view.plan.intent);
+                let is_undisturbed = self.play.struck_ms.is_none();
+                let reached = is_reached(world, &self.play.view.plan.intent, is_undisturbed);
                 reached.map_err(|error| told(&self.play, &format!("finished, but {error}")))?;
                 return Ok(Outcome::Ended(ending));
             }
