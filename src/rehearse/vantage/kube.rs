@@ -156,13 +156,18 @@ impl Vantage {
         match changes {
             Some(_) if world.is_watch_silent(session.server) => return,
             Some(Ok(changes)) => {
-                let events = changes.filter_map(event);
-                seen.extend(events.map(|event| Observation::Kube { epoch, event }));
+                seen.extend(changes.filter_map(|change| {
+                    Some(Observation::Kube {
+                        epoch,
+                        revision: change.revision,
+                        event: event(change)?,
+                    })
+                }));
                 seen.extend(KubeKind::ALL.map(|kind| feed(FeedId::Kube(kind), Report::Verified)));
             }
             Some(Err(_)) | None => {
                 let events = KubeKind::ALL.map(|kind| list(world, kind));
-                seen.extend(events.map(|event| Observation::Kube { epoch, event }));
+                seen.extend(events.map(|event| Observation::Kube { epoch, revision, event }));
             }
         }
         session.told = Some(revision);
