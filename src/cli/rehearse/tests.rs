@@ -23,7 +23,8 @@ const DEADLINE: Duration = Duration::from_mins(1);
 
 /// A snapshot without what is bound to differ: when and how often something was asked, round trips, numbers that grow by
 /// the millisecond, paths below a temporary directory, and parts that a world does not have (certificates, a disk). The
-/// watches of an API server that does not answer end at different times.
+/// watches of an API server that does not answer end at different
+/// times; what etcd's store tells then is not asked here.
 fn plain(snapshot: &Snapshot) -> Value {
     let mut document = serde_json::to_value(snapshot).unwrap();
     let root = document.as_object_mut().unwrap();
@@ -38,6 +39,7 @@ fn plain(snapshot: &Snapshot) -> Value {
     let feeds = snapshot.feeds.iter().filter(|(id, _)| match id {
         FeedId::Kube(_) => is_live,
         FeedId::Host(part) => !matches!(part.name(), "certificates" | "disk"),
+        FeedId::EtcdStore => false,
         FeedId::Api | FeedId::EtcdLocal | FeedId::EtcdPeer(_) => true,
     });
     let feeds: Map<String, Value> = feeds.map(|(id, state)| (id.to_string(), told(state))).collect();
@@ -136,6 +138,7 @@ async fn compare(name: &str) {
         problems: Vec::new(),
         environment: std::collections::BTreeMap::new(),
         simulation: Some(sim::find(name).unwrap()),
+        may_write: false,
     };
     let scenario: &Scenario = &resolved.simulation.as_ref().unwrap().scenario;
     let mut observing = observe::start(&resolved).await.unwrap();
@@ -165,6 +168,6 @@ async fn compare(name: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rehearsal_sees_what_the_real_clients_see() {
-    let names = ["node-lost", "quorum-lost", "remnant", "zombie", "us", "hostile"];
+    let names = ["node-lost", "remnant", "zombie", "hostile"];
     futures_util::future::join_all(names.map(compare)).await;
 }
