@@ -69,7 +69,7 @@ fn dispatch(cli: Cli) -> eyre::Result<ExitCode> {
         Some(Command::Ack(ack)) => ack::run(&settings, &ack),
         Some(Command::Explain { check, output }) => explain::run(check.as_deref(), output),
         Some(Command::Etcd { action }) => etcd::run(&settings, &action),
-        Some(Command::Rehearse(asked)) => rehearse::run(&settings, asked),
+        Some(Command::Rehearse(asked)) => rehearse::run(&settings, &asked),
         Some(Command::Doctor(look)) => doctor::run(&settings, &look),
         Some(Command::Plan { wish, output }) => plan::run(&settings, &wish, output),
         Some(Command::Run { wish, answers }) => run::begin(&settings, &wish, &answers),

@@ -370,7 +370,8 @@ fn copy_commands(state: &mut State) -> Vec<Effect> {
         .iter()
         .flat_map(|section| &section.lines);
     let commands = lines.filter(|line| line.kind == Kind::Command);
-    let text: String = commands.map(|line| format!("# {}\n", line.text)).collect();
+    let lines: Vec<String> = commands.map(|line| format!("# {}", line.text)).collect();
+    let text = lines.join("\n") + "\n";
     say_copied(state, "the commands of this page, each behind a #", &text);
     vec![Effect::Copy(text)]
 }

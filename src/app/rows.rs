@@ -165,7 +165,7 @@ pub fn all(state: &State, screen: Screen) -> Vec<RowId> {
 /// What people call a row.
 pub fn name(state: &State, row: &RowId) -> String {
     match row {
-        RowId::Node(name) => name.to_string(),
+        RowId::Node(name) | RowId::Offer(name) => name.to_string(),
         RowId::Member(id) => {
             let member = state.derived.quorum.member(*id);
             let name = member.filter(|state| state.member.has_started());
@@ -175,7 +175,6 @@ pub fn name(state: &State, row: &RowId) -> String {
         RowId::Finding(check, subject) => format!("{check} {subject}"),
         RowId::Check(check) => check.to_string(),
         RowId::Untold(feed) | RowId::Feed(feed) => feed_name(state, *feed),
-        RowId::Offer(name) => name.to_string(),
         RowId::Run(id) => id.0.to_string(),
         RowId::Change(number) => {
             let entry = state.timeline.entry(*number);

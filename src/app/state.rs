@@ -434,9 +434,11 @@ mod tests {
         for key in &daemons {
             change(&mut snapshot.kube.daemon_sets, key, |set| set.ready = set.desired - 1);
         }
-        let mut pods = snapshot.kube.pods.iter().map(|(key, _)| key.clone());
-        let waiting = pods.find(|key| key.name.as_str().starts_with("netbox-worker")).unwrap();
-        change(&mut snapshot.kube.pods, &waiting, |pod| pod.node = None);
+        let pods = snapshot.kube.pods.iter().map(|(key, _)| key.clone());
+        let names: Vec<ObjectKey> = pods.collect();
+        let is_worker = |key: &&ObjectKey| key.name.as_str().starts_with("netbox-worker");
+        let waiting = names.iter().find(is_worker).unwrap();
+        change(&mut snapshot.kube.pods, waiting, |pod| pod.node = None);
         let placements = Derived::of(&snapshot, &Policy::default()).placements;
         let kinds: Vec<WorkloadKind> = placements.iter().map(|placement| placement.workload.kind).collect();
         assert_eq!(kinds.first(), Some(&WorkloadKind::Deployment));

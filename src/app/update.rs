@@ -107,9 +107,8 @@ fn press(state: &mut State, key: Key) -> Vec<Effect> {
 /// Does what a command means.
 pub fn run(state: &mut State, command: Command) -> Vec<Effect> {
     match command {
-        Command::Quit => return work::quit(state),
         Command::Leave if navigate::is_covered(state) => back(state),
-        Command::Leave => return work::quit(state),
+        Command::Quit | Command::Leave => return work::quit(state),
         Command::Suspend => return vec![Effect::Suspend],
         Command::Redraw => return vec![Effect::Redraw],
         Command::Back => back(state),

@@ -122,7 +122,14 @@ pub fn take(state: &mut State, news: News) {
             if !run.is_open() && !had_ended {
                 tell_ending(state, &run.view);
             }
+            let known = state.work.run.as_ref().map(|old| &old.view.run);
+            let new = (known != Some(&run.view.run)).then(|| RowId::Run(run.view.run.clone()));
             state.work.run = Some(*run);
+            // A run that has just begun is what its operator wants to see.
+            if let Some(row) = new.filter(|_| state.screen == Screen::Actions) {
+                navigate::reveal(state, &row);
+                state.detail = Some(0);
+            }
         }
         News::Said(message) => state.message = Some(message),
         News::Past(mut past) => {

@@ -3,9 +3,9 @@
 use super::look::{Looked, evidence, need_kinds, not_applicable, outcome, plural};
 use super::placement::{placements, workload_subject};
 use super::{Check, CheckId, Finding, Group, Profile, Scene, Severity};
+use crate::model::KubeKind;
 use crate::model::kube::WorkloadKind;
 use crate::model::placement::Placement;
-use crate::model::KubeKind;
 
 /// The family's checks.
 pub const CHECKS: &[Check] = &[

@@ -95,11 +95,11 @@ pub enum Command {
         #[arg(short, long, value_enum, default_value_t)]
         output: Output,
     },
-    /// Play a plan on a simulated cluster (--sim) without waiting: what would happen, how long, where it would stop
+    /// Play an action on a simulated cluster (--sim): how long it takes, how it ends
     Rehearse(Rehearse),
     /// What was discovered here, which sources work, and what is missing
     Doctor(Look),
-    /// Show what an action would do: its steps, their commands, and how their conditions stand now
+    /// Show what an action would do, step by step; does nothing
     #[command(disable_help_subcommand = true)]
     Plan {
         /// The action

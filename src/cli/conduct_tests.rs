@@ -186,7 +186,9 @@ async fn a_lost_node_is_replaced() {
             let at_join = now.view.current().is_some_and(|(step, _)| step.doing == Doing::ByHand);
             if at_join && !joined && now.waits_for.is_some() {
                 joined = true;
-                handle.inject(&Fault::Join { zone: None }).unwrap();
+                // Who prepares the new host labels its node, too.
+                let zone = Some("zone-c".to_owned());
+                handle.inject(&Fault::Join { zone }).unwrap();
             }
         }
     });

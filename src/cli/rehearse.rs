@@ -50,7 +50,7 @@ enum Outcome {
 }
 
 /// Makes the plan, plays it and prints what happened. Exits 0 where the goal was reached, 1 where it was not.
-pub fn run(resolved: &Resolved, asked: Rehearse) -> eyre::Result<ExitCode> {
+pub fn run(resolved: &Resolved, asked: &Rehearse) -> eyre::Result<ExitCode> {
     let Some(simulation) = &resolved.simulation else {
         return Err(Usage {
             message: "rehearse plays on a simulated cluster: name one, such as --sim node-lost".to_owned(),
@@ -164,5 +164,6 @@ fn span(seconds: u64) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 #[path = "rehearse/tests.rs"]
 mod tests;

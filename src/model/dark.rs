@@ -264,8 +264,8 @@ impl Look<'_> {
         let down = links
             .filter(|_| unplugged)
             .map(|link| format!("link {} is down", link.name));
-        let lines = down.chain(self.neighbour_lines()).chain(self.read_line());
-        Some((State::Us { unplugged }, headline.to_owned(), lines.collect()))
+        let evidence = down.chain(self.neighbour_lines()).chain(self.read_line());
+        Some((State::Us { unplugged }, headline.to_owned(), evidence.collect()))
     }
 
     fn quorum_lost(&self) -> Option<Found> {

@@ -191,10 +191,10 @@ fn feeds() -> BTreeMap<FeedId, FeedState> {
     let peers = (1..=3).map(|n| FeedId::EtcdPeer(member_id(n)));
     let kinds = KubeKind::ALL.map(FeedId::Kube);
     let parts = HostPart::ALL.map(FeedId::Host);
-    let ports = [2, 3]
+    let reached = [2, 3]
         .into_iter()
         .filter_map(|n| address(n).as_str().parse().ok().map(FeedId::Ports));
-    let ids = fixed.into_iter().chain(peers).chain(kinds).chain(parts).chain(ports);
+    let ids = fixed.into_iter().chain(peers).chain(kinds).chain(parts).chain(reached);
     ids.map(|id| (id, FeedState::Live { as_of: ago(0) })).collect()
 }
 

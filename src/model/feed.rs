@@ -520,14 +520,14 @@ mod tests {
     #[test]
     fn every_feed_id_reads_back() {
         let peer = FeedId::EtcdPeer(MemberId(0x1a0c_4a9f_e222_2d3b));
-        let ports = FeedId::Ports("10.77.0.12".parse().unwrap());
+        let reached = FeedId::Ports("10.77.0.12".parse().unwrap());
         let fixed = [
             FeedId::Api,
             FeedId::ApiLocal,
             FeedId::EtcdLocal,
             FeedId::EtcdDisk,
             peer,
-            ports,
+            reached,
         ];
         let kinds = KubeKind::ALL.map(FeedId::Kube);
         let parts = HostPart::ALL.map(FeedId::Host);

@@ -222,8 +222,7 @@ impl Snapshot {
         let history = &self.etcd.peers.get(&members.iter().find(is_there)?.id)?.history;
         match (history.last_ok, &history.failing) {
             (Some(at), _) if self.now.waited_since(at) < FRESH => Some(true),
-            (_, Some(_)) => Some(false),
-            (Some(_), None) => Some(false),
+            (_, Some(_)) | (Some(_), None) => Some(false),
             (None, None) => None,
         }
     }
@@ -299,7 +298,8 @@ mod tests {
     fn the_process_the_host_or_the_network() {
         use Knock::{Connected, Refused, Silent, Unreachable};
         use Service::{Api, Etcd, Kubelet, Ssh};
-        let cases: [(&[(Service, Knock)], Option<bool>, Suspect); 11] = [
+        type Case<'a> = (&'a [(Service, Knock)], Option<bool>, Suspect);
+        let cases: [Case; 11] = [
             (
                 &[(Etcd, Refused), (Api, Refused), (Kubelet, Refused), (Ssh, Refused)],
                 Some(false),

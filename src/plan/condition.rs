@@ -18,8 +18,8 @@ use crate::model::{ObjectKey, Snapshot};
 mod etcd;
 mod kube;
 
+pub(in crate::plan) use self::kube::lying;
 pub(in crate::plan) use etcd::is_alarm;
-pub(in crate::plan) use kube::lying;
 
 /// A fact to be true.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

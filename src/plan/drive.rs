@@ -403,7 +403,7 @@ impl Turn<'_> {
     }
 
     /// Nothing shows it, and twice is the same as once: it is sent again, but never at once and not for ever.
-    fn repeat_unseen(&self, why: &Why, goal: &Goal) -> Next {
+    fn repeat_unseen(&mut self, why: &Why, goal: &Goal) -> Next {
         let now = self.snapshot.now;
         let first = self.state.first_sent.unwrap_or(now.wall);
         if now.wall_since(first) >= RETRY_FOR {

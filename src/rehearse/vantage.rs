@@ -24,6 +24,8 @@ pub struct Vantage {
     session: Option<Session>,
     epoch: u64,
     is_introduced: bool,
+    /// When the facts of this host are read next, in world milliseconds.
+    host_due_ms: u64,
 }
 
 impl Vantage {
@@ -35,6 +37,7 @@ impl Vantage {
             session: None,
             epoch: 0,
             is_introduced: false,
+            host_due_ms: 0,
         }
     }
 
@@ -58,7 +61,11 @@ impl Vantage {
                 is_root: true,
             });
         }
-        host::look(world, self.here, &mut seen);
+        let is_due = world.now_ms() >= self.host_due_ms;
+        if is_due {
+            self.host_due_ms = world.now_ms() + host::EVERY_MS;
+        }
+        host::look(world, self.here, is_due, &mut seen);
         etcd::look(world, self.here, &self.etcd_endpoint, snapshot, &mut seen);
         self.look_at_kube(world, snapshot, at, &mut seen);
         seen.into_iter().map(|what| Observed { at, what }).collect()

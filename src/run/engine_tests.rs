@@ -242,7 +242,7 @@ async fn what_cannot_be_written_down_is_not_done() {
     let (bench, mut engine, _status) = Bench::begin(vec![defragment(1)]);
     engine.scribe.0 = None;
     let (_inputs, told) = mpsc::channel(INPUTS);
-    let why = engine.run(told).await.unwrap_err();
+    let why = Box::pin(engine.run(told)).await.unwrap_err();
     assert!(why.to_string().contains("nothing was sent"), "{why}");
     assert_eq!(bench.sent(), 0);
 }

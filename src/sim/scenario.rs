@@ -44,7 +44,7 @@ pub struct Expect {
 }
 
 /// The scenarios that quorate brings along, in the order in which people should meet them.
-pub const NAMES: [&str; 27] = [
+pub const NAMES: [&str; 26] = [
     "healthy",
     "ready",
     "demo",
@@ -59,7 +59,6 @@ pub const NAMES: [&str; 27] = [
     "remnant",
     "partition",
     "us",
-    "etcd-down",
     "frozen",
     "api-down",
     "overloaded",
@@ -116,7 +115,6 @@ impl Scenario {
             "remnant" => include_str!("../../assets/scenarios/remnant.toml"),
             "partition" => include_str!("../../assets/scenarios/partition.toml"),
             "us" => include_str!("../../assets/scenarios/us.toml"),
-            "etcd-down" => include_str!("../../assets/scenarios/etcd-down.toml"),
             "frozen" => include_str!("../../assets/scenarios/frozen.toml"),
             "api-down" => include_str!("../../assets/scenarios/api-down.toml"),
             "overloaded" => include_str!("../../assets/scenarios/overloaded.toml"),

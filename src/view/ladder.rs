@@ -151,7 +151,7 @@ pub const TIMELINE: [Column; 5] = [
 ];
 
 /// Actions and runs.
-pub const ACTIONS: [Column; 3] = [name("action", 0, 40), words("state", 0, 24), words("what", 1, 60)];
+pub const ACTIONS: [Column; 3] = [name("action", 0, 40), words("state", 0, 24), words("what", 0, 60)];
 
 /// Sources.
 pub const FEEDS: [Column; 4] = [

@@ -300,7 +300,11 @@ fn nothing_moves_on_screen_while_everything_is_live() {
     assert_ne!(first.snapshot, second.snapshot);
     for screen in Screen::ALL {
         for keys in ["", "<enter>"] {
-            let mut states = [on(first.clone(), screen), on(second.clone(), screen)];
+            let open = on(first.clone(), screen);
+            // As it goes on: what was worked out before stays while it is so.
+            let mut goes_on = open.clone();
+            update(&mut goes_on, Msg::Snapshot(Arc::clone(&second.snapshot)));
+            let mut states = [open, goes_on];
             let frames = states.each_mut().map(|state| {
                 press(state, keys);
                 draw(state, &Theme::default(), 200, 50).0

@@ -264,7 +264,7 @@ fn a_simulated_cluster_can_be_drawn() {
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines.len(), 30, "{text}");
     assert!(lines.iter().all(|line| line.chars().count() <= 100), "{text}");
-    assert!(text.contains("DEAD") && text.contains("simulated node-lost"), "{text}");
+    assert!(text.contains("DEAD") && text.contains("SIMULATED"), "{text}");
     let (code, picture, _) = run(&[&shot[..], &["--svg"]].concat());
     assert_eq!(code, Some(0));
     assert!(picture.starts_with("<svg ") && picture.contains("DEAD") && picture.ends_with("</svg>\n"));

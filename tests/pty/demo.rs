@@ -6,7 +6,7 @@ use crate::console::Console;
 use crate::{SIZE, SOON, is_restored};
 
 /// A simulated cluster starts and certificates are made; a node's death is told by time-outs.
-const A_WHILE: Duration = Duration::from_secs(60);
+const A_WHILE: Duration = Duration::from_mins(1);
 
 #[test]
 fn the_tour_of_the_demo_can_be_walked_and_the_verdict_follows() {

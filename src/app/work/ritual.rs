@@ -4,9 +4,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Order, RowId, selected};
+use crate::app::Effect;
 use crate::app::prompt::{Prompt, PromptKind};
 use crate::app::state::State;
-use crate::app::{Effect, navigate};
 use crate::base::Text;
 use crate::check::Severity;
 use crate::plan::{Input, Plan, Risk};
@@ -124,7 +124,5 @@ fn begin(state: &mut State) -> Vec<Effect> {
         state.say(Severity::Warning, "nothing was done: the plan is not there any more");
         return Vec::new();
     };
-    state.detail = None;
-    navigate::select(state, 0);
     vec![Effect::Work(Order::Begin(Box::new(plan)))]
 }

@@ -163,7 +163,7 @@ fn what_was_shown_is_what_runs() {
 #[test]
 fn one_run_at_a_time() {
     let mut state = running_run(None);
-    assert_eq!(keys(&mut state, "jxx"), []);
+    assert_eq!(keys(&mut state, "\u{1b}jxx"), []);
     assert!(said(&state).contains("one run at a time"), "{}", said(&state));
 }
 
@@ -219,6 +219,7 @@ fn only_prudence_can_be_let_pass() {
 #[test]
 fn leaving_pauses_the_run_first() {
     let mut state = running_run(None);
+    assert_eq!(keys(&mut state, "q"), [], "q closes what is open first");
     assert!(matches!(
         keys(&mut state, "q").as_slice(),
         [Effect::Work(Order::Tell(Input::Pause { .. }))]

@@ -234,9 +234,14 @@ pub fn host_text(host: &HostDocument) -> String {
             age(unit.age_ms)
         );
         for error in &unit.value.errors {
-            text += &format!("  {} ({} ago, {} times)\n", error.text, age(error.age_ms), error.times);
+            text.extend([format!(
+                "  {} ({} ago, {} times)\n",
+                error.text,
+                age(error.age_ms),
+                error.times
+            )]);
             if let (Some(means), Some(advice)) = (error.means, error.advice) {
-                text += &format!("    means: {means}\n    do: {advice}\n");
+                text.extend([format!("    means: {means}\n    do: {advice}\n")]);
             }
         }
         sections.push(text);
@@ -283,14 +288,14 @@ pub fn reach_text(hosts: &[ReachDocument]) -> String {
 pub fn recovery_text(recovery: &Recovery) -> String {
     let mut text = format!("Recovery: {}\n", recovery.diagnosis.headline);
     for section in &recovery.sections {
-        text += &format!("\n  {}\n", section.title);
+        text.extend([format!("\n  {}\n", section.title)]);
         for line in &section.lines {
             let sign = match line.kind {
                 Kind::Say => "",
                 Kind::Command => "$ ",
                 Kind::Never => "! ",
             };
-            text += &format!("    {sign}{}\n", line.text);
+            text.extend([format!("    {sign}{}\n", line.text)]);
         }
     }
     text

@@ -28,18 +28,24 @@ const DEADLINE: Duration = Duration::from_mins(1);
 fn plain(snapshot: &Snapshot) -> Value {
     let mut document = serde_json::to_value(snapshot).unwrap();
     let root = document.as_object_mut().unwrap();
-    for field in ["now", "simulated", "feeds"] {
+    for field in ["now", "simulated", "feeds", "reach"] {
         root.remove(field);
     }
-    for part in ["certificates", "disk"] {
+    for part in ["certificates", "disk", "containers", "restarts", "clock_jump"] {
         root["host"].as_object_mut().unwrap().remove(part);
     }
+    // The file names the controllers of the installation, the rehearsal those of now.
+    if let Some(config) = root["host"].pointer_mut("/config/value").and_then(Value::as_object_mut) {
+        config.remove("api_sans");
+    }
+    root["kube"].as_object_mut().unwrap().remove("local");
+    root["etcd"].as_object_mut().unwrap().remove("disk");
     strip(&mut document);
     let is_live = snapshot.feed(FeedId::Api).is_live();
     let feeds = snapshot.feeds.iter().filter(|(id, _)| match id {
         FeedId::Kube(_) => is_live,
-        FeedId::Host(part) => !matches!(part.name(), "certificates" | "disk"),
-        FeedId::EtcdStore => false,
+        FeedId::Host(part) => !matches!(part.name(), "certificates" | "disk" | "containers"),
+        FeedId::EtcdStore | FeedId::ApiLocal | FeedId::EtcdDisk | FeedId::Ports(_) => false,
         FeedId::Api | FeedId::EtcdLocal | FeedId::EtcdPeer(_) => true,
     });
     let feeds: Map<String, Value> = feeds.map(|(id, state)| (id.to_string(), told(state))).collect();

@@ -120,11 +120,11 @@ mod tests {
         let mut text = String::from("# TYPE x histogram\n");
         for (end, row) in [("0.001", fast), ("0.064", slow), ("+Inf", all)] {
             for (name, value) in row {
-                text += &format!("{name}_bucket{{le=\"{end}\"}} {value}\n");
+                text.extend([format!("{name}_bucket{{le=\"{end}\"}} {value}\n")]);
             }
         }
         for (name, value) in all {
-            text += &format!("{name}_sum 1.5\n{name}_count {value}\n");
+            text.extend([format!("{name}_sum 1.5\n{name}_count {value}\n")]);
         }
         text
     }

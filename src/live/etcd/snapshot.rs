@@ -205,8 +205,8 @@ impl Part {
         std::fs::hard_link(&self.beside, &self.path).map_err(|error| unwritten(&self.path, &error))?;
         let folder = std::fs::File::open(self.folder()).and_then(|folder| folder.sync_all());
         folder.map_err(|error| unwritten(self.folder(), &error))?;
-        let hex = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok((self.bytes, hex))
+        let hex: Vec<String> = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok((self.bytes, hex.concat()))
     }
 }
 

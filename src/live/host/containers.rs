@@ -160,8 +160,8 @@ mod tests {
             .iter()
             .map(|pod| (pod.name.clone(), pod.uid.as_str()))
             .collect();
-        let named = Some((Text::new("kotsadm"), Text::new("netbox-1")));
-        assert_eq!(names, [(named, UID), (None, other.as_str())]);
+        let known = Some((Text::new("kotsadm"), Text::new("netbox-1")));
+        assert_eq!(names, [(known, UID), (None, other.as_str())]);
     }
 
     #[test]

@@ -143,9 +143,11 @@ fn etcd(snapshot: &Snapshot) -> Etcd {
     }
 }
 
-/// Whether a control plane belongs here: a host without k0s has no processes either.
+/// Whether a control plane belongs here, by what was found of k0s: a host without it has no processes either.
 fn is_controller(snapshot: &Snapshot) -> bool {
-    !matches!(snapshot.feed(FeedId::ApiLocal), FeedState::Off { .. })
+    let host = &snapshot.host;
+    let has_k0s = host.k0s.is_some() || host.config.is_some() || host.unit.is_some();
+    has_k0s && !matches!(snapshot.feed(FeedId::ApiLocal), FeedState::Off { .. })
 }
 
 fn api(snapshot: &Snapshot) -> Api {
@@ -159,9 +161,8 @@ fn api(snapshot: &Snapshot) -> Api {
             None => Api::Unknown(not_yet("the API server on this host has not answered yet")),
         },
         FeedState::Lost { why, .. } if is_death(why.kind) => Api::Dead,
-        FeedState::Lost { why, .. } => Api::Unknown(why),
         FeedState::Off { why } if why.kind == WhyKind::Disabled => Api::None,
-        FeedState::Off { why } => Api::Unknown(why),
+        FeedState::Lost { why, .. } | FeedState::Off { why } => Api::Unknown(why),
         FeedState::Syncing { .. } | FeedState::Stored { .. } => {
             Api::Unknown(not_yet("the API server on this host has not answered yet"))
         }
@@ -204,7 +205,7 @@ fn checks(snapshot: &Snapshot) -> Option<String> {
     let feed = snapshot.feed(FeedId::ApiLocal);
     let local = snapshot.kube.local.as_ref().filter(|_| feed.is_current())?;
     let failed = &local.value.readyz.failed;
-    let names: Vec<&str> = failed.iter().take(4).map(|name| name.as_str()).collect();
+    let names: Vec<&str> = failed.iter().take(4).map(crate::base::Text::as_str).collect();
     let age = Age(snapshot.now.since(feed.as_of()?));
     (!names.is_empty()).then(|| {
         let passed = local.value.readyz.passed;

@@ -17,7 +17,15 @@ impl Page<'_> {
             self.snapshot.host.name.as_str()
         };
         let mut lines = Vec::new();
-        if !self.snapshot.here().etcd.is_dead() {
+        if self.snapshot.here().etcd.is_dead() {
+            lines.push(Line::say(
+                "etcd here does not answer, so there is no snapshot; while it is stopped, its files can be copied:",
+            ));
+            lines.push(Line::command(format!(
+                "sudo cp -a {}/etcd/member /root/etcd-member-{host}",
+                self.k0s_dir()
+            )));
+        } else {
             let age = self.age(FeedId::EtcdLocal);
             let said = if age.is_empty() {
                 " (not heard yet)"
@@ -29,14 +37,6 @@ impl Page<'_> {
             )));
             lines.push(Line::command(format!(
                 "sudo quorate etcd snapshot /root/etcd-{host}.db"
-            )));
-        } else {
-            lines.push(Line::say(
-                "etcd here does not answer, so there is no snapshot; while it is stopped, its files can be copied:",
-            ));
-            lines.push(Line::command(format!(
-                "sudo cp -a {}/etcd/member /root/etcd-member-{host}",
-                self.k0s_dir()
             )));
         }
         lines.push(Line::say(
@@ -93,34 +93,31 @@ impl Page<'_> {
     pub(super) fn goes_on(&self, has_stopped: bool) -> Section {
         let mut lines = Vec::new();
         let feed = FeedId::Host(HostPart::Containers);
-        match &self.snapshot.host.containers {
-            Some(fact) => {
-                let age = self.age(feed);
-                let pods = &fact.value.pods;
-                let names = pods
-                    .iter()
-                    .filter_map(|pod| pod.name.as_ref().map(|(_, name)| name.as_str()));
-                let names: Vec<&str> = names.take(MAX_NAMES).collect();
-                let more = pods.len() - names.len();
-                let more = if more > 0 {
-                    format!(" and {more} more")
-                } else {
-                    String::new()
-                };
-                let names = if names.is_empty() {
-                    String::new()
-                } else {
-                    format!(": {}{more}", names.join(", "))
-                };
-                lines.push(Line::say(format!("{} pods run on this host{age}{names}", pods.len())));
-            }
-            None => {
-                let why = self.snapshot.feed(feed).why().map(|why| format!(": {}", why.text));
-                lines.push(Line::say(format!(
-                    "which pods run here is not known{}",
-                    why.unwrap_or_default()
-                )));
-            }
+        if let Some(fact) = &self.snapshot.host.containers {
+            let age = self.age(feed);
+            let pods = &fact.value.pods;
+            let names = pods
+                .iter()
+                .filter_map(|pod| pod.name.as_ref().map(|(_, name)| name.as_str()));
+            let names: Vec<&str> = names.take(MAX_NAMES).collect();
+            let more = pods.len() - names.len();
+            let more = if more > 0 {
+                format!(" and {more} more")
+            } else {
+                String::new()
+            };
+            let names = if names.is_empty() {
+                String::new()
+            } else {
+                format!(": {}{more}", names.join(", "))
+            };
+            lines.push(Line::say(format!("{} pods run on this host{age}{names}", pods.len())));
+        } else {
+            let why = self.snapshot.feed(feed).why().map(|why| format!(": {}", why.text));
+            lines.push(Line::say(format!(
+                "which pods run here is not known{}",
+                why.unwrap_or_default()
+            )));
         }
         if has_stopped {
             lines.push(Line::say(

@@ -111,9 +111,11 @@ impl Page<'_> {
         )));
         match suspect {
             Suspect::K0s | Suspect::NothingRuns | Suspect::CannotTell => {
-                lines.push(Line::command(format!("{START}   # on {name}")))
+                lines.push(Line::command(format!("{START}   # on {name}")));
             }
-            Suspect::EtcdProcess | Suspect::EtcdHangs => lines.push(Line::command(format!("{RESTART}   # on {name}"))),
+            Suspect::EtcdProcess | Suspect::EtcdHangs => {
+                lines.push(Line::command(format!("{RESTART}   # on {name}")));
+            }
             Suspect::HostOrNetwork => {
                 lines.push(Line::say(
                     "  switch it on, or mend the way to it; k0scontroller then starts by itself",

@@ -8,14 +8,14 @@ use crate::model::host::JournalLine;
 fn text(recovery: &Recovery) -> String {
     let mut text = format!("{}\n", recovery.diagnosis.headline);
     for section in &recovery.sections {
-        text += &format!("\n== {}\n", section.title);
+        text.extend([format!("\n== {}\n", section.title)]);
         for line in &section.lines {
             let sign = match line.kind {
                 Kind::Say => "  ",
                 Kind::Command => "$ ",
                 Kind::Never => "! ",
             };
-            text += &format!("{sign}{}\n", line.text);
+            text.extend([format!("{sign}{}\n", line.text)]);
         }
     }
     text

@@ -13,7 +13,7 @@ use crate::sim::world::flags::K0S_DIR;
 use crate::sim::world::host::{Component, HostId, Run};
 
 /// Host facts are read this often, in world milliseconds; links at every look.
-const EVERY_MS: u64 = 10_000;
+pub(super) const EVERY_MS: u64 = 10_000;
 /// A simulated disk: plenty.
 const DISK_BYTES: (u64, u64) = (100 << 30, 60 << 30);
 /// Flags of the simulated processes that no check reads, and that the real reader drops too.
@@ -29,7 +29,8 @@ const API_ARGS: [&str; 2] = [
     "default-unreachable-toleration-seconds",
 ];
 
-pub(super) fn look(world: &World, here: HostId, seen: &mut Vec<Observation>) {
+/// Links at every look, the rest when it is due.
+pub(super) fn look(world: &World, here: HostId, is_due: bool, seen: &mut Vec<Observation>) {
     let link = Link {
         name: "eth0".into(),
         carrier: Some(world.has_carrier(here)),
@@ -37,7 +38,7 @@ pub(super) fn look(world: &World, here: HostId, seen: &mut Vec<Observation>) {
         speed_mbit: Some(10_000),
     };
     seen.push(Observation::HostFact(HostFact::Links(vec![link])));
-    if !world.now_ms().is_multiple_of(EVERY_MS) && !seen.iter().any(is_introduction) {
+    if !is_due {
         return;
     }
     seen.push(status(world, here));
@@ -56,12 +57,9 @@ pub(super) fn look(world: &World, here: HostId, seen: &mut Vec<Observation>) {
     seen.push(Observation::HostFact(HostFact::Unit(Unit {
         active_state: active_state.into(),
         sub_state: sub_state.into(),
+        restarts: None,
         errors: Vec::new(),
     })));
-}
-
-const fn is_introduction(observation: &Observation) -> bool {
-    matches!(observation, Observation::Host { .. })
 }
 
 fn status(world: &World, here: HostId) -> Observation {
@@ -97,6 +95,7 @@ fn processes(world: &World, here: HostId) -> Vec<Process> {
             pid: component.pid(),
             started: Some(world.started_at(here, component)),
             flags: flags(world, here, component),
+            is_stopped: world.run(here, component) == Run::Frozen,
         })
         .collect();
     processes.sort_by(|a, b| a.name.cmp(&b.name));
@@ -116,12 +115,13 @@ fn flags(world: &World, here: HostId, component: Component) -> BTreeMap<Text, Te
 
 fn config(world: &World, here: HostId) -> K0sConfig {
     let address = find(world, here).map(|host| Text::new(&host.address));
+    let controllers = world.hosts().iter().filter(|host| host.is_controller);
     let flags = flags(world, here, Component::KubeApiserver).into_iter();
     K0sConfig {
         path: "/etc/k0s/k0s.yaml".into(),
         api_address: address.clone(),
         api_port: Some(world.network().api_port),
-        api_sans: address.iter().cloned().collect(),
+        api_sans: controllers.map(|host| Text::new(&host.address)).collect(),
         peer_address: address,
         api_args: flags.filter(|(name, _)| API_ARGS.contains(&name.as_str())).collect(),
         controller_manager_args: BTreeMap::new(),

@@ -7,11 +7,14 @@ use crate::app::{Screen, State, keys};
 use crate::view::theme::{Glyph, Role, Theme};
 use crate::view::words;
 
+/// A label, made of a screen and the key that shows it.
+type Form<'a> = dyn Fn(&str, Screen) -> String + 'a;
+
 /// The tabs in one line: all names, else short ones, else these without their numbers, else only the number of those not
 /// shown, else only the one shown.
 pub fn render(state: &State, theme: &Theme, width: usize) -> Line<'static> {
     let here = state.screen;
-    let forms: [&dyn Fn(&str, Screen) -> String; 5] = [
+    let forms: [&Form; 5] = [
         &|key, screen| format!("{key} {}", screen.name()),
         &|key, screen| format!("{key} {}", if screen == here { screen.name() } else { screen.short() }),
         &|key, screen| match screen {
@@ -34,7 +37,7 @@ pub fn render(state: &State, theme: &Theme, width: usize) -> Line<'static> {
             }
         },
     ];
-    let labels = |form: &dyn Fn(&str, Screen) -> String| -> Vec<(Screen, String)> {
+    let labels = |form: &Form| -> Vec<(Screen, String)> {
         let offered = Screen::ALL.into_iter().filter(|screen| state.offers(*screen));
         let labels = offered.map(|screen| {
             let key = keys::key_of(screen).map_or_else(String::new, |key| key.to_string());

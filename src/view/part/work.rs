@@ -113,7 +113,7 @@ fn own(run: &Run) -> (String, Role) {
     let view = &run.view;
     let what = format!("{} {}", view.plan.intent, standing(view).1);
     match (&run.question, &run.waits_for) {
-        (Some((_, question)), _) => (format!("{what} asks you (0): {}", asked(question)), Role::Warning),
+        (Some((_, question)), _) => (format!("{what} asks you: {}", asked(question)), Role::Warning),
         (None, Some(waits)) => (format!("{what}: {waits}"), Role::Accent),
         (None, None) => (what, Role::Accent),
     }

@@ -155,8 +155,9 @@ fn standing(state: &State, theme: &Theme, view: &RunView) -> Chapter {
 fn ran(state: &State, theme: &Theme, step: &Step, at: &StepView, is_current: bool) -> Chapter {
     let (glyph, role) = match &at.stage {
         Stage::Done { .. } => (Glyph::Ok, Role::Ok),
-        Stage::GivenUp => (Glyph::Warning, Role::Warning),
-        Stage::Answered(Sent::Refused { .. } | Sent::Unknown { .. }) => (Glyph::Warning, Role::Warning),
+        Stage::GivenUp | Stage::Answered(Sent::Refused { .. } | Sent::Unknown { .. }) => {
+            (Glyph::Warning, Role::Warning)
+        }
         _ if is_current => (Glyph::Loading, Role::Accent),
         _ => (Glyph::Off, Role::Dim),
     };
