@@ -44,7 +44,7 @@ pub struct Expect {
 }
 
 /// The scenarios that quorate brings along, in the order in which people should meet them.
-pub const NAMES: [&str; 26] = [
+pub const NAMES: [&str; 25] = [
     "healthy",
     "ready",
     "demo",
@@ -61,7 +61,6 @@ pub const NAMES: [&str; 26] = [
     "us",
     "frozen",
     "api-down",
-    "overloaded",
     "here-down",
     "dark",
     "two-views",
@@ -117,7 +116,6 @@ impl Scenario {
             "us" => include_str!("../../assets/scenarios/us.toml"),
             "frozen" => include_str!("../../assets/scenarios/frozen.toml"),
             "api-down" => include_str!("../../assets/scenarios/api-down.toml"),
-            "overloaded" => include_str!("../../assets/scenarios/overloaded.toml"),
             "here-down" => include_str!("../../assets/scenarios/here-down.toml"),
             "dark" => include_str!("../../assets/scenarios/dark.toml"),
             "two-views" => include_str!("../../assets/scenarios/two-views.toml"),

@@ -57,7 +57,7 @@ pub(super) fn look(world: &World, here: HostId, is_due: bool, seen: &mut Vec<Obs
     seen.push(Observation::HostFact(HostFact::Unit(Unit {
         active_state: active_state.into(),
         sub_state: sub_state.into(),
-        restarts: None,
+        restarts: Some(0),
         errors: Vec::new(),
     })));
 }
