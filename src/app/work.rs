@@ -18,7 +18,7 @@ use super::{Cursor, navigate};
 use crate::base::Text;
 use crate::check::Severity;
 use crate::plan::view::Ending;
-use crate::plan::{Input, Plan, Question, RunId, RunView, StepId};
+use crate::plan::{Input, Plan, Question, RunId, RunView, Status};
 
 /// How many runs of the past are listed.
 pub const MAX_PAST: usize = 50;
@@ -35,20 +35,9 @@ pub struct Work {
     /// What is offered, with the plans as they were made when they were last looked at.
     pub offers: Vec<Offer>,
     /// The run of this console, or its last one.
-    pub run: Option<Run>,
+    pub run: Option<Status>,
     /// Runs whose journals are on this host, the newest first.
     pub past: Vec<RunView>,
-}
-
-/// A run with what its journal does not say.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Run {
-    /// As its journal tells it.
-    pub view: RunView,
-    /// What only a person can tell, now.
-    pub question: Option<(StepId, Question)>,
-    /// What it waits for, with ages.
-    pub waits_for: Option<Text>,
 }
 
 /// What is to be done about guided actions.
@@ -66,7 +55,7 @@ pub enum Order {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum News {
     /// How the run stands.
-    Run(Box<Run>),
+    Run(Box<Status>),
     /// The runs whose journals are on this host, the newest first.
     Past(Vec<RunView>),
     /// Something that the operator should know.
@@ -89,16 +78,9 @@ pub enum Deed {
     Abandon,
 }
 
-impl Run {
-    /// Whether it goes on, or could.
-    pub const fn is_open(&self) -> bool {
-        self.view.ended.is_none()
-    }
-}
-
 impl Work {
     /// The run, while it has not ended.
-    pub fn open_run(&self) -> Option<&Run> {
+    pub fn open_run(&self) -> Option<&Status> {
         self.run.as_ref().filter(|run| run.is_open())
     }
 
@@ -192,6 +174,7 @@ pub fn press(state: &mut State, deed: Deed) -> Result<Vec<Effect>, String> {
 /// Shows what can be done about a row, or about the whole cluster.
 pub fn open(state: &mut State, about: Option<RowId>) {
     state.work.about = about;
+    state.work.offers.clear();
     state.cursors.insert(Screen::Actions, Cursor::default());
     state.detail = None;
     navigate::go(state, Screen::Actions);
@@ -282,7 +265,7 @@ fn resume(state: &State, id: RunId) -> Result<Vec<Effect>, String> {
 }
 
 /// The run that is open, to be told something.
-fn running(state: &State) -> Result<&Run, String> {
+fn running(state: &State) -> Result<&Status, String> {
     state.work.open_run().ok_or_else(|| "no run is open".to_owned())
 }
 

@@ -9,11 +9,10 @@ use tokio::time::timeout;
 
 use super::conduct::{Conductor, Running};
 use crate::app::Message;
-use crate::app::work::{News, Order, Run};
+use crate::app::work::{News, Order};
 use crate::base::{Text, Why};
 use crate::check::Severity;
-use crate::plan::{Input, RunView};
-use crate::run::engine::Status;
+use crate::plan::{Input, RunView, Status};
 use crate::tui::Foreman;
 
 /// How long a request in flight is awaited after the console is gone; longer than its own deadline.
@@ -116,19 +115,8 @@ async fn ended(running: Option<&mut Running>) -> Result<RunView, Why> {
 }
 
 async fn send(foreman: &Foreman, status: Status) {
-    let Status {
-        view,
-        question,
-        waits_for,
-        rejected: _,
-    } = status;
-    let run = Run {
-        view,
-        question,
-        waits_for,
-    };
     // A console that is gone needs no news.
-    drop(foreman.news.send(News::Run(Box::new(run))).await);
+    drop(foreman.news.send(News::Run(Box::new(status))).await);
 }
 
 async fn tell(foreman: &Foreman, severity: Severity, text: &str) {

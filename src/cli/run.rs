@@ -23,8 +23,7 @@ use crate::model::Snapshot;
 use crate::plan::make::{self, Planned};
 use crate::plan::step::Doing;
 use crate::plan::view::Ending;
-use crate::plan::{Condition, Input, Plan, Question, Risk, RunId, RunView, StepId};
-use crate::run::engine::Status;
+use crate::plan::{Condition, Input, Plan, Question, Risk, RunId, RunView, Status, StepId};
 use crate::run::journal::Archive;
 use crate::run::place;
 

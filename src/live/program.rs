@@ -10,8 +10,8 @@ use tokio::process::Command;
 use crate::base::{Why, WhyKind};
 use crate::live::host::{files, redact};
 
-/// The most that is read of a program's output.
-const MAX_OUTPUT_BYTES: u64 = 64 << 10;
+/// The most that is read of a program's output: some hundred lines of a journal as JSON.
+const MAX_OUTPUT_BYTES: u64 = 2 << 20;
 
 /// How a program ended, and what it wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -26,6 +26,7 @@ mod swap;
 #[cfg(test)]
 mod tests;
 
+pub use etcd::backup_file;
 pub use suggest::{Suggestion, suggest};
 
 /// What became of a wish.

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::action::Action;
+use super::drive::Question;
 use super::event::{Entry, Operator, RunEvent, RunId, Sent};
 use super::step::{Doing, Plan, Risk, Step, StepId};
 use crate::base::{Text, Why};
@@ -144,6 +145,36 @@ pub struct RunView {
     pub ended: Option<Ending>,
     /// How many lines the journal has.
     pub lines: usize,
+}
+
+/// How a run stands now, for whoever shows it: its journal, and what the journal does not say.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// As its journal tells it.
+    pub view: RunView,
+    /// What only a person can tell, now.
+    pub question: Option<(StepId, Question)>,
+    /// What it waits for, with ages.
+    pub waits_for: Option<Text>,
+    /// Why the last input was not taken.
+    pub rejected: Option<Text>,
+}
+
+impl Status {
+    /// Of a run of which nothing more is known than its journal.
+    pub const fn of(view: RunView) -> Self {
+        Self {
+            view,
+            question: None,
+            waits_for: None,
+            rejected: None,
+        }
+    }
+
+    /// Whether it goes on, or could.
+    pub const fn is_open(&self) -> bool {
+        self.view.ended.is_none()
+    }
 }
 
 impl RunView {

@@ -10,38 +10,13 @@ use super::journal::Journal;
 use crate::base::{Clock, Stamp, Text, Why, WhyKind};
 use crate::model::Snapshot;
 use crate::plan::event::Operator;
-use crate::plan::{Action, Drive, Entry, Input, Next, Question, RunEvent, RunView, StepId};
+use crate::plan::{Action, Drive, Entry, Input, Next, Question, RunEvent, RunView, Status, StepId};
 use crate::port::act::{Act, Observe};
 
 /// How many inputs may wait while a request is in flight.
 pub const INPUTS: usize = 16;
 /// How long the disk may take for one line.
 const DISK: Duration = Duration::from_secs(10);
-
-/// How a run stands, for whoever shows it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Status {
-    /// As its journal tells it.
-    pub view: RunView,
-    /// What only a person can tell, now.
-    pub question: Option<(StepId, Question)>,
-    /// What it waits for, with ages.
-    pub waits_for: Option<Text>,
-    /// Why the last input was not taken.
-    pub rejected: Option<Text>,
-}
-
-impl Status {
-    /// Of a run of which nothing more is known than its journal.
-    pub const fn of(view: RunView) -> Self {
-        Self {
-            view,
-            question: None,
-            waits_for: None,
-            rejected: None,
-        }
-    }
-}
 
 /// One run.
 pub struct Engine<A, O> {

@@ -11,7 +11,7 @@ use crate::base::Text;
 use crate::check::CheckId;
 use crate::model::etcd::MemberId;
 use crate::model::intent::Intent;
-use crate::plan::{Plan, Planned, make};
+use crate::plan::{Plan, Planned, backup_file, make};
 
 /// One action, and what it would do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -62,7 +62,7 @@ pub fn about(state: &State) -> Option<RowId> {
 pub fn offers(state: &State) -> Vec<Offer> {
     let intents = match &state.work.about {
         Some(row) => intents(state, row),
-        None => of_cluster(),
+        None => of_cluster(state),
     };
     intents
         .into_iter()
@@ -74,21 +74,27 @@ pub fn offers(state: &State) -> Vec<Offer> {
         .collect()
 }
 
-fn of_cluster() -> Vec<Intent> {
+fn of_cluster(state: &State) -> Vec<Intent> {
+    // The name that is offered stays while it is.
+    let is_backup = |offer: &&Offer| matches!(offer.intent, Intent::EtcdBackup { .. });
+    let offered = state
+        .work
+        .offers
+        .iter()
+        .find(is_backup)
+        .map(|offer| offer.intent.clone());
+    let backup = offered.unwrap_or_else(|| Intent::EtcdBackup {
+        file: backup_file(state.snapshot.now),
+    });
     vec![
         label_zones(),
         Intent::RestartControllers { nodes: Vec::new() },
         Intent::Rebalance { workload: None },
         Intent::EnableHa,
-        Intent::EtcdBackup {
-            file: Text::from(BACKUP),
-        },
+        backup,
         Intent::EtcdSpace,
     ]
 }
-
-/// Where a snapshot goes when nobody names a place. It is never overwritten.
-const BACKUP: &str = "/var/lib/quorate/etcd-snapshot.db";
 
 fn label_zones() -> Intent {
     Intent::LabelZones {

@@ -10,7 +10,7 @@ use crate::model::intent::Intent;
 use crate::model::{Policy, example};
 use crate::plan::event::{Entry, Operator};
 use crate::plan::step::{Doing, Step};
-use crate::plan::{Condition, Planned, Risk, RunEvent};
+use crate::plan::{Condition, Planned, Risk, RunEvent, StepId};
 
 fn plan(risk: Risk) -> Plan {
     let step = Step {
@@ -96,10 +96,11 @@ fn view() -> RunView {
 
 fn running_run(question: Option<Question>) -> State {
     let mut state = state(Risk::Irreversible);
-    let run = Run {
+    let run = Status {
         view: view(),
         question: question.map(|question| (StepId(1), question)),
         waits_for: None,
+        rejected: None,
     };
     update(&mut state, Msg::Work(News::Run(Box::new(run))));
     state

@@ -1,14 +1,11 @@
 //! The unit `k0scontroller` and its last error lines, from systemctl and journalctl. Their options are fixed here: both
 //! only read. Start reading at [`read`].
 
-use std::process::Stdio;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::process::Command;
-
-use super::{Reading, files, journal, redact};
+use super::{Reading, files, journal};
 use crate::base::{Text, Why, WhyKind};
+use crate::live::program::{self, Said};
 use crate::model::host::Unit;
 use crate::port::HostFact;
 
@@ -20,9 +17,6 @@ const JOURNAL_DEADLINE: Duration = Duration::from_secs(2);
 
 /// How many of the last lines are looked through: k0s writes its errors among everything else.
 const LINES: &str = "400";
-
-/// The most that is read of a program's output.
-const MAX_OUTPUT_BYTES: u64 = 2 << 20;
 
 /// The programs: each a command and the arguments that come before ours.
 #[derive(Debug, Clone)]
@@ -47,8 +41,8 @@ impl Default for Programs {
 pub async fn read(programs: &Programs) -> Reading {
     let show = ["show", UNIT, "--property=LoadState,ActiveState,SubState,NRestarts"];
     let journal = ["-u", UNIT, "-n", LINES, "--no-pager", "-o", "json"];
-    let errors = tokio::time::timeout(JOURNAL_DEADLINE, run(&programs.journalctl, &journal));
-    let (state, errors) = tokio::join!(run(&programs.systemctl, &show), errors);
+    let errors = tokio::time::timeout(JOURNAL_DEADLINE, ask(&programs.journalctl, &journal));
+    let (state, errors) = tokio::join!(ask(&programs.systemctl, &show), errors);
     let errors = errors.unwrap_or_else(|_| Err(late_journal()));
     let unit = match state.and_then(|said| parse_state(&said.out)) {
         Ok(unit) => unit,
@@ -68,64 +62,10 @@ fn late_journal() -> Why {
     Why::new(WhyKind::TimedOut, text).hint(format!("try `journalctl -u {UNIT} -n {LINES}`"))
 }
 
-/// What a program wrote.
-#[derive(Debug)]
-struct Said {
-    out: String,
-    err: String,
-}
-
-/// Runs a program that only reads, in the C locale, without a terminal; it dies with this future.
-async fn run(program: &[String], arguments: &[&str]) -> Result<Said, Why> {
-    let (name, first) = program
-        .split_first()
-        .ok_or_else(|| Why::new(WhyKind::Config, "no program is named"))?;
-    let mut child = Command::new(name)
-        .args(first)
-        .args(arguments)
-        .env("LC_ALL", "C")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(|err| spawn_why(name, &err))?;
-    let broken = |err: std::io::Error| Why::new(WhyKind::Broken, format!("{name}: {err}"));
-    // Both at once: a program that fills the one that nobody reads would wait for ever.
-    let (out, err) = tokio::join!(bounded(child.stdout.take()), bounded(child.stderr.take()));
-    let status = child.wait().await.map_err(broken)?;
-    if status.success() {
-        return Ok(Said { out, err });
-    }
-    Err(exit_why(name, &status.to_string(), &err))
-}
-
-async fn bounded(pipe: Option<impl AsyncRead + Unpin>) -> String {
-    let mut bytes = Vec::new();
-    if let Some(pipe) = pipe {
-        // A broken pipe ends the output; the exit status tells whether that matters.
-        let _ = pipe.take(MAX_OUTPUT_BYTES).read_to_end(&mut bytes).await;
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-fn spawn_why(name: &str, err: &std::io::Error) -> Why {
-    match err.kind() {
-        std::io::ErrorKind::NotFound => Why::new(WhyKind::Missing, format!("there is no program {name}")),
-        std::io::ErrorKind::PermissionDenied => files::denied(format!("{name} may not be run")),
-        _ => Why::new(WhyKind::Broken, format!("{name}: {err}")),
-    }
-}
-
-/// What a failure means, by its first line.
-fn exit_why(name: &str, status: &str, stderr: &str) -> Why {
-    let line = redact::redact(stderr.lines().find(|line| !line.trim().is_empty()).unwrap_or(status));
-    let text = format!("{name}: {line}");
-    if line.contains("ermission") || line.contains("ccess denied") {
-        files::denied(text)
-    } else {
-        Why::new(WhyKind::Unavailable, text)
-    }
+/// What a program said, or why it failed.
+async fn ask(program: &[String], arguments: &[&str]) -> Result<Said, Why> {
+    let said = program::run(program, arguments).await?;
+    said.success(program.first().map_or("", String::as_str))
 }
 
 /// The state from `systemctl show`; the errors are left empty. Lines that are no property are passed over.
@@ -196,7 +136,7 @@ mod tests {
     #[tokio::test]
     async fn asks_in_the_c_locale_for_one_unit_and_nothing_more() {
         let programs = programs("exit 0", "echo \"$LC_ALL: $*\"; cat");
-        let said = run(&programs.journalctl, &["-u", UNIT]).await.unwrap();
+        let said = ask(&programs.journalctl, &["-u", UNIT]).await.unwrap();
         assert_eq!(said.out, "C: -u k0scontroller\n");
     }
 
@@ -241,7 +181,7 @@ mod tests {
     #[tokio::test]
     async fn endless_output_is_cut() {
         let endless = programs("yes ActiveState=active", "true");
-        let why = run(&endless.systemctl, &[]).await.unwrap_err();
+        let why = ask(&endless.systemctl, &[]).await.unwrap_err();
         assert_eq!(why.kind, WhyKind::Unavailable);
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Planned;
 use super::build::{Draft, SOON, act, attest, permitted};
-use crate::base::{Text, Why, WhyKind};
+use crate::base::{Stamp, Text, Why, WhyKind};
 use crate::model::etcd::{LocalStatus, MemberId};
 use crate::model::feed::FeedId;
 use crate::model::intent::Intent;
@@ -93,6 +93,12 @@ pub(super) fn backup(intent: &Intent, snapshot: &Snapshot, file: &Text) -> Resul
     ));
     draft.warn("volumes are not in it, and Embedded Cluster does not support a restore from it: it is the last net");
     Ok(draft.finish(file))
+}
+
+/// Where a snapshot goes when nobody names a place: a name of this moment, because nothing is overwritten.
+pub fn backup_file(now: Stamp) -> Text {
+    let stamp = now.wall.strftime("%Y%m%d-%H%M%S");
+    Text::from(format!("/var/lib/quorate/etcd-{stamp}.db"))
 }
 
 /// etcd's snapshot and k0s's keys.

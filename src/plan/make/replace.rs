@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Planned;
 use super::build::{Draft, PODS, act, attest, by_hand, known_members, known_nodes, permitted, pinned, watch};
-use super::etcd::{address_of, backup_steps, remove_member};
+use super::etcd::{address_of, backup_file, backup_steps, remove_member};
 use super::host::{Host, SILENT_MS, product_needs};
 use crate::base::{Age, Text, Why, WhyKind};
 use crate::model::etcd::MemberId;
@@ -67,8 +67,7 @@ fn lost(intent: &Intent, snapshot: &Snapshot, quorum: &Quorum, host: &Host) -> R
     draft.count_now(quorum);
     warn_wait_or_replace(&mut draft, snapshot, host);
     warn_unsettled(&mut draft, snapshot);
-    let stamp = snapshot.now.wall.strftime("%Y%m%d-%H%M%S").to_string();
-    for step in backup_steps(snapshot, &Text::from(format!("/var/lib/quorate/etcd-{stamp}.db")))? {
+    for step in backup_steps(snapshot, &backup_file(snapshot.now))? {
         draft.push(step);
     }
     draft.push(fence(host));

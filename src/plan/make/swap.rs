@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::Planned;
 use super::build::{Draft, by_hand, known_members, known_nodes, permitted, watch};
-use super::etcd::backup_steps;
+use super::etcd::{backup_file, backup_steps};
 use super::host::Host;
 use super::replace::{join, spread_again};
-use crate::base::{Text, Why, WhyKind};
+use crate::base::{Why, WhyKind};
 use crate::model::Snapshot;
 use crate::model::intent::Intent;
 use crate::model::quorum::Quorum;
@@ -29,8 +29,7 @@ pub(super) fn plan(intent: &Intent, snapshot: &Snapshot, quorum: &Quorum, host: 
     permitted(gate::Act::Add, snapshot)?;
     let mut draft = Draft::new(intent, snapshot);
     draft.count_now(quorum);
-    let stamp = snapshot.now.wall.strftime("%Y%m%d-%H%M%S").to_string();
-    for step in backup_steps(snapshot, &Text::from(format!("/var/lib/quorate/etcd-{stamp}.db")))? {
+    for step in backup_steps(snapshot, &backup_file(snapshot.now))? {
         draft.push(step);
     }
     let voters = quorum.voters;

@@ -3,10 +3,10 @@
 use ratatui::text::{Line, Span};
 
 use crate::app::rows::name;
-use crate::app::work::{Offer, Run};
+use crate::app::work::Offer;
 use crate::app::{RowId, State};
 use crate::plan::view::Ending;
-use crate::plan::{Planned, Question, Risk, RunView};
+use crate::plan::{Planned, Question, Risk, RunView, Status};
 use crate::view::part::section::Heading;
 use crate::view::part::table::{Cell, cell};
 use crate::view::theme::{Glyph, Role, Theme};
@@ -109,7 +109,7 @@ pub fn banner(state: &State, theme: &Theme, width: usize) -> Option<Line<'static
     ]))
 }
 
-fn own(run: &Run) -> (String, Role) {
+fn own(run: &Status) -> (String, Role) {
     let view = &run.view;
     let what = format!("{} {}", view.plan.intent, standing(view).1);
     match (&run.question, &run.waits_for) {
