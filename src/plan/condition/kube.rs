@@ -271,5 +271,5 @@ fn ready_elsewhere(placed: &Placement, node: Option<&Text>, at_least: u32) -> Tr
         Some(node) => format!("{ready} ready of {} beside {node}", placed.key),
         None => format!("{ready} ready of {}", placed.key),
     };
-    Truth::of(ready >= at_least, &said, &said)
+    Truth::of(ready >= at_least, &said, format!("{said}, {at_least} wanted"))
 }

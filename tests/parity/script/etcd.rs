@@ -68,11 +68,12 @@ pub(super) fn history() -> Vec<Step> {
             "watch-kept",
             &format!("{LEASES}?watch=1&timeoutSeconds=1&resourceVersion={{mark:/metadata/resourceVersion}}"),
         ),
+        // Of a kind that did not exist at that revision: what an API server has kept of one that did, it still answers.
         get(
             "list-too-old",
-            &format!("{LEASES}?resourceVersionMatch=Exact&resourceVersion=2"),
+            &format!("{MEMBERS}?resourceVersionMatch=Exact&resourceVersion=2"),
         ),
-        get("page-too-old", &format!("{LEASES}?limit=1&continue={OLD_TOKEN}")),
+        get("page-too-old", &format!("{MEMBERS}?limit=1&continue={OLD_TOKEN}")),
         call("defragment", Call::Defragment, ""),
         delete("unmark", &format!("{LEASES}/parity-4"), ""),
     ]
