@@ -24,7 +24,7 @@ func etcdArgs(h Host, initialCluster []string) []string {
 	etcdPKI := pkiDir + "/etcd"
 	args := []string{
 		"--name=" + h.name(), "--data-dir=" + k0sDir + "/etcd",
-		"--listen-client-urls=https://127.0.0.1:2379", "--advertise-client-urls=https://127.0.0.1:2379",
+		fmt.Sprintf("--listen-client-urls=https://127.0.0.1:%d", h.etcdPort()), "--advertise-client-urls=https://127.0.0.1:2379",
 		"--listen-peer-urls=https://" + h.ip() + ":2380", "--initial-advertise-peer-urls=https://" + h.ip() + ":2380",
 		"--client-cert-auth=true", "--trusted-ca-file=" + etcdPKI + "/ca.crt",
 		"--cert-file=" + etcdPKI + "/server.crt", "--key-file=" + etcdPKI + "/server.key",
@@ -45,7 +45,7 @@ func apiserverArgs(h Host) []string {
 		"--anonymous-auth=false", "--authorization-mode=Node,RBAC", "--enable-bootstrap-token-auth=true",
 		"--enable-admission-plugins=NodeRestriction", "--disable-admission-plugins=ServiceAccount", "--profiling=false",
 		"--client-ca-file=" + pkiDir + "/ca.crt", "--tls-cert-file=" + pkiDir + "/server.crt", "--tls-private-key-file=" + pkiDir + "/server.key",
-		"--etcd-servers=https://127.0.0.1:2379", "--etcd-cafile=" + pkiDir + "/etcd/ca.crt",
+		fmt.Sprintf("--etcd-servers=https://127.0.0.1:%d", h.etcdPort()), "--etcd-cafile=" + pkiDir + "/etcd/ca.crt",
 		"--etcd-certfile=" + pkiDir + "/apiserver-etcd-client.crt", "--etcd-keyfile=" + pkiDir + "/apiserver-etcd-client.key",
 		"--kubelet-client-certificate=" + pkiDir + "/apiserver-kubelet-client.crt", "--kubelet-client-key=" + pkiDir + "/apiserver-kubelet-client.key",
 		"--proxy-client-cert-file=" + pkiDir + "/front-proxy-client.crt", "--proxy-client-key-file=" + pkiDir + "/front-proxy-client.key",

@@ -187,8 +187,8 @@ func newEtcdClient() (*etcdClient, error) {
 	return &etcdClient{tlsClient(ca, pair)}, err
 }
 
-func (e *etcdClient) listening() bool {
-	conn, err := net.DialTimeout("tcp", "127.0.0.1:2379", time.Second)
+func (c *controller) etcdListens() bool {
+	conn, err := net.DialTimeout("tcp", fmt.Sprintf("127.0.0.1:%d", c.etcdPort()), time.Second)
 	if err == nil {
 		conn.Close()
 	}

@@ -31,6 +31,7 @@ type Config struct {
 	Toleration    int
 	MonitorPeriod string
 	Quota         int64
+	EtcdRelay     bool // a relay stands before etcd's client port
 	Zones         bool
 	Workloads     bool
 	MaxMinutes    int

@@ -80,8 +80,11 @@ func (c *controller) run() {
 	if err := c.serveJoin(); err != nil {
 		c.fail("join API", err)
 	}
+	if err := c.serveRelay(); err != nil {
+		c.fail("etcd relay", err)
+	}
 	c.children.keep("etcd", etcdArgs(c.Host, c.initialCluster()))
-	for !c.etcd.listening() {
+	for !c.etcdListens() {
 		time.Sleep(50 * time.Millisecond)
 	}
 	c.children.keep("kube-apiserver", apiserverArgs(c.Host))

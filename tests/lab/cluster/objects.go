@@ -227,6 +227,9 @@ func (c *controller) reconcile() {
 			if err := c.provision(); err != nil {
 				c.log.write("error", "k0s", "provision volumes: "+err.Error())
 			}
+			if err := c.operate(); err != nil {
+				c.log.write("error", "embedded-cluster-operator", err.Error())
+			}
 		}
 	}
 }

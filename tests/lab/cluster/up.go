@@ -67,6 +67,7 @@ func parseUp(state string, args []string) (Config, int, time.Duration, error) {
 	flags.IntVar(&c.Toleration, "toleration", 30, "default not-ready and unreachable toleration, seconds")
 	flags.StringVar(&c.MonitorPeriod, "monitor-period", "5s", "node-monitor-period")
 	flags.Int64Var(&c.Quota, "quota", 0, "etcd backend quota in bytes (0: etcd's default)")
+	flags.BoolVar(&c.EtcdRelay, "etcd-relay", false, "put a relay before etcd's client port that can lose the reply of a removal")
 	flags.BoolVar(&c.Zones, "zones", false, "label the first three nodes zone-a, zone-b, zone-c")
 	noWorkloads := flags.Bool("no-workloads", false, "leave NetBox Enterprise's workloads out")
 	flags.IntVar(&c.MaxMinutes, "max-minutes", 240, "the lab ends itself after this time")
