@@ -17,7 +17,6 @@ use crate::live::kube::lease::{self, ClusterLock, Taken, Wish};
 use crate::model::Snapshot;
 use crate::model::intent::Intent;
 use crate::plan::event::Operator;
-use crate::plan::step::Doing;
 use crate::plan::{Entry, Input, Plan, RunEvent, RunId, RunView, Status};
 use crate::port::act::Act;
 use crate::run::engine::{Engine, INPUTS};
@@ -122,8 +121,8 @@ impl Conductor {
     async fn may(&self, plan: &Plan) -> Result<Vec<Text>, Why> {
         let mut notes = Vec::new();
         for step in &plan.steps {
-            let Doing::Act { action } = &step.doing else { continue };
-            match self.hands.may(action).await {
+            let Some(action) = step.doing.sample() else { continue };
+            match self.hands.may(&action).await {
                 Ok(()) => {}
                 Err(why) if action.can_be_done_by_hand() => {
                     notes.push(Text::from(format!("step {} has to be done by hand: {why}", step.id.0)));
@@ -302,9 +301,14 @@ fn operator(environment: &BTreeMap<String, String>, host: Text) -> Operator {
     let named = ["SUDO_USER", "USER", "LOGNAME"]
         .iter()
         .find_map(|name| environment.get(*name).filter(|value| !value.is_empty()));
-    let uid = || format!("uid {}", rustix::process::getuid().as_raw());
+    let user = named.cloned().unwrap_or_else(|| {
+        // A service manager and a container set none of these.
+        let uid = nix::unistd::getuid();
+        let known = nix::unistd::User::from_uid(uid).ok().flatten();
+        known.map_or_else(|| format!("uid {uid}"), |user| user.name)
+    });
     Operator {
-        user: Text::from(named.cloned().unwrap_or_else(uid)),
+        user: Text::from(user),
         host,
         pid: std::process::id(),
     }

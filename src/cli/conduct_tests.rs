@@ -13,6 +13,7 @@ use crate::cli::sim;
 use crate::config::Settings;
 use crate::model::quorum::Health;
 use crate::plan::make::{self, Planned};
+use crate::plan::step::Doing;
 use crate::plan::view::{Ending, Stage};
 use crate::plan::{Question, StepId};
 use crate::sim::world::fault::Fault;
@@ -140,6 +141,22 @@ async fn the_second_of_two_is_told_who_holds_the_lock_and_may_take_it_only_when_
     finished(&mut third).await;
 }
 
+#[test]
+fn the_operator_has_a_name_with_or_without_an_environment() {
+    let user = |variables: &[(&str, &str)]| {
+        let environment = variables
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        operator(&environment.collect(), "nbe-1".into()).user
+    };
+    assert_eq!(user(&[("SUDO_USER", "ada"), ("USER", "root")]), "ada");
+    assert_eq!(user(&[("USER", "bob")]), "bob");
+    let uid = nix::unistd::getuid();
+    let own = nix::unistd::User::from_uid(uid).unwrap().map(|user| user.name);
+    assert_eq!(user(&[]), own.unwrap_or_else(|| format!("uid {uid}")).as_str());
+    assert_eq!(user(&[("USER", "")]), user(&[]));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_run_at_a_time_on_one_host() {
     let bench = Bench::begin("healthy").await;
@@ -186,9 +203,7 @@ async fn a_lost_node_is_replaced() {
             let at_join = now.view.current().is_some_and(|(step, _)| step.doing == Doing::ByHand);
             if at_join && !joined && now.waits_for.is_some() {
                 joined = true;
-                // Who prepares the new host labels its node, too.
-                let zone = Some("zone-c".to_owned());
-                handle.inject(&Fault::Join { zone }).unwrap();
+                handle.inject(&Fault::Join { zone: None }).unwrap();
             }
         }
     });
@@ -200,4 +215,5 @@ async fn a_lost_node_is_replaced() {
     let after = bench.seen(|snapshot| snapshot.quorum().spare() == Some(1)).await;
     assert!(after.quorum().members.iter().all(|state| state.member.name != "nbe-3"));
     assert!(after.node(&"nbe-3".into()).is_none());
+    assert_eq!(after.node(&"nbe-4".into()).unwrap().zone, Some("zone-c".into()));
 }

@@ -106,7 +106,7 @@ fn everything_is_answered(plan: &Plan, answers: &Answers, can_ask: bool) -> Resu
     }
     let words = plan.steps.iter().filter_map(|step| match &step.doing {
         Doing::Attest { words } => Some(words),
-        Doing::Act { .. } | Doing::ByHand | Doing::Watch => None,
+        Doing::Act { .. } | Doing::LabelNew { .. } | Doing::ByHand | Doing::Watch => None,
     });
     let unsaid = words.filter(|words| !answers.attest.contains(words));
     missing.extend(unsaid.map(|words| format!("--attest {:?}", words.as_str())));
@@ -272,10 +272,16 @@ impl Follower<'_> {
         let now = Shown {
             step: current.map(|(step, _)| step.id),
             stage: current.map_or_else(String::new, |(_, state)| state.stage.word().to_owned()),
-            waiting: view.waiting.as_ref().map(|(_, because)| because.clone()),
+            // A line of the journal is followed by the reason with all its particulars.
+            waiting: match &status.waits_for {
+                Some(_) => view.waiting.as_ref().map(|(_, because)| because.clone()),
+                None => old.as_ref().and_then(|shown| shown.waiting.clone()),
+            },
             rejected: status.rejected.clone(),
         };
-        let before = old.as_ref().and_then(|shown| shown.step).map_or(1, |step| step.0);
+        let before = old
+            .as_ref()
+            .map_or(1, |shown| shown.step.map_or(u16::MAX, |step| step.0));
         let until = now.step.map_or(u16::MAX, |step| step.0);
         let passed = view.plan.steps.iter().zip(&view.steps);
         for (step, state) in passed.filter(|(step, _)| old.is_some() && (before..until).contains(&step.id.0)) {
@@ -290,7 +296,7 @@ impl Follower<'_> {
                 step.title,
                 state.stage.word()
             ));
-        } else if old.as_ref().is_some_and(|shown| shown.stage != now.stage) {
+        } else if current.is_some() && old.as_ref().is_some_and(|shown| shown.stage != now.stage) {
             talk.say(&format!("        {}", now.stage));
         }
         if let Some(because) = &now.waiting

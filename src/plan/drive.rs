@@ -289,11 +289,15 @@ impl Turn<'_> {
             return next;
         }
         match (&self.step.doing, goal) {
-            (Doing::Act { .. }, Goal::Unclear(why)) => self.look(why),
-            (Doing::Act { action }, _) => self.unless_paused(Next::Send {
-                step: self.step.id,
-                action: action.clone(),
-            }),
+            (Doing::Act { .. } | Doing::LabelNew { .. }, Goal::Unclear(why)) => self.look(why),
+            (doing @ (Doing::Act { .. } | Doing::LabelNew { .. }), _) => match doing.request(self.snapshot) {
+                Some(Ok(action)) => self.unless_paused(Next::Send {
+                    step: self.step.id,
+                    action,
+                }),
+                Some(Err(why)) => self.await_goal(&Goal::Missed(why)),
+                None => self.await_goal(goal),
+            },
             (Doing::Attest { words }, _) => self.unless_paused(Next::Ask {
                 step: self.step.id,
                 question: Question::Attest { words: words.clone() },
@@ -417,7 +421,11 @@ impl Turn<'_> {
     }
 
     fn is_action_repeatable(&self) -> bool {
-        matches!(&self.step.doing, Doing::Act { action } if action.is_repeatable())
+        match &self.step.doing {
+            Doing::Act { action } => action.is_repeatable(),
+            Doing::LabelNew { .. } => true,
+            Doing::ByHand | Doing::Attest { .. } | Doing::Watch => false,
+        }
     }
 
     fn doubt(&self, why: &Why, may_send_again: bool) -> Next {

@@ -1,13 +1,16 @@
 //! A plan: an immutable list of resolved steps. What was shown is what runs.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::action::Action;
+use super::action::{Action, ObjectKind, Target};
 use super::condition::Condition;
-use crate::base::Text;
+use crate::base::{Text, Why, WhyKind};
 use crate::model::etcd::ClusterId;
 use crate::model::intent::Intent;
+use crate::model::{ObjectKey, Snapshot};
 
 /// A step's place in its plan, from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -34,6 +37,14 @@ pub enum Doing {
         /// What.
         action: Action,
     },
+    /// quorate labels the one node that was not there when the plan was made. Who that is shows only then: the request
+    /// names it, and the journal the request.
+    LabelNew {
+        /// Names when the plan was made.
+        known: Vec<Text>,
+        /// Label to value.
+        set: BTreeMap<Text, Text>,
+    },
     /// A person does it elsewhere; quorate notices by observation.
     ByHand,
     /// A person states what cannot be observed.
@@ -43,6 +54,79 @@ pub enum Doing {
     },
     /// Nothing is done: what must come is awaited.
     Watch,
+}
+
+impl Doing {
+    /// The request to send now. None where none is; an error says why it cannot be told which.
+    pub fn request(&self, snapshot: &Snapshot) -> Option<Result<Action, Why>> {
+        match self {
+            Doing::Act { action } => Some(Ok(action.clone())),
+            Doing::LabelNew { known, set } => Some(label_new(snapshot, known, set)),
+            Doing::ByHand | Doing::Attest { .. } | Doing::Watch => None,
+        }
+    }
+
+    /// A request for which the same right is needed, before it is known whom it will be about.
+    pub fn sample(&self) -> Option<Action> {
+        match self {
+            Doing::Act { action } => Some(action.clone()),
+            Doing::LabelNew { set, .. } => Some(label(node_called("", ""), set)),
+            Doing::ByHand | Doing::Attest { .. } | Doing::Watch => None,
+        }
+    }
+
+    /// Whether a request is what was shown.
+    pub fn covers(&self, request: &Action) -> bool {
+        match (self, request) {
+            (Doing::Act { action }, request) => action == request,
+            (Doing::LabelNew { known, set }, Action::Label { node, .. }) => {
+                !known.contains(&node.key.name) && *request == label(node.clone(), set)
+            }
+            _ => false,
+        }
+    }
+}
+
+fn label(node: Target, set: &BTreeMap<Text, Text>) -> Action {
+    let set = set.iter().map(|(label, value)| (label.clone(), Some(value.clone())));
+    Action::Label {
+        node,
+        set: set.collect(),
+    }
+}
+
+fn node_called(name: impl Into<Text>, uid: impl Into<Text>) -> Target {
+    Target {
+        kind: ObjectKind::Node,
+        key: ObjectKey::new("", name),
+        uid: uid.into(),
+    }
+}
+
+/// What a person gave the node is left as it is.
+fn label_new(snapshot: &Snapshot, known: &[Text], set: &BTreeMap<Text, Text>) -> Result<Action, Why> {
+    let new: Vec<_> = snapshot
+        .kube
+        .nodes
+        .values()
+        .filter(|node| !known.contains(&node.name))
+        .collect();
+    let [node] = new[..] else {
+        let names: Vec<&str> = new.iter().map(|node| node.name.as_str()).collect();
+        let text = match names[..] {
+            [] => "no new node has come".to_owned(),
+            _ => format!("{} are new: which one it is cannot be told", names.join(" and ")),
+        };
+        return Err(Why::new(WhyKind::NotYet, text));
+    };
+    let other = set.iter().find_map(|(label, value)| {
+        let own = node.labels.get(label.as_str()).filter(|own| *own != value);
+        own.map(|own| format!("{} carries {label}={own} already", node.name))
+    });
+    match other {
+        None => Ok(label(node_called(node.name.clone(), node.uid.clone()), set)),
+        Some(text) => Err(Why::new(WhyKind::Unavailable, text).hint("w leaves it so and goes on")),
+    }
 }
 
 /// One step.
@@ -104,4 +188,53 @@ pub struct Plan {
     pub arithmetic: Vec<Arithmetic>,
     /// What to type to confirm an irreversible plan: the node's name.
     pub confirm: Option<Text>,
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::model::example::{healthy, name};
+
+    const ZONE: &str = "topology.kubernetes.io/zone";
+
+    fn label_new(known: &[u8], value: &str) -> Doing {
+        Doing::LabelNew {
+            known: known.iter().map(|n| name(*n)).collect(),
+            set: [(ZONE.into(), value.into())].into(),
+        }
+    }
+
+    #[test]
+    fn the_new_node_is_found_when_it_has_come() {
+        let snapshot = healthy();
+        let request = |doing: &Doing| doing.request(&snapshot).unwrap();
+        let doing = label_new(&[1, 2], "zone-c");
+        let action = request(&doing).unwrap();
+        let Action::Label { node, .. } = &action else {
+            unreachable!("{action:?}")
+        };
+        assert_eq!(
+            *node,
+            Target::pin(&snapshot.kube, ObjectKind::Node, ObjectKey::new("", name(3))).unwrap()
+        );
+        assert!(doing.covers(&action));
+        assert!(!label_new(&[1, 2, 3], "zone-c").covers(&action), "it was known");
+        assert!(!label_new(&[1, 2], "zone-d").covers(&action), "another value was shown");
+    }
+
+    #[test]
+    fn what_cannot_be_told_or_a_person_decided_is_left_alone() {
+        let snapshot = healthy();
+        let why = |doing: Doing| doing.request(&snapshot).unwrap().unwrap_err().text.to_string();
+        assert_eq!(why(label_new(&[1, 2, 3], "zone-c")), "no new node has come");
+        assert_eq!(
+            why(label_new(&[1], "zone-c")),
+            "nbe-2 and nbe-3 are new: which one it is cannot be told"
+        );
+        assert_eq!(
+            why(label_new(&[1, 2], "zone-d")),
+            "nbe-3 carries topology.kubernetes.io/zone=zone-c already"
+        );
+    }
 }

@@ -322,10 +322,10 @@ impl RunView {
 
     fn check_intended(&self, step: &Step, view: &StepView, action: &Action) -> Result<(), String> {
         require(self.paused.is_none(), "the run was paused")?;
-        let Doing::Act { action: planned } = &step.doing else {
+        if step.doing.sample().is_none() {
             return Err("nothing is to be sent at this step".to_owned());
-        };
-        require(planned == action, "the request is not the one that was shown")?;
+        }
+        require(step.doing.covers(action), "the request is not the one that was shown")?;
         let may_be_sent = match &view.stage {
             Stage::Ahead | Stage::Agreed | Stage::Answered(Sent::Refused { .. }) => true,
             Stage::Answered(Sent::Unknown { .. }) => step.repeats_by_itself(),
@@ -387,6 +387,7 @@ impl Step {
     pub fn repeats_by_itself(&self) -> bool {
         match &self.doing {
             Doing::Act { action } => action.is_repeatable() && self.risk < Risk::Irreversible,
+            Doing::LabelNew { .. } => true,
             Doing::ByHand | Doing::Attest { .. } | Doing::Watch => false,
         }
     }

@@ -121,7 +121,7 @@ impl Person {
             {
                 serve(stage, node, *verb)
             }
-            Doing::Act { .. } | Doing::Attest { .. } | Doing::Watch => false,
+            Doing::Act { .. } | Doing::LabelNew { .. } | Doing::Attest { .. } | Doing::Watch => false,
         };
         if is_done {
             self.helped = Some(turn);
@@ -138,13 +138,6 @@ fn by_hand(stage: &mut Stage, view: &RunView, step: &Step) -> bool {
     }
     if wants(|condition| matches!(condition, Condition::MemberAbsent { .. })) {
         return reset(stage, view);
-    }
-    let label = step.done_when.iter().find_map(|condition| match condition {
-        Condition::NewNodeLabelled { known, label, value } => Some((known, label, value)),
-        _ => None,
-    });
-    if let Some((known, label, value)) = label {
-        return label_new_node(stage, known, label, value);
     }
     if wants(|condition| matches!(condition, Condition::HighlyAvailable)) {
         return enable_ha(stage);
@@ -174,23 +167,6 @@ fn reset(stage: &mut Stage, view: &RunView) -> bool {
         world.store_mut().remove(&Key::new(resource, "", name.as_str()));
     }
     true
-}
-
-/// `kubectl label node`.
-fn label_new_node(stage: &mut Stage, known: &[Text], label: &Text, value: &Text) -> bool {
-    let nodes = stage.world().store().list(Resource::Nodes, None);
-    let is_new = |key: &&Key| !known.iter().any(|own| own.as_str() == key.name);
-    let new: Option<Key> = nodes.map(|(key, _)| key).find(is_new).cloned();
-    let Some(key) = new else { return false };
-    let label = |node: &mut serde_json::Value| {
-        if let Some(labels) = node
-            .pointer_mut("/metadata/labels")
-            .and_then(serde_json::Value::as_object_mut)
-        {
-            labels.insert(label.to_string(), value.as_str().into());
-        }
-    };
-    stage.world_mut().store_mut().change(&key, label).is_some()
 }
 
 /// Whether the file that a step writes is there: looking settles it.

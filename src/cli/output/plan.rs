@@ -96,7 +96,11 @@ fn preview(out: &mut String, plan: &Plan, snapshot: &Snapshot) {
         Risk::Reversible => "can be undone",
         Risk::Irreversible => "cannot be undone",
     };
-    let _ = writeln!(out, "{}: {} steps, {risk}", plan.intent, plan.steps.len());
+    let steps = match plan.steps.len() {
+        1 => "1 step".to_owned(),
+        n => format!("{n} steps"),
+    };
+    let _ = writeln!(out, "{}: {steps}, {risk}", plan.intent);
     for warning in &plan.warnings {
         let _ = writeln!(out, "  ! {warning}");
     }
@@ -120,7 +124,7 @@ fn preview(out: &mut String, plan: &Plan, snapshot: &Snapshot) {
 
 fn show_step(out: &mut String, step: &Step, snapshot: &Snapshot) {
     let doing = match &step.doing {
-        Doing::Act { .. } => "",
+        Doing::Act { .. } | Doing::LabelNew { .. } => "",
         Doing::ByHand => " (by hand)",
         Doing::Attest { .. } => " (a person states it)",
         Doing::Watch => " (is awaited)",

@@ -1,5 +1,6 @@
 //! The parts that every planner puts its steps together from.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::base::{Text, Why};
@@ -106,6 +107,23 @@ fn step(title: &str, command: &str, doing: Doing, risk: Risk) -> Step {
 /// quorate asks for it.
 pub(super) fn act(title: impl AsRef<str>, command: impl AsRef<str>, action: Action, risk: Risk) -> Step {
     step(title.as_ref(), command.as_ref(), Doing::Act { action }, risk)
+}
+
+/// quorate labels the node that will have come.
+pub(super) fn label_new(known: &[Text], set: &BTreeMap<Text, Text>) -> Step {
+    let written: Vec<String> = set.iter().map(|(label, value)| format!("{label}={value}")).collect();
+    let written = written.join(" ");
+    let doing = Doing::LabelNew {
+        known: known.to_vec(),
+        set: set.clone(),
+    };
+    let title = format!("label the new node {written}");
+    step(
+        &title,
+        &format!("kubectl label node NEW_NODE {written}"),
+        doing,
+        Risk::Reversible,
+    )
 }
 
 /// A person does it.

@@ -5,7 +5,9 @@
 use std::time::Duration;
 
 use super::Planned;
-use super::build::{Draft, PODS, act, attest, by_hand, known_members, known_nodes, permitted, pinned, watch};
+use super::build::{
+    Draft, PODS, act, attest, by_hand, known_members, known_nodes, label_new, permitted, pinned, watch,
+};
 use super::etcd::{address_of, backup_file, backup_steps, remove_member};
 use super::host::{Host, SILENT_MS, product_needs};
 use crate::base::{Age, Text, Why, WhyKind};
@@ -217,17 +219,13 @@ pub(super) fn join(draft: &mut Draft, snapshot: &Snapshot, members: &[MemberId],
     );
     if let Some(zone) = zone {
         draft.push(
-            by_hand(
-                format!("give the new node the zone {zone}"),
-                format!("kubectl label node NEW_NODE {ZONE}={zone}"),
-                Risk::Reversible,
-            )
-            .done([Condition::NewNodeLabelled {
-                known: nodes.to_vec(),
-                label: ZONE.into(),
-                value: zone.clone(),
-            }])
-            .within(JOIN),
+            label_new(nodes, &[(ZONE.into(), zone.clone())].into())
+                .needs([Condition::ApiLive])
+                .done([Condition::NewNodeLabelled {
+                    known: nodes.to_vec(),
+                    label: ZONE.into(),
+                    value: zone.clone(),
+                }]),
         );
     }
 }

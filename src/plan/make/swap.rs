@@ -39,7 +39,7 @@ pub(super) fn plan(intent: &Intent, snapshot: &Snapshot, quorum: &Quorum, host: 
         snapshot,
         &known_members(quorum),
         &known_nodes(snapshot),
-        None,
+        snapshot.node(name).and_then(|node| node.zone.as_ref()),
     );
     draft.count(format!("while step {join_at} joins"), voters + 1, quorum.healthy);
     draft.count("with the new voter", voters + 1, quorum.healthy + 1);

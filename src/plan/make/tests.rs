@@ -49,7 +49,7 @@ fn told(plan: &Plan) -> String {
     );
     for step in &plan.steps {
         let by = match &step.doing {
-            Doing::Act { .. } => "act",
+            Doing::Act { .. } | Doing::LabelNew { .. } => "act",
             Doing::ByHand => "by hand",
             Doing::Attest { .. } => "attest",
             Doing::Watch => "watch",
