@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::lab::Lab;
 
 /// The requests of quorate in every API server's audit log, one per request.
-fn requests(lab: &Lab) -> Vec<Value> {
+pub fn requests(lab: &Lab) -> Vec<Value> {
     let mut requests = Vec::new();
     for entry in fs::read_dir(lab.state().join("audit")).unwrap() {
         let text = fs::read_to_string(entry.unwrap().path()).unwrap();

@@ -91,21 +91,18 @@ impl Lab {
 
     /// The console on a host, on a terminal of 24 x 80 or another size.
     pub fn console(&self, host: u8, arguments: &[&str], size: (u16, u16)) -> Console {
+        self.terminal(host, &[&[env!("CARGO_BIN_EXE_quorate")], arguments].concat(), size)
+    }
+
+    /// Any command on a host, on a terminal of its own.
+    pub fn terminal(&self, host: u8, argv: &[&str], size: (u16, u16)) -> Console {
         let (program, state, host) = (
             self.program.to_str().unwrap(),
             self.state.path().to_str().unwrap(),
             host.to_string(),
         );
-        let start = [
-            program,
-            "--state",
-            state,
-            "exec",
-            &host,
-            "--",
-            env!("CARGO_BIN_EXE_quorate"),
-        ];
-        Console::start(&[&start, arguments].concat(), &[], size)
+        let start = [program, "--state", state, "exec", &host, "--"];
+        Console::start(&[&start, argv].concat(), &[], size)
     }
 }
 

@@ -8,6 +8,7 @@ mod console;
 mod lab;
 
 mod access;
+mod actions;
 mod audit;
 mod dark;
 mod healthy;
