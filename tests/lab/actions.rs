@@ -1,6 +1,6 @@
 //! Guided actions in earnest: the program as an operator runs it, real etcd and API servers below it, and what its journal
-//! tells. Start reading at `replace.rs`. The three tests run in labs of their own, side by side: most of their time is
-//! waiting for a host to have been silent for a minute.
+//! tells. Start reading at `replace.rs`. Three labs run side by side, because most of their time is waiting for a host to
+//! have been silent for a minute.
 
 mod chores;
 mod refusals;

@@ -11,7 +11,7 @@ use crate::console::Console;
 use crate::lab::Lab;
 
 /// A step that waits for nothing but servers.
-pub const SOON: Duration = Duration::from_secs(60);
+pub const SOON: Duration = Duration::from_mins(1);
 /// A host must be silent for a minute; pods and members need their time; the machine may be busy.
 pub const LATE: Duration = Duration::from_mins(4);
 
@@ -226,7 +226,7 @@ pub fn wait_for(what: &str, deadline: Duration, holds: impl Fn() -> bool) {
     }
 }
 
-/// The voters that are seen healthy from a host, and how many there are.
+/// Waits until three healthy voters are seen from a host.
 pub fn is_whole(lab: &Lab, host: u8) {
     lab.json_until(host, &["status"], |status| {
         status["quorum"]["healthy"] == 3 && status["quorum"]["voters"] == 3
