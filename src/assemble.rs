@@ -19,6 +19,7 @@ use crate::model::host::{ClockJump, HostFacts};
 use crate::model::kube::{Endpoint, KubeFacts};
 use crate::model::quorum::MembershipSource;
 use crate::model::reach::HostReach;
+use crate::model::reach::there::FromThere;
 use crate::model::{FeedId, KubeKind, Simulated, Snapshot};
 use crate::port::{HostFact, KubeEvent, Observation, Observed, PeerAnswer, Report};
 
@@ -39,6 +40,7 @@ pub struct Assembler {
     etcd: EtcdFacts,
     host: HostFacts,
     reach: BTreeMap<IpAddr, HostReach>,
+    there: BTreeMap<IpAddr, FromThere>,
     /// The wall clock minus the time that passed, when it was looked at last.
     clock_ms: Option<i64>,
 }
@@ -83,6 +85,7 @@ impl Assembler {
             }
             Observation::Neighbours(addresses) => {
                 self.reach.retain(|address, _| addresses.contains(address));
+                self.there.retain(|address, _| addresses.contains(address));
                 let is_asked = |feed: &FeedId| !matches!(feed, FeedId::Ports(own) if !addresses.contains(own));
                 self.histories.retain(|feed, _| is_asked(feed));
             }
@@ -90,6 +93,7 @@ impl Assembler {
                 self.verified(at, FeedId::Ports(address));
                 self.reach.entry(address).or_default().ports.extend(reach.ports);
             }
+            Observation::FromThere { address, look } => drop(self.there.insert(address, look)),
             Observation::Host { name, is_root } => {
                 self.host.name = name;
                 self.host.is_root = is_root;
@@ -110,6 +114,7 @@ impl Assembler {
             etcd: self.etcd.clone(),
             host: self.host.clone(),
             reach: self.reach.clone(),
+            there: self.there.clone(),
         };
         if self.forget_removed_members(&snapshot) {
             snapshot.etcd = self.etcd.clone();

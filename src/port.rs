@@ -13,10 +13,11 @@ use crate::model::etcd::{DiskTimes, LocalStatus, MemberId, MembershipView};
 use crate::model::feed::HostPart;
 use crate::model::host::{Certificate, Containers, Disk, K0sConfig, K0sStatus, Link, Process, Unit};
 use crate::model::k0s::{ClusterConfig, ControlNode, EtcdMemberObject};
-use crate::model::kube::{ApiHealth, Claim, Endpoint, Lease, Node, Pod, ReplicaSet, Workload};
+use crate::model::kube::{ApiHealth, Claim, Endpoint, Lease, Node, Pod, ReplicaSet, Volume, Workload};
 use crate::model::labels::Labels;
 use crate::model::product::{Installation, NetBoxEnterprise};
 use crate::model::reach::HostReach;
+use crate::model::reach::there::FromThere;
 use crate::model::{FeedId, KubeKind, ObjectKey};
 
 /// How many observations may wait. Sources wait beyond that: a slow reader slows them down, memory stays bounded.
@@ -85,6 +86,13 @@ pub enum Observation {
         address: IpAddr,
         /// What came of them.
         reach: HostReach,
+    },
+    /// What another controller found when it tried the ports of this one.
+    FromThere {
+        /// Whose ports.
+        address: IpAddr,
+        /// What came of it.
+        look: FromThere,
     },
     /// Who we are.
     Host {
@@ -163,6 +171,7 @@ pub enum KubeObject {
     StatefulSet(Workload),
     DaemonSet(Workload),
     Claim(Claim),
+    Volume(Volume),
     EtcdMember(EtcdMemberObject),
     ControlNode(ControlNode),
     ClusterConfig(ClusterConfig),
@@ -182,6 +191,7 @@ impl KubeObject {
             KubeObject::StatefulSet(_) => KubeKind::StatefulSets,
             KubeObject::DaemonSet(_) => KubeKind::DaemonSets,
             KubeObject::Claim(_) => KubeKind::Claims,
+            KubeObject::Volume(_) => KubeKind::Volumes,
             KubeObject::EtcdMember(_) => KubeKind::EtcdMembers,
             KubeObject::ControlNode(_) => KubeKind::ControlNodes,
             KubeObject::ClusterConfig(_) => KubeKind::ClusterConfigs,
@@ -201,6 +211,7 @@ impl KubeObject {
             KubeObject::Lease(_)
             | KubeObject::ReplicaSet(_)
             | KubeObject::Claim(_)
+            | KubeObject::Volume(_)
             | KubeObject::EtcdMember(_)
             | KubeObject::ControlNode(_)
             | KubeObject::ClusterConfig(_)

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{Ring, Stamp, Text};
+use crate::base::{Ring, Stamp, Text, WhyKind};
 use crate::check::Severity;
 use crate::model::{FeedId, FeedState, KubeKind, Policy, Snapshot};
 
@@ -90,6 +90,9 @@ pub struct Timeline {
     /// Whether some kind is, or was until the last snapshot, not told by the API.
     #[serde(default)]
     was_dark: bool,
+    /// How much was otherwise than it was shown, since it is dark.
+    #[serde(default)]
+    returned: usize,
 }
 
 impl Default for Timeline {
@@ -99,6 +102,7 @@ impl Default for Timeline {
             next: 0,
             known: BTreeMap::new(),
             was_dark: false,
+            returned: 0,
         }
     }
 }
@@ -138,6 +142,7 @@ impl Timeline {
             return;
         }
         let mut found = returned::differences(before, snapshot);
+        self.returned += found.len();
         let more = found.len().saturating_sub(MAX_RETURNED);
         found.truncate(MAX_RETURNED);
         for own in &found {
@@ -162,13 +167,15 @@ impl Timeline {
                 None,
             );
         }
-        let is_dark = |kind: &KubeKind| {
-            matches!(
-                snapshot.rows_of(*kind),
-                FeedState::Lost { .. } | FeedState::Stored { .. }
-            )
-        };
-        self.was_dark = KubeKind::ALL.iter().any(is_dark);
+        self.was_dark = !is_light(snapshot);
+        if !self.was_dark {
+            let text = match std::mem::take(&mut self.returned) {
+                0 => "all told by the API again, and as they were shown".to_owned(),
+                1 => "all told by the API again; 1 was otherwise than it was shown".to_owned(),
+                some => format!("all told by the API again; {some} were otherwise than they were shown"),
+            };
+            self.push(snapshot.now, Topic::Return, "objects".into(), &text, None, None);
+        }
     }
 
     /// Compares states with the last known ones. The first states of a topic are no change. Where `is_whole`, what is not
@@ -269,6 +276,16 @@ impl Timeline {
     }
 }
 
+/// Whether the API tells every kind that it lets us see.
+fn is_light(snapshot: &Snapshot) -> bool {
+    let is_told = |kind: &KubeKind| match snapshot.rows_of(*kind) {
+        FeedState::Live { .. } | FeedState::Lagging { .. } | FeedState::Off { .. } => true,
+        FeedState::Lost { why, .. } => why.kind == WhyKind::Forbidden,
+        FeedState::Stored { .. } | FeedState::Syncing { .. } => false,
+    };
+    !matches!(snapshot.feed(FeedId::Api), FeedState::Lost { .. }) && KubeKind::ALL.iter().all(is_told)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -354,6 +371,40 @@ mod tests {
         ]);
         let node = "came back Node nbe-3 NotReady (was Ready)";
         assert!(told.iter().any(|entry| entry == node), "{told:#?}");
+    }
+
+    /// As sources return one after the other, each difference is told once, and at last how many there were.
+    #[test]
+    fn the_list_of_differences_is_closed_when_all_is_told_again() {
+        let returns = |snapshots: &[Snapshot]| -> Vec<String> {
+            let mut told = told(snapshots);
+            told.retain(|entry| entry.starts_with("came back"));
+            told.reverse();
+            told
+        };
+        let (dark, light) = (example::quorum_lost(), example::node_lost(Death::Refused));
+        let mut dawn = light.clone();
+        example::lose_feed(&mut dawn, FeedId::Kube(KubeKind::Pods));
+        dawn.kube.pods = dark.kube.pods.clone();
+        let slowly = returns(&[example::healthy(), dark.clone(), dawn, light.clone(), light.clone()]);
+        let mut at_once = returns(&[example::healthy(), dark.clone(), light]);
+        let (last, before) = slowly.split_last().unwrap();
+        assert!(before.len() > 2, "{slowly:#?}");
+        assert_eq!(
+            *last,
+            format!(
+                "came back objects all told by the API again; {} were otherwise than they were shown",
+                before.len()
+            )
+        );
+        let mut sorted = slowly.clone();
+        sorted.sort();
+        at_once.sort();
+        assert_eq!(sorted, at_once, "each once, however they come");
+        assert_eq!(
+            returns(&[example::healthy(), dark, example::healthy()]),
+            ["came back objects all told by the API again, and as they were shown"]
+        );
     }
 
     #[test]

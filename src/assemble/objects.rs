@@ -29,7 +29,7 @@ pub use k0s::{cluster_config, control_node, etcd_member};
 pub use node::node;
 pub use pod::pod;
 pub use product::{installation, netbox_enterprise};
-pub use small::{claim, lease, replica_set};
+pub use small::{claim, lease, replica_set, volume};
 pub use stored::from_stored;
 pub use workload::{daemon_set, deployment, stateful_set};
 
@@ -57,6 +57,7 @@ pub fn from_json(kind: KubeKind, raw: Value) -> Result<Row, Why> {
         KubeKind::StatefulSets => typed(kind, raw, stateful_set),
         KubeKind::DaemonSets => typed(kind, raw, daemon_set),
         KubeKind::Claims => typed(kind, raw, claim),
+        KubeKind::Volumes => typed(kind, raw, volume),
         KubeKind::EtcdMembers => etcd_member(&raw),
         KubeKind::ControlNodes => control_node(&raw),
         KubeKind::ClusterConfigs => cluster_config(&raw),

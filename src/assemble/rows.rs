@@ -79,6 +79,10 @@ macro_rules! on_table {
                 let $table = &mut kube.claims;
                 $do
             }
+            KubeKind::Volumes => {
+                let $table = &mut kube.volumes;
+                $do
+            }
             KubeKind::EtcdMembers => {
                 let $table = &mut kube.etcd_members;
                 $do
@@ -144,6 +148,7 @@ fn put(kube: &mut KubeFacts, at: Stamp, feed: FeedId, key: ObjectKey, object: Ku
         KubeObject::StatefulSet(value) => set(&mut kube.stateful_sets, at, feed, key, value),
         KubeObject::DaemonSet(value) => set(&mut kube.daemon_sets, at, feed, key, value),
         KubeObject::Claim(value) => set(&mut kube.claims, at, feed, key, value),
+        KubeObject::Volume(value) => set(&mut kube.volumes, at, feed, key, value),
         KubeObject::EtcdMember(value) => set(&mut kube.etcd_members, at, feed, key, value),
         KubeObject::ControlNode(value) => set(&mut kube.control_nodes, at, feed, key, value),
         KubeObject::ClusterConfig(value) => set(&mut kube.cluster_configs, at, feed, key, value),
@@ -214,6 +219,7 @@ pub fn replace(kube: &mut KubeFacts, at: Stamp, feed: FeedId, kind: KubeKind, ob
         KubeKind::StatefulSets => keep_age(&mut kube.stateful_sets, fresh.stateful_sets),
         KubeKind::DaemonSets => keep_age(&mut kube.daemon_sets, fresh.daemon_sets),
         KubeKind::Claims => keep_age(&mut kube.claims, fresh.claims),
+        KubeKind::Volumes => keep_age(&mut kube.volumes, fresh.volumes),
         KubeKind::EtcdMembers => keep_age(&mut kube.etcd_members, fresh.etcd_members),
         KubeKind::ControlNodes => keep_age(&mut kube.control_nodes, fresh.control_nodes),
         KubeKind::ClusterConfigs => keep_age(&mut kube.cluster_configs, fresh.cluster_configs),

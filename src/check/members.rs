@@ -183,7 +183,7 @@ fn dead_nodes(snapshot: &Snapshot, membership: &Membership, graves: &mut Graves)
         }
         let claims = snapshot.kube.claims.iter();
         let bound: Vec<String> = claims
-            .filter(|(_, claim)| claim.value.node.as_ref() == Some(&node.name))
+            .filter(|(key, _)| snapshot.kube.pinned(key) == Some(&node.name))
             .map(|(key, _)| key.to_string())
             .collect();
         let grave = graves.entry(node.name.clone()).or_default();

@@ -6,7 +6,7 @@ use super::look::{Looked, arg, cannot_tell, evidence, names, need_kinds, not_app
 use super::placement::{PLACED, web_likeness, workload_subject};
 use super::{Check, CheckId, Finding, Group, Profile, Scene, Severity};
 use crate::base::{Text, Why, WhyKind};
-use crate::model::kube::{Claim, WorkloadKind};
+use crate::model::kube::WorkloadKind;
 use crate::model::placement::Placement;
 use crate::model::{FeedId, KubeKind, ObjectKey};
 
@@ -30,23 +30,14 @@ pub const CHECKS: &[Check] = &[
         group: Group::Placement,
         profile: Profile::Any,
         title: "no single replica keeps its data on one node",
-        looks_at: "claims that a local provisioner bound to a node, and the workloads that mount them. Replicas that copy their \
-                   data among each other are no finding",
+        looks_at: "volumes that one node alone can mount (where volumes cannot be read: claims that a local provisioner bound to a \
+                   node), and the workloads that use them. Replicas that copy their data among each other are no finding",
         why: "with the node, its pod waits, and with the disk, the data are gone",
         fix: "keep such data outside the cluster, run more replicas where the software copies its data, and make backups",
         statement: None,
         look: |snapshot, _| outcome(pinned(snapshot)),
     },
 ];
-
-/// Whether its data are on one node's disk, and on which.
-fn local_to(claim: &Claim) -> Option<&Text> {
-    let is_local = claim
-        .provisioner
-        .as_ref()
-        .is_some_and(|own| own.as_str().contains("local"));
-    claim.node.as_ref().filter(|_| is_local)
-}
 
 fn media(snapshot: &Scene) -> Looked {
     need_kinds(snapshot, &PLACED)?;
@@ -68,11 +59,16 @@ fn media(snapshot: &Scene) -> Looked {
     let mut lines = Vec::new();
     for name in mounted {
         let key = ObjectKey::new(web.key.namespace.clone(), name.clone());
-        let Some(claim) = snapshot.kube.claims.get(&key) else {
+        if snapshot.kube.claims.get(&key).is_none() {
             let why = Why::new(WhyKind::Missing, format!("the claim {key} is mounted, but not there"));
             return Err(cannot_tell(FeedId::Kube(KubeKind::Claims), why));
-        };
-        lines.extend(local_to(&claim.value).map(|node| format!("claim {name} is local to {node}")));
+        }
+        lines.extend(
+            snapshot
+                .kube
+                .pinned(&key)
+                .map(|node| format!("claim {name} is local to {node}")),
+        );
     }
     if lines.is_empty() {
         return Ok(Vec::new());
@@ -98,11 +94,8 @@ fn pinned(snapshot: &Scene) -> Looked {
             continue;
         };
         for name in &fact.value.claims {
-            let claim = snapshot
-                .kube
-                .claims
-                .get(&ObjectKey::new(key.namespace.clone(), name.clone()));
-            if let Some(node) = claim.and_then(|claim| local_to(&claim.value)) {
+            let claim = ObjectKey::new(key.namespace.clone(), name.clone());
+            if let Some(node) = snapshot.kube.pinned(&claim) {
                 claims.entry(workload.clone()).or_default().push((name, node));
             }
         }

@@ -22,7 +22,7 @@ pub fn deck(cluster: &Cluster, clock: Clock) -> Deck {
 fn play(cluster: &Handle, clock: &Clock, command: &SimCommand) -> Result<String, String> {
     let to = command.to.as_str();
     match command.deed {
-        Deed::Kill => each(cluster, to, "switched off", |host| Fault::Kill { host }),
+        Deed::Kill => each(cluster, to, "switched off", |host| Fault::PowerOff { host }),
         Deed::Freeze => each(cluster, to, "frozen", |host| Fault::Freeze { host, component: None }),
         Deed::Unplug => each(cluster, to, "unplugged", |host| Fault::Unplug { host }),
         Deed::BlackHole => each(cluster, to, "black-holed", |host| Fault::BlackHole { host }),

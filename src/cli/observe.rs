@@ -164,7 +164,8 @@ fn observe(place: Place, clock: Clock, cluster: Option<Cluster>, clerk: Option<C
         live::etcd::store::observe(place.pki(), place.etcd_endpoint.clone(), sink.clone(), snapshots()),
         live::host::observe(place.host.clone(), sink.clone()),
         live::kube::health::observe(place.own_kubeconfig(), sink.clone()),
-        live::reach::observe(place.ports, sink, snapshots()),
+        live::reach::observe(place.ports, sink.clone(), snapshots()),
+        live::reach::there::observe(place.from_there.clone(), place.ports, sink, snapshots()),
     );
     observer.add(sources.0);
     observer.add(sources.1);
@@ -173,6 +174,7 @@ fn observe(place: Place, clock: Clock, cluster: Option<Cluster>, clerk: Option<C
     observer.add(sources.4);
     observer.add(sources.5);
     observer.add(sources.6);
+    observer.add(sources.7);
     if let Some(answering) = answering {
         observer.add(answering);
     }

@@ -33,6 +33,8 @@ pub struct Place {
     pub root: PathBuf,
     /// Ports of other hosts that no file here tells.
     pub ports: Numbers,
+    /// How other hosts are asked what they reach, where the operator wants it.
+    pub from_there: Option<Shell>,
     /// The scenario, where nothing is real.
     pub simulated: Option<Text>,
 }
@@ -52,6 +54,7 @@ impl Place {
             etcd_endpoint: ETCD_ENDPOINT.to_owned(),
             root: PathBuf::from("/"),
             ports: Numbers::default(),
+            from_there: settings.look_from_there.value.then(Shell::default),
             simulated: None,
         }
     }
@@ -72,6 +75,7 @@ impl Place {
                 kubelet: cluster.kubelet_port(),
                 ssh: cluster.ssh_port(),
             },
+            from_there: None,
             simulated: Some(scenario),
         }
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::base::{Stamp, WhyKind};
-use crate::model::quorum::{Health, MembershipSource};
+use crate::model::quorum::{Health, MembershipSource, Standing};
 use crate::model::stored::is_lit;
 use crate::model::{FeedId, FeedState, Snapshot};
 
@@ -16,15 +16,25 @@ pub fn is_settled(snapshot: &Snapshot, began: Stamp) -> bool {
     let has_begun = [FeedId::Api, FeedId::EtcdLocal]
         .iter()
         .all(|id| snapshot.feeds.contains_key(id));
-    has_begun
-        && snapshot
-            .feeds
-            .iter()
-            .all(|(id, state)| feed_is_settled(snapshot, *id, state, waited))
-        && members_are_settled(snapshot, waited)
+    if !has_begun {
+        return false;
+    }
+    let has_patience = waited < PATIENCE && !is_dark(snapshot);
+    let mut feeds = snapshot.feeds.iter();
+    feeds.all(|(id, state)| feed_is_settled(snapshot, *id, state, has_patience))
+        && (!has_patience || members_are_settled(snapshot))
 }
 
-fn feed_is_settled(snapshot: &Snapshot, id: FeedId, state: &FeedState, waited: Duration) -> bool {
+/// Whether the dark is complete: every API server that is known was asked in vain (before that none is said to be lost), the
+/// store was read to its end, and how etcd stands is decided. Asking again changes nothing.
+fn is_dark(snapshot: &Snapshot) -> bool {
+    let standing = || snapshot.quorum().standing;
+    matches!(snapshot.feed(FeedId::Api), FeedState::Lost { as_of: None, .. })
+        && matches!(snapshot.feed(FeedId::EtcdStore), FeedState::Stored { why: None, .. })
+        && matches!(standing(), Standing::Lost | Standing::Alone { .. })
+}
+
+fn feed_is_settled(snapshot: &Snapshot, id: FeedId, state: &FeedState, has_patience: bool) -> bool {
     match state {
         FeedState::Live { .. } | FeedState::Lagging { .. } | FeedState::Stored { .. } | FeedState::Off { .. } => true,
         // It only stands in for the API.
@@ -34,7 +44,7 @@ fn feed_is_settled(snapshot: &Snapshot, id: FeedId, state: &FeedState, waited: D
         FeedState::Lost { why, .. } if is_final(id, why.kind) => true,
         // While an API server answers, its lists are on their way.
         FeedState::Lost { .. } if matches!(id, FeedId::Kube(_)) && snapshot.feed(FeedId::Api).is_live() => false,
-        FeedState::Lost { .. } => waited >= PATIENCE,
+        FeedState::Lost { .. } => !has_patience,
         FeedState::Syncing { .. } => false,
     }
 }
@@ -63,8 +73,8 @@ const fn is_final(id: FeedId, kind: WhyKind) -> bool {
 }
 
 /// Every member was judged, unless etcd cannot be asked at all.
-fn members_are_settled(snapshot: &Snapshot, waited: Duration) -> bool {
-    if snapshot.etcd.no_access.is_some() || waited >= PATIENCE {
+fn members_are_settled(snapshot: &Snapshot) -> bool {
+    if snapshot.etcd.no_access.is_some() {
         return true;
     }
     let quorum = snapshot.quorum();
@@ -135,5 +145,25 @@ mod tests {
         assert!(!settled(FeedId::Api, lost(WhyKind::Refused), 4));
         assert!(settled(FeedId::Api, lost(WhyKind::Refused), 5));
         assert!(settled(FeedId::Api, lost(WhyKind::Config), 0));
+    }
+
+    #[test]
+    fn the_dark_is_complete_when_all_were_asked_and_the_store_was_read() {
+        let mut snapshot = example::quorum_lost();
+        let began = snapshot.now;
+        snapshot.feeds.insert(FeedId::Api, lost(WhyKind::TimedOut));
+        assert!(!is_settled(&snapshot, began), "the store may still tell");
+        let stored = FeedState::Stored {
+            as_of: example::now(),
+            revision: 1,
+            written: None,
+            why: None,
+        };
+        snapshot.feeds.insert(FeedId::EtcdStore, stored);
+        assert!(is_settled(&snapshot, began));
+        snapshot
+            .feeds
+            .insert(FeedId::Api, FeedState::Syncing { since: example::now() });
+        assert!(!is_settled(&snapshot, began), "another API server may yet answer");
     }
 }

@@ -69,6 +69,7 @@ pub const KEYS: &[Key] = &[
     key!("context", Some("QUORATE_CONTEXT"), context),
     key!("k0s_dir", Some("QUORATE_K0S_DIR"), k0s_dir),
     key!("etcd_pki", Some("QUORATE_ETCD_PKI"), etcd_pki),
+    key!("look_from_there", None, look_from_there),
     key!("theme", Some("QUORATE_THEME"), theme),
     key!("color", None, color),
     key!("ascii", None, ascii),

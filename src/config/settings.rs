@@ -25,6 +25,8 @@ pub struct Settings {
     pub k0s_dir: Setting<Option<PathBuf>>,
     /// `etcd_pki`: a directory with etcd's certificates. None: below k0s's data directory.
     pub etcd_pki: Setting<Option<PathBuf>>,
+    /// `look_from_there`: whether other controllers are asked through ssh what they reach of one that does not answer.
+    pub look_from_there: Setting<bool>,
     /// `theme`: the name of a theme.
     pub theme: Setting<String>,
     /// `color`: when to use colours.
@@ -72,6 +74,7 @@ impl Default for Settings {
             context: Setting::default(None),
             k0s_dir: Setting::default(None),
             etcd_pki: Setting::default(None),
+            look_from_there: Setting::default(false),
             theme: Setting::default("default".to_owned()),
             color: Setting::default(Color::Auto),
             ascii: Setting::default(false),

@@ -84,6 +84,8 @@ pub struct Places {
     pub net: PathBuf,
     /// Exists where systemd is the init system, see `sd_booted(3)`.
     pub systemd: PathBuf,
+    /// A file that tells what statvfs(3) would, where the host is not this one.
+    pub statvfs: Option<PathBuf>,
     /// systemctl and journalctl.
     pub programs: unit::Programs,
 }
@@ -99,6 +101,7 @@ impl Places {
             pod_logs: PathBuf::from("/var/log/pods"),
             net: PathBuf::from("/sys/class/net"),
             systemd: PathBuf::from("/run/systemd/system"),
+            statvfs: None,
             programs: unit::Programs::default(),
         }
     }
@@ -114,6 +117,7 @@ impl Places {
             pod_logs: root.join("var/log/pods"),
             net: root.join("sys/class/net"),
             systemd: root.join("run/systemd/system"),
+            statvfs: Some(root.join("run/statvfs")),
             programs: unit::Programs {
                 systemctl: script("systemctl"),
                 journalctl: script("journalctl"),
@@ -220,7 +224,7 @@ fn look(part: HostPart, places: &Places) -> Look {
         HostPart::Processes => processes::read(&places.proc),
         HostPart::Config => Reading::from(k0s_yaml::read(&layout.k0s_yaml), HostFact::Config),
         HostPart::Certificates => certificates::read(layout),
-        HostPart::Disk => Reading::from(disk::read(&layout.k0s_dir), HostFact::Disk),
+        HostPart::Disk => Reading::from(disk::read(&layout.k0s_dir, places.statvfs.as_deref()), HostFact::Disk),
         HostPart::Containers => containers::read(&places.proc, &places.pod_logs),
         HostPart::Links => Reading::from(links::read(&places.net), HostFact::Links),
     })

@@ -24,6 +24,7 @@ fn places(root: &Path) -> Places {
         pod_logs: root.join("pods"),
         net: root.join("net"),
         systemd: root.join("run/systemd/system"),
+        statvfs: None,
         programs: unit::Programs {
             systemctl: shell("printf 'ActiveState=active\\nSubState=running\\n'"),
             journalctl: shell("echo 'permission denied' >&2; exit 1"),

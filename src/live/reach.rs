@@ -3,6 +3,8 @@
 //! because servers log such connections; when it does not, all are asked every few seconds. Knows the hosts only from the
 //! snapshots that it is given. Start reading at [`observe`].
 
+pub mod there;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{IpAddr, SocketAddr};

@@ -2,6 +2,7 @@
 //! bastions), with the same arguments. Never asks for a password, never trusts a new host key, and every call has a deadline.
 //! Start reading at [`Shell::run`].
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -9,7 +10,9 @@ use tokio::time::timeout;
 use super::host::redact;
 use super::host::unit::{self, UNIT};
 use super::program::{self, Said};
+use super::reach::there;
 use crate::base::{Text, Why, WhyKind};
+use crate::model::reach::Knock;
 use crate::plan::action::ServiceVerb;
 
 /// How ssh ends when it is ssh that failed (`ssh(1)`, exit status).
@@ -124,6 +127,22 @@ impl Shell {
             Some(SSH_FAILED) | None => Err(ssh_trouble(host, &said)),
             Some(_) => Ok(said),
         }
+    }
+
+    /// Whether a port is reached from another host: its sshd connects for us, and nothing is sent.
+    pub async fn connect_from(&self, host: &Text, to: SocketAddr) -> Result<Knock, Trouble> {
+        let to = to.to_string();
+        // Of two levels ssh takes the first, and only here it says why a channel was not opened.
+        let first = ["-oLogLevel=INFO"].into_iter().chain(SSH_OPTIONS);
+        let all: Vec<&str> = first.chain(["-W", &to, "--", host.as_str()]).collect();
+        let said = program::run(&self.ssh, &all).await.map_err(Trouble::NotStarted)?;
+        there::judge(said.code, &said.err).ok_or_else(|| {
+            let line = said.err.lines().find(|line| line.contains("open failed"));
+            match line {
+                Some(line) => Trouble::NotStarted(there::unjudged(host, &redact::redact(line.trim()))),
+                None => ssh_trouble(host, &said),
+            }
+        })
     }
 
     /// The words that come before a command which needs root: nothing for root, `sudo -n` where that works.

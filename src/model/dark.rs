@@ -289,11 +289,17 @@ impl Look<'_> {
             Standing::Held { .. } => "; quorum holds without it",
             Standing::Lost | Standing::Alone { .. } | Standing::Unproven { .. } => "",
         };
-        if self.here.api.is_dead() {
+        let api_waits = Process::of(self.snapshot, "kube-apiserver") == Process::Running;
+        if self.here.api.is_dead() && !api_waits {
             let headline = format!("etcd and the API server are down on this host{holds}");
             return Some((State::AllDeadHere, headline, lines.collect()));
         }
-        let headline = format!("etcd is down on this host{holds}");
+        let waits = if self.here.api.is_dead() {
+            ", and its API server answers nothing without it"
+        } else {
+            ""
+        };
+        let headline = format!("etcd is down on this host{waits}{holds}");
         Some((State::EtcdDeadHere, headline, lines.collect()))
     }
 
@@ -443,7 +449,16 @@ impl Look<'_> {
         let suspect = suspect
             .map(|suspect| format!("; {}", suspect.sentence()))
             .unwrap_or_default();
-        format!("{name}{here}: {health}{suspect}")
+        let address = state.member.peer_address().and_then(|own| own.parse().ok());
+        let there = address.filter(|_| !state.health.is_healthy());
+        let there = there.map(|address| self.there(address)).unwrap_or_default();
+        format!("{name}{here}: {health}{suspect}{there}")
+    }
+
+    /// What a third host says of it.
+    fn there(&self, address: core::net::IpAddr) -> String {
+        let line = self.snapshot.there_line(address);
+        line.map(|line| format!("; {line}")).unwrap_or_default()
     }
 
     /// What the ports of the other controllers say, one line each.
@@ -453,7 +468,13 @@ impl Look<'_> {
             let reach = self.snapshot.reach.get(&own.address).cloned().unwrap_or_default();
             let suspect = reach::suspect(&reach, self.snapshot.etcd_answers_at(own.address));
             let ports = reach::ports_line(&reach, self.snapshot.now).map(|ports| format!(": {ports}"));
-            format!("{}: {}{}", own.name, suspect.sentence(), ports.unwrap_or_default())
+            let there = self.there(own.address);
+            format!(
+                "{}: {}{}{there}",
+                own.name,
+                suspect.sentence(),
+                ports.unwrap_or_default()
+            )
         });
         lines.take(MAX_LINES).collect()
     }

@@ -177,6 +177,7 @@ pub fn healthy() -> Snapshot {
             .into_iter()
             .filter_map(|n| Some((address(n).as_str().parse().ok()?, host::reach())))
             .collect(),
+        there: BTreeMap::new(),
     };
     for n in 1..=3 {
         controller(&mut snapshot.kube, n);

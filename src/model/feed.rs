@@ -31,6 +31,8 @@ pub enum KubeKind {
     DaemonSets,
     /// core/v1 `PersistentVolumeClaim`
     Claims,
+    /// core/v1 `PersistentVolume`
+    Volumes,
     /// etcd.k0sproject.io `EtcdMember`
     EtcdMembers,
     /// autopilot.k0sproject.io `ControlNode`
@@ -45,7 +47,7 @@ pub enum KubeKind {
 
 impl KubeKind {
     /// Every kind, in the order of their feeds.
-    pub const ALL: [KubeKind; 13] = [
+    pub const ALL: [KubeKind; 14] = [
         KubeKind::Nodes,
         KubeKind::Pods,
         KubeKind::Leases,
@@ -54,6 +56,7 @@ impl KubeKind {
         KubeKind::StatefulSets,
         KubeKind::DaemonSets,
         KubeKind::Claims,
+        KubeKind::Volumes,
         KubeKind::EtcdMembers,
         KubeKind::ControlNodes,
         KubeKind::ClusterConfigs,
@@ -72,6 +75,7 @@ impl KubeKind {
             KubeKind::StatefulSets => "statefulsets",
             KubeKind::DaemonSets => "daemonsets",
             KubeKind::Claims => "persistentvolumeclaims",
+            KubeKind::Volumes => "persistentvolumes",
             KubeKind::EtcdMembers => "etcdmembers",
             KubeKind::ControlNodes => "controlnodes",
             KubeKind::ClusterConfigs => "clusterconfigs",
@@ -91,6 +95,7 @@ impl KubeKind {
             KubeKind::StatefulSets => "StatefulSet",
             KubeKind::DaemonSets => "DaemonSet",
             KubeKind::Claims => "PersistentVolumeClaim",
+            KubeKind::Volumes => "PersistentVolume",
             KubeKind::EtcdMembers => "EtcdMember",
             KubeKind::ControlNodes => "ControlNode",
             KubeKind::ClusterConfigs => "ClusterConfig",
@@ -102,7 +107,7 @@ impl KubeKind {
     /// The API group; empty for core.
     pub const fn group(self) -> &'static str {
         match self {
-            KubeKind::Nodes | KubeKind::Pods | KubeKind::Claims => "",
+            KubeKind::Nodes | KubeKind::Pods | KubeKind::Claims | KubeKind::Volumes => "",
             KubeKind::Leases => "coordination.k8s.io",
             KubeKind::Deployments | KubeKind::ReplicaSets | KubeKind::StatefulSets | KubeKind::DaemonSets => "apps",
             KubeKind::EtcdMembers => "etcd.k0sproject.io",

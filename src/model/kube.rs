@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::fact::{Fact, Table};
+use super::fact::{Fact, ObjectKey, Table};
 use super::k0s::{ClusterConfig, ControlNode, EtcdMemberObject};
 use super::labels::Labels;
 use super::product::{Installation, NetBoxEnterprise};
@@ -299,6 +299,21 @@ pub struct Claim {
     pub provisioner: Option<Text>,
     /// Annotation `volume.kubernetes.io/selected-node`.
     pub node: Option<Text>,
+    /// The volume that it is bound to.
+    #[serde(default)]
+    pub volume: Option<Text>,
+}
+
+/// A core/v1 `PersistentVolume`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Volume {
+    /// Available, Bound, Released or Failed.
+    pub phase: Text,
+    /// Where alone it can be mounted: hosts by their label `kubernetes.io/hostname`, by which local provisioners pin a volume.
+    /// Empty where its node affinity does not name any.
+    pub hosts: Vec<Text>,
+    /// What becomes of it with its claim: Delete, Retain.
+    pub reclaim: Text,
 }
 
 /// The API server in use.
@@ -366,6 +381,9 @@ pub struct KubeFacts {
     pub daemon_sets: Table<Workload>,
     /// PersistentVolumeClaims.
     pub claims: Table<Claim>,
+    /// PersistentVolumes.
+    #[serde(default)]
+    pub volumes: Table<Volume>,
     /// k0s's annotations of etcd members.
     pub etcd_members: Table<EtcdMemberObject>,
     /// k0s's annotations of controllers.
@@ -376,4 +394,26 @@ pub struct KubeFacts {
     pub installations: Table<Installation>,
     /// NetBox Enterprise.
     pub netbox_enterprises: Table<NetBoxEnterprise>,
+}
+
+impl KubeFacts {
+    /// The node on whose disk alone the data of a claim are. Its volume tells; where that was not read, the claim does, if a
+    /// local provisioner made it.
+    pub fn pinned(&self, claim: &ObjectKey) -> Option<&Text> {
+        let claim = &self.claims.get(claim)?.value;
+        let key = claim.volume.as_ref().map(|volume| ObjectKey::new("", volume.clone()));
+        match key.and_then(|key| self.volumes.get(&key)) {
+            Some(volume) => match volume.value.hosts.as_slice() {
+                [host] => Some(host),
+                _ => None,
+            },
+            None => {
+                let is_local = |own: &Text| own.as_str().contains("local");
+                claim
+                    .node
+                    .as_ref()
+                    .filter(|_| claim.provisioner.as_ref().is_some_and(is_local))
+            }
+        }
+    }
 }

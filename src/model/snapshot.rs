@@ -14,6 +14,7 @@ use super::feed::{FeedId, FeedState, KubeKind};
 use super::host::HostFacts;
 use super::kube::{KubeFacts, Lease, Node};
 use super::reach::HostReach;
+use super::reach::there::FromThere;
 use crate::base::{Stamp, Text, Why, WhyKind};
 
 /// Everything observed.
@@ -36,6 +37,9 @@ pub struct Snapshot {
     /// The ports of the other controllers, as they are reached from here.
     #[serde(default)]
     pub reach: BTreeMap<IpAddr, HostReach>,
+    /// The ports of controllers that do not answer here, as another one reaches them.
+    #[serde(default)]
+    pub there: BTreeMap<IpAddr, FromThere>,
 }
 
 /// The simulated cluster that a snapshot shows.
@@ -82,6 +86,7 @@ impl Snapshot {
             etcd: EtcdFacts::default(),
             host: HostFacts::default(),
             reach: BTreeMap::new(),
+            there: BTreeMap::new(),
         }
     }
 

@@ -44,7 +44,7 @@ pub struct Expect {
 }
 
 /// The scenarios that quorate brings along, in the order in which people should meet them.
-pub const NAMES: [&str; 25] = [
+pub const NAMES: [&str; 26] = [
     "healthy",
     "ready",
     "demo",
@@ -61,6 +61,7 @@ pub const NAMES: [&str; 25] = [
     "us",
     "frozen",
     "api-down",
+    "overloaded",
     "here-down",
     "dark",
     "two-views",
@@ -116,6 +117,7 @@ impl Scenario {
             "us" => include_str!("../../assets/scenarios/us.toml"),
             "frozen" => include_str!("../../assets/scenarios/frozen.toml"),
             "api-down" => include_str!("../../assets/scenarios/api-down.toml"),
+            "overloaded" => include_str!("../../assets/scenarios/overloaded.toml"),
             "here-down" => include_str!("../../assets/scenarios/here-down.toml"),
             "dark" => include_str!("../../assets/scenarios/dark.toml"),
             "two-views" => include_str!("../../assets/scenarios/two-views.toml"),

@@ -7,6 +7,7 @@
 #[allow(dead_code)] // shared by three test binaries; each uses a part
 mod console;
 mod crowded;
+mod dark;
 #[path = "../lab/lab.rs"]
 #[allow(dead_code)] // shared by three test binaries; each uses a part
 mod lab;
@@ -30,6 +31,7 @@ fn main() {
     complete(&lab);
     idle(&lab);
     losses(&lab);
+    dark::measure(&lab);
 }
 
 fn row(what: &str, measured: &str, aim: &str) {

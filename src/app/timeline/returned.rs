@@ -56,6 +56,7 @@ pub fn differences(before: &Snapshot, after: &Snapshot) -> Vec<Difference> {
             KubeKind::StatefulSets => compare(kind, &old.stateful_sets, &new.stateful_sets, replicas),
             KubeKind::DaemonSets => compare(kind, &old.daemon_sets, &new.daemon_sets, replicas),
             KubeKind::Claims => compare(kind, &old.claims, &new.claims, |claim| claim.phase.to_string()),
+            KubeKind::Volumes => compare(kind, &old.volumes, &new.volumes, |volume| volume.phase.to_string()),
             KubeKind::EtcdMembers => compare(kind, &old.etcd_members, &new.etcd_members, |member| {
                 let joined = member.joined.as_ref().map_or("Unknown", |joined| joined.status.word());
                 format!("Joined={joined}")

@@ -1,4 +1,4 @@
-//! Kinds of which little is kept: Lease, ReplicaSet, PersistentVolumeClaim.
+//! Kinds of which little is kept: Lease, ReplicaSet, PersistentVolumeClaim, PersistentVolume.
 
 use k8s_openapi::api::apps::v1 as apps;
 use k8s_openapi::api::coordination::v1 as coordination;
@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1 as core;
 use super::{Row, annotation, controller, count, meta_key, text};
 use crate::base::{Text, Why};
 use crate::model::KubeKind;
-use crate::model::kube::{Claim, Lease, ReplicaSet};
+use crate::model::kube::{Claim, Lease, ReplicaSet, Volume};
 use crate::port::KubeObject;
 
 /// Reads a Lease.
@@ -42,6 +42,31 @@ pub fn claim(raw: &core::PersistentVolumeClaim) -> Result<Row, Why> {
         phase: text(raw.status.as_ref().and_then(|status| status.phase.as_ref())),
         provisioner: provisioner.or_else(|| annotation(meta, "volume.beta.kubernetes.io/storage-provisioner")),
         node: annotation(meta, "volume.kubernetes.io/selected-node"),
+        volume: raw
+            .spec
+            .as_ref()
+            .and_then(|spec| spec.volume_name.as_deref())
+            .filter(|name| !name.is_empty())
+            .map(Text::new),
     };
     Ok((key, KubeObject::Claim(row)))
+}
+
+/// Reads a PersistentVolume.
+pub fn volume(raw: &core::PersistentVolume) -> Result<Row, Why> {
+    let key = meta_key(KubeKind::Volumes, &raw.metadata)?;
+    let spec = raw.spec.as_ref();
+    let affinity = spec.and_then(|spec| spec.node_affinity.as_ref()?.required.as_ref());
+    let terms = affinity.into_iter().flat_map(|required| &required.node_selector_terms);
+    let expressions = terms.flat_map(|term| term.match_expressions.iter().flatten());
+    let hosts = expressions.filter(|own| own.key == "kubernetes.io/hostname" && own.operator == "In");
+    let row = Volume {
+        phase: text(raw.status.as_ref().and_then(|status| status.phase.as_ref())),
+        hosts: hosts
+            .flat_map(|own| own.values.iter().flatten())
+            .map(|host| Text::new(host))
+            .collect(),
+        reclaim: text(spec.and_then(|spec| spec.persistent_volume_reclaim_policy.as_ref())),
+    };
+    Ok((key, KubeObject::Volume(row)))
 }

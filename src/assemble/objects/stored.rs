@@ -6,7 +6,9 @@ use k8s_pb::api::coordination::v1 as pb_coordination;
 use k8s_pb::api::core::v1 as pb_core;
 use prost::Message;
 
-use super::{Row, claim, daemon_set, deployment, from_json, garbage, lease, node, pod, replica_set, stateful_set};
+use super::{
+    Row, claim, daemon_set, deployment, from_json, garbage, lease, node, pod, replica_set, stateful_set, volume,
+};
 use crate::base::{Why, WhyKind};
 use crate::model::KubeKind;
 use crate::pb::kubernetes::twin::Twin;
@@ -42,6 +44,7 @@ fn from_protobuf(kind: KubeKind, sealed: &Sealed) -> Result<Row, Why> {
         KubeKind::Nodes => typed::<pb_core::Node, core::Node>(kind, sealed, node),
         KubeKind::Pods => typed::<pb_core::Pod, core::Pod>(kind, sealed, pod),
         KubeKind::Claims => typed::<pb_core::PersistentVolumeClaim, core::PersistentVolumeClaim>(kind, sealed, claim),
+        KubeKind::Volumes => typed::<pb_core::PersistentVolume, core::PersistentVolume>(kind, sealed, volume),
         KubeKind::Leases => typed::<pb_coordination::Lease, coordination::Lease>(kind, sealed, lease),
         KubeKind::Deployments => typed::<pb_apps::Deployment, apps::Deployment>(kind, sealed, deployment),
         KubeKind::ReplicaSets => typed::<pb_apps::ReplicaSet, apps::ReplicaSet>(kind, sealed, replica_set),
@@ -184,6 +187,35 @@ mod tests {
             panic!("no deployment")
         };
         assert!(row.hard_host_anti_affinity && row.spread[0].honors_taints, "{row:?}");
+    }
+
+    #[test]
+    fn a_claim_and_its_volume_in_both_forms_are_one_row() {
+        let claim = json!({
+            "metadata": {"name": "data", "namespace": "n", "annotations": {"volume.kubernetes.io/selected-node": "nbe-2"}},
+            "spec": {"volumeName": "pvc-1", "accessModes": ["ReadWriteOnce"]}, "status": {"phase": "Bound"},
+        });
+        let typed: core::PersistentVolumeClaim = serde_json::from_value(claim.clone()).unwrap();
+        let value = seal::<pb_core::PersistentVolumeClaim, _>("v1", "PersistentVolumeClaim", &typed);
+        assert_eq!(
+            from_stored(KubeKind::Claims, &value).unwrap(),
+            from_json(KubeKind::Claims, claim).unwrap()
+        );
+        let volume = json!({
+            "metadata": {"name": "pvc-1"},
+            "spec": {"persistentVolumeReclaimPolicy": "Delete", "local": {"path": "/x"}, "nodeAffinity": {"required": {
+                "nodeSelectorTerms": [{"matchExpressions": [
+                    {"key": "kubernetes.io/hostname", "operator": "In", "values": ["nbe-2"]}]}]}}},
+            "status": {"phase": "Bound"},
+        });
+        let typed: core::PersistentVolume = serde_json::from_value(volume.clone()).unwrap();
+        let value = seal::<pb_core::PersistentVolume, _>("v1", "PersistentVolume", &typed);
+        let stored = from_stored(KubeKind::Volumes, &value).unwrap();
+        assert_eq!(stored, from_json(KubeKind::Volumes, volume).unwrap());
+        let KubeObject::Volume(row) = stored.1 else {
+            panic!("no volume")
+        };
+        assert_eq!(row.hosts, ["nbe-2"]);
     }
 
     proptest! {

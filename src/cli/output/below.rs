@@ -89,6 +89,8 @@ pub struct ReachDocument {
     pub suspect: Suspect,
     pub sentence: &'static str,
     pub ports: Vec<PortDocument>,
+    /// What another controller says of it, where `look_from_there` is set.
+    pub from_there: Option<String>,
 }
 
 /// A port of it.
@@ -191,6 +193,7 @@ pub fn reach(snapshot: &Snapshot) -> Vec<ReachDocument> {
             suspect,
             sentence: suspect.sentence(),
             ports: ports.collect(),
+            from_there: snapshot.there_line(own.address),
         }
     });
     rows.collect()

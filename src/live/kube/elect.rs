@@ -12,9 +12,14 @@ use super::kubeconfig::Access;
 use super::server::{Server, candidates};
 use super::session::Session;
 use crate::base::{Text, Why};
+use crate::model::feed::HostPart;
+use crate::model::{FeedId, FeedState, Snapshot};
 
 /// How long the preferred server is asked alone at the start, unless it fails sooner.
 const HEAD_START: Duration = Duration::from_millis(500);
+
+/// How long the sources that tell of other servers are waited for, once every known one was asked in vain.
+const TOLD: Duration = Duration::from_secs(1);
 
 /// Finds a server other than `avoid`. Without `avoid` the preferred one gets a head start. Servers that become known
 /// meanwhile take part. The error says why none serves; None where there is none to ask.
@@ -26,7 +31,8 @@ pub async fn elect(access: &Access, snapshots: &mut Snapshots, avoid: Option<&Se
     let mut failures = Vec::new();
     let mut open = avoid.is_some();
     let head_start = tokio::time::sleep(HEAD_START);
-    tokio::pin!(head_start);
+    let told = tokio::time::sleep(TOLD);
+    tokio::pin!(head_start, told);
     loop {
         for server in known(access, snapshots, open) {
             if !asked.contains(&server) {
@@ -34,7 +40,8 @@ pub async fn elect(access: &Access, snapshots: &mut Snapshots, avoid: Option<&Se
                 running.push(ask(clients.session(&server)));
             }
         }
-        if running.is_empty() && open {
+        let is_told = told.is_elapsed() || !access.may_roam() || are_all_told(&snapshots.newest());
+        if running.is_empty() && open && is_told {
             return answered.ok_or_else(|| summary(&access.preferred, failures));
         }
         tokio::select! {
@@ -47,6 +54,7 @@ pub async fn elect(access: &Access, snapshots: &mut Snapshots, avoid: Option<&Se
                 open = true;
             }
             () = &mut head_start, if !open => open = true,
+            () = &mut told, if !told.is_elapsed() => {}
             () = snapshots.changed(), if open => {}
         }
     }
@@ -57,6 +65,14 @@ fn known(access: &Access, snapshots: &Snapshots, open: bool) -> Vec<Server> {
         return candidates(&snapshots.newest(), &access.preferred);
     }
     vec![access.preferred.clone()]
+}
+
+/// Whether the first sources that tell of other servers have spoken, or failed: this host's k0s.yaml and its etcd.
+fn are_all_told(snapshot: &Snapshot) -> bool {
+    [FeedId::Host(HostPart::Config), FeedId::EtcdLocal].iter().all(|id| {
+        let feed = snapshot.feeds.get(id);
+        feed.is_some_and(|state| !matches!(state, FeedState::Syncing { .. }))
+    })
 }
 
 async fn ask(session: Session) -> (Session, Pulse) {

@@ -18,7 +18,7 @@ use crate::base::{Text, Why, WhyKind};
 use crate::model::{FeedId, KubeKind};
 use crate::port::{Closed, KubeEvent, Observation, Report, Sink};
 
-/// How often to look again for what is forbidden or not installed. Quiet by design: 13 kinds, two looks a minute each, one
+/// How often to look again for what is forbidden or not installed. Quiet by design: 14 kinds, two looks a minute each, one
 /// discovery for all, and 30 heartbeats stay below 60 requests a minute.
 pub const LOOK_AGAIN: Duration = Duration::from_secs(30);
 /// A watch that ends sooner was not kept open by the server; going on at once could become a flood.

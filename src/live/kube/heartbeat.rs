@@ -18,10 +18,10 @@ const PATH: &str = "/api/v1/namespaces/kube-system";
 pub enum Pulse {
     /// The read went through etcd: it serves, and there is quorum.
     Proven,
-    /// It answered, but not so that it proves quorum: it does not know us, refuses us, or asks to wait. Another server would
-    /// say the same.
+    /// It answered, but not so that it proves quorum: it does not know us, or refuses us. Another server would say the same.
     Answered(Why),
-    /// It does not serve.
+    /// It does not serve. One that asks us to wait (429) does not either: that is its own load, or its storage that is not
+    /// ready yet, and another server may have neither.
     Failed(Why),
 }
 
@@ -48,7 +48,6 @@ pub async fn beat(session: &Session) -> Pulse {
             let hint = "the kubeconfig's credentials are not valid here, or no longer";
             Pulse::Answered(fault.why.hint(hint))
         }
-        WhyKind::Throttled => Pulse::Answered(fault.why),
         WhyKind::TimedOut => Pulse::Failed(
             fault
                 .why

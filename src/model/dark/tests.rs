@@ -29,6 +29,12 @@ fn bent(bend: impl FnOnce(&mut Snapshot)) -> Snapshot {
     snapshot
 }
 
+fn end_api_here(snapshot: &mut Snapshot) {
+    lose(snapshot, FeedId::ApiLocal, WhyKind::Refused);
+    let processes = snapshot.host.processes.as_mut().unwrap();
+    processes.value.retain(|own| own.name != "kube-apiserver");
+}
+
 fn skewed(ms: i64) -> Snapshot {
     bent(|snapshot| {
         for peer in snapshot.etcd.peers.values_mut() {
@@ -60,7 +66,15 @@ fn states() -> Vec<(State, Snapshot)> {
             State::AllDeadHere,
             bent(|snapshot| {
                 kill_etcd_here(snapshot);
-                lose(snapshot, FeedId::ApiLocal, WhyKind::Refused);
+                end_api_here(snapshot);
+            }),
+        ),
+        // It waits for etcd.
+        (
+            State::EtcdDeadHere,
+            bent(|snapshot| {
+                kill_etcd_here(snapshot);
+                lose(snapshot, FeedId::ApiLocal, WhyKind::TimedOut);
             }),
         ),
         (
@@ -153,7 +167,7 @@ fn everything_dead_everywhere_is_still_told() {
     lose(&mut snapshot, FeedId::EtcdLocal, WhyKind::Refused);
     snapshot.etcd.serializable = None;
     snapshot.etcd.linearizable = None;
-    lose(&mut snapshot, FeedId::ApiLocal, WhyKind::Refused);
+    end_api_here(&mut snapshot);
     let found = snapshot.diagnosis();
     assert_eq!(found.state, State::AllDeadHere);
     let all: String = found.evidence.iter().map(Text::as_str).collect::<Vec<_>>().join("\n");

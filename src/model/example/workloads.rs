@@ -3,7 +3,7 @@
 use super::{name, put, wall_ago};
 use crate::base::Text;
 use crate::model::kube::{
-    Amounts, Claim, KubeFacts, Owner, Pod, ReplicaSet, Spread, Tolerates, Workload, WorkloadKind,
+    Amounts, Claim, KubeFacts, Owner, Pod, ReplicaSet, Spread, Tolerates, Volume, Workload, WorkloadKind,
 };
 use crate::model::labels::Labels;
 use crate::model::{KubeKind, ObjectKey};
@@ -142,7 +142,19 @@ fn rqlite(kube: &mut KubeFacts) {
             phase: "Bound".into(),
             provisioner: Some("openebs.io/local".into()),
             node: Some(name(n)),
+            volume: Some(Text::from(format!("pvc-{n}"))),
         };
+        let volume = Volume {
+            phase: "Bound".into(),
+            hosts: vec![name(n)],
+            reclaim: "Delete".into(),
+        };
+        put(
+            &mut kube.volumes,
+            KubeKind::Volumes,
+            ObjectKey::new("", format!("pvc-{n}").as_str()),
+            volume,
+        );
         let key = ObjectKey::new("kotsadm", claim_name.as_str());
         put(&mut kube.claims, KubeKind::Claims, key, claim);
         let mut replica = pod(&name(n));

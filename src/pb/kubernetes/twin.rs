@@ -194,8 +194,16 @@ twins! {
     core::ContainerState = pb_core::ContainerState { waiting }
     core::ContainerStateWaiting = pb_core::ContainerStateWaiting { reason, message }
     core::PodTemplateSpec = pb_core::PodTemplateSpec { metadata, spec }
-    core::PersistentVolumeClaim = pb_core::PersistentVolumeClaim { metadata, status }
+    core::PersistentVolumeClaim = pb_core::PersistentVolumeClaim { metadata, spec, status }
+    core::PersistentVolumeClaimSpec = pb_core::PersistentVolumeClaimSpec { volume_name }
     core::PersistentVolumeClaimStatus = pb_core::PersistentVolumeClaimStatus { phase }
+    core::PersistentVolume = pb_core::PersistentVolume { metadata, spec, status }
+    core::PersistentVolumeSpec = pb_core::PersistentVolumeSpec { node_affinity, persistent_volume_reclaim_policy }
+    core::VolumeNodeAffinity = pb_core::VolumeNodeAffinity { required }
+    core::NodeSelector = pb_core::NodeSelector { node_selector_terms }
+    core::NodeSelectorTerm = pb_core::NodeSelectorTerm { match_expressions }
+    core::NodeSelectorRequirement = pb_core::NodeSelectorRequirement { key, operator, values }
+    core::PersistentVolumeStatus = pb_core::PersistentVolumeStatus { phase }
     coordination::Lease = pb_coordination::Lease { metadata, spec }
     coordination::LeaseSpec = pb_coordination::LeaseSpec {
         holder_identity, lease_duration_seconds, acquire_time, renew_time, lease_transitions,

@@ -83,8 +83,8 @@ fn warn(draft: &mut Draft, snapshot: &Snapshot, key: &ObjectKey, pod: &Pod) {
     }
     let mut claims = pod.claims.iter().filter(|claim| {
         let key = ObjectKey::new(key.namespace.clone(), (*claim).clone());
-        let row = snapshot.kube.claims.get(&key);
-        row.is_some_and(|row| row.value.node.is_some() && row.value.node == pod.node)
+        let pinned = snapshot.kube.pinned(&key);
+        pinned.is_some() && pinned == pod.node.as_ref()
     });
     if let Some(claim) = claims.next() {
         draft.warn(format!(

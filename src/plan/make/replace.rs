@@ -334,16 +334,8 @@ fn warn_unsettled(draft: &mut Draft, snapshot: &Snapshot) {
 
 fn warn_of_claims(draft: &mut Draft, snapshot: &Snapshot, node: &Text) {
     let claims = snapshot.kube.claims.iter();
-    let pinned = claims.filter(|(_, row)| row.value.node.as_ref() == Some(node));
-    let local: Vec<String> = pinned
-        .filter(|(_, row)| {
-            row.value
-                .provisioner
-                .as_ref()
-                .is_some_and(|own| own == "openebs.io/local")
-        })
-        .map(|(key, _)| key.to_string())
-        .collect();
+    let pinned = claims.filter(|(key, _)| snapshot.kube.pinned(key) == Some(node));
+    let local: Vec<String> = pinned.map(|(key, _)| key.to_string()).collect();
     if local.is_empty() {
         draft.warn(format!(
             "no local volume of {node} is known that would be deleted with its Node"

@@ -10,12 +10,10 @@ use crate::model::host::{Disk, K0sConfig, K0sStatus, Link, Process, Unit};
 use crate::port::{HostFact, Observation, Report};
 use crate::sim::world::World;
 use crate::sim::world::flags::K0S_DIR;
-use crate::sim::world::host::{Component, HostId, Run};
+use crate::sim::world::host::{Component, DISK_BYTES, HostId, Run};
 
 /// Host facts are read this often, in world milliseconds; links at every look.
 pub(super) const EVERY_MS: u64 = 10_000;
-/// A simulated disk: plenty.
-const DISK_BYTES: (u64, u64) = (100 << 30, 60 << 30);
 /// Flags of the simulated processes that no check reads, and that the real reader drops too.
 const DROPPED: [&str; 4] = [
     "advertise-client-urls",

@@ -243,6 +243,7 @@ const fn resource(kind: KubeKind) -> Resource {
         KubeKind::StatefulSets => Resource::StatefulSets,
         KubeKind::DaemonSets => Resource::DaemonSets,
         KubeKind::Claims => Resource::Claims,
+        KubeKind::Volumes => Resource::Volumes,
         KubeKind::EtcdMembers => Resource::EtcdMembers,
         KubeKind::ControlNodes => Resource::ControlNodes,
         KubeKind::ClusterConfigs => Resource::ClusterConfigs,

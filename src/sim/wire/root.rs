@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::pki::{Authorities, HostPki, Issued};
 use crate::sim::scenario::Cluster;
-use crate::sim::world::host::{Component, Host, HostId, Run};
+use crate::sim::world::host::{Component, DISK_BYTES, Host, HostId, Run};
 use crate::sim::world::{Network, World};
 
 /// Embedded Cluster's k0s directory.
@@ -135,6 +135,8 @@ impl Root {
         root.write("sys/class/net/eth0/speed", "10000\n")?;
         root.write("etc/embedded-cluster/ec.yaml", "dataDir: /var/lib/embedded-cluster\n")?;
         root.write("run/k0s/k0s.yaml", &runtime_yaml())?;
+        let (size, free) = DISK_BYTES;
+        root.write("run/statvfs", &format!("{size} {free}\n"))?;
         let k0s_yaml = root.k0s_yaml();
         root.write("etc/k0s/k0s.yaml", &k0s_yaml)?;
         let unit = root.path.join("run/unit");

@@ -21,6 +21,7 @@ pub fn value(resource: Resource, object: &Value) -> Option<Vec<u8>> {
         Resource::Nodes => protobuf::<pb_core::Node, core::Node>(resource, object),
         Resource::Pods => protobuf::<pb_core::Pod, core::Pod>(resource, object),
         Resource::Claims => protobuf::<pb_core::PersistentVolumeClaim, core::PersistentVolumeClaim>(resource, object),
+        Resource::Volumes => protobuf::<pb_core::PersistentVolume, core::PersistentVolume>(resource, object),
         Resource::Leases => protobuf::<pb_coordination::Lease, coordination::Lease>(resource, object),
         Resource::Deployments => protobuf::<pb_apps::Deployment, apps::Deployment>(resource, object),
         Resource::ReplicaSets => protobuf::<pb_apps::ReplicaSet, apps::ReplicaSet>(resource, object),
@@ -37,7 +38,6 @@ pub fn value(resource: Resource, object: &Value) -> Option<Vec<u8>> {
         | Resource::Endpoints
         | Resource::ConfigMaps
         | Resource::Secrets
-        | Resource::Volumes
         | Resource::DisruptionBudgets => None,
     }
 }

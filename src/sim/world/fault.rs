@@ -8,8 +8,13 @@ use super::host::{Component, HostId};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
 pub enum Fault {
-    /// The machine is switched off, its disk intact. Its ports refuse.
+    /// All processes of a machine are killed and stay dead, its disk intact. Its kernel answers: its ports refuse.
     Kill {
+        /// Which.
+        host: HostId,
+    },
+    /// The machine is switched off, its disk intact. Nothing answers there any more.
+    PowerOff {
         /// Which.
         host: HostId,
     },

@@ -15,6 +15,9 @@ impl fmt::Display for HostId {
     }
 }
 
+/// The disk of every machine, in bytes: its size, and what is free. Plenty.
+pub const DISK_BYTES: (u64, u64) = (100 << 30, 60 << 30);
+
 /// A process on a controller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -29,6 +29,7 @@ impl World {
     fn strike(&mut self, fault: &Fault) -> Result<(), String> {
         match fault {
             Fault::Kill { host } => self.kill(*host),
+            Fault::PowerOff { host } => self.power_off(*host),
             Fault::Freeze { host, component } => self.freeze(*host, *component),
             Fault::Stop { host, component } => self.stop(*host, *component),
             Fault::StopUnit { host } => self.stop_unit(*host),
@@ -91,6 +92,11 @@ impl World {
             machine.turns.clear();
             machine.is_unit_stopped = false;
         })
+    }
+
+    fn power_off(&mut self, host: HostId) -> Result<(), String> {
+        self.kill(host)?;
+        self.touch(host, |machine| machine.is_powered_off = true)
     }
 
     fn freeze(&mut self, host: HostId, component: Option<Component>) -> Result<(), String> {
@@ -164,6 +170,7 @@ impl World {
         let invocation = self.new_invocation();
         let configured = self.configured_grace_s();
         self.touch(host, |machine| {
+            machine.is_powered_off = false;
             machine.is_unplugged = false;
             machine.is_black_hole = false;
             machine.cuts.clear();

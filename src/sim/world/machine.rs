@@ -18,6 +18,8 @@ pub(super) struct Machine {
     started: [Timestamp; Component::ALL.len()],
     /// Of its k0s: new at every start.
     pub invocation: String,
+    /// Nothing of it answers, its kernel neither.
+    pub is_powered_off: bool,
     pub is_unplugged: bool,
     pub is_black_hole: bool,
     pub cuts: BTreeSet<HostId>,
@@ -62,6 +64,7 @@ impl Machine {
             runs: [run; Component::ALL.len()],
             started: [started; Component::ALL.len()],
             invocation,
+            is_powered_off: false,
             is_unplugged: false,
             is_black_hole: false,
             cuts: BTreeSet::new(),
@@ -159,7 +162,8 @@ impl World {
         let (Some(a), Some(b)) = (self.machine(from), self.machine(to)) else {
             return Path::Silent;
         };
-        let is_linked = |machine: &Machine| !machine.is_black_hole && machine.has_carrier(self.now_ms);
+        let is_linked =
+            |machine: &Machine| !machine.is_powered_off && !machine.is_black_hole && machine.has_carrier(self.now_ms);
         if is_linked(a) && is_linked(b) && !a.cuts.contains(&to) && !b.cuts.contains(&from) {
             Path::Open
         } else {

@@ -86,7 +86,7 @@ async fn a_heartbeat_proves_quorum_or_says_why_not() {
     let cases = [
         (refuse(401, "Unauthorized"), Some(WhyKind::Unauthenticated), true),
         (refuse(403, "forbidden"), Some(WhyKind::Forbidden), true),
-        (refuse(429, "later"), Some(WhyKind::Throttled), true),
+        (refuse(429, "later"), Some(WhyKind::Throttled), false),
         (refuse(404, "not found"), Some(WhyKind::NotFound), false),
         (refuse(503, "shutting down"), Some(WhyKind::Unavailable), false),
         (Reply::Body(200, "{}".to_owned()), Some(WhyKind::Garbage), false),

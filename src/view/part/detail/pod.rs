@@ -120,7 +120,11 @@ fn claim(state: &State, pod: &ObjectKey, name: &Text) -> Paragraph {
         return ("claim", format!("{name}: not known"), Role::Unknown);
     };
     let claim = &fact.value;
-    let node = claim.node.as_ref().map(|node| format!(", on node {node}"));
+    let node = state
+        .snapshot
+        .kube
+        .pinned(&key)
+        .map(|node| format!(", on node {node} alone"));
     let provisioner = claim.provisioner.as_ref().map(|by| format!(", made by {by}"));
     let role = if claim.phase == "Bound" {
         Role::Text
