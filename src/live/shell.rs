@@ -150,8 +150,9 @@ impl Shell {
         const WAYS: [&[&str]; 2] = [&[], &["sudo", "-n"]];
         for way in WAYS {
             let asked = self.run(at, &[way, &["id", "-u"]].concat()).await?;
-            if asked.code == Some(0) && asked.out.lines().next_back().map(str::trim) == Some("0") {
-                return Ok(way);
+            match asked.code {
+                Some(0) if user_id(at, &asked.out)? == 0 => return Ok(way),
+                _ => {}
             }
         }
         let text = format!("{} is not root and sudo asks for a password", name(at, &["the user"]));
@@ -194,6 +195,17 @@ impl Shell {
     }
 }
 
+/// The last line: what comes before is a greeting.
+fn user_id(at: &At, out: &str) -> Result<u32, Trouble> {
+    let last = out.lines().next_back().unwrap_or_default().trim();
+    last.parse().map_err(|_| {
+        let short: String = last.chars().take(40).collect();
+        let text = format!("{} answers {short:?}, which is no user id", name(at, &["id"]));
+        let hint = "the shell there writes into the answer: let its start files be silent where there is no terminal";
+        Trouble::NotStarted(Why::new(WhyKind::Garbage, text).hint(hint))
+    })
+}
+
 fn owned<'a>(words: &'a [&'a str]) -> impl Iterator<Item = String> + 'a {
     words.iter().map(|word| (*word).to_owned())
 }
@@ -218,27 +230,29 @@ fn ssh_trouble(host: &Text, said: &Said) -> Trouble {
     let why = |kind| Why::new(kind, format!("ssh {host}: {line}"));
     let says = |words: &[&str]| words.iter().any(|word| said.err.contains(word));
     let by_hand = format!("try `ssh -o BatchMode=yes {host} true`; it must work without a question");
-    Trouble::NotStarted(
-        if says(&["Host key verification failed", "IDENTIFICATION HAS CHANGED"]) {
-            why(WhyKind::Denied).hint(format!(
-                "the host key is unknown or another one: connect by hand once, `ssh {host}`"
+    Trouble::NotStarted(if says(&["IDENTIFICATION HAS CHANGED"]) {
+        why(WhyKind::Denied).hint(format!(
+                "its host key is another one than before: compare it on the host, then `ssh-keygen -R {host}` and connect by hand once"
             ))
-        } else if says(&["Permission denied", "Too many authentication failures"]) {
-            why(WhyKind::Denied).hint(by_hand)
-        } else if says(&["Connection refused"]) {
-            why(WhyKind::Refused).hint(by_hand)
-        } else if says(&["Could not resolve", "No route to host", "Network is unreachable"]) {
-            why(WhyKind::Unreachable).hint(by_hand)
-        } else if says(&[
-            "ssh: connect to host",
-            "during banner exchange",
-            "Bad configuration option",
-        ]) {
-            why(WhyKind::TimedOut).hint(by_hand)
-        } else {
-            return Trouble::Unknown(why(WhyKind::Broken));
-        },
-    )
+    } else if says(&["Host key verification failed"]) {
+        why(WhyKind::Denied).hint(format!(
+            "its host key is not known here: connect by hand once, `ssh {host}`, and compare it"
+        ))
+    } else if says(&["Permission denied", "Too many authentication failures"]) {
+        why(WhyKind::Denied).hint(by_hand)
+    } else if says(&["Connection refused"]) {
+        why(WhyKind::Refused).hint(by_hand)
+    } else if says(&["Could not resolve", "No route to host", "Network is unreachable"]) {
+        why(WhyKind::Unreachable).hint(by_hand)
+    } else if says(&[
+        "ssh: connect to host",
+        "during banner exchange",
+        "Bad configuration option",
+    ]) {
+        why(WhyKind::TimedOut).hint(by_hand)
+    } else {
+        return Trouble::Unknown(why(WhyKind::Broken));
+    })
 }
 
 #[cfg(test)]

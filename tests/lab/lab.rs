@@ -59,9 +59,13 @@ impl Lab {
 
     /// Runs a command on a host to its end.
     pub fn on_host(&self, host: u8, argv: &[&str]) -> Output {
+        self.exec(host, argv).output().unwrap()
+    }
+
+    /// A command on a host, to be started.
+    pub fn exec(&self, host: u8, argv: &[&str]) -> Command {
         let host = host.to_string();
-        let arguments = [&["exec", &host, "--"], argv].concat();
-        self.command(&arguments).output().unwrap()
+        self.command(&[&["exec", &host, "--"], argv].concat())
     }
 
     /// The document that a headless command prints on a host.

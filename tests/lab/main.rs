@@ -18,3 +18,5 @@ mod losses;
 mod membership;
 mod order;
 mod parity;
+mod ssh;
+mod sshd;
