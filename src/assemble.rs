@@ -70,6 +70,7 @@ impl Assembler {
             Observation::EtcdStatus(status) => {
                 self.etcd.no_access = None;
                 self.verified(at, FeedId::EtcdLocal);
+                self.etcd.term = Some(fact(self.etcd.term.take(), at, FeedId::EtcdLocal, status.term));
                 self.etcd.local = Some(fact(self.etcd.local.take(), at, FeedId::EtcdLocal, status));
             }
             Observation::EtcdRead { linearizable, outcome } => self.etcd_read(at, linearizable, outcome),

@@ -21,7 +21,7 @@ pub use condition::Condition;
 pub use drive::{Drive, Next, Question};
 pub use event::{Entry, RunEvent, RunId};
 pub use input::Input;
-pub use make::{Planned, backup_file, make};
+pub use make::{Planned, backup_file, is_reversible, make, undo};
 pub use ok::ok_to;
 pub use step::{Plan, Risk, Step, StepId};
 pub use truth::Truth;

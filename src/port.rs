@@ -12,8 +12,10 @@ use crate::base::{Clock, Stamp, Text, Why};
 use crate::model::etcd::{DiskTimes, LocalStatus, MemberId, MembershipView};
 use crate::model::feed::HostPart;
 use crate::model::host::{Certificate, Containers, Disk, K0sConfig, K0sStatus, Link, Process, Unit};
-use crate::model::k0s::{ClusterConfig, ControlNode, EtcdMemberObject};
-use crate::model::kube::{ApiHealth, Claim, Endpoint, Lease, Node, Pod, ReplicaSet, Volume, Workload};
+use crate::model::k0s::{ClusterConfig, ControlNode, EtcdMemberObject, Upgrade};
+use crate::model::kube::{
+    ApiHealth, Claim, DisruptionBudget, Endpoint, Lease, Node, Pod, ReplicaSet, Volume, Workload,
+};
 use crate::model::labels::Labels;
 use crate::model::product::{Installation, NetBoxEnterprise};
 use crate::model::reach::HostReach;
@@ -172,8 +174,10 @@ pub enum KubeObject {
     DaemonSet(Workload),
     Claim(Claim),
     Volume(Volume),
+    DisruptionBudget(DisruptionBudget),
     EtcdMember(EtcdMemberObject),
     ControlNode(ControlNode),
+    Upgrade(Upgrade),
     ClusterConfig(ClusterConfig),
     Installation(Installation),
     NetBoxEnterprise(NetBoxEnterprise),
@@ -192,8 +196,10 @@ impl KubeObject {
             KubeObject::DaemonSet(_) => KubeKind::DaemonSets,
             KubeObject::Claim(_) => KubeKind::Claims,
             KubeObject::Volume(_) => KubeKind::Volumes,
+            KubeObject::DisruptionBudget(_) => KubeKind::DisruptionBudgets,
             KubeObject::EtcdMember(_) => KubeKind::EtcdMembers,
             KubeObject::ControlNode(_) => KubeKind::ControlNodes,
+            KubeObject::Upgrade(_) => KubeKind::Upgrades,
             KubeObject::ClusterConfig(_) => KubeKind::ClusterConfigs,
             KubeObject::Installation(_) => KubeKind::Installations,
             KubeObject::NetBoxEnterprise(_) => KubeKind::NetBoxEnterprises,
@@ -212,8 +218,10 @@ impl KubeObject {
             | KubeObject::ReplicaSet(_)
             | KubeObject::Claim(_)
             | KubeObject::Volume(_)
+            | KubeObject::DisruptionBudget(_)
             | KubeObject::EtcdMember(_)
             | KubeObject::ControlNode(_)
+            | KubeObject::Upgrade(_)
             | KubeObject::ClusterConfig(_)
             | KubeObject::Installation(_)
             | KubeObject::NetBoxEnterprise(_) => None,

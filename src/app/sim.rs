@@ -27,6 +27,8 @@ pub enum Deed {
     Stop,
     Skew,
     Quota,
+    EnableHa,
+    Reset,
     Heal,
     Faster,
     Slower,
@@ -57,8 +59,9 @@ pub fn press(state: &State, deed: Deed) -> Result<Vec<Effect>, String> {
         | Deed::Revive
         | Deed::Flap
         | Deed::Stop
-        | Deed::Skew => selected(state).ok_or("select a node or an etcd member first")?,
-        Deed::Join | Deed::FailJoin | Deed::Quota | Deed::Heal | Deed::Speed => Text::default(),
+        | Deed::Skew
+        | Deed::Reset => selected(state).ok_or("select a node or an etcd member first")?,
+        Deed::Join | Deed::FailJoin | Deed::Quota | Deed::EnableHa | Deed::Heal | Deed::Speed => Text::default(),
         Deed::Faster => return speed(state, |index| index + 1),
         Deed::Slower => return speed(state, |index| index.saturating_sub(1)),
     };
@@ -139,6 +142,8 @@ pub const COMMANDS: &[Entry] = &[
     entry(&["join"], Argument::Optional("ZONE", free), "a new machine joins as a controller", Does::Act(|state, to| wish(state, Deed::Join, Text::new(to)))),
     entry(&["fail-join"], Argument::None, "a new machine dies while it joins", Does::Act(|state, to| wish(state, Deed::FailJoin, Text::new(to)))),
     entry(&["quota"], Argument::None, "etcd's database is full", Does::Act(|state, to| wish(state, Deed::Quota, Text::new(to)))),
+    entry(&["enable-ha"], Argument::None, "as `netbox-enterprise enable-ha` does", Does::Act(|state, to| wish(state, Deed::EnableHa, Text::new(to)))),
+    entry(&["reset"], Argument::Required("NODE", nodes), "as `netbox-enterprise reset` on a machine does: it leaves, and is wiped", Does::Act(|state, to| wish(state, Deed::Reset, Text::new(to)))),
     entry(&["heal"], Argument::None, "revive every machine", Does::Act(|state, to| wish(state, Deed::Heal, Text::new(to)))),
     entry(&["speed"], Argument::Required("1|5|20|60", speeds), "how many times faster time runs", Does::Act(|state, to| wish(state, Deed::Speed, Text::new(to)))),
     entry(&["tour"], Argument::None, "show or hide the tour", Does::Act(|state, _| { super::tour::toggle(state); Ok(Vec::new()) })),

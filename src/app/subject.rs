@@ -181,9 +181,13 @@ pub fn object(state: &State, kind: KubeKind, key: ObjectKey) -> Option<ObjectRef
         KubeKind::ControlNodes => Some(kube.control_nodes.get(&key)?.value.uid.clone()),
         KubeKind::Installations => kube.installations.get(&key).map(|_| None)?,
         KubeKind::NetBoxEnterprises => kube.netbox_enterprises.get(&key).map(|_| None)?,
-        KubeKind::Leases | KubeKind::ReplicaSets | KubeKind::Claims | KubeKind::Volumes | KubeKind::ClusterConfigs => {
-            return None;
-        }
+        KubeKind::Leases
+        | KubeKind::ReplicaSets
+        | KubeKind::Claims
+        | KubeKind::Volumes
+        | KubeKind::DisruptionBudgets
+        | KubeKind::Upgrades
+        | KubeKind::ClusterConfigs => return None,
     };
     let uid = uid.filter(|uid| !uid.is_empty());
     Some(ObjectRef { kind, key, uid })

@@ -8,6 +8,8 @@ mod ritual;
 pub use offers::{Offer, about, offers};
 pub use ritual::{Ritual, accept};
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::Effect;
@@ -32,6 +34,9 @@ pub struct Work {
     pub is_manned: bool,
     /// Of what the actions are offered; None for the whole cluster.
     pub about: Option<RowId>,
+    /// The zones that the operator named for `label-zones`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub zones: BTreeMap<Text, Text>,
     /// What is offered, with the plans as they were made when they were last looked at.
     pub offers: Vec<Offer>,
     /// The run of this console, or its last one.
@@ -179,6 +184,29 @@ pub fn open(state: &mut State, about: Option<RowId>) {
     state.detail = None;
     navigate::go(state, Screen::Actions);
     refresh(state);
+}
+
+/// Takes `NODE=ZONE` words, and shows what labelling them would do.
+pub fn name_zones(state: &mut State, words: &str) -> Result<Vec<Effect>, String> {
+    let mut zones = BTreeMap::new();
+    for word in words.split_whitespace() {
+        let pair = word
+            .split_once('=')
+            .filter(|(node, zone)| !node.is_empty() && !zone.is_empty());
+        let (node, zone) = pair.ok_or_else(|| format!("{word:?} names no node and zone: write NODE=ZONE"))?;
+        zones.insert(Text::new(node), Text::new(zone));
+    }
+    state.work.zones = zones;
+    open(state, None);
+    let offer = state
+        .work
+        .offers
+        .iter()
+        .find(|offer| offer.intent.word() == "label-zones");
+    if let Some(row) = offer.map(|offer| RowId::Offer(offer.name.clone())) {
+        navigate::reveal(state, &row);
+    }
+    Ok(Vec::new())
 }
 
 fn unlock(state: &mut State) -> Result<(), String> {

@@ -25,11 +25,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference}
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-pub use k0s::{cluster_config, control_node, etcd_member};
+pub use k0s::{cluster_config, control_node, etcd_member, upgrade};
 pub use node::node;
 pub use pod::pod;
 pub use product::{installation, netbox_enterprise};
-pub use small::{claim, lease, replica_set, volume};
+pub use small::{claim, disruption_budget, lease, replica_set, volume};
 pub use stored::from_stored;
 pub use workload::{daemon_set, deployment, stateful_set};
 
@@ -58,8 +58,10 @@ pub fn from_json(kind: KubeKind, raw: Value) -> Result<Row, Why> {
         KubeKind::DaemonSets => typed(kind, raw, daemon_set),
         KubeKind::Claims => typed(kind, raw, claim),
         KubeKind::Volumes => typed(kind, raw, volume),
+        KubeKind::DisruptionBudgets => typed(kind, raw, disruption_budget),
         KubeKind::EtcdMembers => etcd_member(&raw),
         KubeKind::ControlNodes => control_node(&raw),
+        KubeKind::Upgrades => upgrade(&raw),
         KubeKind::ClusterConfigs => cluster_config(&raw),
         KubeKind::Installations => installation(&raw),
         KubeKind::NetBoxEnterprises => netbox_enterprise(&raw),

@@ -83,6 +83,14 @@ macro_rules! on_table {
                 let $table = &mut kube.volumes;
                 $do
             }
+            KubeKind::DisruptionBudgets => {
+                let $table = &mut kube.disruption_budgets;
+                $do
+            }
+            KubeKind::Upgrades => {
+                let $table = &mut kube.upgrades;
+                $do
+            }
             KubeKind::EtcdMembers => {
                 let $table = &mut kube.etcd_members;
                 $do
@@ -149,6 +157,8 @@ fn put(kube: &mut KubeFacts, at: Stamp, feed: FeedId, key: ObjectKey, object: Ku
         KubeObject::DaemonSet(value) => set(&mut kube.daemon_sets, at, feed, key, value),
         KubeObject::Claim(value) => set(&mut kube.claims, at, feed, key, value),
         KubeObject::Volume(value) => set(&mut kube.volumes, at, feed, key, value),
+        KubeObject::DisruptionBudget(value) => set(&mut kube.disruption_budgets, at, feed, key, value),
+        KubeObject::Upgrade(value) => set(&mut kube.upgrades, at, feed, key, value),
         KubeObject::EtcdMember(value) => set(&mut kube.etcd_members, at, feed, key, value),
         KubeObject::ControlNode(value) => set(&mut kube.control_nodes, at, feed, key, value),
         KubeObject::ClusterConfig(value) => set(&mut kube.cluster_configs, at, feed, key, value),
@@ -220,6 +230,8 @@ pub fn replace(kube: &mut KubeFacts, at: Stamp, feed: FeedId, kind: KubeKind, ob
         KubeKind::DaemonSets => keep_age(&mut kube.daemon_sets, fresh.daemon_sets),
         KubeKind::Claims => keep_age(&mut kube.claims, fresh.claims),
         KubeKind::Volumes => keep_age(&mut kube.volumes, fresh.volumes),
+        KubeKind::DisruptionBudgets => keep_age(&mut kube.disruption_budgets, fresh.disruption_budgets),
+        KubeKind::Upgrades => keep_age(&mut kube.upgrades, fresh.upgrades),
         KubeKind::EtcdMembers => keep_age(&mut kube.etcd_members, fresh.etcd_members),
         KubeKind::ControlNodes => keep_age(&mut kube.control_nodes, fresh.control_nodes),
         KubeKind::ClusterConfigs => keep_age(&mut kube.cluster_configs, fresh.cluster_configs),

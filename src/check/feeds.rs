@@ -51,7 +51,9 @@ impl Family {
 const fn is_required(feed: FeedId) -> bool {
     match feed {
         FeedId::Api | FeedId::EtcdLocal | FeedId::EtcdPeer(_) => true,
-        FeedId::Kube(kind) => !kind.is_custom() && !matches!(kind, KubeKind::Claims | KubeKind::Volumes),
+        FeedId::Kube(kind) => {
+            !kind.is_custom() && !matches!(kind, KubeKind::Claims | KubeKind::Volumes | KubeKind::DisruptionBudgets)
+        }
         FeedId::ApiLocal | FeedId::EtcdStore | FeedId::EtcdDisk | FeedId::Host(_) | FeedId::Ports(_) => false,
     }
 }

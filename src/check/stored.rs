@@ -33,6 +33,7 @@ fn is_empty_custom(snapshot: &Snapshot, kind: KubeKind) -> bool {
     let kube = &snapshot.kube;
     match kind {
         KubeKind::EtcdMembers => kube.etcd_members.is_empty(),
+        KubeKind::Upgrades => kube.upgrades.is_empty(),
         KubeKind::ControlNodes => kube.control_nodes.is_empty(),
         KubeKind::ClusterConfigs => kube.cluster_configs.is_empty(),
         KubeKind::Installations => kube.installations.is_empty(),

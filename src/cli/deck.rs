@@ -37,6 +37,8 @@ fn play(cluster: &Handle, clock: &Clock, command: &SimCommand) -> Result<String,
         }
         Deed::FailJoin => once(cluster, &Fault::FailedJoin, "a new machine begins to join and dies"),
         Deed::Quota => once(cluster, &Fault::FullQuota, "etcd's database is full"),
+        Deed::EnableHa => once(cluster, &Fault::EnableHa, "high availability is turned on"),
+        Deed::Reset => each(cluster, to, "reset", |host| Fault::Reset { host }),
         Deed::Speed | Deed::Faster | Deed::Slower => speed(clock, to),
     }
 }

@@ -20,7 +20,7 @@ use super::output::{plan as document, print};
 use super::wish::Wish;
 use crate::base::{Text, Why, WhyKind};
 use crate::model::Snapshot;
-use crate::plan::make::{self, Planned};
+use crate::plan::make::{Planned, is_reversible};
 use crate::plan::step::Doing;
 use crate::plan::view::Ending;
 use crate::plan::{Condition, Input, Plan, Question, Risk, RunId, RunView, Status, StepId};
@@ -31,7 +31,7 @@ use crate::run::place;
 pub fn begin(resolved: &Resolved, wish: &Wish, answers: &Answers) -> eyre::Result<ExitCode> {
     let intent = wish.intent()?;
     with_observation(resolved, async |observing, snapshot, talk| {
-        let planned = make::make(&intent, &snapshot, &resolved.settings.policy());
+        let planned = super::plan::planned(resolved, &intent, &snapshot)?;
         print(&document::text(&intent, &planned, &snapshot))?;
         let plan = match planned {
             Planned::Plan(plan) => *plan,
@@ -214,6 +214,9 @@ fn pause(because: &str) -> Input {
 
 fn ending(view: &RunView, talk: &Talk) -> ExitCode {
     talk.say(&format!("run {}: {}", view.run.0, journal::state(view)));
+    if is_reversible(view) {
+        talk.say(&format!("`quorate run undo {} --write` takes it back", view.run.0));
+    }
     match &view.ended {
         Some(Ending::Finished) => {
             for step in view.unseen() {

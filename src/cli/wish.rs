@@ -79,6 +79,11 @@ pub enum Wish {
     },
     /// Make room in etcd: compact, defragment one by one, disarm the alarm
     EtcdSpace,
+    /// Take back what a run has changed, as far as that is possible
+    Undo {
+        /// Which; `quorate journal` lists them
+        run: Text,
+    },
 }
 
 impl Wish {
@@ -103,6 +108,7 @@ impl Wish {
                 file: Text::from(std::path::absolute(file)?.to_string_lossy().into_owned()),
             },
             Wish::EtcdSpace => Intent::EtcdSpace,
+            Wish::Undo { run } => Intent::Undo { run },
         })
     }
 }

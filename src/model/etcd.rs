@@ -190,6 +190,9 @@ pub type Reads = Option<History>;
 pub struct EtcdFacts {
     /// Status of the local member.
     pub local: Option<Fact<LocalStatus>>,
+    /// The raft term that it told last: a new one is an election.
+    #[serde(default)]
+    pub term: Option<Fact<u64>>,
     /// The disk under the local member.
     #[serde(default)]
     pub disk: Option<Fact<DiskTimes>>,

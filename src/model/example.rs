@@ -206,6 +206,7 @@ fn etcd() -> EtcdFacts {
     let peers = (1..=3).map(|n| (Vantage::Peer(member_id(n)), FeedId::EtcdPeer(member_id(n))));
     EtcdFacts {
         local: Some(fact(FeedId::EtcdLocal, 590, local_status())),
+        term: Some(fact(FeedId::EtcdLocal, 590, local_status().term)),
         disk: Some(fact(FeedId::EtcdDisk, 5, host::disk_times())),
         serializable: Some(answered(1)),
         linearizable: Some(answered(1)),

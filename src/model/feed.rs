@@ -33,10 +33,14 @@ pub enum KubeKind {
     Claims,
     /// core/v1 `PersistentVolume`
     Volumes,
+    /// policy/v1 `PodDisruptionBudget`
+    DisruptionBudgets,
     /// etcd.k0sproject.io `EtcdMember`
     EtcdMembers,
     /// autopilot.k0sproject.io `ControlNode`
     ControlNodes,
+    /// autopilot.k0sproject.io `Plan`
+    Upgrades,
     /// k0s.k0sproject.io `ClusterConfig`
     ClusterConfigs,
     /// embeddedcluster.replicated.com Installation
@@ -47,7 +51,7 @@ pub enum KubeKind {
 
 impl KubeKind {
     /// Every kind, in the order of their feeds.
-    pub const ALL: [KubeKind; 14] = [
+    pub const ALL: [KubeKind; 16] = [
         KubeKind::Nodes,
         KubeKind::Pods,
         KubeKind::Leases,
@@ -57,8 +61,10 @@ impl KubeKind {
         KubeKind::DaemonSets,
         KubeKind::Claims,
         KubeKind::Volumes,
+        KubeKind::DisruptionBudgets,
         KubeKind::EtcdMembers,
         KubeKind::ControlNodes,
+        KubeKind::Upgrades,
         KubeKind::ClusterConfigs,
         KubeKind::Installations,
         KubeKind::NetBoxEnterprises,
@@ -76,8 +82,10 @@ impl KubeKind {
             KubeKind::DaemonSets => "daemonsets",
             KubeKind::Claims => "persistentvolumeclaims",
             KubeKind::Volumes => "persistentvolumes",
+            KubeKind::DisruptionBudgets => "poddisruptionbudgets",
             KubeKind::EtcdMembers => "etcdmembers",
             KubeKind::ControlNodes => "controlnodes",
+            KubeKind::Upgrades => "plans",
             KubeKind::ClusterConfigs => "clusterconfigs",
             KubeKind::Installations => "installations",
             KubeKind::NetBoxEnterprises => "netboxenterprises",
@@ -96,8 +104,10 @@ impl KubeKind {
             KubeKind::DaemonSets => "DaemonSet",
             KubeKind::Claims => "PersistentVolumeClaim",
             KubeKind::Volumes => "PersistentVolume",
+            KubeKind::DisruptionBudgets => "PodDisruptionBudget",
             KubeKind::EtcdMembers => "EtcdMember",
             KubeKind::ControlNodes => "ControlNode",
+            KubeKind::Upgrades => "Plan",
             KubeKind::ClusterConfigs => "ClusterConfig",
             KubeKind::Installations => "Installation",
             KubeKind::NetBoxEnterprises => "NetBoxEnterprise",
@@ -111,7 +121,8 @@ impl KubeKind {
             KubeKind::Leases => "coordination.k8s.io",
             KubeKind::Deployments | KubeKind::ReplicaSets | KubeKind::StatefulSets | KubeKind::DaemonSets => "apps",
             KubeKind::EtcdMembers => "etcd.k0sproject.io",
-            KubeKind::ControlNodes => "autopilot.k0sproject.io",
+            KubeKind::ControlNodes | KubeKind::Upgrades => "autopilot.k0sproject.io",
+            KubeKind::DisruptionBudgets => "policy",
             KubeKind::ClusterConfigs => "k0s.k0sproject.io",
             KubeKind::Installations => "embeddedcluster.replicated.com",
             KubeKind::NetBoxEnterprises => "netboxlabs.com",
@@ -124,6 +135,7 @@ impl KubeKind {
             self,
             KubeKind::EtcdMembers
                 | KubeKind::ControlNodes
+                | KubeKind::Upgrades
                 | KubeKind::ClusterConfigs
                 | KubeKind::Installations
                 | KubeKind::NetBoxEnterprises

@@ -77,6 +77,11 @@ pub enum Intent {
     },
     /// Make room in etcd: compact, defragment one by one, disarm the alarm.
     EtcdSpace,
+    /// Take back what a run has changed, as far as that is possible.
+    Undo {
+        /// The run, as its journal is called.
+        run: Text,
+    },
 }
 
 impl Intent {
@@ -96,6 +101,7 @@ impl Intent {
             Intent::RemoveRemnant { .. } => "remove-remnant",
             Intent::EtcdBackup { .. } => "etcd-backup",
             Intent::EtcdSpace => "etcd-space",
+            Intent::Undo { .. } => "undo",
         }
     }
 }
@@ -125,6 +131,7 @@ impl fmt::Display for Intent {
             } => write!(f, " {}/{key}", kind.word().to_ascii_lowercase()),
             Intent::RemoveRemnant { member } => write!(f, " {member}"),
             Intent::EtcdBackup { file } => write!(f, " {file}"),
+            Intent::Undo { run } => write!(f, " {run}"),
         }
     }
 }

@@ -41,6 +41,20 @@ pub struct ControlNode {
     pub k0s_version: Option<Text>,
 }
 
+/// `autopilot.k0sproject.io/v1beta2` Plan: k0s replaces itself, controller by controller. Embedded Cluster upgrades with one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Upgrade {
+    /// `status.state`; empty before autopilot has looked at it.
+    pub state: Text,
+}
+
+impl Upgrade {
+    /// Whether controllers may still be restarted for it: `HasThePlanEnded` of Embedded Cluster (`pkg/autopilot`).
+    pub fn is_under_way(&self) -> bool {
+        matches!(self.state.as_str(), "" | "Schedulable" | "SchedulableWait")
+    }
+}
+
 /// `k0s.k0sproject.io/v1beta1` ClusterConfig `kube-system/k0s`, the parts that concern failover.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClusterConfig {

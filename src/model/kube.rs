@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::fact::{Fact, ObjectKey, Table};
-use super::k0s::{ClusterConfig, ControlNode, EtcdMemberObject};
-use super::labels::Labels;
+use super::k0s::{ClusterConfig, ControlNode, EtcdMemberObject, Upgrade};
+use super::labels::{Labels, Selector};
 use super::product::{Installation, NetBoxEnterprise};
 use super::stored::Stored;
 use crate::base::{Stamp, Text};
@@ -208,6 +208,9 @@ pub struct Pod {
     pub restarts: u32,
     /// Names of the claims that it mounts.
     pub claims: Vec<Text>,
+    /// Names of its emptyDir volumes: what it keeps there goes with it.
+    #[serde(default)]
+    pub scratch: Vec<Text>,
     /// Names of its containers, those that only prepare it last.
     pub containers: Vec<Text>,
     /// All labels.
@@ -316,6 +319,34 @@ pub struct Volume {
     pub reclaim: Text,
 }
 
+/// A policy/v1 `PodDisruptionBudget`, as its controller last counted it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DisruptionBudget {
+    /// Which pods of its namespace it guards.
+    pub pods: Selector,
+    /// How many may be evicted now (`status.disruptionsAllowed`).
+    pub allowed: u32,
+    /// How many are healthy.
+    pub healthy: u32,
+    /// How many must stay healthy.
+    pub desired: u32,
+    /// Whether the counts are of its newest spec; before, nothing is evicted.
+    pub is_counted: bool,
+    /// `unhealthyPodEvictionPolicy: AlwaysAllow`: pods that are not ready may always go.
+    pub spares_unready: bool,
+}
+
+impl DisruptionBudget {
+    /// Whether it lets this pod be evicted now (Kubernetes, `pkg/registry/core/pod/storage/eviction.go`).
+    pub const fn allows(&self, pod: &Pod) -> bool {
+        let is_guarded = self.healthy < self.desired || self.desired == 0;
+        if !pod.ready && (self.spares_unready || !is_guarded) {
+            return true;
+        }
+        self.is_counted && self.allowed > 0
+    }
+}
+
 /// The API server in use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Endpoint {
@@ -384,10 +415,16 @@ pub struct KubeFacts {
     /// PersistentVolumes.
     #[serde(default)]
     pub volumes: Table<Volume>,
+    /// PodDisruptionBudgets.
+    #[serde(default)]
+    pub disruption_budgets: Table<DisruptionBudget>,
     /// k0s's annotations of etcd members.
     pub etcd_members: Table<EtcdMemberObject>,
     /// k0s's annotations of controllers.
     pub control_nodes: Table<ControlNode>,
+    /// Upgrades that k0s's autopilot carries out, controller by controller.
+    #[serde(default)]
+    pub upgrades: Table<Upgrade>,
     /// k0s's configuration.
     pub cluster_configs: Table<ClusterConfig>,
     /// Embedded Cluster's record of itself, one object per upgrade.

@@ -1,4 +1,4 @@
-//! The labels of a Kubernetes object.
+//! The labels of a Kubernetes object, and what selects by them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -45,5 +45,49 @@ impl Serialize for Labels {
 impl<'de> Deserialize<'de> for Labels {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(BTreeMap::deserialize(deserializer)?.into_iter().collect())
+    }
+}
+
+/// Which objects are meant, by their labels (`metav1.LabelSelector`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Selector {
+    /// None: there is no selector.
+    Nothing,
+    /// Those of which all of it is true; without anything, all.
+    All(Vec<Rule>),
+}
+
+/// One thing that a selector asks of a label.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rule {
+    /// The label.
+    pub label: Text,
+    /// `In`, `NotIn`, `Exists` or `DoesNotExist`.
+    pub operator: Text,
+    /// What `In` and `NotIn` compare with.
+    pub values: Vec<Text>,
+}
+
+impl Selector {
+    /// Whether an object with these labels is meant. An operator that we do not know selects nothing.
+    pub fn selects(&self, labels: &Labels) -> bool {
+        match self {
+            Selector::Nothing => false,
+            Selector::All(rules) => rules.iter().all(|rule| rule.holds(labels)),
+        }
+    }
+}
+
+impl Rule {
+    fn holds(&self, labels: &Labels) -> bool {
+        let value = labels.get(self.label.as_str());
+        let is_listed = value.is_some_and(|value| self.values.contains(value));
+        match self.operator.as_str() {
+            "In" => is_listed,
+            "NotIn" => !is_listed,
+            "Exists" => value.is_some(),
+            "DoesNotExist" => value.is_none(),
+            _ => false,
+        }
     }
 }

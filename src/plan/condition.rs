@@ -18,7 +18,7 @@ use crate::model::{ObjectKey, Snapshot};
 mod etcd;
 mod kube;
 
-pub(in crate::plan) use self::kube::lying;
+pub(in crate::plan) use self::kube::{budgets_of, lying};
 pub(in crate::plan) use etcd::is_alarm;
 
 /// A fact to be true.
@@ -188,6 +188,18 @@ pub enum Condition {
     },
     /// The API answers: a consistent read succeeded after the question was asked.
     ApiLive,
+    /// Every disruption budget that guards a pod lets it be evicted now.
+    Evictable {
+        /// The pod.
+        pod: Target,
+    },
+    /// k0s's autopilot restarts no controller for an upgrade.
+    NoUpgrade,
+    /// etcd's term, as the member here tells it, is the same for so long: no election.
+    TermSteady {
+        /// In milliseconds.
+        for_ms: u64,
+    },
 }
 
 /// What a gate protects, which decides whether a person may let it pass.
@@ -234,7 +246,8 @@ impl Condition {
             | Condition::NoAlarm
             | Condition::Silent { .. }
             | Condition::HostAnswers { .. }
-            | Condition::DiskFree { .. } => look.etcd(self),
+            | Condition::DiskFree { .. }
+            | Condition::TermSteady { .. } => look.etcd(self),
             Condition::Same { .. }
             | Condition::Gone { .. }
             | Condition::Labelled { .. }
@@ -250,7 +263,9 @@ impl Condition {
             | Condition::SpreadEvenly { .. }
             | Condition::HighlyAvailable
             | Condition::ControllersReady { .. }
-            | Condition::ApiLive => look.kube(self),
+            | Condition::ApiLive
+            | Condition::Evictable { .. }
+            | Condition::NoUpgrade => look.kube(self),
         }
     }
 
@@ -284,7 +299,10 @@ impl Condition {
             | Condition::HighlyAvailable
             | Condition::ControllersReady { .. }
             | Condition::DiskFree { .. }
-            | Condition::ApiLive => Class::Prudence,
+            | Condition::ApiLive
+            | Condition::Evictable { .. }
+            | Condition::NoUpgrade
+            | Condition::TermSteady { .. } => Class::Prudence,
         }
     }
 
@@ -325,6 +343,9 @@ impl Condition {
             Condition::ControllersReady { .. } => "controllers-ready".to_owned(),
             Condition::DiskFree { .. } => "disk-free".to_owned(),
             Condition::ApiLive => "api-live".to_owned(),
+            Condition::Evictable { pod } => format!("evictable:{}", pod.key),
+            Condition::NoUpgrade => "no-upgrade".to_owned(),
+            Condition::TermSteady { .. } => "term-steady".to_owned(),
         })
     }
 
@@ -377,6 +398,9 @@ impl Condition {
             Condition::ControllersReady { at_least } => format!("{at_least} controllers are Ready"),
             Condition::DiskFree { bytes } => format!("{} MiB free on etcd's file system here", bytes >> 20),
             Condition::ApiLive => "the API answers a consistent read".to_owned(),
+            Condition::Evictable { pod } => format!("no disruption budget forbids the eviction of {}", pod.key),
+            Condition::NoUpgrade => "no upgrade of k0s is under way".to_owned(),
+            Condition::TermSteady { for_ms } => format!("no election of etcd for {} s", for_ms / 1000),
         })
     }
 }

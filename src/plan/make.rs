@@ -22,12 +22,14 @@ mod replace;
 mod restart;
 mod suggest;
 mod swap;
+mod undo;
 
 #[cfg(test)]
 mod tests;
 
 pub use etcd::backup_file;
 pub use suggest::{Suggestion, suggest};
+pub use undo::{is_reversible, undo};
 
 /// What became of a wish.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,6 +78,7 @@ pub fn make(intent: &Intent, snapshot: &Snapshot, policy: &Policy) -> Planned {
         Intent::RemoveRemnant { member } => etcd::remove_remnant(intent, snapshot, policy, *member),
         Intent::EtcdBackup { file } => etcd::backup(intent, snapshot, file),
         Intent::EtcdSpace => etcd::space(intent, snapshot),
+        Intent::Undo { run } => Err(undo::needs_journal(run)),
     };
     made.unwrap_or_else(Planned::refused)
 }

@@ -59,11 +59,13 @@ pub enum Mishap {
     PodPends,
     /// NetBox's pods and the database's are gone everywhere but on the node in question, and come back after minutes.
     ReplicasDie,
+    /// A colleague begins an upgrade: autopilot has a plan, and does not come to its end.
+    UpgradeBegins,
 }
 
 impl Mishap {
     /// All of them.
-    pub const ALL: [Mishap; 18] = [
+    pub const ALL: [Mishap; 19] = [
         Mishap::Refused,
         Mishap::ReplyLost,
         Mishap::TimedOut,
@@ -82,6 +84,7 @@ impl Mishap {
         Mishap::JoinFails,
         Mishap::PodPends,
         Mishap::ReplicasDie,
+        Mishap::UpgradeBegins,
     ];
 
     /// Its name on the command line.
@@ -105,6 +108,7 @@ impl Mishap {
             Mishap::JoinFails => "join-fails",
             Mishap::PodPends => "pod-pends",
             Mishap::ReplicasDie => "replicas-die",
+            Mishap::UpgradeBegins => "upgrade-begins",
         }
     }
 
@@ -166,7 +170,8 @@ pub fn subject(intent: &Intent) -> Option<&Text> {
         | Intent::EnableHa
         | Intent::RemoveRemnant { .. }
         | Intent::EtcdBackup { .. }
-        | Intent::EtcdSpace => None,
+        | Intent::EtcdSpace
+        | Intent::Undo { .. } => None,
     }
 }
 
@@ -209,6 +214,10 @@ pub fn strike(stage: &mut Stage, intent: &Intent, mishap: Mishap) -> Option<(u64
         }
         Mishap::ReplicasDie => {
             lose_replicas(world, subject);
+            return None;
+        }
+        Mishap::UpgradeBegins => {
+            upgrade(world);
             return None;
         }
         Mishap::Refused
@@ -299,6 +308,16 @@ fn pend(world: &mut World) {
     });
     // There already: nothing to do.
     let _ = world.store_mut().create(&key, body, at);
+}
+
+/// As Embedded Cluster begins one.
+fn upgrade(world: &mut World) {
+    let key = Key::new(Resource::Plans, "", "autopilot");
+    let at = world.wall();
+    // There already: nothing to do.
+    let _ = world
+        .store_mut()
+        .create(&key, serde_json::json!({"status": {"state": "SchedulableWait"}}), at);
 }
 
 /// Pods of what NetBox needs, but for those on a host.

@@ -140,7 +140,7 @@ fn by_hand(stage: &mut Stage, view: &RunView, step: &Step) -> bool {
         return reset(stage, view);
     }
     if wants(|condition| matches!(condition, Condition::HighlyAvailable)) {
-        return enable_ha(stage);
+        return stage.world_mut().inject(&Fault::EnableHa).is_ok();
     }
     let restarted = step.done_when.iter().find_map(|condition| match condition {
         Condition::HolderChanged { lease, .. } => lease.name.as_str().strip_prefix("k0s-ctrl-").map(Text::new),
@@ -149,24 +149,10 @@ fn by_hand(stage: &mut Stage, view: &RunView, step: &Step) -> bool {
     restarted.is_some_and(|node| serve(stage, &node, ServiceVerb::Restart))
 }
 
-/// `netbox-enterprise reset` on the host: it leaves etcd and Kubernetes, and its disk is wiped.
+/// `netbox-enterprise reset` on the host.
 fn reset(stage: &mut Stage, view: &RunView) -> bool {
-    let Some(name) = subject(&view.plan.intent).cloned() else {
-        return false;
-    };
-    let Some(host) = host_named(stage.world(), name.as_str()) else {
-        return false;
-    };
-    let world = stage.world_mut();
-    if world.inject(&Fault::Leave { host }).is_err() {
-        return false;
-    }
-    // Off already: so much the better.
-    let _ = world.inject(&Fault::Kill { host });
-    for resource in [Resource::Nodes, Resource::ControlNodes, Resource::EtcdMembers] {
-        world.store_mut().remove(&Key::new(resource, "", name.as_str()));
-    }
-    true
+    let host = subject(&view.plan.intent).and_then(|name| host_named(stage.world(), name.as_str()));
+    host.is_some_and(|host| stage.world_mut().inject(&Fault::Reset { host }).is_ok())
 }
 
 /// Whether the file that a step writes is there: looking settles it.
@@ -184,20 +170,4 @@ fn has_file(stage: &Stage, view: &RunView, step: StepId) -> bool {
 fn serve(stage: &mut Stage, node: &Text, verb: ServiceVerb) -> bool {
     let host = host_named(stage.world(), node.as_str());
     host.is_some_and(|host| stage.world_mut().inject(&unit_change(host, verb)).is_ok())
-}
-
-/// `netbox-enterprise enable-ha`: the operator writes it into the Installation.
-fn enable_ha(stage: &mut Stage) -> bool {
-    let store = stage.world_mut().store_mut();
-    let newest = store.list(Resource::Installations, None).last();
-    let Some(key) = newest.map(|(key, _)| key.clone()) else {
-        return false;
-    };
-    store
-        .change(&key, |own| {
-            if let Some(spec) = own.pointer_mut("/spec").and_then(serde_json::Value::as_object_mut) {
-                spec.insert("highAvailability".to_owned(), true.into());
-            }
-        })
-        .is_some()
 }

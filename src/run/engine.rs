@@ -163,8 +163,9 @@ struct Scribe(Option<Journal>);
 
 impl Scribe {
     async fn write(&mut self, entry: Entry) -> Result<(), Why> {
-        let lost =
-            |kind, text: &str| Why::new(kind, text).hint("nothing was sent; repair the disk, then `quorate resume`");
+        let lost = |kind, text: &str| {
+            Why::new(kind, text).hint("nothing more is sent: repair the disk, then `quorate resume`")
+        };
         let Some(mut journal) = self.0.take() else {
             return Err(lost(WhyKind::Broken, "the journal was given up"));
         };

@@ -243,6 +243,6 @@ async fn what_cannot_be_written_down_is_not_done() {
     engine.scribe.0 = None;
     let (_inputs, told) = mpsc::channel(INPUTS);
     let why = Box::pin(engine.run(told)).await.unwrap_err();
-    assert!(why.to_string().contains("nothing was sent"), "{why}");
+    assert!(why.to_string().contains("nothing more is sent"), "{why}");
     assert_eq!(bench.sent(), 0);
 }

@@ -97,10 +97,15 @@ impl Archive {
             end: 0,
             broken: None,
         };
-        journal.write(&FirstLine {
+        let first = FirstLine {
             schema: SCHEMA.into(),
             entry: first.clone(),
-        })?;
+        };
+        if let Err(why) = journal.write(&first) {
+            // A journal without its first line tells nothing, and would only be in the way.
+            let _ = std::fs::remove_file(&journal.path);
+            return Err(why.hint("nothing was done: make room, and begin again"));
+        }
         // Without it, the file may be gone after a crash although its bytes are on disk.
         let synced = File::open(&self.dir).and_then(|dir| dir.sync_all());
         synced.map_err(|error| because("written", &self.dir, &error))?;
@@ -193,7 +198,8 @@ impl Journal {
         // After a failed fsync the page cache may say that it is there although the disk has nothing: never try again.
         let written = self.file.write_all(&bytes).and_then(|()| self.file.sync_all());
         if let Err(error) = written {
-            let why = because("written", &self.path, &error).hint("nothing was sent; make room, then `quorate resume`");
+            let why =
+                because("written", &self.path, &error).hint("nothing more is sent: make room, then `quorate resume`");
             // Half a line is recognised when the journal is read, should this fail too.
             let _ = self.file.set_len(self.end);
             self.broken = Some(why.clone());
@@ -228,7 +234,7 @@ fn same_cluster(story: &Story, cluster: Option<ClusterId>) -> Result<(), Why> {
 pub fn make_private(dir: &Path) -> Result<(), Why> {
     let cannot = |error: &io::Error| because("made", dir, error);
     let created = DirBuilder::new().recursive(true).mode(0o700).create(dir);
-    created.map_err(|error| cannot(&error))?;
+    created.map_err(|error| cannot(&error).hint("set XDG_STATE_HOME to a directory of your own"))?;
     let mode = dir.metadata().map_err(|error| cannot(&error))?.permissions().mode();
     if mode & 0o022 != 0 {
         let text = format!("others may write to {}: its journals cannot be trusted", dir.display());

@@ -199,7 +199,7 @@ fn on_a_full_disk_nothing_is_promised_now_or_later() {
         broken: None,
     };
     let why = journal.append(&waiting("x")).unwrap_err();
-    assert!(why.to_string().contains("nothing was sent"), "{why}");
+    assert!(why.to_string().contains("nothing more is sent"), "{why}");
     journal.file = tempfile::tempfile().unwrap();
     assert_eq!(journal.append(&waiting("y")), Err(why));
 }

@@ -90,3 +90,50 @@ fn ok_to_answers_by_its_exit_code_and_gives_every_reason() {
     let (code, _, _) = quorate(home.path(), &["ok-to", "stop", "nbe-9"]);
     assert_eq!(code, Some(3));
 }
+
+/// What `quorate run drain nbe-3` says, and the journals that are left, on a disk that takes `blocks` of 512 bytes more.
+fn on_a_small_disk(home: &Path, blocks: u32) -> (String, String) {
+    let quorate = env!("CARGO_BIN_EXE_quorate");
+    // A full disk, as far as a process can tell: its writes fail.
+    let script =
+        format!("trap '' XFSZ; ulimit -f {blocks}; exec {quorate} --sim healthy run drain nbe-3 --yes --write");
+    let state = home.join("state");
+    let output = Command::new("sh")
+        .env("XDG_STATE_HOME", &state)
+        .timeout(Duration::from_mins(4))
+        .args(["-c", &script])
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+    let (_, listed, _) = quorate(home, &["journal"]);
+    (String::from_utf8(output.stderr).unwrap(), listed)
+}
+
+#[test]
+fn on_a_full_disk_nothing_begins_or_nothing_more_is_sent() {
+    let home = tempfile::tempdir().unwrap();
+    let (said, listed) = on_a_small_disk(home.path(), 8);
+    assert!(
+        said.contains("cannot be written") && said.contains("nothing was done"),
+        "{said}"
+    );
+    assert_eq!(listed, "no run has begun on this host\n");
+    let (said, listed) = on_a_small_disk(home.path(), 24);
+    assert!(
+        said.contains("cannot be written") && said.contains("`quorate resume`"),
+        "{said}"
+    );
+    assert!(listed.contains("open at step"), "{listed}");
+}
+
+#[test]
+fn where_no_journal_can_be_made_nothing_is_done() {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::write(home.path().join("state"), "a file").unwrap();
+    let (code, out, err) = quorate(home.path(), &["run", "cordon", "nbe-2", "--write", "--yes"]);
+    assert!(
+        code == Some(1) && err.contains("cannot be made") && err.contains("XDG_STATE_HOME"),
+        "{err}"
+    );
+    assert!(!out.contains("step 1 of"), "{out}");
+}

@@ -114,8 +114,14 @@ impl Referee {
         match action {
             Action::Evict { .. } | Action::Cordon { .. } if matches!(play.view.plan.intent, Intent::Drain { .. }) => {
                 before.may_lose_subject(world, &play.view.plan.intent)?;
+                if matches!(action, Action::Evict { .. }) {
+                    before.must_not_upgrade("a pod was evicted")?;
+                }
             }
-            Action::RemoveMember { id, .. } => before.may_remove(id.0, &play.view)?,
+            Action::RemoveMember { id, .. } => {
+                before.may_remove(id.0, &play.view)?;
+                before.must_not_upgrade("a member was removed")?;
+            }
             Action::Delete { target } if target.kind == ObjectKind::Node => {
                 before.must_be_gone(target.key.name.as_str(), "its Node was deleted")?;
             }
@@ -191,7 +197,12 @@ impl Referee {
             .done_when
             .iter()
             .any(|goal| matches!(goal, Condition::NewMember { .. }));
+        let enables = |goal: &Condition| matches!(goal, Condition::HighlyAvailable);
+        if planned.done_when.iter().any(enables) {
+            before.must_not_upgrade("high availability was turned on")?;
+        }
         if is_join {
+            before.must_not_upgrade("a host joined")?;
             if before.unfinished > 0 {
                 return Err("a host joined while another member was not finished".to_owned());
             }
@@ -272,6 +283,7 @@ pub struct Facts {
     unfinished: usize,
     pending: usize,
     is_full: bool,
+    is_upgrading: bool,
     running: Vec<HostId>,
     living: Vec<String>,
     invocations: Vec<(HostId, String)>,
@@ -300,6 +312,10 @@ impl Facts {
             unfinished: world.members().iter().filter(|member| is_unfinished(member)).count(),
             pending: pods().filter(|(_, pod)| is_pending(pod)).count(),
             is_full: world.is_full(),
+            is_upgrading: world
+                .store()
+                .list(Resource::Plans, None)
+                .any(|(_, plan)| str_at(plan, "/status/state") == Some("SchedulableWait")),
             running: hosts()
                 .filter(|host| world.run(host.id, Component::Etcd) == Run::Running)
                 .map(|host| host.id)
@@ -371,8 +387,16 @@ impl Facts {
         if self.is_full {
             return Err(format!("{what} while etcd had an alarm"));
         }
+        self.must_not_upgrade(what)?;
         if self.pending > 0 {
             return Err(format!("{what} while a pod had no place"));
+        }
+        Ok(())
+    }
+
+    fn must_not_upgrade(&self, what: &str) -> Result<(), String> {
+        if self.is_upgrading {
+            return Err(format!("{what} while autopilot upgraded the controllers"));
         }
         Ok(())
     }
@@ -422,6 +446,14 @@ pub fn is_reached(world: &World, intent: &Intent, is_undisturbed: bool) -> Resul
                 Ok(())
             } else {
                 Err(format!("{votes:?} after the restarts"))
+            }
+        }
+        Intent::EnableHa => {
+            let mut all = world.store().list(Resource::Installations, None);
+            if all.any(|(_, own)| own.pointer("/spec/highAvailability") == Some(&true.into())) {
+                Ok(())
+            } else {
+                Err("high availability is off".to_owned())
             }
         }
         Intent::RemoveRemnant { member } => {

@@ -50,7 +50,7 @@ fn remnant(world: &World) -> MemberId {
 
 /// Every plan.
 #[rustfmt::skip] // One line each: it is a table.
-pub const SCENES: [Scene; 13] = [
+pub const SCENES: [Scene; 14] = [
     Scene { name: "replace-node", scenario: "node-lost", prepare: nothing, intent: |_| Intent::ReplaceNode { node: "nbe-3".into() } },
     Scene { name: "swap", scenario: "healthy", prepare: nothing, intent: |_| Intent::ReplaceNode { node: "nbe-3".into() } },
     Scene { name: "restart-controllers", scenario: "healthy", prepare: nothing, intent: |_| Intent::RestartControllers { nodes: Vec::new() } },
@@ -61,6 +61,7 @@ pub const SCENES: [Scene; 13] = [
     Scene { name: "drain", scenario: "healthy", prepare: nothing, intent: |_| Intent::Drain { node: "nbe-3".into() } },
     Scene { name: "out-of-service", scenario: "node-lost", prepare: nothing, intent: |_| Intent::OutOfService { node: "nbe-3".into(), undo: false } },
     Scene { name: "rebalance", scenario: "healthy", prepare: nothing, intent: |_| Intent::Rebalance { workload: Some((WorkloadKind::Deployment, ObjectKey::new("kotsadm", "netbox-worker"))) } },
+    Scene { name: "enable-ha", scenario: "ha-not-enabled", prepare: nothing, intent: |_| Intent::EnableHa },
     Scene { name: "remove-remnant", scenario: "remnant", prepare: nothing, intent: |world| Intent::RemoveRemnant { member: remnant(world) } },
     Scene { name: "etcd-backup", scenario: "healthy", prepare: nothing, intent: |_| Intent::EtcdBackup { file: "/root/etcd.db".into() } },
     Scene { name: "etcd-space", scenario: "healthy", prepare: fill, intent: |_| Intent::EtcdSpace },

@@ -132,6 +132,7 @@ plans! {
     drain: "drain",
     out_of_service: "out-of-service",
     rebalance: "rebalance",
+    enable_ha: "enable-ha",
     remove_remnant: "remove-remnant",
     etcd_backup: "etcd-backup",
     etcd_space: "etcd-space",

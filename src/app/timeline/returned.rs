@@ -61,6 +61,7 @@ pub fn differences(before: &Snapshot, after: &Snapshot) -> Vec<Difference> {
                 let joined = member.joined.as_ref().map_or("Unknown", |joined| joined.status.word());
                 format!("Joined={joined}")
             }),
+            KubeKind::Upgrades => compare(kind, &old.upgrades, &new.upgrades, |own| own.state.to_string()),
             KubeKind::ControlNodes => compare(kind, &old.control_nodes, &new.control_nodes, |_| "there".to_owned()),
             KubeKind::Installations => compare(kind, &old.installations, &new.installations, |own| {
                 own.state.to_string()
@@ -77,7 +78,9 @@ pub fn differences(before: &Snapshot, after: &Snapshot) -> Vec<Difference> {
                     },
                 )
             }
-            KubeKind::Leases | KubeKind::ReplicaSets | KubeKind::ClusterConfigs => Vec::new(),
+            KubeKind::Leases | KubeKind::ReplicaSets | KubeKind::DisruptionBudgets | KubeKind::ClusterConfigs => {
+                Vec::new()
+            }
         };
         all.extend(found);
     }

@@ -11,7 +11,7 @@ use crate::base::Text;
 use crate::check::CheckId;
 use crate::model::etcd::MemberId;
 use crate::model::intent::Intent;
-use crate::plan::{Plan, Planned, backup_file, make};
+use crate::plan::{Plan, Planned, backup_file, is_reversible, make, undo};
 
 /// One action, and what it would do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -64,14 +64,26 @@ pub fn offers(state: &State) -> Vec<Offer> {
         Some(row) => intents(state, row),
         None => of_cluster(state),
     };
-    intents
-        .into_iter()
-        .map(|intent| Offer {
-            name: Text::from(intent.to_string()),
-            planned: make(&intent, &state.snapshot, &state.policy),
-            intent,
-        })
-        .collect()
+    let offers = intents.into_iter().map(|intent| Offer {
+        name: Text::from(intent.to_string()),
+        planned: make(&intent, &state.snapshot, &state.policy),
+        intent,
+    });
+    offers.chain(reversal(state)).collect()
+}
+
+/// What takes back the newest run that has ended, where that is possible.
+fn reversal(state: &State) -> Option<Offer> {
+    let now = state.work.run.as_ref().map(|run| &run.view);
+    let newest = now.or_else(|| state.work.past.first())?;
+    let intent = Intent::Undo {
+        run: newest.run.0.clone(),
+    };
+    is_reversible(newest).then(|| Offer {
+        name: Text::from(intent.to_string()),
+        planned: undo(newest, &state.snapshot),
+        intent,
+    })
 }
 
 fn of_cluster(state: &State) -> Vec<Intent> {
@@ -87,7 +99,7 @@ fn of_cluster(state: &State) -> Vec<Intent> {
         file: backup_file(state.snapshot.now),
     });
     vec![
-        label_zones(),
+        label_zones(state),
         Intent::RestartControllers { nodes: Vec::new() },
         Intent::Rebalance { workload: None },
         Intent::EnableHa,
@@ -96,9 +108,9 @@ fn of_cluster(state: &State) -> Vec<Intent> {
     ]
 }
 
-fn label_zones() -> Intent {
+fn label_zones(state: &State) -> Intent {
     Intent::LabelZones {
-        zones: std::collections::BTreeMap::new(),
+        zones: state.work.zones.clone(),
         region: None,
     }
 }
@@ -164,7 +176,7 @@ fn of_member(state: &State, id: MemberId) -> Vec<Intent> {
 /// The action that is a finding's remedy, then those of the thing that it is about.
 fn of_finding(state: &State, check: CheckId, about: &Text) -> Vec<Intent> {
     let remedy = match check {
-        CheckId::ZoneLabels | CheckId::ZoneThree => Some(label_zones()),
+        CheckId::ZoneLabels | CheckId::ZoneThree => Some(label_zones(state)),
         CheckId::FailoverDetection => Some(Intent::RestartControllers { nodes: Vec::new() }),
         CheckId::HaEnabled => Some(Intent::EnableHa),
         CheckId::EtcdAlarm => Some(Intent::EtcdSpace),

@@ -6,7 +6,7 @@ use super::json::{bool_at, conditions, list_at, str_at, text_at};
 use super::{Row, json_key};
 use crate::base::{Text, Why};
 use crate::model::KubeKind;
-use crate::model::k0s::{ClusterConfig, ControlNode, EtcdMemberObject};
+use crate::model::k0s::{ClusterConfig, ControlNode, EtcdMemberObject, Upgrade};
 use crate::port::KubeObject;
 
 /// etcd.k0sproject.io EtcdMember.
@@ -39,6 +39,13 @@ pub fn control_node(raw: &Value) -> Result<Row, Why> {
         k0s_version: non_empty(text_at(raw, &["status", "k0sVersion"])),
     };
     Ok((key, KubeObject::ControlNode(row)))
+}
+
+/// autopilot.k0sproject.io Plan.
+pub fn upgrade(raw: &Value) -> Result<Row, Why> {
+    let key = json_key(KubeKind::Upgrades, raw)?;
+    let state = text_at(raw, &["status", "state"]).unwrap_or_default();
+    Ok((key, KubeObject::Upgrade(Upgrade { state })))
 }
 
 /// k0s.k0sproject.io ClusterConfig.

@@ -40,6 +40,7 @@ pub fn pod(raw: &core::Pod) -> Result<Row, Why> {
         waiting: status.and_then(waiting),
         restarts: status.map_or(0, restarts),
         claims: spec.map_or_else(Vec::new, |spec| claims(spec, &key.name)),
+        scratch: spec.map_or_else(Vec::new, scratch),
         containers: spec.map_or_else(Vec::new, names),
         labels: labels(meta),
     };
@@ -90,6 +91,13 @@ fn names(spec: &core::PodSpec) -> Vec<Text> {
     let init = spec.init_containers.iter().flatten();
     let all = spec.containers.iter().chain(init);
     all.map(|container| Text::new(&container.name)).collect()
+}
+
+/// Volumes that end with the pod.
+fn scratch(spec: &core::PodSpec) -> Vec<Text> {
+    let volumes = spec.volumes.iter().flatten();
+    let own = volumes.filter(|volume| volume.empty_dir.is_some());
+    own.map(|volume| Text::new(&volume.name)).collect()
 }
 
 /// Named claims, and those that Kubernetes makes for generic ephemeral volumes (`POD-VOLUME`).

@@ -1,13 +1,16 @@
-//! Kinds of which little is kept: Lease, ReplicaSet, PersistentVolumeClaim, PersistentVolume.
+//! Kinds of which little is kept: Lease, ReplicaSet, PersistentVolumeClaim, PersistentVolume, PodDisruptionBudget.
 
 use k8s_openapi::api::apps::v1 as apps;
 use k8s_openapi::api::coordination::v1 as coordination;
 use k8s_openapi::api::core::v1 as core;
+use k8s_openapi::api::policy::v1 as policy;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 use super::{Row, annotation, controller, count, meta_key, text};
 use crate::base::{Text, Why};
 use crate::model::KubeKind;
-use crate::model::kube::{Claim, Lease, ReplicaSet, Volume};
+use crate::model::kube::{Claim, DisruptionBudget, Lease, ReplicaSet, Volume};
+use crate::model::labels::{Rule, Selector};
 use crate::port::KubeObject;
 
 /// Reads a Lease.
@@ -69,4 +72,37 @@ pub fn volume(raw: &core::PersistentVolume) -> Result<Row, Why> {
         reclaim: text(spec.and_then(|spec| spec.persistent_volume_reclaim_policy.as_ref())),
     };
     Ok((key, KubeObject::Volume(row)))
+}
+
+/// Reads a PodDisruptionBudget.
+pub fn disruption_budget(raw: &policy::PodDisruptionBudget) -> Result<Row, Why> {
+    let meta = &raw.metadata;
+    let key = meta_key(KubeKind::DisruptionBudgets, meta)?;
+    let (spec, status) = (raw.spec.as_ref(), raw.status.as_ref());
+    let of = |count_of: fn(&policy::PodDisruptionBudgetStatus) -> i32| count(status.map(count_of));
+    let observed = status.and_then(|status| status.observed_generation).unwrap_or(0);
+    let row = DisruptionBudget {
+        pods: selector(spec.and_then(|spec| spec.selector.as_ref())),
+        allowed: of(|status| status.disruptions_allowed),
+        healthy: of(|status| status.current_healthy),
+        desired: of(|status| status.desired_healthy),
+        is_counted: observed >= meta.generation.unwrap_or(0),
+        spares_unready: spec.and_then(|spec| spec.unhealthy_pod_eviction_policy.as_deref()) == Some("AlwaysAllow"),
+    };
+    Ok((key, KubeObject::DisruptionBudget(row)))
+}
+
+fn selector(raw: Option<&LabelSelector>) -> Selector {
+    let Some(raw) = raw else { return Selector::Nothing };
+    let equal = raw.match_labels.iter().flatten().map(|(label, value)| Rule {
+        label: Text::new(label),
+        operator: "In".into(),
+        values: vec![Text::new(value)],
+    });
+    let rules = raw.match_expressions.iter().flatten().map(|rule| Rule {
+        label: Text::new(&rule.key),
+        operator: Text::new(&rule.operator),
+        values: rule.values.iter().flatten().map(|value| Text::new(value)).collect(),
+    });
+    Selector::All(equal.chain(rules).collect())
 }

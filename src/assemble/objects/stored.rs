@@ -1,13 +1,15 @@
 //! Objects as they lie in etcd: protobuf or JSON, and the same rows as from the API's own answers.
 
-use k8s_openapi::api::{apps::v1 as apps, coordination::v1 as coordination, core::v1 as core};
+use k8s_openapi::api::{apps::v1 as apps, coordination::v1 as coordination, core::v1 as core, policy::v1 as policy};
 use k8s_pb::api::apps::v1 as pb_apps;
 use k8s_pb::api::coordination::v1 as pb_coordination;
 use k8s_pb::api::core::v1 as pb_core;
+use k8s_pb::api::policy::v1 as pb_policy;
 use prost::Message;
 
 use super::{
-    Row, claim, daemon_set, deployment, from_json, garbage, lease, node, pod, replica_set, stateful_set, volume,
+    Row, claim, daemon_set, deployment, disruption_budget, from_json, garbage, lease, node, pod, replica_set,
+    stateful_set, volume,
 };
 use crate::base::{Why, WhyKind};
 use crate::model::KubeKind;
@@ -50,8 +52,12 @@ fn from_protobuf(kind: KubeKind, sealed: &Sealed) -> Result<Row, Why> {
         KubeKind::ReplicaSets => typed::<pb_apps::ReplicaSet, apps::ReplicaSet>(kind, sealed, replica_set),
         KubeKind::StatefulSets => typed::<pb_apps::StatefulSet, apps::StatefulSet>(kind, sealed, stateful_set),
         KubeKind::DaemonSets => typed::<pb_apps::DaemonSet, apps::DaemonSet>(kind, sealed, daemon_set),
+        KubeKind::DisruptionBudgets => {
+            typed::<pb_policy::PodDisruptionBudget, policy::PodDisruptionBudget>(kind, sealed, disruption_budget)
+        }
         KubeKind::EtcdMembers
         | KubeKind::ControlNodes
+        | KubeKind::Upgrades
         | KubeKind::ClusterConfigs
         | KubeKind::Installations
         | KubeKind::NetBoxEnterprises => Err(garbage(kind, "a custom resource that is no JSON")),
@@ -162,8 +168,34 @@ mod tests {
         let KubeObject::Pod(pod) = stored.1 else {
             panic!("no pod")
         };
-        assert_eq!(pod.claims.len(), 2);
+        assert_eq!((pod.claims.len(), pod.scratch.len()), (2, 1));
         assert!(pod.is_static && pod.deleting.is_some() && pod.owner.is_some() && pod.waiting.is_some());
+    }
+
+    #[test]
+    fn a_disruption_budget_in_both_forms_is_one_row() {
+        let raw = json!({
+            "metadata": {"name": "web", "namespace": "n", "uid": "u", "generation": 3},
+            "spec": {"minAvailable": 2, "unhealthyPodEvictionPolicy": "AlwaysAllow",
+                "selector": {"matchLabels": {"app": "web"}, "matchExpressions": [{"key": "canary", "operator": "DoesNotExist"}]}},
+            "status": {"observedGeneration": 3, "disruptionsAllowed": 1, "currentHealthy": 3, "desiredHealthy": 2, "expectedPods": 3},
+        });
+        let typed: policy::PodDisruptionBudget = serde_json::from_value(raw.clone()).unwrap();
+        let value = seal::<pb_policy::PodDisruptionBudget, _>("policy/v1", "PodDisruptionBudget", &typed);
+        let stored = from_stored(KubeKind::DisruptionBudgets, &value).unwrap();
+        assert_eq!(stored, from_json(KubeKind::DisruptionBudgets, raw).unwrap());
+        let KubeObject::DisruptionBudget(row) = stored.1 else {
+            panic!("no budget")
+        };
+        assert_eq!((row.allowed, row.healthy, row.desired), (1, 3, 2));
+        assert!(row.is_counted && row.spares_unready);
+        let labels = |all: &[(&str, &str)]| {
+            all.iter()
+                .map(|(key, value)| ((*key).into(), (*value).into()))
+                .collect()
+        };
+        assert!(row.pods.selects(&labels(&[("app", "web")])));
+        assert!(!row.pods.selects(&labels(&[("app", "web"), ("canary", "yes")])) && !row.pods.selects(&labels(&[])));
     }
 
     #[test]

@@ -58,6 +58,7 @@ pub fn pod(node: &Text) -> Pod {
         waiting: None,
         restarts: 0,
         claims: Vec::new(),
+        scratch: Vec::new(),
         containers: vec!["main".into()],
         labels: Labels::default(),
     }

@@ -8,12 +8,13 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use k8s_openapi::api::{apps::v1 as apps, coordination::v1 as coordination, core::v1 as core};
+use k8s_openapi::api::{apps::v1 as apps, coordination::v1 as coordination, core::v1 as core, policy::v1 as policy};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
 use k8s_pb::api::apps::v1 as pb_apps;
 use k8s_pb::api::coordination::v1 as pb_coordination;
 use k8s_pb::api::core::v1 as pb_core;
+use k8s_pb::api::policy::v1 as pb_policy;
 use k8s_pb::apimachinery::pkg::api::resource as pb_resource;
 use k8s_pb::apimachinery::pkg::apis::meta::v1 as pb_meta;
 
@@ -175,6 +176,7 @@ twins! {
     core::ResourceRequirements = pb_core::ResourceRequirements { requests }
     core::Toleration = pb_core::Toleration { key, operator, value, effect, toleration_seconds }
     core::PersistentVolumeClaimVolumeSource = pb_core::PersistentVolumeClaimVolumeSource { claim_name }
+    core::EmptyDirVolumeSource = pb_core::EmptyDirVolumeSource { medium }
     core::EphemeralVolumeSource = pb_core::EphemeralVolumeSource { volume_claim_template }
     core::PersistentVolumeClaimTemplate = pb_core::PersistentVolumeClaimTemplate { metadata }
     core::Affinity = pb_core::Affinity { pod_anti_affinity }
@@ -208,6 +210,11 @@ twins! {
     coordination::LeaseSpec = pb_coordination::LeaseSpec {
         holder_identity, lease_duration_seconds, acquire_time, renew_time, lease_transitions,
     }
+    policy::PodDisruptionBudget = pb_policy::PodDisruptionBudget { metadata, spec, status }
+    policy::PodDisruptionBudgetSpec = pb_policy::PodDisruptionBudgetSpec { selector, unhealthy_pod_eviction_policy }
+    policy::PodDisruptionBudgetStatus = pb_policy::PodDisruptionBudgetStatus {
+        observed_generation, disruptions_allowed, current_healthy, desired_healthy,
+    }
     apps::Deployment = pb_apps::Deployment { metadata, spec, status }
     apps::DeploymentSpec = pb_apps::DeploymentSpec { replicas, template }
     apps::DeploymentStatus = pb_apps::DeploymentStatus { ready_replicas }
@@ -228,6 +235,7 @@ impl Twin<pb_core::Volume> for core::Volume {
             name: message.name.clone().unwrap_or_default(),
             persistent_volume_claim: Twin::read(&source.persistent_volume_claim).flatten(),
             ephemeral: Twin::read(&source.ephemeral).flatten(),
+            empty_dir: Twin::read(&source.empty_dir).flatten(),
             ..Self::default()
         })
     }
@@ -237,6 +245,7 @@ impl Twin<pb_core::Volume> for core::Volume {
             volume_source: Some(pb_core::VolumeSource {
                 persistent_volume_claim: self.persistent_volume_claim.write(),
                 ephemeral: self.ephemeral.write(),
+                empty_dir: self.empty_dir.write(),
                 ..pb_core::VolumeSource::default()
             }),
         }

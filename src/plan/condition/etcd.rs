@@ -29,6 +29,7 @@ impl Look<'_> {
             Condition::Silent { id, for_ms } => self.silent(&quorum, *id, Duration::from_millis(*for_ms)),
             Condition::HostAnswers { id, node } => self.host_answers(&quorum, *id, node.as_str()),
             Condition::DiskFree { bytes } => self.disk_free(*bytes),
+            Condition::TermSteady { for_ms } => self.term_steady(Duration::from_millis(*for_ms)),
             _ => Truth::unknown("etcd does not answer this"),
         }
     }
@@ -196,6 +197,28 @@ impl Look<'_> {
         match errors.find(|error| is_alarm(error.as_str())) {
             Some(alarm) => Truth::unmet(format!("alarm: {alarm}")),
             None => Truth::met("no alarm"),
+        }
+    }
+
+    /// Each election begins a new term (Raft). An election in which nobody won shows as well.
+    fn term_steady(&self, wanted: Duration) -> Truth {
+        let as_of = self.snapshot.feed(FeedId::EtcdLocal).as_of();
+        let Some(term) = self
+            .snapshot
+            .etcd
+            .term
+            .as_ref()
+            .filter(|_| as_of.is_some_and(|at| self.is_fresh(at)))
+        else {
+            return Truth::unknown("the local member's status was not read since");
+        };
+        // The first one that we saw may be older; it is not known to be.
+        let steady = self.snapshot.now.since(term.changed_at);
+        if steady >= wanted {
+            return Truth::met(format!("term {} for {}", term.value, Age(steady)));
+        }
+        Truth::Unmet {
+            because: Why::new(WhyKind::NotYet, format!("term {}, but not for long enough", term.value)),
         }
     }
 

@@ -3,9 +3,9 @@
 use super::{Condition, Look};
 use crate::base::{Text, Why, WhyKind};
 use crate::model::feed::{FeedId, FeedState};
-use crate::model::kube::{Node, Tri, WorkloadKind};
+use crate::model::kube::{DisruptionBudget, Node, Pod, Tri, WorkloadKind};
 use crate::model::placement::Placement;
-use crate::model::{KubeKind, ObjectKey};
+use crate::model::{KubeKind, ObjectKey, Snapshot};
 use crate::plan::action::{ObjectKind, Target};
 use crate::plan::request::OUT_OF_SERVICE;
 use crate::plan::truth::Truth;
@@ -60,6 +60,8 @@ impl Look<'_> {
                 }
             }),
             Condition::HighlyAvailable => self.highly_available(),
+            Condition::Evictable { pod } => self.evictable(pod),
+            Condition::NoUpgrade => self.no_upgrade(),
             Condition::ControllersReady { at_least } => self.nodes(|| {
                 let ready = self
                     .snapshot
@@ -223,6 +225,69 @@ impl Look<'_> {
         })
     }
 
+    /// What the API server will say, by the budgets' own counts, so that a run can wait for it and name it.
+    fn evictable(&self, target: &Target) -> Truth {
+        let stale = [KubeKind::Pods, KubeKind::DisruptionBudgets]
+            .into_iter()
+            .find_map(|kind| self.stale_kind(kind));
+        if let Some(truth) = stale {
+            return truth;
+        }
+        let Some(pod) = self.snapshot.kube.pods.get(&target.key) else {
+            return Truth::met(format!("{target} is gone"));
+        };
+        let pod = &pod.value;
+        let budgets: Vec<_> = budgets_of(self.snapshot, &target.key, pod).collect();
+        if let [(first, _), (second, _), ..] = budgets.as_slice() {
+            let text = format!(
+                "both {} and {} guard it: Kubernetes evicts no such pod",
+                first.name, second.name
+            );
+            let why = Why::new(WhyKind::Unavailable, text)
+                .hint("take one of the two budgets away, or delete the pod by hand");
+            return Truth::Unmet { because: why };
+        }
+        let Some((key, budget)) = budgets.first() else {
+            return Truth::met("no disruption budget guards it");
+        };
+        let counts = format!(
+            "PodDisruptionBudget {} allows {} evictions now: {} healthy, {} must stay",
+            key.name, budget.allowed, budget.healthy, budget.desired
+        );
+        if budget.allows(pod) {
+            return Truth::met(counts);
+        }
+        if !budget.is_counted {
+            return Truth::unmet(format!(
+                "PodDisruptionBudget {} has not been counted since it was changed",
+                key.name
+            ));
+        }
+        Truth::unmet(counts)
+    }
+
+    fn no_upgrade(&self) -> Truth {
+        let feed = self.snapshot.kind(KubeKind::Upgrades);
+        if feed.why().is_some_and(|why| why.kind == WhyKind::NotFound) {
+            return Truth::met("autopilot is not installed");
+        }
+        if let Some(truth) = self.stale_kind(KubeKind::Upgrades) {
+            return truth;
+        }
+        let mut plans = self.snapshot.kube.upgrades.iter();
+        match plans.find(|(_, plan)| plan.value.is_under_way()) {
+            None => Truth::met("no autopilot plan is under way"),
+            Some((key, plan)) => {
+                let state = Some(plan.value.state.as_str()).filter(|state| !state.is_empty());
+                let text = format!("autopilot plan {} is {}", key.name, state.unwrap_or("new"));
+                let hint = "wait for its end; where it hangs because of the lost host, this gate can be overridden";
+                Truth::Unmet {
+                    because: Why::new(WhyKind::Unavailable, text).hint(hint),
+                }
+            }
+        }
+    }
+
     fn highly_available(&self) -> Truth {
         if let Some(truth) = self.stale_kind(KubeKind::Installations) {
             return truth;
@@ -253,6 +318,17 @@ fn is_ready(node: &Node) -> Truth {
     let ready = &node.ready;
     let said = format!("{}: Ready={} ({})", node.name, ready.status.word(), ready.reason);
     Truth::of(ready.status == Tri::True, &said, &said)
+}
+
+/// The disruption budgets that guard a pod.
+pub(in crate::plan) fn budgets_of<'a>(
+    snapshot: &'a Snapshot,
+    key: &'a ObjectKey,
+    pod: &'a Pod,
+) -> impl Iterator<Item = (&'a ObjectKey, &'a DisruptionBudget)> {
+    let all = snapshot.kube.disruption_budgets.iter();
+    all.filter(move |(own, budget)| own.namespace == key.namespace && budget.value.pods.selects(&pod.labels))
+        .map(|(own, budget)| (own, &budget.value))
 }
 
 /// How many pods lie on which node.

@@ -98,6 +98,15 @@ fn all() -> Vec<Condition> {
         Condition::ControllersReady { at_least: 3 },
         Condition::DiskFree { bytes: 1 << 30 },
         Condition::ApiLive,
+        Condition::Evictable {
+            pod: Target {
+                kind: ObjectKind::Pod,
+                key: ObjectKey::new("kotsadm", "gone"),
+                uid: "gone".into(),
+            },
+        },
+        Condition::NoUpgrade,
+        Condition::TermSteady { for_ms: 10_000 },
     ]
 }
 
@@ -266,4 +275,51 @@ fn a_dead_api_proves_nothing_of_its_objects() {
     }
     assert_eq!(word(&Condition::Same { target: node(3) }, &snapshot), "cannot tell");
     assert_eq!(word(&Condition::ApiLive, &snapshot), "no");
+}
+
+#[test]
+fn an_upgrade_under_way_is_named_until_it_has_ended() {
+    let with = |state: &str| {
+        let mut snapshot = healthy();
+        let plan = crate::model::k0s::Upgrade { state: state.into() };
+        let key = ObjectKey::new("", "autopilot");
+        example::put(&mut snapshot.kube.upgrades, crate::model::KubeKind::Upgrades, key, plan);
+        Condition::NoUpgrade.preview(&snapshot)
+    };
+    assert!(Condition::NoUpgrade.preview(&healthy()).is_met());
+    for state in ["", "Schedulable", "SchedulableWait"] {
+        let truth = with(state);
+        assert!(
+            truth.is_unmet() && truth.text().as_str().contains("autopilot plan autopilot"),
+            "{truth:?}"
+        );
+    }
+    assert!(with("Completed").is_met() && with("ApplyFailed").is_met());
+    let feed = FeedId::Kube(crate::model::KubeKind::Upgrades);
+    let mut snapshot = healthy();
+    let off = |kind| FeedState::Off {
+        why: Why::new(kind, "off"),
+    };
+    snapshot.feeds.insert(feed, off(WhyKind::NotFound));
+    assert!(
+        Condition::NoUpgrade.preview(&snapshot).is_met(),
+        "plain k0s without autopilot"
+    );
+    snapshot.feeds.insert(feed, off(WhyKind::Forbidden));
+    assert_eq!(word(&Condition::NoUpgrade, &snapshot), "cannot tell");
+}
+
+#[test]
+fn an_election_shows_for_a_while() {
+    let steady = Condition::TermSteady { for_ms: 10_000 };
+    let mut snapshot = healthy();
+    assert!(steady.preview(&snapshot).is_met());
+    snapshot.etcd.term = Some(example::fact(FeedId::EtcdLocal, 3, 5));
+    let truth = steady.preview(&snapshot);
+    assert!(
+        truth.is_unmet() && truth.text().as_str().contains("term 5"),
+        "{truth:?}"
+    );
+    snapshot.etcd.term = None;
+    assert_eq!(word(&steady, &snapshot), "cannot tell");
 }

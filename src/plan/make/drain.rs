@@ -11,7 +11,7 @@ use crate::model::intent::Intent;
 use crate::model::kube::{Pod, Tri};
 use crate::model::{ObjectKey, Snapshot};
 use crate::plan::action::{Action, ObjectKind, Target};
-use crate::plan::condition::Condition;
+use crate::plan::condition::{Condition, budgets_of};
 use crate::plan::gate;
 use crate::plan::step::{Risk, Step};
 
@@ -51,9 +51,6 @@ pub(super) fn plan(intent: &Intent, snapshot: &Snapshot, name: &Text) -> Result<
             .extend(pinned.map(|target| evict(target, arithmetic.clone())));
         warn(&mut draft, snapshot, key, pod);
     }
-    draft.warn(
-        "what pods keep in emptyDir volumes is lost with them; whether they keep anything there is not seen from here",
-    );
     Ok(draft.finish(name))
 }
 
@@ -71,8 +68,9 @@ fn evict(pod: Target, arithmetic: Option<Condition>) -> Step {
     );
     let action = Action::Evict { pod: pod.clone() };
     act(format!("evict {key}"), command, action, Risk::Reversible)
-        .needs([Condition::ApiLive])
+        .needs([Condition::ApiLive, Condition::NoUpgrade])
         .needs(arithmetic)
+        .needs([Condition::Evictable { pod: pod.clone() }])
         .done([Condition::Gone { target: pod }])
         .within(BUDGET)
 }
@@ -80,6 +78,17 @@ fn evict(pod: Target, arithmetic: Option<Condition>) -> Step {
 fn warn(draft: &mut Draft, snapshot: &Snapshot, key: &ObjectKey, pod: &Pod) {
     if pod.owner.is_none() {
         draft.warn(format!("{key} has no controller: once evicted it does not come back"));
+    }
+    if !pod.scratch.is_empty() {
+        let volumes = pod.scratch.iter().map(Text::as_str).collect::<Vec<_>>().join(", ");
+        draft.warn(format!("{key} loses what it keeps in its emptyDir volumes: {volumes}"));
+    }
+    let guards: Vec<_> = budgets_of(snapshot, key, pod).collect();
+    for (budget, counts) in guards.iter().filter(|(_, budget)| !budget.allows(pod)) {
+        draft.warn(format!(
+            "{key} must wait for its PodDisruptionBudget {}: {} healthy, {} must stay, {} evictions allowed now",
+            budget.name, counts.healthy, counts.desired, counts.allowed
+        ));
     }
     let mut claims = pod.claims.iter().filter(|claim| {
         let key = ObjectKey::new(key.namespace.clone(), (*claim).clone());
@@ -90,5 +99,75 @@ fn warn(draft: &mut Draft, snapshot: &Snapshot, key: &ObjectKey, pod: &Pod) {
         draft.warn(format!(
             "{key} keeps its data on this node ({claim}): it stays Pending until the node is back"
         ));
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use super::*;
+    use crate::model::example::{self, change, healthy, name};
+    use crate::model::kube::DisruptionBudget;
+    use crate::model::labels::Selector;
+    use crate::model::{KubeKind, Policy};
+
+    #[test]
+    fn a_drain_says_what_is_lost_and_which_budget_it_waits_for() {
+        let mut snapshot = healthy();
+        let third = name(3);
+        let (key, labels) = {
+            let (key, pod) = snapshot.pods_on(&third).find(|(_, pod)| is_evicted(pod)).unwrap();
+            (key.clone(), pod.labels.clone())
+        };
+        let budget = |allowed| DisruptionBudget {
+            pods: Selector::All(Vec::new()),
+            allowed,
+            healthy: 2,
+            desired: 2,
+            is_counted: true,
+            spares_unready: false,
+        };
+        example::put(
+            &mut snapshot.kube.disruption_budgets,
+            KubeKind::DisruptionBudgets,
+            ObjectKey::new(key.namespace.clone(), "web"),
+            budget(0),
+        );
+        assert!(Selector::All(Vec::new()).selects(&labels) && !Selector::Nothing.selects(&labels));
+        change(&mut snapshot.kube.pods, &key, |pod| {
+            pod.scratch = vec!["cache".into(), "tmp".into()]
+        });
+        let intent = Intent::Drain { node: third };
+        let Planned::Plan(plan) = super::super::make(&intent, &snapshot, &Policy::default()) else {
+            panic!("no plan")
+        };
+        let shown: Vec<&str> = plan.warnings.iter().map(Text::as_str).collect();
+        let lost = format!("{key} loses what it keeps in its emptyDir volumes: cache, tmp");
+        assert!(shown.contains(&lost.as_str()), "{shown:#?}");
+        let waits =
+            format!("{key} must wait for its PodDisruptionBudget web: 2 healthy, 2 must stay, 0 evictions allowed now");
+        assert!(shown.contains(&waits.as_str()), "{shown:#?}");
+        let pod = Target::pin(&snapshot.kube, ObjectKind::Pod, key.clone()).unwrap();
+        let evictable = Condition::Evictable { pod };
+        let closed = evictable.preview(&snapshot);
+        assert!(
+            closed.is_unmet() && closed.text().as_str().contains("PodDisruptionBudget web allows 0"),
+            "{closed:?}"
+        );
+        // A pod that is not ready disrupts nobody, as long as the others are enough.
+        change(&mut snapshot.kube.pods, &key, |pod| pod.ready = false);
+        assert!(evictable.preview(&snapshot).is_met());
+        change(&mut snapshot.kube.pods, &key, |pod| pod.ready = true);
+        let mut second = snapshot.clone();
+        example::put(
+            &mut second.kube.disruption_budgets,
+            KubeKind::DisruptionBudgets,
+            ObjectKey::new(key.namespace.clone(), "all"),
+            budget(1),
+        );
+        assert!(
+            evictable.preview(&second).is_unmet(),
+            "the API refuses a pod with two budgets"
+        );
     }
 }

@@ -78,6 +78,7 @@ pub(super) fn remove_member(id: MemberId, address: &Text, permitted: Condition) 
         },
         Condition::NotHere { id },
         permitted,
+        Condition::NoUpgrade,
     ])
     .done([Condition::MemberAbsent { id }])
     .within(SOON * 2)

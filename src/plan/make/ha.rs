@@ -56,6 +56,7 @@ pub(super) fn plan(intent: &Intent, snapshot: &Snapshot) -> Result<Planned, Why>
             Condition::ApiLive,
             Condition::ControllersReady { at_least: CONTROLLERS },
             Condition::NothingPending,
+            Condition::NoUpgrade,
         ])
         .done([Condition::HighlyAvailable])
         .within(PODS),

@@ -122,7 +122,11 @@ impl<'a> Host<'a> {
     /// What makes a pause of this controller safe beside the arithmetic: no change of membership under way, and what runs
     /// on it runs elsewhere too. The kubelet stops with k0s, so that a slow restart evicts pods.
     pub(in crate::plan) fn pause_needs(&self) -> Vec<Condition> {
-        let mut needs = vec![Condition::MembershipQuiet, Condition::NothingPending];
+        let mut needs = vec![
+            Condition::MembershipQuiet,
+            Condition::NothingPending,
+            Condition::NoUpgrade,
+        ];
         needs.extend(product_needs(self.snapshot, Some(&self.name)));
         needs
     }

@@ -186,6 +186,7 @@ pub(super) fn join(draft: &mut Draft, snapshot: &Snapshot, members: &[MemberId],
                 Condition::QuorumProven,
                 Condition::MembershipQuiet,
                 Condition::Permitted { act: gate::Act::Add },
+                Condition::NoUpgrade,
             ])
             .done([Condition::NewMember {
                 known: members.to_vec(),

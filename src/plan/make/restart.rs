@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Planned;
-use super::build::{Draft, act, permitted, watch};
+use super::build::{Draft, act, millis, permitted, watch};
 use super::host::Host;
 use crate::base::{Text, Why, WhyKind};
 use crate::model::Snapshot;
@@ -17,6 +17,8 @@ use crate::plan::step::{Risk, Step};
 
 /// How long the new holder of a lease must stay the same: a crash loop changes it too.
 const STABLE: Duration = Duration::from_mins(1);
+/// How long an election is seen for: it begins the wait for [`STABLE`] anew.
+const ELECTION: Duration = Duration::from_secs(10);
 /// How long k0s may take to come up with all that it starts: two minutes for each component.
 const UP: Duration = Duration::from_mins(10);
 
@@ -93,6 +95,9 @@ fn restart(host: &Host, snapshot: &Snapshot) -> Result<Step, Why> {
                 known: Vec::new(),
             },
             Condition::ApiLive,
+            Condition::TermSteady {
+                for_ms: millis(ELECTION),
+            },
         ])
         .hold(STABLE)
         .within(UP))

@@ -244,6 +244,8 @@ const fn resource(kind: KubeKind) -> Resource {
         KubeKind::DaemonSets => Resource::DaemonSets,
         KubeKind::Claims => Resource::Claims,
         KubeKind::Volumes => Resource::Volumes,
+        KubeKind::DisruptionBudgets => Resource::DisruptionBudgets,
+        KubeKind::Upgrades => Resource::Plans,
         KubeKind::EtcdMembers => Resource::EtcdMembers,
         KubeKind::ControlNodes => Resource::ControlNodes,
         KubeKind::ClusterConfigs => Resource::ClusterConfigs,

@@ -2,10 +2,11 @@
 //! reads; custom resources as JSON. Neither form has a resourceVersion: that is the key's own revision. Start reading at
 //! [`value`].
 
-use k8s_openapi::api::{apps::v1 as apps, coordination::v1 as coordination, core::v1 as core};
+use k8s_openapi::api::{apps::v1 as apps, coordination::v1 as coordination, core::v1 as core, policy::v1 as policy};
 use k8s_pb::api::apps::v1 as pb_apps;
 use k8s_pb::api::coordination::v1 as pb_coordination;
 use k8s_pb::api::core::v1 as pb_core;
+use k8s_pb::api::policy::v1 as pb_policy;
 use prost::Message;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -27,8 +28,12 @@ pub fn value(resource: Resource, object: &Value) -> Option<Vec<u8>> {
         Resource::ReplicaSets => protobuf::<pb_apps::ReplicaSet, apps::ReplicaSet>(resource, object),
         Resource::StatefulSets => protobuf::<pb_apps::StatefulSet, apps::StatefulSet>(resource, object),
         Resource::DaemonSets => protobuf::<pb_apps::DaemonSet, apps::DaemonSet>(resource, object),
+        Resource::DisruptionBudgets => {
+            protobuf::<pb_policy::PodDisruptionBudget, policy::PodDisruptionBudget>(resource, object)
+        }
         Resource::EtcdMembers
         | Resource::ControlNodes
+        | Resource::Plans
         | Resource::ClusterConfigs
         | Resource::Installations
         | Resource::NetBoxEnterprises => Some(json(object)),
@@ -37,8 +42,7 @@ pub fn value(resource: Resource, object: &Value) -> Option<Vec<u8>> {
         | Resource::Services
         | Resource::Endpoints
         | Resource::ConfigMaps
-        | Resource::Secrets
-        | Resource::DisruptionBudgets => None,
+        | Resource::Secrets => None,
     }
 }
 

@@ -90,6 +90,13 @@ pub enum Fault {
         /// Which.
         host: HostId,
     },
+    /// `netbox-enterprise reset` on a machine: it leaves etcd and Kubernetes, its disk is wiped, and it is off.
+    Reset {
+        /// Which.
+        host: HostId,
+    },
+    /// `netbox-enterprise enable-ha`.
+    EnableHa,
     /// The disk of a machine takes this long for each write: etcd is slow, elections may follow.
     SlowDisk {
         /// Which.

@@ -41,6 +41,8 @@ impl World {
             Fault::Join { zone } => self.join(zone.clone()),
             Fault::FailedJoin => self.failed_join(),
             Fault::Leave { host } => self.leave(*host),
+            Fault::Reset { host } => self.reset(*host),
+            Fault::EnableHa => self.enable_ha(),
             Fault::FullQuota => self.fill_quota(),
             Fault::Refuse { host, code } => self.refuse(*host, *code),
             Fault::Unplug { host } => self.touch(*host, |machine| machine.is_unplugged = true),

@@ -12,6 +12,7 @@ use serde_json::Value;
 pub(super) use self::join::Join;
 use super::World;
 use super::etcd::EtcdError;
+use super::fault::Fault;
 use super::host::{Component, HostId};
 use super::lease::{NODE_LEASES, Office};
 use super::read::{set, set_condition};
@@ -176,6 +177,18 @@ impl World {
             Err(EtcdError::NoReply) => Err("etcd did not answer".to_owned()),
             Err(EtcdError::Refused { message, .. }) => Err(format!("etcd does not forget {host}: {message}")),
         }
+    }
+
+    /// Embedded Cluster's reset, and k0s's leave before it.
+    pub(super) fn reset(&mut self, host: HostId) -> Result<(), String> {
+        self.leave(host)?;
+        let name = self.name_of(host).to_owned();
+        // Off already: so much the better.
+        let _ = self.inject(&Fault::Kill { host });
+        for resource in [Resource::Nodes, Resource::ControlNodes, Resource::EtcdMembers] {
+            self.store.remove(&Key::new(resource, "", name.clone()));
+        }
+        Ok(())
     }
 
     /// Another controller whose etcd has a quorum.

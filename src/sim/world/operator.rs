@@ -47,6 +47,20 @@ impl World {
         }
     }
 
+    /// `netbox-enterprise enable-ha`: the admin console's database gets three replicas, the newest Installation says so.
+    pub(super) fn enable_ha(&mut self) -> Result<(), String> {
+        let installation = self.store.list(Resource::Installations, None).last();
+        let Some(key) = installation.map(|(key, _)| key.clone()) else {
+            return Err("there is no Installation: this is no Embedded Cluster".to_owned());
+        };
+        let rqlite = Key::new(Resource::StatefulSets, "kotsadm", "kotsadm-rqlite");
+        self.store
+            .change(&rqlite, |own| set(own, &["spec", "replicas"], 3.into()));
+        self.store
+            .change(&key, |own| set(own, &["spec", "highAvailability"], true.into()));
+        Ok(())
+    }
+
     /// Whether a pod of an operator works: Ready as far as Kubernetes knows, on a machine that is on.
     fn operates(&self, app: &str) -> bool {
         self.store.list(Resource::Pods, None).any(|(_, own)| {

@@ -22,6 +22,7 @@ pub enum Resource {
     DisruptionBudgets,
     EtcdMembers,
     ControlNodes,
+    Plans,
     ClusterConfigs,
     Installations,
     NetBoxEnterprises,
@@ -53,7 +54,7 @@ const fn info(group: &'static str, version: &'static str, plural: &'static str, 
 
 impl Resource {
     /// Every resource.
-    pub const ALL: [Resource; 21] = [
+    pub const ALL: [Resource; 22] = [
         Resource::Namespaces,
         Resource::Nodes,
         Resource::Pods,
@@ -72,6 +73,7 @@ impl Resource {
         Resource::DisruptionBudgets,
         Resource::EtcdMembers,
         Resource::ControlNodes,
+        Resource::Plans,
         Resource::ClusterConfigs,
         Resource::Installations,
         Resource::NetBoxEnterprises,
@@ -99,6 +101,7 @@ impl Resource {
             Resource::DisruptionBudgets => info("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget", true, true, "poddisruptionbudgets"),
             Resource::EtcdMembers => info("etcd.k0sproject.io", "v1beta1", "etcdmembers", "EtcdMember", false, true, "etcd.k0sproject.io/etcdmembers"),
             Resource::ControlNodes => info("autopilot.k0sproject.io", "v1beta2", "controlnodes", "ControlNode", false, true, "autopilot.k0sproject.io/controlnodes"),
+            Resource::Plans => info("autopilot.k0sproject.io", "v1beta2", "plans", "Plan", false, true, "autopilot.k0sproject.io/plans"),
             Resource::ClusterConfigs => info("k0s.k0sproject.io", "v1beta1", "clusterconfigs", "ClusterConfig", true, false, "k0s.k0sproject.io/clusterconfigs"),
             Resource::Installations => info("embeddedcluster.replicated.com", "v1beta1", "installations", "Installation", false, true, "embeddedcluster.replicated.com/installations"),
             Resource::NetBoxEnterprises => info("netboxlabs.com", "v1alpha1", "netboxenterprises", "NetBoxEnterprise", true, true, "netboxlabs.com/netboxenterprises"),
