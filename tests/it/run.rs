@@ -93,10 +93,10 @@ fn ok_to_answers_by_its_exit_code_and_gives_every_reason() {
 
 /// What `quorate run drain nbe-3` says, and the journals that are left, on a disk that takes `blocks` of 512 bytes more.
 fn on_a_small_disk(home: &Path, blocks: u32) -> (String, String) {
-    let quorate = env!("CARGO_BIN_EXE_quorate");
+    let program = env!("CARGO_BIN_EXE_quorate");
     // A full disk, as far as a process can tell: its writes fail.
     let script =
-        format!("trap '' XFSZ; ulimit -f {blocks}; exec {quorate} --sim healthy run drain nbe-3 --yes --write");
+        format!("trap '' XFSZ; ulimit -f {blocks}; exec {program} --sim healthy run drain nbe-3 --yes --write");
     let state = home.join("state");
     let output = Command::new("sh")
         .env("XDG_STATE_HOME", &state)
