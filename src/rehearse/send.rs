@@ -8,7 +8,7 @@ use crate::plan::{Action, request};
 use crate::rehearse::vantage::Pulse;
 use crate::sim::world::World;
 use crate::sim::world::api::{self, Answer, Method, User};
-use crate::sim::world::etcd::EtcdError;
+use crate::sim::world::etcd::{Alarm, EtcdError};
 use crate::sim::world::fault::Fault;
 use crate::sim::world::host::{Component, HostId, Path, Run};
 use crate::sim::world::status::ApiError;
@@ -119,10 +119,12 @@ impl Sender<'_> {
         }
     }
 
-    /// As `etcdctl alarm disarm`: every alarm that there is.
+    /// As `live::etcd`: every NOSPACE.
     fn disarm(&mut self) -> Result<(), EtcdError> {
-        for id in self.world.etcd_alarms(self.here)? {
-            self.world.etcd_alarm_disarm(self.here, id)?;
+        for alarm in self.world.etcd_alarms(self.here)? {
+            if alarm.0 == Alarm::NoSpace {
+                self.world.etcd_alarm_disarm(self.here, alarm)?;
+            }
         }
         Ok(())
     }

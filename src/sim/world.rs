@@ -249,7 +249,7 @@ impl World {
 
     /// Whether a component of a host runs and can change objects now.
     fn may_write(&self, host: HostId, component: Component) -> bool {
-        if !self.is_running(host, component) || self.is_full() {
+        if !self.is_running(host, component) || self.alarm().is_some() {
             return false;
         }
         let is_controller = self.hosts.iter().any(|own| own.id == host && own.is_controller);

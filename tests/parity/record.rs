@@ -10,8 +10,6 @@
 //! - how many bookmarks follow each other: a matter of the moment at which a real server looks;
 //! - watches of what etcd has compacted and an API server remembers: the simulated one forgets both at once;
 //! - the verb `deletecollection`;
-//! - a promotion that is granted: nothing starts etcd on the address of the script's learner (`tests/lab/membership.rs` and
-//!   `sim::world::k0s` join whole controllers);
 //! - foreground deletion, server-side apply, tables: the simulated server says 501 (NotImplemented) to them.
 //!
 //! Start reading at [`record`].
@@ -30,6 +28,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value, json};
 
 use normal::Normal;
+pub use script::Stage;
 use script::{Ask, Show, Step};
 pub use servers::Servers;
 
@@ -48,11 +47,11 @@ pub struct Answer {
 /// Normalised answers: by chapter of the script, in its order.
 pub type Record = BTreeMap<String, Value>;
 
-/// Runs the whole script.
-pub async fn record(servers: &mut Servers) -> Record {
+/// Runs the script of a stage.
+pub async fn record(servers: &mut Servers, stage: Stage) -> Record {
     let (mut normal, mut heard) = (Normal::default(), BTreeMap::new());
     let mut record = Record::new();
-    for (chapter, steps) in script::chapters() {
+    for (chapter, steps) in script::chapters(stage) {
         let mut answers = Vec::new();
         for step in &steps {
             let answer = take(servers, step, &heard).await;
@@ -183,7 +182,8 @@ pub fn folder() -> PathBuf {
 
 /// The recording of the real servers.
 pub fn recorded() -> Record {
-    let chapters = script::chapters().into_iter().map(|(chapter, _)| {
+    let chapters = [Stage::Healthy, Stage::Learner].into_iter().flat_map(script::chapters);
+    let chapters = chapters.map(|(chapter, _)| {
         let path = folder().join(format!("{chapter}.json"));
         let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         (chapter.to_owned(), serde_json::from_str(&text).unwrap())

@@ -189,8 +189,24 @@ const BUDGET: &str = "/apis/policy/v1/namespaces/default/poddisruptionbudgets/pa
 const MEMBERS: &str = "/apis/etcd.k0sproject.io/v1beta1/etcdmembers";
 const REVIEWS: &str = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
 
-/// The chapters, in order.
-pub fn chapters() -> Vec<(&'static str, Vec<Step>)> {
+/// In front of what a part of the script is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Three controllers, nothing wrong.
+    Healthy,
+    /// A fourth joins as a learner while the k0s that leads is frozen: for a minute, nobody makes it a voter.
+    Learner,
+}
+
+/// The chapters of a stage, in order.
+pub fn chapters(stage: Stage) -> Vec<(&'static str, Vec<Step>)> {
+    match stage {
+        Stage::Healthy => healthy(),
+        Stage::Learner => vec![("promotion", etcd::promotion())],
+    }
+}
+
+fn healthy() -> Vec<(&'static str, Vec<Step>)> {
     vec![
         ("discovery", discovery()),
         ("writes", writes()),

@@ -282,7 +282,7 @@ pub struct Facts {
     votes: Votes,
     unfinished: usize,
     pending: usize,
-    is_full: bool,
+    has_alarm: bool,
     is_upgrading: bool,
     running: Vec<HostId>,
     living: Vec<String>,
@@ -311,7 +311,7 @@ impl Facts {
             votes: Votes::of(world),
             unfinished: world.members().iter().filter(|member| is_unfinished(member)).count(),
             pending: pods().filter(|(_, pod)| is_pending(pod)).count(),
-            is_full: world.is_full(),
+            has_alarm: world.alarm().is_some(),
             is_upgrading: world
                 .store()
                 .list(Resource::Plans, None)
@@ -384,7 +384,7 @@ impl Facts {
         if self.unfinished > 0 {
             return Err(format!("{what} while a member was not finished"));
         }
-        if self.is_full {
+        if self.has_alarm {
             return Err(format!("{what} while etcd had an alarm"));
         }
         self.must_not_upgrade(what)?;

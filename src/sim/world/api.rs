@@ -39,6 +39,7 @@ pub use self::watch::{Event, Watch};
 
 use self::query::Query;
 use self::route::{Route, Sub};
+use super::etcd::Alarm;
 use super::resource::Resource;
 use super::status::ApiError;
 use super::store::{ChangeKind, Key, Object, Store};
@@ -115,8 +116,8 @@ pub struct Server {
     pub version: &'static str,
     /// For how many seconds etcd behind it has had no quorum; None while it has one.
     pub without_etcd_s: Option<u64>,
-    /// Whether etcd has raised NOSPACE: it takes nothing but deletions.
-    pub is_full: bool,
+    /// For what etcd refuses writes.
+    pub alarm: Option<Alarm>,
 }
 
 /// One request for one object, and who answers it.
@@ -182,12 +183,14 @@ pub fn needs(call: &Call<'_>) -> Needs {
 
 /// Answers one request at once; watches and logs go on elsewhere.
 pub fn answer(store: &mut Store, server: &Server, call: &Call<'_>) -> Result<Answer, ApiError> {
-    if server.is_full && call.method != Method::Get {
+    if let Some(alarm) = server.alarm
+        && call.method != Method::Get
+    {
         let mut trial = store.clone();
         dispatch(&mut trial, server, call)?;
         let mut changes = trial.changes_after(store.revision())?;
-        if changes.any(|change| change.kind != ChangeKind::Deleted) {
-            return Err(ApiError::new(500, "", "etcdserver: mvcc: database space exceeded"));
+        if changes.any(|change| alarm == Alarm::Corrupt || change.kind != ChangeKind::Deleted) {
+            return Err(ApiError::new(500, "", alarm.refusal()));
         }
     }
     dispatch(store, server, call)

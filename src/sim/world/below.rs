@@ -2,6 +2,7 @@
 //! complain of in the journal.
 
 use super::World;
+use super::etcd::Alarm;
 use super::host::{Component, HostId, Run};
 use super::pod;
 use super::read::uid;
@@ -10,9 +11,10 @@ use super::store::str_at;
 
 /// etcd's own words while it has no leader (`api/v3rpc/rpctypes/error.go`), wrapped by k0s.
 const NO_LEADER: &str = r#"level=info msg="{\"level\":\"warn\",\"msg\":\"failed to reach the peers\",\"error\":\"etcdserver: no leader\"}" component=etcd stream=stderr"#;
-/// The same when its database is full.
+/// The same when its database is full, and when one is called corrupt.
 const FULL: &str =
     r#"level=error msg="Failed to update controller lease" error="etcdserver: mvcc: database space exceeded""#;
+const CORRUPT: &str = r#"level=error msg="Failed to update controller lease" error="etcdserver: corrupt cluster""#;
 /// Go's words for a certificate that has ended (`crypto/x509`).
 const EXPIRED: &str = r#"level=info msg="{\"level\":\"warn\",\"msg\":\"rejected connection on peer endpoint\",\"error\":\"tls: failed to verify certificate: x509: certificate has expired or is not yet valid\"}" component=etcd stream=stderr"#;
 /// A member that was removed from its cluster says so and ends (`server/etcdserver/api/rafthttp`).
@@ -41,8 +43,11 @@ impl World {
         if runs(Component::Etcd) && !self.has_quorum(host) {
             said.push(NO_LEADER);
         }
-        if runs(Component::K0s) && self.is_full() {
-            said.push(FULL);
+        if runs(Component::K0s) {
+            said.extend(self.alarm().map(|alarm| match alarm {
+                Alarm::NoSpace => FULL,
+                Alarm::Corrupt => CORRUPT,
+            }));
         }
         if runs(Component::Etcd) && self.is_certificate_expired(host) {
             said.push(EXPIRED);

@@ -14,6 +14,33 @@ use super::World;
 use super::host::{Component, HostId};
 use crate::sim::scenario::EtcdLine;
 
+/// What a member says to all of them is wrong with its database (etcd `AlarmType`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Alarm {
+    /// It is full: nothing but deletions and compactions is applied.
+    NoSpace,
+    /// It is otherwise than those of the others: nothing is applied.
+    Corrupt,
+}
+
+impl Alarm {
+    /// As a status tells it.
+    const fn word(self) -> &'static str {
+        match self {
+            Alarm::NoSpace => "NOSPACE",
+            Alarm::Corrupt => "CORRUPT",
+        }
+    }
+
+    /// The words in which writes are refused (`api/v3rpc/rpctypes/error.go`).
+    pub const fn refusal(self) -> &'static str {
+        match self {
+            Alarm::NoSpace => "etcdserver: mvcc: database space exceeded",
+            Alarm::Corrupt => "etcdserver: corrupt cluster",
+        }
+    }
+}
+
 /// One row of the member list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
@@ -72,7 +99,7 @@ pub enum EtcdError {
     /// It refuses.
     Refused {
         /// The gRPC status code: 3 InvalidArgument, 5 NotFound, 8 ResourceExhausted, 9 FailedPrecondition,
-        /// 11 OutOfRange, 14 Unavailable.
+        /// 11 OutOfRange, 14 Unavailable, 15 DataLoss.
         code: i32,
         /// Its words, such as `etcdserver: unhealthy cluster`.
         message: &'static str,
@@ -100,8 +127,8 @@ pub(super) struct Etcd {
     election_ms: Option<u64>,
     /// Raft's entries besides the store's revisions.
     extra_entries: u64,
-    /// The members that raised NOSPACE.
-    full: BTreeSet<u64>,
+    /// What is wrong, and which member says so.
+    alarms: BTreeSet<(Alarm, u64)>,
     contents: Contents,
     /// Since when two running members have been connected, in world milliseconds.
     links: BTreeMap<(HostId, HostId), u64>,
@@ -164,7 +191,7 @@ impl Etcd {
             leader: founders.first().map(|founder| founder.host),
             election_ms: None,
             extra_entries: 12,
-            full: BTreeSet::new(),
+            alarms: BTreeSet::new(),
             contents: Contents::default(),
             links: BTreeMap::new(),
             is_stirred: true,
@@ -207,7 +234,8 @@ impl World {
             errors.push("etcdserver: no leader".to_owned());
         }
         // As etcd prints a protobuf message: with a space at the end.
-        errors.extend(etcd.full.iter().map(|id| format!("memberID:{id} alarm:NOSPACE ")));
+        let alarms = etcd.alarms.iter();
+        errors.extend(alarms.map(|(alarm, id)| format!("memberID:{id} alarm:{} ", alarm.word())));
         Ok(MemberStatus {
             cluster_id: etcd.cluster_id,
             member_id: home.id,
@@ -262,9 +290,9 @@ impl World {
         self.etcd.homes.get(&host).is_some_and(|home| home.is_removed)
     }
 
-    /// Whether etcd refuses all writes because its database is full (`mvcc: database space exceeded`).
-    pub fn is_full(&self) -> bool {
-        !self.etcd.full.is_empty()
+    /// For what etcd refuses writes, the worst of it.
+    pub fn alarm(&self) -> Option<Alarm> {
+        self.etcd.alarms.last().map(|(alarm, _)| *alarm)
     }
 
     fn is_learner(&self, id: u64) -> bool {

@@ -15,7 +15,7 @@ impl World {
             toleration_s: self.default_toleration_s(host),
             version: k0s_version(self.plan.cluster.k0s),
             without_etcd_s: (!self.has_quorum(host)).then_some(lost_s),
-            is_full: self.is_full(),
+            alarm: self.alarm(),
         }
     }
 

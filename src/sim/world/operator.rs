@@ -32,7 +32,7 @@ impl World {
                 machine.served_ms = Some(now_ms);
             }
         }
-        if serving.is_empty() || self.is_full() || !now_ms.is_multiple_of(LOOK_MS) {
+        if serving.is_empty() || self.alarm().is_some() || !now_ms.is_multiple_of(LOOK_MS) {
             return;
         }
         if now_ms.is_multiple_of(10_000) {

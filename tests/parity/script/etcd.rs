@@ -44,6 +44,21 @@ pub(super) fn etcd() -> Vec<Step> {
     ]
 }
 
+/// What `etcd` is refused, granted.
+pub(super) fn promotion() -> Vec<Step> {
+    let members = || Call::Members { linearizable: true };
+    // Until it has started it has no name, and stands first.
+    let learner = "{learner:/members/3/id}";
+    vec![
+        call("learner", members(), "").until("/members/3/name", json!("nbe-4")),
+        // Refused until it has caught up.
+        call("promote", Call::Promote, learner).until("", json!(0)),
+        call("promoted", members(), ""),
+        call("promote-again", Call::Promote, learner),
+        call("remove-promoted", Call::Remove, learner),
+    ]
+}
+
 /// A continue token of revision 2: `{"v":"meta.k8s.io/v1","rv":2,"start":"parity-4\0"}`.
 const OLD_TOKEN: &str = "eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6Miwic3RhcnQiOiJwYXJpdHktNFx1MDAwMCJ9";
 
@@ -83,6 +98,7 @@ const GET: i32 = 0;
 const ACTIVATE: i32 = 1;
 const DEACTIVATE: i32 = 2;
 const NOSPACE: i32 = 1;
+const CORRUPT: i32 = 2;
 
 pub(super) fn alarms() -> Vec<Step> {
     let alarm = |action, alarm| Call::Alarm { action, alarm };
@@ -94,13 +110,23 @@ pub(super) fn alarms() -> Vec<Step> {
         call("raise", alarm(ACTIVATE, NOSPACE), own),
         call("raise-again", alarm(ACTIVATE, NOSPACE), own),
         call("alarm", alarm(GET, NOSPACE), "0"),
-        call("not-corrupt", alarm(GET, 2), "0"),
+        call("not-corrupt", alarm(GET, CORRUPT), "0"),
         call("status-with-alarm", Call::Status, ""),
         post("no-space", LEASES, body),
         get("read-without-space", MAP),
         call("compact-without-space", Call::Compact, "99999999"),
         call("disarm", alarm(DEACTIVATE, NOSPACE), own),
         call("disarm-again", alarm(DEACTIVATE, NOSPACE), own),
+        call("raise-corrupt", alarm(ACTIVATE, CORRUPT), own),
+        call("corrupt", alarm(GET, 0), "0"),
+        call("no-space-left-out", alarm(GET, NOSPACE), "0"),
+        call("status-corrupt", Call::Status, ""),
+        post("create-corrupt", LEASES, body),
+        get("read-corrupt", MAP),
+        call("range-corrupt", Call::RangeAt, "0"),
+        call("compact-corrupt", Call::Compact, "99999999"),
+        call("disarm-corrupt", alarm(DEACTIVATE, CORRUPT), own),
+        call("disarm-corrupt-again", alarm(DEACTIVATE, CORRUPT), own),
         call("alarms-as-before", alarm(GET, 0), "0"),
         post("space", LEASES, body).until("", json!(201)),
         delete("space-again", &format!("{LEASES}/parity-5"), ""),

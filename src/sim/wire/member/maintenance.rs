@@ -9,11 +9,12 @@ use ring::digest::{SHA256, digest};
 use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status};
 
-use super::{LocalMember, not_simulated, signed};
+use super::{LocalMember, signed};
 use crate::pb::etcdserverpb as pb;
 use crate::pb::etcdserverpb::alarm_request::AlarmAction;
 use crate::pb::etcdserverpb::maintenance_server::Maintenance;
 use crate::sim::wire::peer;
+use crate::sim::world::etcd::Alarm;
 use crate::sim::world::store::{Key, Object};
 
 /// Pieces of a snapshot.
@@ -47,26 +48,38 @@ impl Maintenance for LocalMember {
     async fn alarm(&self, request: Request<pb::AlarmRequest>) -> Result<Response<pb::AlarmResponse>, Status> {
         let wanted = request.into_inner();
         let (host, id) = (self.host, wanted.member_id);
-        let members = match (wanted.action(), wanted.alarm()) {
-            (AlarmAction::Get, pb::AlarmType::None | pb::AlarmType::Nospace) => {
-                self.ask(|world| world.etcd_alarms(host)).await?
+        let kind = match wanted.alarm() {
+            pb::AlarmType::None => None,
+            pb::AlarmType::Nospace => Some(Alarm::NoSpace),
+            pb::AlarmType::Corrupt => Some(Alarm::Corrupt),
+        };
+        let told = match (wanted.action(), kind) {
+            (AlarmAction::Activate, Some(kind)) => {
+                self.change(|world| world.etcd_alarm_raise(host, (kind, id))).await?
             }
-            (AlarmAction::Activate, pb::AlarmType::Nospace) => {
-                self.change(|world| world.etcd_alarm_raise(host, id)).await?
+            (AlarmAction::Deactivate, Some(kind)) => {
+                self.change(|world| world.etcd_alarm_disarm(host, (kind, id))).await?
             }
-            (AlarmAction::Deactivate, pb::AlarmType::Nospace) => {
-                self.change(|world| world.etcd_alarm_disarm(host, id)).await?
+            (AlarmAction::Get, kind) => {
+                let mut all = self.ask(|world| world.etcd_alarms(host)).await?;
+                all.retain(|(own, _)| kind.is_none_or(|kind| *own == kind));
+                all
             }
-            (AlarmAction::Activate, pb::AlarmType::Corrupt) => return Err(not_simulated("the alarm CORRUPT")),
-            // Nothing is said of no alarm, and nobody has the other one.
-            (_, pb::AlarmType::None | pb::AlarmType::Corrupt) => {
+            // Nothing is done to no alarm.
+            (AlarmAction::Activate | AlarmAction::Deactivate, None) => {
                 self.ask(|world| world.etcd_alarms(host)).await?;
                 Vec::new()
             }
         };
-        let alarms = members.into_iter().map(|member_id| pb::AlarmMember {
-            member_id,
-            alarm: pb::AlarmType::Nospace.into(),
+        let alarms = told.into_iter().map(|(kind, member_id)| {
+            let alarm = match kind {
+                Alarm::NoSpace => pb::AlarmType::Nospace,
+                Alarm::Corrupt => pb::AlarmType::Corrupt,
+            };
+            pb::AlarmMember {
+                member_id,
+                alarm: alarm.into(),
+            }
         });
         Ok(Response::new(pb::AlarmResponse {
             header: self.header(true),

@@ -25,7 +25,7 @@ impl Bench {
                 toleration_s: 30,
                 version: "v1.37.2+k0s.0",
                 without_etcd_s: None,
-                is_full: false,
+                alarm: None,
             },
             user: User {
                 name: "admin".to_owned(),

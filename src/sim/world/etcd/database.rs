@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::super::World;
 use super::super::host::{Component, HostId};
 use super::super::store::{Key, NotThere, Object};
-use super::{EtcdError, Home, not_for_learners};
+use super::{Alarm, EtcdError, Home, not_for_learners};
 
 /// etcd's quota where nothing else is configured (`DefaultQuotaBytes`).
 const QUOTA_BYTES: u64 = 2 << 30;
@@ -25,6 +25,10 @@ const COMPACT_MS: u64 = 300_000;
 const COMPACTED: EtcdError = EtcdError::Refused {
     code: 11,
     message: "etcdserver: mvcc: required revision has been compacted",
+};
+const CORRUPT: EtcdError = EtcdError::Refused {
+    code: 15,
+    message: Alarm::Corrupt.refusal(),
 };
 const FUTURE: EtcdError = EtcdError::Refused {
     code: 11,
@@ -127,6 +131,9 @@ impl World {
     pub fn etcd_compact(&mut self, host: HostId, revision: u64) -> Result<u64, EtcdError> {
         self.voice(host)?;
         self.propose(host)?;
+        if self.alarm() == Some(Alarm::Corrupt) {
+            return Err(CORRUPT);
+        }
         if revision <= self.store.compacted() {
             return Err(COMPACTED);
         }
@@ -159,26 +166,27 @@ impl World {
         Ok(used)
     }
 
-    /// The members with an alarm NOSPACE, through a host's member: it needs a quorum.
-    pub fn etcd_alarms(&mut self, host: HostId) -> Result<Vec<u64>, EtcdError> {
+    /// The alarms and the members that raised them, through a host's member: it needs a quorum.
+    pub fn etcd_alarms(&mut self, host: HostId) -> Result<Vec<(Alarm, u64)>, EtcdError> {
         self.voice(host)?;
         self.propose(host)?;
-        Ok(self.etcd.full.iter().copied().collect())
+        Ok(self.etcd.alarms.iter().copied().collect())
     }
 
-    /// Raises NOSPACE for a member. Returns whose it is.
-    pub fn etcd_alarm_raise(&mut self, host: HostId, id: u64) -> Result<Vec<u64>, EtcdError> {
+    /// Raises an alarm for a member. Returns it.
+    pub fn etcd_alarm_raise(&mut self, host: HostId, alarm: (Alarm, u64)) -> Result<Vec<(Alarm, u64)>, EtcdError> {
         self.voice(host)?;
         self.propose(host)?;
-        self.etcd.full.insert(id);
-        Ok(vec![id])
+        self.etcd.alarms.insert(alarm);
+        Ok(vec![alarm])
     }
 
-    /// Takes a member's NOSPACE back; it comes again with the next write where nobody made room. Returns whose it was.
-    pub fn etcd_alarm_disarm(&mut self, host: HostId, id: u64) -> Result<Vec<u64>, EtcdError> {
+    /// Takes a member's alarm back; NOSPACE comes again with the next write where nobody made room. Returns it, if it was
+    /// there.
+    pub fn etcd_alarm_disarm(&mut self, host: HostId, alarm: (Alarm, u64)) -> Result<Vec<(Alarm, u64)>, EtcdError> {
         self.voice(host)?;
         self.propose(host)?;
-        Ok(self.etcd.full.take(&id).into_iter().collect())
+        Ok(self.etcd.alarms.take(&alarm).into_iter().collect())
     }
 
     /// Somebody writes so much that every database reaches its quota. The leader says so first.
@@ -190,13 +198,13 @@ impl World {
         self.etcd.contents.masses = QUOTA_BYTES;
         self.etcd.contents.masses_until = self.store.revision();
         self.replicate();
-        self.etcd.full.insert(leader);
+        self.etcd.alarms.insert((Alarm::NoSpace, leader));
         Ok(())
     }
 
-    /// Somebody compacted, defragmented every member and disarmed every alarm.
+    /// Somebody compacted, defragmented every member and disarmed NOSPACE.
     pub(in crate::sim::world) fn make_room(&mut self) {
-        if self.etcd.full.is_empty() {
+        if self.alarm() != Some(Alarm::NoSpace) {
             return;
         }
         self.compact_to(self.store.revision());
@@ -205,7 +213,7 @@ impl World {
             // A member that does not run has no file that matters now.
             let _ = self.etcd_defragment(host);
         }
-        self.etcd.full.clear();
+        self.etcd.alarms.clear();
     }
 
     /// Every write passes a guard on the member that takes it (`quotaKVServer`), whatever the others say.
@@ -218,16 +226,16 @@ impl World {
             .homes
             .iter()
             .filter(|(_, home)| home.file_bytes() >= QUOTA_BYTES);
-        let writing: Vec<u64> = over
+        let writing: Vec<(Alarm, u64)> = over
             .filter(|(host, _)| self.has_quorum(**host) && self.is_running(**host, Component::KubeApiserver))
-            .map(|(_, home)| home.id)
+            .map(|(_, home)| (Alarm::NoSpace, home.id))
             .collect();
-        self.etcd.full.extend(writing);
+        self.etcd.alarms.extend(writing);
     }
 
     /// The API servers forget what is older than five to ten minutes.
     pub(in crate::sim::world) fn run_compactor(&mut self) {
-        if self.now_ms == 0 || !self.now_ms.is_multiple_of(COMPACT_MS) || self.is_full() {
+        if self.now_ms == 0 || !self.now_ms.is_multiple_of(COMPACT_MS) || self.alarm().is_some() {
             return;
         }
         let is_served = self.controllers().any(|host| self.serves(host));

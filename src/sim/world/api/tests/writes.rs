@@ -328,12 +328,17 @@ fn scale_changes_replicas_alone() {
 }
 
 #[test]
-fn a_full_database_takes_deletions_alone() {
+fn a_full_database_takes_deletions_alone_and_a_corrupt_one_nothing() {
     let mut bench = Bench::new();
     bench.made(LEASES, &json!({"metadata": {"name": "lock"}}));
-    bench.server.is_full = true;
+    bench.server.alarm = Some(Alarm::NoSpace);
     let full = bench.post(LEASES, &json!({"metadata": {"name": "new"}}));
     assert_eq!(message(&full), "500  etcdserver: mvcc: database space exceeded");
     assert_eq!(bench.get(&format!("{LEASES}/new")).0, 404);
-    assert_eq!(bench.delete(&format!("{LEASES}/lock"), &json!({})).0, 200);
+    let lock = format!("{LEASES}/lock");
+    bench.server.alarm = Some(Alarm::Corrupt);
+    let corrupt = bench.delete(&lock, &json!({}));
+    assert_eq!(message(&corrupt), "500  etcdserver: corrupt cluster");
+    bench.server.alarm = Some(Alarm::NoSpace);
+    assert_eq!(bench.delete(&lock, &json!({})).0, 200);
 }

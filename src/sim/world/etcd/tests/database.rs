@@ -38,12 +38,12 @@ fn room_is_made_by_compacting_and_defragmenting_and_only_then_disarmed_for_good(
     world.inject(&Fault::FullQuota).unwrap();
     world.advance(30_000);
     let disarm = |world: &mut World| {
-        for id in world.etcd_alarms(host(1)).unwrap() {
-            assert_eq!(world.etcd_alarm_disarm(host(1), id).unwrap(), [id]);
+        for alarm in world.etcd_alarms(host(1)).unwrap() {
+            assert_eq!(world.etcd_alarm_disarm(host(1), alarm).unwrap(), [alarm]);
         }
     };
-    let (ids, now) = (world.etcd_alarms(host(2)).unwrap(), world.store.revision());
-    assert_eq!(ids.len(), 3);
+    let (alarms, now) = (world.etcd_alarms(host(2)).unwrap(), world.store.revision());
+    assert_eq!(alarms.len(), 3);
     assert_eq!(world.etcd_compact(host(1), now).unwrap(), now);
     let status = world.etcd_status(host(2)).unwrap();
     assert!(
@@ -51,7 +51,7 @@ fn room_is_made_by_compacting_and_defragmenting_and_only_then_disarmed_for_good(
         "{status:?}"
     );
     disarm(&mut world);
-    assert!(!world.is_full());
+    assert_eq!(world.alarm(), None);
     world.advance(32_000);
     assert_eq!(world.etcd_alarms(host(1)).unwrap().len(), 3, "the files are as large");
     for n in 1..=3 {
@@ -60,9 +60,28 @@ fn room_is_made_by_compacting_and_defragmenting_and_only_then_disarmed_for_good(
         assert!(status.db_size < 1 << 30);
     }
     disarm(&mut world);
-    assert!(world.etcd_alarm_disarm(host(1), ids[0]).unwrap().is_empty());
+    assert!(world.etcd_alarm_disarm(host(1), alarms[0]).unwrap().is_empty());
     world.advance(60_000);
-    assert!(!world.is_full() && world.store.revision() > now);
+    assert!(world.alarm().is_none() && world.store.revision() > now);
+}
+
+#[test]
+fn nothing_at_all_is_written_while_a_member_is_called_corrupt() {
+    let mut world = world_of("");
+    world.advance(20_000);
+    let alarm = (Alarm::Corrupt, id_of(&world, 2));
+    assert_eq!(world.etcd_alarm_raise(host(1), alarm).unwrap(), [alarm]);
+    let before = world.store.revision();
+    world.advance(80_000);
+    assert_eq!(world.store.revision(), before);
+    assert_eq!(errors(&world, 3), [format!("memberID:{} alarm:CORRUPT ", alarm.1)]);
+    let refused = world.etcd_compact(host(1), before).unwrap_err();
+    assert_eq!(message(&refused), (15, "etcdserver: corrupt cluster"));
+    world.inject(&Fault::Revive { host: host(2) }).unwrap();
+    assert_eq!(world.alarm(), Some(Alarm::Corrupt), "no room that is made heals it");
+    assert_eq!(world.etcd_alarm_disarm(host(3), alarm).unwrap(), [alarm]);
+    world.advance(100_000);
+    assert!(world.store.revision() > before);
 }
 
 #[test]
