@@ -185,6 +185,7 @@ pub const HELP: &str = "help";
 #[rustfmt::skip] // One line each: it is a table.
 pub const TABLE: &[Binding] = &[
     bind(Context::Anywhere, &[Key::char('?')], Command::Help, HELP, "show or hide this help"),
+    bind(Context::Anywhere, &[Key::char('a')], Command::Work(work::Deed::Offer), "actions", "actions: what can be done about what is selected; again, for the whole cluster"),
     bind(Context::Anywhere, &[Key::of(Code::Esc)], Command::Back, "back", "close, clear the filter, or go back"),
     bind(Context::Anywhere, &[Key::char('q')], Command::Leave, "quit", "close what is open over the screen, or leave quorate"),
     bind(Context::Anywhere, &[Key::ctrl('c')], Command::Quit, "", "leave quorate"),
@@ -200,7 +201,6 @@ pub const TABLE: &[Binding] = &[
     bind(Context::Anywhere, &[Key::char('7')], Command::Go(Screen::Timeline), "", "timeline: what changed since the console opened"),
     bind(Context::Anywhere, &[Key::char('8')], Command::Go(Screen::Feeds), "", "feeds: sources and how fresh they are"),
     bind(Context::Anywhere, &[Key::char('9')], Command::Go(Screen::Log), "", "log: what quorate saw and did"),
-    bind(Context::Anywhere, &[Key::char('a')], Command::Work(work::Deed::Offer), "actions", "actions: what can be done about what is selected; again, for the whole cluster"),
     bind(Context::Anywhere, &[Key::char('W')], Command::Work(work::Deed::Unlock), "", "let actions be run, or make the console read-only again"),
     bind(Context::Anywhere, &[Key::char('!')], Command::Go(Screen::Recovery), "", "recovery: what is dark, what to do, what never to do now"),
     bind(Context::Anywhere, &[Key::ctrl('z')], Command::Suspend, "", "back to the shell for a while; its `fg` returns here"),
@@ -361,15 +361,19 @@ pub fn key_of(screen: Screen) -> Option<Key> {
     binding.keys.first().copied()
 }
 
-/// What the footer says now: keys and words.
+/// Has a hint where there is room for all the others.
+const LESS_NEEDED: [Command; 2] = [Command::Sort, Command::Mark];
+
+/// What the footer says now: keys and words, what is needed most first.
 pub fn hints(state: &State) -> impl Iterator<Item = (Key, &'static str)> {
-    contexts(state)
-        .into_iter()
-        .flat_map(|context| TABLE.iter().filter(move |binding| binding.context == context))
-        .filter(|binding| !binding.hint.is_empty())
-        // What it would close has a hint of its own.
-        .filter(|binding| binding.command != Command::Leave || !navigate::is_covered(state))
-        .filter_map(|binding| Some((*binding.keys.first()?, binding.hint)))
+    let contexts = contexts(state).into_iter();
+    let bindings = contexts.flat_map(|context| TABLE.iter().filter(move |binding| binding.context == context));
+    let hinted = bindings.filter(|binding| !binding.hint.is_empty());
+    // What it would close has a hint of its own.
+    let hinted = hinted.filter(|binding| binding.command != Command::Leave || !navigate::is_covered(state));
+    let (less, more): (Vec<_>, Vec<_>) = hinted.partition(|binding| LESS_NEEDED.contains(&binding.command));
+    let hints = more.into_iter().chain(less);
+    hints.filter_map(|binding| Some((*binding.keys.first()?, binding.hint)))
 }
 
 #[cfg(test)]

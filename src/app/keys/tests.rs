@@ -1,7 +1,12 @@
 //! The table is whole: every row can be reached, none hides another.
+#![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::app::{Msg, update};
+use crate::model::snapshot::Simulated;
+use crate::model::{Policy, example};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 const COMMANDS: [Command; 66] = [
     Command::Quit,
@@ -161,6 +166,39 @@ fn every_command_and_screen_has_a_key() {
     let screens = Screen::ALL.into_iter().filter(|screen| *screen != Screen::Actions);
     for command in COMMANDS.into_iter().chain(screens.map(Command::Go)) {
         assert!(is_listed(command) && bound.contains(&command), "{command:?} has no key");
+    }
+}
+
+/// A console on which the keys of a place mean something, reached by keys alone.
+fn console(context: Context) -> State {
+    let mut snapshot = example::healthy();
+    snapshot.simulated = (context == Context::Simulated).then(|| Simulated {
+        scenario: "demo".into(),
+        speed: 1,
+    });
+    let mut state = State::new(Arc::new(snapshot), Policy::default());
+    let keys = match context {
+        Context::Anywhere | Context::List | Context::Simulated => "",
+        Context::Text => "?",
+        Context::Actions => "aa",
+        Context::Sheet => "2y",
+        Context::Prompt => ":",
+    };
+    for key in crate::app::key::parse_sequence(keys).unwrap() {
+        update(&mut state, Msg::Key(key));
+    }
+    state
+}
+
+#[test]
+fn every_row_can_be_reached() {
+    for binding in TABLE {
+        let state = console(binding.context);
+        assert!(contexts(&state).contains(&binding.context), "{:?}", binding.context);
+        for key in binding.keys {
+            let command = lookup(&state, *key);
+            assert_eq!(command, Some(binding.command), "{key} {}", binding.context.word());
+        }
     }
 }
 

@@ -170,6 +170,22 @@ fn pods_of_a_node_and_of_a_workload() {
 }
 
 #[test]
+fn the_key_of_the_actions_is_seen_at_the_usual_size() {
+    let mut simulated = example::healthy();
+    simulated.simulated = Some(Simulated {
+        scenario: "demo".into(),
+        speed: 1,
+    });
+    for snapshot in [example::healthy(), simulated] {
+        for screen in Screen::ALL.into_iter().filter(|screen| *screen != Screen::Actions) {
+            let lines = lines(&on(open(snapshot.clone()), screen), 80, 24);
+            let footer = lines.last().unwrap();
+            assert!(footer.contains("a actions") && footer.contains("? help"), "{footer}");
+        }
+    }
+}
+
+#[test]
 fn nothing_hides_that_a_cluster_is_simulated() {
     let mut snapshot = example::healthy();
     snapshot.simulated = Some(Simulated {
