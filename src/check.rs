@@ -32,9 +32,10 @@ use std::ops::Deref;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::placement::Placement;
+use crate::model::kube::Pod;
+use crate::model::placement::{Placement, PodsByWorkload};
 use crate::model::policy::Acknowledgement;
-use crate::model::{Policy, Snapshot};
+use crate::model::{ObjectKey, Policy, Snapshot};
 
 /// One thing that must hold. Serializes as `explain` prints it.
 #[derive(Debug, Serialize)]
@@ -60,13 +61,33 @@ pub struct Check {
     pub look: fn(&Scene, &Policy) -> Outcome,
 }
 
-/// What is looked at: a snapshot, and what several checks need to work out from it.
-#[derive(Debug, Clone, Copy)]
+/// What is looked at: a snapshot, and what several checks need of it, worked out once.
+#[derive(Debug)]
 pub struct Scene<'a> {
     /// The snapshot.
     pub snapshot: &'a Snapshot,
-    /// Its placements.
-    pub placements: &'a [Placement],
+    /// The pods of each workload.
+    pub pods: PodsByWorkload<'a>,
+    /// Where they run.
+    pub placements: Vec<Placement>,
+}
+
+impl<'a> Scene<'a> {
+    /// Works it out.
+    pub fn of(snapshot: &'a Snapshot) -> Self {
+        let pods = snapshot.pods_by_workload();
+        Self {
+            snapshot,
+            placements: snapshot.placements_of(&pods),
+            pods,
+        }
+    }
+
+    /// The pods of a workload.
+    fn pods_of(&self, placement: &Placement) -> &[(&'a ObjectKey, &'a Pod)] {
+        let own = self.pods.get(&(placement.workload.kind, placement.key.clone()));
+        own.map(Vec::as_slice).unwrap_or_default()
+    }
 }
 
 impl Deref for Scene<'_> {
@@ -159,19 +180,13 @@ pub fn run(snapshot: &Snapshot, policy: &Policy) -> Report {
 
 /// Runs the checks that are picked; the verdict is about these alone.
 pub fn run_some(snapshot: &Snapshot, policy: &Policy, pick: impl Fn(CheckId) -> bool) -> Report {
-    let placements = snapshot.placements();
-    let placements = placements.as_slice();
-    run_on(&Scene { snapshot, placements }, policy, pick)
+    run_on(&Scene::of(snapshot), policy, pick)
 }
 
-/// The same where the placements are known.
+/// The same where the scene is set.
 pub fn run_on(scene: &Scene, policy: &Policy, pick: impl Fn(CheckId) -> bool) -> Report {
     let then = stored::as_it_was(scene.snapshot);
-    let placed_then = then.as_ref().map(Snapshot::placements).unwrap_or_default();
-    let then = then.as_ref().map(|snapshot| Scene {
-        snapshot,
-        placements: &placed_then,
-    });
+    let then = then.as_ref().map(Scene::of);
     let picked = all().filter(|check| pick(check.id));
     let outcomes: Vec<(CheckId, Outcome)> = picked
         .map(|check| {

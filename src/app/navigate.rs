@@ -4,7 +4,7 @@ use super::keys::Move;
 use super::rows::{RowId, Scope, rows, rows_of};
 use super::screen::Screen;
 use super::state::{MAX_BACK, Sight, State};
-use super::{Effect, LogMove, reading, subject, work};
+use super::{Effect, LogMove, memo, reading, subject, work};
 use crate::check::Severity;
 
 /// Closes the nearest open thing; with nothing open, returns to the screen before.
@@ -208,6 +208,7 @@ pub fn moved(from: usize, by: Move, page: usize, last: usize) -> usize {
 
 /// Keeps every selection on its row after rows came or went.
 pub fn follow_rows(state: &mut State) {
+    memo::remember(state);
     for screen in Screen::ALL {
         if state.cursors.contains_key(&screen) {
             let rows = rows_of(state, screen);

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::screen::Screen;
 use super::state::State;
+use super::subject::pods_of;
 use super::{filter, memo, sort};
 use crate::base::{Natural, Text, Why};
 use crate::check::{self, CheckId, Finding, Outcome};
@@ -224,20 +225,18 @@ fn actions(state: &State) -> Vec<RowId> {
 
 /// Pods within the scope: those that are not as they should be, those that go, then the rest.
 fn pods(state: &State) -> Vec<RowId> {
-    let pods = state.snapshot.kube.pods.iter();
-    let within = pods.filter(|(key, fact)| match &state.scope {
-        None => true,
-        Some(Scope::Node(name)) => fact.value.node.as_ref() == Some(name),
-        Some(Scope::Workload(kind, of)) => {
-            key.namespace == of.namespace
-                && state
-                    .snapshot
-                    .workload_of(key, &fact.value)
-                    .is_some_and(|own| own == (*kind, of.clone()))
+    let all = state.snapshot.kube.pods.iter().map(|(key, fact)| (key, &fact.value));
+    let ranked = |(key, pod)| (pod_rank(pod), key);
+    let mut rows: Vec<(u8, &ObjectKey)> = match &state.scope {
+        None => all.map(ranked).collect(),
+        Some(Scope::Node(name)) => {
+            let here = all.filter(|(_, pod)| pod.node.as_ref() == Some(name));
+            here.map(ranked).collect()
         }
-    });
-    let mut rows: Vec<(u8, &ObjectKey)> = within.map(|(key, fact)| (pod_rank(&fact.value), key)).collect();
-    rows.sort();
+        Some(Scope::Workload(kind, of)) => pods_of(state, *kind, of).map(ranked).collect(),
+    };
+    // They come by name, and stay so.
+    rows.sort_by_key(|(rank, _)| *rank);
     rows.into_iter().map(|(_, key)| RowId::Pod(key.clone())).collect()
 }
 

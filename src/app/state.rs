@@ -18,7 +18,7 @@ use super::timeline::Timeline;
 use super::work::Work;
 use crate::base::Text;
 use crate::check::{self, CheckId, Finding, Report, Scene, Severity};
-use crate::model::kube::WorkloadKind;
+use crate::model::kube::{Pod, WorkloadKind};
 use crate::model::placement::Placement;
 use crate::model::quorum::Quorum;
 use crate::model::recovery::Recovery;
@@ -48,6 +48,8 @@ pub struct Derived {
     by_key: Vec<usize>,
     /// Where the findings stand in the report, by check and subject: for looking them up.
     by_subject: Vec<[usize; 2]>,
+    /// The pods of each workload that has some, in order.
+    pods_by_workload: Vec<((WorkloadKind, ObjectKey), Vec<ObjectKey>)>,
     /// Unfinished pods on each node.
     pods_by_node: BTreeMap<Text, usize>,
 }
@@ -55,12 +57,11 @@ pub struct Derived {
 impl Derived {
     /// Works it out.
     pub fn of(snapshot: &Snapshot, policy: &Policy) -> Self {
-        let mut placements = snapshot.placements();
-        let scene = Scene {
-            snapshot,
-            placements: &placements,
-        };
+        let scene = Scene::of(snapshot);
         let report = check::run_on(&scene, policy, |_| true);
+        let Scene {
+            pods, mut placements, ..
+        } = scene;
         placements.sort_by_cached_key(|placement| Reverse(attention(placement)));
         let name = |number: &usize| placements.get(*number).map(|own| (own.workload.kind, own.key.clone()));
         let mut by_key: Vec<usize> = (0..placements.len()).collect();
@@ -80,8 +81,17 @@ impl Derived {
             recovery: snapshot.recovery(),
             placements,
             by_key,
+            pods_by_workload: pods.into_iter().map(|(of, pods)| (of, names(&pods))).collect(),
             pods_by_node,
         }
+    }
+
+    /// The pods of a workload, by name.
+    pub fn pods_of(&self, kind: WorkloadKind, key: &ObjectKey) -> &[ObjectKey] {
+        let all = &self.pods_by_workload;
+        let found = all.binary_search_by(|((own, name), _)| (own, name).cmp(&(&kind, key)));
+        let pods = found.ok().and_then(|number| all.get(number));
+        pods.map(|(_, pods)| pods.as_slice()).unwrap_or_default()
     }
 
     /// One workload.
@@ -130,6 +140,10 @@ impl Derived {
     pub fn pods_on(&self, node: &Text) -> usize {
         self.pods_by_node.get(node).copied().unwrap_or(0)
     }
+}
+
+fn names(pods: &[(&ObjectKey, &Pod)]) -> Vec<ObjectKey> {
+    pods.iter().map(|(key, _)| ObjectKey::clone(key)).collect()
 }
 
 /// A finding by the number of its outcome and its own in there.

@@ -23,37 +23,29 @@ pub fn subject(state: &State, row: &RowId) -> Option<ObjectRef> {
 
 /// The pods that belong to an object, and so the logs that can be read from there.
 pub fn pods(state: &State, of: &ObjectRef) -> Vec<ObjectKey> {
-    let kind = match of.kind {
-        KubeKind::Pods => return vec![of.key.clone()],
-        KubeKind::Nodes => None,
-        KubeKind::Deployments => Some(WorkloadKind::Deployment),
-        KubeKind::StatefulSets => Some(WorkloadKind::StatefulSet),
-        KubeKind::DaemonSets => Some(WorkloadKind::DaemonSet),
-        _ => return Vec::new(),
-    };
-    let belongs = |key: &ObjectKey, pod: &Pod| match kind {
-        None => pod.node.as_ref() == Some(&of.key.name),
-        Some(kind) => state.snapshot.workload_of(key, pod) == Some((kind, of.key.clone())),
-    };
-    let all = state.snapshot.kube.pods.iter();
-    all.filter(|(key, fact)| belongs(key, &fact.value))
-        .map(|(key, _)| key.clone())
-        .collect()
+    let of_workload = |kind| state.derived.pods_of(kind, &of.key).to_vec();
+    match of.kind {
+        KubeKind::Pods => vec![of.key.clone()],
+        KubeKind::Nodes => {
+            let all = state.snapshot.kube.pods.iter();
+            let here = all.filter(|(_, fact)| fact.value.node.as_ref() == Some(&of.key.name));
+            here.map(|(key, _)| key.clone()).collect()
+        }
+        KubeKind::Deployments => of_workload(WorkloadKind::Deployment),
+        KubeKind::StatefulSets => of_workload(WorkloadKind::StatefulSet),
+        KubeKind::DaemonSets => of_workload(WorkloadKind::DaemonSet),
+        _ => Vec::new(),
+    }
 }
 
 /// The pods of a workload.
 pub fn pods_of<'a>(
     state: &'a State,
     kind: WorkloadKind,
-    workload: &'a ObjectKey,
+    workload: &ObjectKey,
 ) -> impl Iterator<Item = (&'a ObjectKey, &'a Pod)> {
-    let all = state.snapshot.kube.pods.iter().map(|(key, fact)| (key, &fact.value));
-    all.filter(move |(key, pod)| {
-        state
-            .snapshot
-            .workload_of(key, pod)
-            .is_some_and(|(own, of)| own == kind && of == *workload)
-    })
+    let names = state.derived.pods_of(kind, workload).iter();
+    names.filter_map(|key| Some((key, &state.snapshot.kube.pods.get(key)?.value)))
 }
 
 /// What was found about a row and its kin: a node and the member on it, a workload and its pods. The worst comes first.
@@ -99,9 +91,10 @@ fn kin(state: &State, row: &RowId) -> Vec<RowId> {
             let node = address.and_then(|address| state.snapshot.node_at(address));
             node.into_iter().map(|node| RowId::Node(node.name.clone())).collect()
         }
-        RowId::Workload(kind, key) => pods_of(state, *kind, key)
-            .map(|(pod, _)| RowId::Pod(pod.clone()))
-            .collect(),
+        RowId::Workload(kind, key) => {
+            let pods = state.derived.pods_of(*kind, key).iter();
+            pods.map(|pod| RowId::Pod(pod.clone())).collect()
+        }
         RowId::Pod(key) => {
             let pod = state.snapshot.kube.pods.get(key);
             let workload = pod.and_then(|fact| state.snapshot.workload_of(key, &fact.value));

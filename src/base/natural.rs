@@ -20,6 +20,10 @@ impl<T: AsRef<str> + Eq> PartialOrd for Natural<T> {
 }
 
 fn compare(a: &str, b: &str) -> Ordering {
+    // Most names that are compared stand in one namespace.
+    if a == b {
+        return Ordering::Equal;
+    }
     let (mut left, mut right) = (a.as_bytes(), b.as_bytes());
     while let ([x, left_rest @ ..], [y, right_rest @ ..]) = (left, right) {
         let order = if x.is_ascii_digit() && y.is_ascii_digit() {

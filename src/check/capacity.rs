@@ -165,8 +165,7 @@ fn replacement(snapshot: &Scene) -> Looked {
             node.name
         )));
     }
-    let placements = snapshot.placements;
-    let stuck = placements.iter().filter(|placement| {
+    let stuck = snapshot.placements.iter().filter(|placement| {
         placement.workload.kind == WorkloadKind::Deployment
             && nodes.iter().any(|node| is_kept_out(placement, node, &nodes))
     });
@@ -176,15 +175,18 @@ fn replacement(snapshot: &Scene) -> Looked {
 /// Whether no survivor may take the replica that runs on `lost`.
 fn is_kept_out(placement: &Placement, lost: &Node, nodes: &[&Node]) -> bool {
     let on = |node: &Node| placement.nodes.get(&node.name).map_or(0, |tally| tally.pods);
-    let survivors = || nodes.iter().filter(|node| node.name != lost.name);
-    let Some(least) = survivors().map(|node| on(node)).min() else {
+    let workload = &placement.workload;
+    let rules = workload.spread.iter();
+    let rules = rules.filter(|spread| spread.hard && spread.topology_key == HOSTNAME && !spread.honors_taints);
+    let anti = workload.hard_host_anti_affinity.then_some(1);
+    // How many a node may have while the lost one counts as empty. Most workloads have no such rule.
+    let most = rules.map(|spread| spread.max_skew).chain(anti).min();
+    let Some(most) = most.filter(|_| on(lost) > 0) else {
         return false;
     };
-    let workload = &placement.workload;
-    let by_spread = workload.spread.iter().any(|spread| {
-        spread.hard && spread.topology_key == HOSTNAME && !spread.honors_taints && least + 1 > spread.max_skew
-    });
-    on(lost) > 0 && (by_spread || (workload.hard_host_anti_affinity && least > 0))
+    let survivors = nodes.iter().filter(|node| node.name != lost.name);
+    let least = survivors.map(|node| on(node)).min();
+    least.is_some_and(|least| least + 1 > most)
 }
 
 fn kept_out(placement: &Placement) -> Finding {

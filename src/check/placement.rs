@@ -59,12 +59,12 @@ pub(super) const PLACED: [KubeKind; 6] = [
 ];
 
 /// The placements, where there are several nodes to place on.
-pub(super) fn placements<'a>(scene: &Scene<'a>) -> Result<&'a [Placement], Outcome> {
+pub(super) fn placements<'a>(scene: &'a Scene) -> Result<&'a [Placement], Outcome> {
     need_kinds(scene, &PLACED)?;
     if scene.kube.nodes.len() < 2 {
         return Err(not_applicable("there is only one node"));
     }
-    Ok(scene.placements)
+    Ok(&scene.placements)
 }
 
 pub(super) fn workload_subject(kind: WorkloadKind, key: &ObjectKey) -> Text {

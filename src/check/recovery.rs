@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::failover::{self, is_evicted_by_taint};
 use super::look::{Looked, cannot_tell, evidence, need, need_kinds, outcome, plural};
-use super::{Check, CheckId, Finding, Group, Profile, Severity};
+use super::{Check, CheckId, Finding, Group, Profile, Scene, Severity};
 use crate::base::{Age, Text, Why, WhyKind};
 use crate::model::feed::HostPart;
-use crate::model::kube::{Tolerates, WorkloadKind};
+use crate::model::kube::Tolerates;
 use crate::model::{FeedId, KubeKind, ObjectKey, Policy, Snapshot};
 
 /// The family's checks.
@@ -128,24 +128,25 @@ fn history(snapshot: &Snapshot) -> Option<String> {
     })
 }
 
-fn mixed(snapshot: &Snapshot) -> Looked {
-    need_kinds(snapshot, &[KubeKind::Pods, KubeKind::ReplicaSets])?;
-    let mut delays: BTreeMap<(WorkloadKind, ObjectKey), BTreeMap<Tolerates, Vec<Text>>> = BTreeMap::new();
-    for (key, fact) in snapshot.kube.pods.iter() {
-        let pod = &fact.value;
-        if let Some(workload) = snapshot.workload_of(key, pod).filter(|_| is_evicted_by_taint(pod)) {
-            let own = delays.entry(workload).or_default();
-            own.entry(pod.tolerates_unreachable).or_default().push(key.name.clone());
+fn mixed(scene: &Scene) -> Looked {
+    need_kinds(scene, &[KubeKind::Pods, KubeKind::ReplicaSets])?;
+    let mut delays = Vec::new();
+    for ((_, key), pods) in &scene.pods {
+        let mut own: BTreeMap<Tolerates, usize> = BTreeMap::new();
+        for (_, pod) in pods.iter().filter(|(_, pod)| is_evicted_by_taint(pod)) {
+            *own.entry(pod.tolerates_unreachable).or_default() += 1;
+        }
+        if own.len() > 1 {
+            delays.push((key, own));
         }
     }
-    delays.retain(|_, own| own.len() > 1);
     if delays.is_empty() {
         return Ok(Vec::new());
     }
-    let lines = delays.iter().map(|((_, key), own)| {
+    let lines = delays.iter().map(|(key, own)| {
         let each = own
             .iter()
-            .map(|(delay, pods)| format!("{} {}", plural(pods.len(), "pod"), failover::delay_words(*delay)));
+            .map(|(delay, pods)| format!("{} {}", plural(*pods, "pod"), failover::delay_words(*delay)));
         format!("{key}: {}", each.collect::<Vec<_>>().join(", "))
     });
     Ok(vec![Finding {

@@ -1,12 +1,9 @@
 //! The storage family: data that lives on one node alone, and whether NetBox's media are among it.
 
-use std::collections::BTreeMap;
-
 use super::look::{Looked, arg, cannot_tell, evidence, names, need_kinds, not_applicable, outcome, plural};
 use super::placement::{PLACED, web_likeness, workload_subject};
 use super::{Check, CheckId, Finding, Group, Profile, Scene, Severity};
 use crate::base::{Text, Why, WhyKind};
-use crate::model::kube::WorkloadKind;
 use crate::model::placement::Placement;
 use crate::model::{FeedId, KubeKind, ObjectKey};
 
@@ -42,18 +39,13 @@ pub const CHECKS: &[Check] = &[
 fn media(snapshot: &Scene) -> Looked {
     need_kinds(snapshot, &PLACED)?;
     need_kinds(snapshot, &[KubeKind::Claims])?;
-    let placements = snapshot.placements;
+    let placements = &snapshot.placements;
     let best = placements.iter().map(web_likeness).max().unwrap_or(0);
     let Some(web) = placements.iter().find(|own| best > 0 && web_likeness(own) == best) else {
         return Err(not_applicable("there is no NetBox web Deployment"));
     };
-    let is_own = |key: &ObjectKey, pod| snapshot.workload_of(key, pod) == Some((web.workload.kind, web.key.clone()));
-    let mut mounted: Vec<&Text> = Vec::new();
-    for (key, fact) in snapshot.kube.pods.iter() {
-        if !fact.value.is_finished() && is_own(key, &fact.value) {
-            mounted.extend(&fact.value.claims);
-        }
-    }
+    let pods = snapshot.pods_of(web).iter().filter(|(_, pod)| !pod.is_finished());
+    let mut mounted: Vec<&Text> = pods.flat_map(|(_, pod)| &pod.claims).collect();
     mounted.sort();
     mounted.dedup();
     let mut lines = Vec::new();
@@ -88,26 +80,23 @@ fn media(snapshot: &Scene) -> Looked {
 fn pinned(snapshot: &Scene) -> Looked {
     need_kinds(snapshot, &PLACED)?;
     need_kinds(snapshot, &[KubeKind::Claims])?;
-    let mut claims: BTreeMap<(WorkloadKind, ObjectKey), Vec<(&Text, &Text)>> = BTreeMap::new();
-    for (key, fact) in snapshot.kube.pods.iter().filter(|(_, fact)| !fact.value.is_finished()) {
-        let Some(workload) = snapshot.workload_of(key, &fact.value) else {
-            continue;
-        };
-        for name in &fact.value.claims {
-            let claim = ObjectKey::new(key.namespace.clone(), name.clone());
-            if let Some(node) = snapshot.kube.pinned(&claim) {
-                claims.entry(workload.clone()).or_default().push((name, node));
-            }
-        }
-    }
-    let placements = snapshot.placements;
-    let alone = placements.iter().filter(|own| own.workload.desired == 1);
-    Ok(alone
-        .filter_map(|own| {
-            let held = claims.get(&(own.workload.kind, own.key.clone()))?;
-            Some(tied(own, held))
-        })
+    let alone = snapshot.placements.iter().filter(|own| own.workload.desired == 1);
+    let held = alone.map(|own| (own, held(snapshot, own)));
+    Ok(held
+        .filter(|(_, held)| !held.is_empty())
+        .map(|(own, held)| tied(own, &held))
         .collect())
+}
+
+/// The claims that a workload's pods mount and that are local to a node, and those nodes.
+fn held<'a>(scene: &'a Scene, own: &Placement) -> Vec<(&'a Text, &'a Text)> {
+    let pods = scene.pods_of(own).iter().filter(|(_, pod)| !pod.is_finished());
+    let claims = pods.flat_map(|(key, pod)| pod.claims.iter().map(|name| (&key.namespace, name)));
+    let local = claims.filter_map(|(namespace, name)| {
+        let claim = ObjectKey::new(namespace.clone(), name.clone());
+        Some((name, scene.kube.pinned(&claim)?))
+    });
+    local.collect()
 }
 
 fn tied(placement: &Placement, held: &[(&Text, &Text)]) -> Finding {

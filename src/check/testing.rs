@@ -8,9 +8,7 @@ use crate::model::{FeedId, FeedState, Policy, Snapshot};
 /// What a check says by the default policy.
 pub(super) fn look(id: CheckId, snapshot: &Snapshot) -> Outcome {
     let check = find(id).unwrap_or_else(|| panic!("{id} is in the table"));
-    let placements = snapshot.placements();
-    let placements = placements.as_slice();
-    (check.look)(&Scene { snapshot, placements }, &Policy::default())
+    (check.look)(&Scene::of(snapshot), &Policy::default())
 }
 
 #[track_caller]

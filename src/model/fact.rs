@@ -94,6 +94,9 @@ impl<T> From<Table<T>> for Vec<(ObjectKey, Arc<Fact<T>>)> {
     }
 }
 
+/// A row that is otherwise: its key, what it was, and what it is.
+type Change<'a, T> = (&'a ObjectKey, Option<&'a Fact<T>>, Option<&'a Fact<T>>);
+
 impl<T> Table<T> {
     /// All rows, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&ObjectKey, &Fact<T>)> {
@@ -115,6 +118,29 @@ impl<T> Table<T> {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
+    /// The rows that are otherwise than in an earlier table, in order: as they were, and as they are.
+    pub fn since<'a>(&'a self, before: &'a Self) -> impl Iterator<Item = Change<'a, T>> {
+        let (mut old, mut new) = (before.0.iter().peekable(), self.0.iter().peekable());
+        let mut next = move || {
+            let order = match (old.peek(), new.peek()) {
+                (Some((was, _)), Some((is, _))) => was.cmp(is),
+                (Some(_), None) => Ordering::Less,
+                (None, _) => Ordering::Greater,
+            };
+            let was = if order.is_le() { old.next() } else { None };
+            let is = if order.is_ge() { new.next() } else { None };
+            Some((was.or(is)?.0, was.map(|(_, fact)| fact), is.map(|(_, fact)| fact)))
+        };
+        std::iter::from_fn(move || {
+            loop {
+                let (key, was, is) = next()?;
+                if !was.zip(is).is_some_and(|(was, is)| Arc::ptr_eq(was, is)) {
+                    return Some((key, was.map(|fact| &**fact), is.map(|fact| &**fact)));
+                }
+            }
+        })
+    }
+
     /// How many rows there are.
     pub fn len(&self) -> usize {
         self.0.len()
@@ -128,5 +154,57 @@ impl<T> Table<T> {
     /// The map, for whoever assembles a table.
     pub fn rows_mut(&mut self) -> &mut BTreeMap<ObjectKey, Arc<Fact<T>>> {
         Arc::make_mut(&mut self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(rows: &[(&str, &Arc<Fact<u8>>)]) -> Table<u8> {
+        let rows = rows.iter();
+        let rows: Vec<_> = rows
+            .map(|(name, fact)| (ObjectKey::new("", *name), Arc::clone(fact)))
+            .collect();
+        rows.into()
+    }
+
+    #[test]
+    fn rows_that_are_otherwise_are_told_in_order_and_no_others() {
+        let fact = |value| {
+            Arc::new(Fact {
+                value,
+                feed: FeedId::Api,
+                changed_at: crate::model::example::now(),
+                seen_changing: false,
+            })
+        };
+        let (same, old, new) = (fact(0), fact(1), fact(2));
+        let before = table(&[
+            ("a", &same),
+            ("c", &old),
+            ("nbe-2", &same),
+            ("nbe-10", &old),
+            ("z", &old),
+        ]);
+        let now = table(&[
+            ("a", &same),
+            ("b", &new),
+            ("nbe-2", &same),
+            ("nbe-10", &new),
+            ("z", &old),
+        ]);
+        let told = |now: &Table<u8>, before: &Table<u8>| -> Vec<(String, Option<u8>, Option<u8>)> {
+            let value = |fact: Option<&Fact<u8>>| fact.map(|fact| fact.value);
+            let changes = now.since(before);
+            changes
+                .map(|(key, was, is)| (key.to_string(), value(was), value(is)))
+                .collect()
+        };
+        let wanted = [("b", None, Some(2)), ("c", Some(1), None), ("nbe-10", Some(1), Some(2))];
+        let wanted = wanted.map(|(name, was, is)| (name.to_owned(), was, is));
+        assert_eq!(told(&now, &before), wanted);
+        assert_eq!(told(&now, &now), []);
+        assert_eq!(told(&now, &Table::default()).len(), 5);
     }
 }

@@ -113,18 +113,25 @@ fn skew(tallies: impl Iterator<Item = Tally>, domains: usize) -> u32 {
     most - least
 }
 
+/// The pods of each workload that has some, in order of their names.
+pub type PodsByWorkload<'a> = BTreeMap<(WorkloadKind, ObjectKey), Vec<(&'a ObjectKey, &'a Pod)>>;
+
 impl Snapshot {
     /// Every workload with its replicas, by namespace and name.
     pub fn placements(&self) -> Vec<Placement> {
-        let mut by_owner = self.pods_by_workload();
+        self.placements_of(&self.pods_by_workload())
+    }
+
+    /// The same where the pods of each workload are known.
+    pub fn placements_of(&self, by_owner: &PodsByWorkload) -> Vec<Placement> {
         let zones = self.zone_names().len();
         let tables = [&self.kube.deployments, &self.kube.stateful_sets, &self.kube.daemon_sets];
         let mut placements: Vec<Placement> = tables
             .into_iter()
             .flat_map(Table::iter)
             .map(|(key, fact)| {
-                let pods = by_owner.remove(&(fact.value.kind, key.clone())).unwrap_or_default();
-                let placement = place(key, &fact.value, &pods);
+                let pods = by_owner.get(&(fact.value.kind, key.clone()));
+                let placement = place(key, &fact.value, pods.map(Vec::as_slice).unwrap_or_default());
                 Placement {
                     spread_ok: placement.judged(self, zones),
                     ..placement
@@ -135,11 +142,12 @@ impl Snapshot {
         placements
     }
 
-    fn pods_by_workload(&self) -> BTreeMap<(WorkloadKind, ObjectKey), Vec<&Pod>> {
-        let mut pods: BTreeMap<_, Vec<&Pod>> = BTreeMap::new();
+    /// Which pods belong to which workload.
+    pub fn pods_by_workload(&self) -> PodsByWorkload<'_> {
+        let mut pods = PodsByWorkload::new();
         for (key, fact) in self.kube.pods.iter() {
             if let Some(workload) = self.workload_of(key, &fact.value) {
-                pods.entry(workload).or_default().push(&fact.value);
+                pods.entry(workload).or_default().push((key, &fact.value));
             }
         }
         pods
@@ -168,10 +176,11 @@ impl Snapshot {
     }
 }
 
-fn place(key: &ObjectKey, workload: &Workload, pods: &[&Pod]) -> Placement {
+fn place(key: &ObjectKey, workload: &Workload, pods: &[(&ObjectKey, &Pod)]) -> Placement {
     let mut nodes: BTreeMap<Text, Tally> = BTreeMap::new();
     let mut unscheduled = 0;
-    for pod in pods.iter().filter(|pod| !pod.is_finished() && pod.deleting.is_none()) {
+    let pods = pods.iter().map(|(_, pod)| *pod);
+    for pod in pods.filter(|pod| !pod.is_finished() && pod.deleting.is_none()) {
         let Some(node) = &pod.node else {
             unscheduled += 1;
             continue;

@@ -249,20 +249,18 @@ pub fn pods_moved(before: &Snapshot, snapshot: &Snapshot) -> Option<([usize; 3],
     }
     let mut counts = [0; 3];
     let mut names: BTreeSet<&ObjectKey> = BTreeSet::new();
-    for (key, fact) in new.iter() {
-        let (created, told) = match old.get(key) {
-            None => (true, false),
-            Some(was) if was.value.uid != fact.value.uid => (true, false),
-            Some(was) => (false, was.value.deleting.is_none() && fact.value.deleting.is_some()),
+    for (key, was, is) in new.since(old) {
+        let number = match (was, is) {
+            (Some(_), None) => 2,
+            (Some(was), Some(is)) if was.value.uid == is.value.uid => {
+                if was.value.deleting.is_some() || is.value.deleting.is_none() {
+                    continue;
+                }
+                1
+            }
+            _ => 0,
         };
-        counts[0] += usize::from(created);
-        counts[1] += usize::from(told);
-        if created || told {
-            names.insert(key);
-        }
-    }
-    for (key, _) in old.iter().filter(|(key, _)| new.get(key).is_none()) {
-        counts[2] += 1;
+        counts[number] += 1;
         names.insert(key);
     }
     let more = names.len().saturating_sub(MAX_NAMES);

@@ -75,11 +75,17 @@ pub fn heading(state: &State, rows: &[RowId]) -> Heading {
     if !rows.is_empty() {
         summary.push((words::count(rows.len(), "pod"), Role::Text));
     }
-    let pods = rows.iter().filter_map(|row| {
-        let RowId::Pod(key) = row else { return None };
-        state.snapshot.kube.pods.get(key)
-    });
-    let unwell = pods.filter(|fact| !is_well(&fact.value)).count();
+    let all = &state.snapshot.kube.pods;
+    let unwell = if rows.len() == all.len() {
+        // Thousands need no looking up.
+        all.values().filter(|pod| !is_well(pod)).count()
+    } else {
+        let found = rows.iter().filter_map(|row| match row {
+            RowId::Pod(key) => all.get(key),
+            _ => None,
+        });
+        found.filter(|fact| !is_well(&fact.value)).count()
+    };
     if unwell > 0 {
         summary.push((format!("{unwell} not ready"), Role::Warning));
     }
