@@ -439,18 +439,12 @@ impl KubeFacts {
     pub fn pinned(&self, claim: &ObjectKey) -> Option<&Text> {
         let claim = &self.claims.get(claim)?.value;
         let key = claim.volume.as_ref().map(|volume| ObjectKey::new("", volume.clone()));
-        match key.and_then(|key| self.volumes.get(&key)) {
-            Some(volume) => match volume.value.hosts.as_slice() {
-                [host] => Some(host),
-                _ => None,
-            },
-            None => {
-                let is_local = |own: &Text| own.as_str().contains("local");
-                claim
-                    .node
-                    .as_ref()
-                    .filter(|_| claim.provisioner.as_ref().is_some_and(is_local))
-            }
+        if let Some(volume) = key.and_then(|key| self.volumes.get(&key)) {
+            let hosts = &volume.value.hosts;
+            return hosts.first().filter(|_| hosts.len() == 1);
         }
+        let is_local = |own: &Text| own.as_str().contains("local");
+        let is_local = claim.provisioner.as_ref().is_some_and(is_local);
+        claim.node.as_ref().filter(|_| is_local)
     }
 }

@@ -155,7 +155,7 @@ fn tell(lab: &Lab, case: &Case) {
     });
     assert!(!status["verdict"]["line"].as_str().unwrap().is_empty(), "{what:?}");
     // A member that answers late once is not known; the next look knows it.
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     loop {
         let check = lab.quorate(case.on, &["check"]);
         if check.status.code() == Some(case.exit) {

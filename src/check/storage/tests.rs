@@ -52,7 +52,7 @@ fn a_volume_knows_better_than_its_claim_where_it_can_be_mounted() {
         let mut snapshot = with_media(Some("rancher.io/path"));
         let key = ObjectKey::new("kotsadm", "media");
         change(&mut snapshot.kube.claims, &key, |claim| {
-            claim.volume = Some("pvc-media".into())
+            claim.volume = Some("pvc-media".into());
         });
         let volume = Volume {
             phase: "Bound".into(),
