@@ -12,7 +12,7 @@ pub mod keys;
 pub mod line;
 pub mod list;
 mod marks;
-mod memo;
+pub mod memo;
 pub mod navigate;
 pub mod paper;
 pub mod prompt;

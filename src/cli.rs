@@ -30,6 +30,7 @@ pub mod settle;
 pub mod sim;
 pub mod status;
 pub mod themes;
+pub mod what_if;
 pub mod wish;
 
 use std::process::ExitCode;
@@ -69,6 +70,7 @@ fn dispatch(cli: Cli) -> eyre::Result<ExitCode> {
         Some(Command::Ack(ack)) => ack::run(&settings, &ack),
         Some(Command::Explain { check, output }) => explain::run(check.as_deref(), output),
         Some(Command::Etcd { action }) => etcd::run(&settings, &action),
+        Some(Command::WhatIf(asked)) => what_if::run(&settings, &asked),
         Some(Command::Rehearse(asked)) => rehearse::run(&settings, &asked),
         Some(Command::Doctor(look)) => doctor::run(&settings, &look),
         Some(Command::Plan { wish, output }) => plan::run(&settings, &wish, output),

@@ -6,6 +6,7 @@ pub mod base;
 pub mod check;
 pub mod cli;
 pub mod config;
+pub mod forecast;
 pub mod live;
 pub mod model;
 pub mod pb;

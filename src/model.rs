@@ -2,6 +2,7 @@
 //! ages. Knows no source, no channel, no screen. Start reading at [`snapshot::Snapshot`], then [`quorum`].
 
 pub mod dark;
+pub mod detection;
 pub mod etcd;
 pub mod example;
 pub mod fact;
@@ -19,6 +20,7 @@ pub mod question;
 pub mod quorum;
 pub mod reach;
 pub mod recovery;
+pub mod scheduling;
 pub mod snapshot;
 pub mod stored;
 pub mod zones;

@@ -111,6 +111,7 @@ fn render_body(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Ge
         Screen::Timeline => screen::timeline::render,
         Screen::Readiness => screen::readiness::render,
         Screen::Feeds => screen::feeds::render,
+        Screen::Forecast => screen::forecast::render,
         Screen::Actions => screen::actions::render,
         Screen::Recovery => return screen::recovery::render(state, theme, area, buf),
         Screen::Log => {

@@ -81,6 +81,7 @@ pub const TABLE: &[Entry] = &[
     entry(&["feeds"], Argument::None, "sources and how fresh they are", Does::Press(Command::Go(Screen::Feeds))),
     entry(&["log"], Argument::None, "what quorate saw and did", Does::Press(Command::Go(Screen::Log))),
     entry(&["readiness", "ready", "checklist"], Argument::None, "the HA document's checklist, ticked by observation", Does::Press(Command::Go(Screen::Readiness))),
+    entry(&["forecast", "what-if"], Argument::None, "what the loss of each node or zone would do", Does::Press(Command::Go(Screen::Forecast))),
     entry(&["actions", "runs"], Argument::None, "what can be done for the whole cluster, and the runs", Does::Act(|state, _| { work::open(state, None); Ok(Vec::new()) })),
     entry(&["label-zones"], Argument::Required("NODE=ZONE …", nodes), "plan zone labels; nodes that are not named get what is suggested", Does::Act(work::name_zones)),
     entry(&["unlock", "write"], Argument::None, "let actions be run, or make the console read-only again", Does::Press(Command::Work(work::Deed::Unlock))),
@@ -188,7 +189,10 @@ mod tests {
         assert_eq!(read_name("q"), Ok("quit"));
         assert_eq!(read_name("e"), Ok("events"));
         assert_eq!(read_name("fee"), Ok("feeds"));
-        assert_eq!(read_name("f"), Err(":f could be findings, feeds or filter".into()));
+        assert_eq!(
+            read_name("f"),
+            Err(":f could be findings, feeds, forecast or filter".into())
+        );
         assert_eq!(
             read_name("etdc"),
             Err("there is no command :etdc; did you mean :etcd?".into())

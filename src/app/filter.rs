@@ -134,6 +134,7 @@ fn labels<'a>(state: &'a State, row: &RowId) -> Option<&'a Labels> {
         | RowId::Untold(_)
         | RowId::Feed(_)
         | RowId::Change(_)
+        | RowId::Loss(_)
         | RowId::Offer(_)
         | RowId::Run(_) => None,
     }

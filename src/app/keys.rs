@@ -201,6 +201,7 @@ pub const TABLE: &[Binding] = &[
     bind(Context::Anywhere, &[Key::char('7')], Command::Go(Screen::Timeline), "", "timeline: what changed since the console opened"),
     bind(Context::Anywhere, &[Key::char('8')], Command::Go(Screen::Feeds), "", "feeds: sources and how fresh they are"),
     bind(Context::Anywhere, &[Key::char('9')], Command::Go(Screen::Log), "", "log: what quorate saw and did"),
+    bind(Context::Anywhere, &[Key::char('i')], Command::Go(Screen::Forecast), "", "what if: what the loss of each node or zone would do; of marked nodes, together"),
     bind(Context::Anywhere, &[Key::char('W')], Command::Work(work::Deed::Unlock), "", "let actions be run, or make the console read-only again"),
     bind(Context::Anywhere, &[Key::char('!')], Command::Go(Screen::Recovery), "", "recovery: what is dark, what to do, what never to do now"),
     bind(Context::Anywhere, &[Key::ctrl('z')], Command::Suspend, "", "back to the shell for a while; its `fg` returns here"),

@@ -428,7 +428,9 @@ fn name(state: &State, row: &RowId) -> Text {
                 .map(|member| member.name.clone());
             name.unwrap_or_else(|| Text::from(id.to_string()))
         }
-        RowId::Change(_) | RowId::Offer(_) | RowId::Run(_) => Text::from(super::rows::name(state, row)),
+        RowId::Change(_) | RowId::Loss(_) | RowId::Offer(_) | RowId::Run(_) => {
+            Text::from(super::rows::name(state, row))
+        }
         RowId::Finding(check, subject) => Text::from(format!("{check} {subject}")),
         RowId::Check(check) => Text::from(check.name()),
         RowId::Untold(feed) | RowId::Feed(feed) => Text::from(feed.to_string()),

@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::memo::Told;
 use super::screen::Screen;
 use super::state::State;
 use super::subject::pods_of;
 use super::{filter, memo, sort};
 use crate::base::{Natural, Text, Why};
 use crate::check::{self, CheckId, Finding, Outcome};
+use crate::forecast::Domain;
 use crate::model::etcd::{Member, MemberId};
 use crate::model::kube::{Node, Pod, Tri, WorkloadKind};
 use crate::model::placement::Placement;
@@ -38,6 +40,8 @@ pub enum RowId {
     Feed(FeedId),
     /// An entry of the timeline, by its number.
     Change(u64),
+    /// What a loss would do.
+    Loss(Domain),
     /// An action that is offered, by its name.
     Offer(Text),
     /// A run.
@@ -75,6 +79,7 @@ impl RowId {
             RowId::Untold(feed) => untold(state).any(|untold| untold.feed == *feed),
             RowId::Feed(feed) => state.snapshot.feeds.contains_key(feed),
             RowId::Change(number) => state.timeline.entry(*number).is_some(),
+            RowId::Loss(domain) => told(state, domain).is_some(),
             RowId::Offer(name) => state.work.offer(name).is_some(),
             RowId::Run(id) => state.work.run(id).is_some(),
         }
@@ -83,7 +88,7 @@ impl RowId {
     /// What its pods are listed by, where it has pods.
     pub fn scope(&self, state: &State) -> Option<Scope> {
         match self {
-            RowId::Node(name) => Some(Scope::Node(name.clone())),
+            RowId::Node(name) | RowId::Loss(Domain::Node(name)) => Some(Scope::Node(name.clone())),
             RowId::Workload(kind, key) => Some(Scope::Workload(*kind, key.clone())),
             RowId::Member(id) => {
                 let member = &state.derived.quorum.member(*id)?.member;
@@ -96,6 +101,7 @@ impl RowId {
             | RowId::Untold(_)
             | RowId::Feed(_)
             | RowId::Change(_)
+            | RowId::Loss(Domain::Zone(_) | Domain::Chosen)
             | RowId::Offer(_)
             | RowId::Run(_) => None,
         }
@@ -112,6 +118,7 @@ impl RowId {
             RowId::Check(_) => Screen::Readiness,
             RowId::Feed(_) => Screen::Feeds,
             RowId::Change(_) => Screen::Timeline,
+            RowId::Loss(_) => Screen::Forecast,
             RowId::Offer(_) | RowId::Run(_) => Screen::Actions,
         }
     }
@@ -159,8 +166,22 @@ pub fn all(state: &State, screen: Screen) -> Vec<RowId> {
         Screen::Feeds => feeds(state),
         Screen::Log | Screen::Recovery => Vec::new(),
         Screen::Readiness => readiness(state),
+        Screen::Forecast => {
+            let outlooks = memo::forecast(state);
+            let outlooks = outlooks.iter().flatten();
+            outlooks
+                .map(|told| RowId::Loss(told.first.loss.domain.clone()))
+                .collect()
+        }
         Screen::Actions => actions(state),
     }
+}
+
+/// What a loss would do, as foretold.
+pub fn told(state: &State, domain: &Domain) -> Option<Arc<Told>> {
+    let all = memo::forecast(state);
+    let found = all.iter().flatten().find(|told| told.first.loss.domain == *domain);
+    found.map(Arc::clone)
 }
 
 /// What people call a row.
@@ -177,6 +198,7 @@ pub fn name(state: &State, row: &RowId) -> String {
         RowId::Check(check) => check.to_string(),
         RowId::Untold(feed) | RowId::Feed(feed) => feed_name(state, *feed),
         RowId::Run(id) => id.0.to_string(),
+        RowId::Loss(domain) => told(state, domain).map_or_else(String::new, |own| own.first.loss.name().to_string()),
         RowId::Change(number) => {
             let entry = state.timeline.entry(*number);
             entry.map_or_else(String::new, |entry| format!("{} {}", entry.topic.word(), entry.subject))

@@ -18,13 +18,14 @@ pub enum Screen {
     Feeds,
     Log,
     Readiness,
+    Forecast,
     Actions,
     Recovery,
 }
 
 impl Screen {
     /// Every screen, in the order of the tabs.
-    pub const ALL: [Screen; 12] = [
+    pub const ALL: [Screen; 13] = [
         Screen::Overview,
         Screen::Nodes,
         Screen::Etcd,
@@ -35,6 +36,7 @@ impl Screen {
         Screen::Feeds,
         Screen::Log,
         Screen::Readiness,
+        Screen::Forecast,
         Screen::Actions,
         Screen::Recovery,
     ];
@@ -52,6 +54,7 @@ impl Screen {
             Screen::Feeds => "feeds",
             Screen::Log => "log",
             Screen::Readiness => "readiness",
+            Screen::Forecast => "forecast",
             Screen::Actions => "actions",
             Screen::Recovery => "recovery",
         }
@@ -70,6 +73,7 @@ impl Screen {
             Screen::Feeds => "feeds",
             Screen::Log => "log",
             Screen::Readiness => "ready",
+            Screen::Forecast => "if",
             Screen::Actions => "act",
             Screen::Recovery => "recov",
         }

@@ -1,8 +1,9 @@
 //! What a row says, for a filter to look into.
 
-use super::rows::{RowId, feed_name, finding, placement, pod_state, ready_word, untold};
+use super::rows::{RowId, feed_name, finding, placement, pod_state, ready_word, told, untold};
 use super::state::State;
 use crate::base::Text;
+use crate::forecast::tell;
 
 /// The text in which a filter looks.
 pub fn searched(state: &State, row: &RowId) -> String {
@@ -52,6 +53,7 @@ pub fn searched(state: &State, row: &RowId) -> String {
         RowId::Change(number) => state.timeline.entry(*number).map_or_else(String::new, |entry| {
             format!("{} {} {}", entry.topic.word(), entry.subject, entry.text)
         }),
+        RowId::Loss(domain) => told(state, domain).map_or_else(String::new, |own| tell::columns(&own.first).join(" ")),
         RowId::Offer(name) => name.to_string(),
         RowId::Run(id) => state.work.run(id).map_or_else(String::new, |view| {
             format!("{} {} {}", id.0, view.plan.intent, view.operator.user)

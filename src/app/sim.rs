@@ -8,6 +8,7 @@ use super::commands::{Argument, Does, Entry};
 use super::rows::{RowId, rows};
 use super::state::State;
 use crate::base::Text;
+use crate::forecast::Domain;
 
 /// The speeds that keys step through.
 pub const SPEEDS: [u32; 4] = [1, 5, 20, 60];
@@ -86,7 +87,7 @@ fn speed(state: &State, step: fn(usize) -> usize) -> Result<Vec<Effect>, String>
 /// The node of the selected row: the row's own, or that of an etcd member, which has the node's name.
 fn selected(state: &State) -> Option<Text> {
     match rows(state).get(state.cursor().index)? {
-        RowId::Node(name) => Some(name.clone()),
+        RowId::Node(name) | RowId::Loss(Domain::Node(name)) => Some(name.clone()),
         RowId::Member(id) => Some(state.derived.quorum.member(*id)?.member.name.clone()),
         RowId::Workload(..)
         | RowId::Pod(_)
@@ -95,6 +96,7 @@ fn selected(state: &State) -> Option<Text> {
         | RowId::Untold(_)
         | RowId::Feed(_)
         | RowId::Change(_)
+        | RowId::Loss(Domain::Zone(_) | Domain::Chosen)
         | RowId::Offer(_)
         | RowId::Run(_) => None,
     }

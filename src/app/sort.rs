@@ -30,7 +30,7 @@ pub const fn columns(screen: Screen) -> &'static [&'static str] {
         Screen::Feeds => &["feed", "state"],
         Screen::Readiness => &["group", "state", "check"],
         Screen::Timeline => &["time", "what", "subject"],
-        Screen::Overview | Screen::Log | Screen::Actions | Screen::Recovery => &[],
+        Screen::Overview | Screen::Log | Screen::Forecast | Screen::Actions | Screen::Recovery => &[],
     }
 }
 
@@ -122,7 +122,7 @@ fn key(state: &State, row: &RowId, column: &str) -> Option<Key> {
                 _ => None,
             }
         }
-        RowId::Offer(_) | RowId::Run(_) => None,
+        RowId::Loss(_) | RowId::Offer(_) | RowId::Run(_) => None,
         RowId::Feed(id) => match column {
             "feed" => text(&super::rows::feed_name(state, *id)),
             "state" => text(state.snapshot.feed(*id).word()),

@@ -3,6 +3,7 @@
 use super::rows::{RowId, worst};
 use super::state::State;
 use crate::check::{Finding, Outcome};
+use crate::forecast::Domain;
 use crate::model::etcd::MemberId;
 use crate::model::kube::{Pod, WorkloadKind};
 use crate::model::question::ObjectRef;
@@ -11,13 +12,20 @@ use crate::model::{KubeKind, ObjectKey};
 /// The object that a row shows; None where it shows no object of Kubernetes, or none that is there.
 pub fn subject(state: &State, row: &RowId) -> Option<ObjectRef> {
     match row {
-        RowId::Node(name) => object(state, KubeKind::Nodes, ObjectKey::new("", name.clone())),
+        RowId::Node(name) | RowId::Loss(Domain::Node(name)) => {
+            object(state, KubeKind::Nodes, ObjectKey::new("", name.clone()))
+        }
         RowId::Workload(kind, key) => object(state, kind_of(*kind), key.clone()),
         RowId::Pod(key) => object(state, KubeKind::Pods, key.clone()),
         RowId::Member(id) => annotation(state, *id),
         RowId::Finding(_, subject) => named(state, subject.as_str()),
         RowId::Check(check) => named(state, worst(state, *check)?.subject.as_str()),
-        RowId::Untold(_) | RowId::Feed(_) | RowId::Change(_) | RowId::Offer(_) | RowId::Run(_) => None,
+        RowId::Loss(Domain::Zone(_) | Domain::Chosen)
+        | RowId::Untold(_)
+        | RowId::Feed(_)
+        | RowId::Change(_)
+        | RowId::Offer(_)
+        | RowId::Run(_) => None,
     }
 }
 
@@ -72,6 +80,7 @@ fn called(state: &State, row: &RowId) -> Option<String> {
         | RowId::Untold(_)
         | RowId::Feed(_)
         | RowId::Change(_)
+        | RowId::Loss(_)
         | RowId::Offer(_)
         | RowId::Run(_) => return None,
     })
@@ -108,6 +117,7 @@ fn kin(state: &State, row: &RowId) -> Vec<RowId> {
         | RowId::Untold(_)
         | RowId::Feed(_)
         | RowId::Change(_)
+        | RowId::Loss(_)
         | RowId::Offer(_)
         | RowId::Run(_) => Vec::new(),
     }
@@ -136,12 +146,14 @@ pub fn about(state: &State, row: &RowId) -> Option<RowId> {
             _ => (*check, worst(state, *check)?.subject.clone()),
         },
         RowId::Untold(feed) => return Some(RowId::Feed(*feed)),
+        RowId::Loss(Domain::Node(name)) => return Some(RowId::Node(name.clone())),
         RowId::Node(_)
         | RowId::Member(_)
         | RowId::Workload(..)
         | RowId::Pod(_)
         | RowId::Feed(_)
         | RowId::Change(_)
+        | RowId::Loss(Domain::Zone(_) | Domain::Chosen)
         | RowId::Offer(_)
         | RowId::Run(_) => {
             return None;

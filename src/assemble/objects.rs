@@ -12,6 +12,7 @@ mod pod;
 mod product;
 pub mod quantity;
 mod requests;
+mod scheduling;
 mod selector;
 mod small;
 mod stored;

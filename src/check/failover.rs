@@ -9,8 +9,9 @@ use super::look::{
 };
 use super::{Check, CheckId, Finding, Group, Profile, Severity};
 use crate::base::{Age, Text, Why, WhyKind};
+use crate::model::detection::{GRACE_FLAG, Grace, go_duration};
 use crate::model::feed::HostPart;
-use crate::model::host::{Certificate, Process};
+use crate::model::host::Certificate;
 use crate::model::kube::{Pod, Tolerates};
 use crate::model::{FeedId, KubeKind, ObjectKey, Policy, Snapshot};
 
@@ -173,107 +174,26 @@ const TOLERATION_FLAG: &str = "default-unreachable-toleration-seconds";
 
 /// What this host's API server gives to new pods, where its process is seen.
 fn default_toleration(snapshot: &Snapshot) -> Option<u64> {
-    let process = process(snapshot, "kube-apiserver")?;
+    let process = snapshot.running("kube-apiserver")?;
     process.flags.get(TOLERATION_FLAG)?.as_str().parse().ok()
 }
 
 fn flag_line(snapshot: &Snapshot) -> Option<String> {
-    let process = process(snapshot, "kube-apiserver")?;
+    let process = snapshot.running("kube-apiserver")?;
     Some(match process.flags.get(TOLERATION_FLAG) {
         Some(value) => format!("this host's kube-apiserver gives new pods {value} s"),
         None => "this host's kube-apiserver gives new pods 300 s, Kubernetes' default".to_owned(),
     })
 }
 
-/// A process of this host, by facts that are current.
-fn process<'a>(snapshot: &'a Snapshot, name: &str) -> Option<&'a Process> {
-    let is_current = snapshot.feed(FeedId::Host(HostPart::Processes)).is_current();
-    let processes = snapshot.host.processes.as_ref().filter(|_| is_current)?;
-    processes.value.iter().find(|process| process.name == name)
-}
-
-const GRACE_FLAG: &str = "node-monitor-grace-period";
-
-/// How long Kubernetes waits for a node's heartbeat.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Grace {
-    pub(super) period: Duration,
-    /// Where the value comes from.
-    source: String,
-}
-
-/// The grace period of the kube-controller-manager on this host: its flag, or the default of its version. None where it
-/// does not run here, or is not seen.
-pub(super) fn grace_period(snapshot: &Snapshot) -> Option<Grace> {
-    let manager = process(snapshot, "kube-controller-manager")?;
-    if let Some(flag) = manager.flags.get(GRACE_FLAG) {
-        return Some(Grace {
-            period: go_duration(flag.as_str())?,
-            source: format!("runs with --{GRACE_FLAG}={flag}"),
-        });
-    }
-    let (version, minor) = versions(snapshot).find_map(|version| Some((version, minor(version.as_str())?)))?;
-    // 50 s since 1.32 (kubernetes PR 126287), 40 s before.
-    let period = Duration::from_secs(if minor >= 32 { 50 } else { 40 });
-    Some(Grace {
-        period,
-        source: format!(
-            "runs without --{GRACE_FLAG}: {} is the default of {version}",
-            Age(period)
-        ),
-    })
-}
-
-/// Versions that tell Kubernetes' one on this host, nearest first.
-fn versions(snapshot: &Snapshot) -> impl Iterator<Item = &Text> {
-    let k0s = snapshot.host.k0s.iter().map(|k0s| &k0s.value.version);
-    let own = snapshot.node(&snapshot.host.name).map(|node| &node.kubelet_version);
-    let server = snapshot
-        .kube
-        .endpoint
-        .as_ref()
-        .and_then(|endpoint| endpoint.version.as_ref());
-    k0s.chain(own).chain(server)
-}
-
-/// The minor version in `v1.37.2+k0s.0`.
-fn minor(version: &str) -> Option<u32> {
-    let mut parts = version.trim_start_matches('v').split('.');
-    let major: u32 = parts.next()?.parse().ok()?;
-    let minor: String = parts.next()?.chars().take_while(char::is_ascii_digit).collect();
-    minor.parse().ok().filter(|_| major == 1)
-}
-
-/// A duration as Go writes it: `20s`, `1m30s`, `1h0m0s`, `500ms`.
-fn go_duration(raw: &str) -> Option<Duration> {
-    let mut rest = raw;
-    let mut total = 0.0_f64;
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-        let number: f64 = rest[..digits].parse().ok()?;
-        rest = &rest[digits..];
-        let unit = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
-        total += number
-            * match &rest[..unit] {
-                "h" => 3_600.0,
-                "m" => 60.0,
-                "s" => 1.0,
-                "ms" => 0.001,
-                _ => return None,
-            };
-        rest = &rest[unit..];
-    }
-    (!raw.is_empty()).then(|| Duration::try_from_secs_f64(total).ok())?
-}
-
 fn detection(snapshot: &Snapshot, policy: &Policy) -> Looked {
     let feed = FeedId::Host(HostPart::Processes);
     need(snapshot, feed)?;
-    if process(snapshot, "kube-controller-manager").is_none() {
+    if snapshot.running("kube-controller-manager").is_none() {
         let why = Why::new(WhyKind::Missing, "kube-controller-manager does not run on this host");
         return Err(cannot_tell(feed, why));
     }
-    let Some(grace) = grace_period(snapshot) else {
+    let Some(grace) = snapshot.grace_period() else {
         let why = Why::new(
             WhyKind::Garbage,
             "the grace period of this host's kube-controller-manager cannot be read",

@@ -1,7 +1,6 @@
 //! The nodes family: are there three controllers, do their kubelets beat, do zones hold what they promise. Start at
 //! [`heartbeat`], which is ahead of Kubernetes.
 
-use super::failover;
 use super::look::{Looked, arg, cannot_tell, evidence, names, need_kinds, outcome, plural};
 use super::{Check, CheckId, Finding, Group, Profile, Severity};
 use crate::base::{Age, Stamp, Text, Why, WhyKind};
@@ -149,7 +148,7 @@ fn late(snapshot: &Snapshot, policy: &Policy, node: &Node, as_of: Stamp) -> Opti
 }
 
 fn late_finding(snapshot: &Snapshot, name: &Text, severity: Severity, title: String, line: String) -> Finding {
-    let consequence = failover::grace_period(snapshot).map_or_else(
+    let consequence = snapshot.grace_period().map_or_else(
         || "Kubernetes will mark it NotReady, then evict its pods".to_owned(),
         |grace| {
             let after = Age(grace.period);

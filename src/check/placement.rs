@@ -81,30 +81,13 @@ fn rollout_restart(placement: &Placement) -> String {
     )
 }
 
-/// Whether a Deployment is NetBox's web, by the best sign that any has: its component label, its name on NetBox Enterprise
-/// 2.x, its container.
-pub(super) fn web_likeness(placement: &Placement) -> u8 {
-    let workload = &placement.workload;
-    if workload.kind != WorkloadKind::Deployment {
-        return 0;
-    }
-    let name = placement.key.name.as_str();
-    let has_container = workload.containers.iter().any(|container| container == "netbox");
-    match &workload.component {
-        Some(component) if component == "netbox" => 3,
-        _ if name == "netbox-netbox" => 2,
-        None if has_container && !name.contains("worker") => 1,
-        Some(_) | None => 0,
-    }
-}
-
 fn web_spread(scene: &Scene) -> Looked {
     let placements = placements(scene)?;
-    let best = placements.iter().map(web_likeness).max().unwrap_or(0);
+    let best = placements.iter().map(Placement::web_likeness).max().unwrap_or(0);
     if best == 0 {
         return Err(not_applicable("there is no NetBox web Deployment"));
     }
-    let webs = placements.iter().filter(|placement| web_likeness(placement) == best);
+    let webs = placements.iter().filter(|placement| placement.web_likeness() == best);
     let webs = webs.filter(|web| web.workload.desired > 0);
     Ok(webs.flat_map(|web| web_findings(scene, web)).collect())
 }

@@ -73,7 +73,7 @@ const OVERHEAD: Duration = Duration::from_secs(8);
 fn time(snapshot: &Snapshot, policy: &Policy) -> Looked {
     need(snapshot, FeedId::Host(HostPart::Processes))?;
     need_kinds(snapshot, &[KubeKind::Pods, KubeKind::ReplicaSets])?;
-    let Some(grace) = failover::grace_period(snapshot) else {
+    let Some(grace) = snapshot.grace_period() else {
         let why = Why::new(WhyKind::Missing, "no kube-controller-manager is seen on this host");
         return Err(cannot_tell(FeedId::Host(HostPart::Processes), why));
     };
@@ -199,7 +199,7 @@ fn heartbeat(snapshot: &Snapshot) -> Looked {
     let longest = different
         .last()
         .map(|seconds| Duration::from_secs(u64::from(*seconds)) / 4);
-    if let (Some(interval), Some(grace)) = (longest, failover::grace_period(snapshot))
+    if let (Some(interval), Some(grace)) = (longest, snapshot.grace_period())
         && interval * 2 > grace.period
     {
         let (interval, grace) = (Age(interval), Age(grace.period));
@@ -219,7 +219,7 @@ const NEAR_DEFAULT: Duration = Duration::from_secs(15);
 
 fn flapping(snapshot: &Snapshot) -> Looked {
     need_kinds(snapshot, &[KubeKind::Nodes, KubeKind::Leases])?;
-    let grace = failover::grace_period(snapshot).map(|grace| grace.period);
+    let grace = snapshot.grace_period().map(|grace| grace.period);
     let near = grace.map_or(NEAR_DEFAULT, |grace| grace * NEAR.0 / NEAR.1);
     let nodes = snapshot.kube.nodes.values();
     Ok(nodes

@@ -1,7 +1,7 @@
 //! The storage family: data that lives on one node alone, and whether NetBox's media are among it.
 
 use super::look::{Looked, arg, cannot_tell, evidence, names, need_kinds, not_applicable, outcome, plural};
-use super::placement::{PLACED, web_likeness, workload_subject};
+use super::placement::{PLACED, workload_subject};
 use super::{Check, CheckId, Finding, Group, Profile, Scene, Severity};
 use crate::base::{Text, Why, WhyKind};
 use crate::model::placement::Placement;
@@ -40,8 +40,8 @@ fn media(snapshot: &Scene) -> Looked {
     need_kinds(snapshot, &PLACED)?;
     need_kinds(snapshot, &[KubeKind::Claims])?;
     let placements = &snapshot.placements;
-    let best = placements.iter().map(web_likeness).max().unwrap_or(0);
-    let Some(web) = placements.iter().find(|own| best > 0 && web_likeness(own) == best) else {
+    let best = placements.iter().map(Placement::web_likeness).max().unwrap_or(0);
+    let Some(web) = placements.iter().find(|own| best > 0 && own.web_likeness() == best) else {
         return Err(not_applicable("there is no NetBox web Deployment"));
     };
     let pods = snapshot.pods_of(web).iter().filter(|(_, pod)| !pod.is_finished());

@@ -95,6 +95,8 @@ pub enum Command {
         #[arg(short, long, value_enum, default_value_t)]
         output: Output,
     },
+    /// What the loss of each node or zone would do, or of those named. Exits 0, or 3 cannot tell
+    WhatIf(WhatIf),
     /// Play an action on a simulated cluster (--sim): how long it takes, how it ends
     Rehearse(Rehearse),
     /// What was discovered here, which sources work, and what is missing
@@ -202,6 +204,19 @@ pub enum EtcdAction {
         #[arg(short, long, value_enum, default_value_t)]
         output: Output,
     },
+}
+
+/// What is lost, in thought.
+#[derive(Debug, Args)]
+pub struct WhatIf {
+    /// Nodes, or zones as zone/NAME, lost at once; without any, each by itself
+    pub names: Vec<Text>,
+    /// And then this one, after all has moved that can; may be given several times
+    #[arg(long, value_name = "NAME", requires = "names")]
+    pub then: Vec<Text>,
+    /// How to look, and how to print
+    #[command(flatten)]
+    pub look: Look,
 }
 
 /// What to play, and what goes wrong meanwhile.

@@ -10,6 +10,7 @@ use super::fact::{Fact, ObjectKey, Table};
 use super::k0s::{ClusterConfig, ControlNode, EtcdMemberObject, Upgrade};
 use super::labels::{Labels, Selector};
 use super::product::{Installation, NetBoxEnterprise};
+use super::scheduling::{Scheduling, Selector};
 use super::stored::Stored;
 use crate::base::{Stamp, Text};
 
@@ -259,6 +260,12 @@ pub struct Spread {
     pub min_domains: Option<u32>,
     /// `nodeTaintsPolicy: Honor`: tainted nodes are no domains.
     pub honors_taints: bool,
+    /// `nodeAffinityPolicy: Honor`, the default: nodes that the pod may not run on are no domains.
+    pub honors_affinity: bool,
+    /// The pods that are counted, those of its own namespace.
+    pub selector: Selector,
+    /// Of those, the pods that have these labels as the new one has them (`matchLabelKeys`).
+    pub match_label_keys: Vec<Text>,
 }
 
 /// A Deployment, StatefulSet or DaemonSet.
@@ -278,6 +285,8 @@ pub struct Workload {
     pub hard_host_anti_affinity: bool,
     /// Preferred pod anti-affinity, over whatever domain: a soft spread by another name.
     pub soft_anti_affinity: bool,
+    /// What else its pods ask of a node.
+    pub scheduling: Scheduling,
     /// Label `app.kubernetes.io/component`.
     pub component: Option<Text>,
     /// Names of the containers.

@@ -18,6 +18,11 @@ impl Labels {
         self.0.get(found).map(|(_, value)| value)
     }
 
+    /// All of them, in order of their keys.
+    pub fn iter(&self) -> impl Iterator<Item = (&Text, &Text)> {
+        self.0.iter().map(|(key, value)| (key, value))
+    }
+
     /// Whether nothing else holds this copy.
     pub fn is_only_copy(&self) -> bool {
         Arc::strong_count(&self.0) == 1

@@ -50,6 +50,22 @@ impl Placement {
         self.nodes.values().map(|tally| tally.ready).sum()
     }
 
+    /// Whether it is NetBox's web, by the best sign that any Deployment has: its component label, its name on NetBox
+    /// Enterprise 2.x, its container. 0: it is not.
+    pub fn web_likeness(&self) -> u8 {
+        if self.workload.kind != WorkloadKind::Deployment {
+            return 0;
+        }
+        let name = self.key.name.as_str();
+        let has_container = self.workload.containers.iter().any(|container| container == "netbox");
+        match &self.workload.component {
+            Some(component) if component == "netbox" => 3,
+            _ if name == "netbox-netbox" => 2,
+            None if has_container && !name.contains("worker") => 1,
+            Some(_) | None => 0,
+        }
+    }
+
     /// Its nodes in the order in which people look for them.
     pub fn nodes_in_order(&self) -> Vec<(&Text, Tally)> {
         let mut nodes: Vec<(&Text, Tally)> = self.nodes.iter().map(|(node, tally)| (node, *tally)).collect();

@@ -141,6 +141,17 @@ pub const READINESS: [Column; 5] = [
     words("check", 3, 24),
 ];
 
+/// What each loss would do.
+pub const FORECAST: [Column; 7] = [
+    name("if lost", 0, 24),
+    words("etcd then", 0, 16),
+    words("web", 0, 12),
+    words("move", 0, 5),
+    words("pending", 0, 7),
+    words("wait", 1, 5),
+    words("unknown after", 1, 16),
+];
+
 /// The timeline.
 pub const TIMELINE: [Column; 5] = [
     words("time", 0, 9),

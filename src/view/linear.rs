@@ -8,7 +8,7 @@ use ratatui::layout::Rect;
 
 use super::part::section::Heading;
 use super::part::table::Cell;
-use super::part::{feeds, findings, members, nodes, pods, readiness, timeline, verdict, work, workloads};
+use super::part::{feeds, findings, forecast, members, nodes, pods, readiness, timeline, verdict, work, workloads};
 use super::theme::{Colors, Glyph, Glyphs, Theme};
 use super::{ladder, picture, words};
 use crate::app::{RowId, Screen, State, line, rows};
@@ -102,6 +102,7 @@ fn heading(state: &State, theme: &Theme, home: Screen) -> String {
         Screen::Timeline => timeline::heading(state),
         Screen::Feeds => feeds::heading(state),
         Screen::Readiness => readiness::heading(state),
+        Screen::Forecast => forecast::heading(state),
         Screen::Actions => work::heading(state),
         Screen::Overview | Screen::Log | Screen::Recovery => Heading::default(),
     };
@@ -124,6 +125,7 @@ fn sentence(state: &State, theme: &Theme, row: &RowId) -> String {
         RowId::Finding(..) | RowId::Untold(_) => (ladder::FINDINGS.to_vec(), findings::render(state, theme, one)),
         RowId::Check(_) => (ladder::READINESS.to_vec(), readiness::render(state, theme, one)),
         RowId::Change(_) => (ladder::TIMELINE.to_vec(), timeline::render(state, theme, one)),
+        RowId::Loss(_) => (ladder::FORECAST.to_vec(), forecast::render(state, theme, one)),
         RowId::Offer(_) | RowId::Run(_) => (ladder::ACTIONS.to_vec(), work::render(state, theme, one)),
         RowId::Feed(_) => (ladder::FEEDS.to_vec(), feeds::render(state, theme, one)),
     };

@@ -4,6 +4,7 @@ pub mod detail;
 pub mod feeds;
 pub mod findings;
 pub mod footer;
+pub mod forecast;
 pub mod help;
 pub mod labelled;
 pub mod matrix;

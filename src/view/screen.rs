@@ -4,6 +4,7 @@ pub mod actions;
 pub mod etcd;
 pub mod feeds;
 pub mod findings;
+pub mod forecast;
 pub mod list;
 pub mod log;
 pub mod nodes;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use quorate::app::{Key, Msg, Screen, State, key, update};
 use quorate::cli::args::Global;
 use quorate::cli::observe::{self, Observing};
+use quorate::forecast::{self, Forecaster};
 use quorate::model::{Policy, Snapshot};
 use quorate::sim::wire::Shared;
 use quorate::sim::world::resource::Resource;
@@ -45,6 +46,7 @@ pub fn measure() {
     );
     frames(&snapshot);
     typing(&snapshot);
+    forecast(&snapshot);
     churn(&observing);
 }
 
@@ -97,6 +99,22 @@ fn frames(snapshot: &Arc<Snapshot>) {
     let mut state = state(snapshot, Screen::Pods);
     let took = time(|| drop(update(&mut state, Msg::Snapshot(Arc::clone(snapshot)))));
     row("    taking in a snapshot", &ms(took), "");
+}
+
+/// What the loss of every fault domain would do.
+fn forecast(snapshot: &Snapshot) {
+    let losses = forecast::domains(snapshot);
+    let took = time(|| {
+        let forecaster = Forecaster::new(snapshot).unwrap();
+        for loss in &losses {
+            drop(forecaster.what_if(std::slice::from_ref(loss)));
+        }
+    });
+    row(
+        &format!("    forecast of {} losses", losses.len()),
+        &ms(took),
+        "< 50 ms",
+    );
 }
 
 /// Each key of a filter and of sorting, with the frame that follows left out.

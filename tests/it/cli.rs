@@ -343,3 +343,29 @@ fn findings_are_accepted_listed_and_taken_back() {
     assert!(ack(&["zone.labels", "node/nbe-1", "--withdraw"]).0);
     assert!(!ack(&["--list"]).1.contains("nbe-1"));
 }
+
+#[test]
+fn a_loss_is_foretold_in_words_and_as_a_document() {
+    let (code, out, err) = run(&["what-if", "nbe-3", "--then", "nbe-2", "--sim", "healthy"]);
+    assert_eq!(code, Some(0), "{err}");
+    for sentence in [
+        "If nbe-3 is lost\n",
+        "If nbe-2 is lost, after nbe-3\n",
+        "quorum is lost: 1 of 3",
+    ] {
+        assert!(out.contains(sentence), "{sentence:?}: {out}");
+    }
+    let (code, out, err) = run(&["what-if", "--sim", "healthy", "-o", "json"]);
+    assert_eq!(code, Some(0), "{err}");
+    let document: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(document["schema"], "quorate.what-if/v1");
+    assert_eq!(document["losses"].as_array().unwrap().len(), 3);
+    let (code, _, err) = run(&["what-if", "nbe-9", "--sim", "healthy"]);
+    assert_eq!(code, Some(64));
+    assert!(
+        err.contains("there are: nbe-1, nbe-2, nbe-3") && !err.contains("BACKTRACE"),
+        "{err}"
+    );
+    let (code, out, _) = run(&[&["what-if", "--timeout", "1s"], &NOTHING[..]].concat());
+    assert_eq!(code, Some(3), "without a source nothing is foretold: {out}");
+}

@@ -9,6 +9,7 @@ use crate::app::state::State;
 use crate::app::subject;
 use crate::base::Text;
 use crate::check::CheckId;
+use crate::forecast::Domain;
 use crate::model::etcd::MemberId;
 use crate::model::intent::Intent;
 use crate::plan::{Plan, Planned, backup_file, is_reversible, make, undo};
@@ -117,16 +118,20 @@ fn label_zones(state: &State) -> Intent {
 
 fn intents(state: &State, row: &RowId) -> Vec<Intent> {
     match row {
-        RowId::Node(name) => of_node(state, name),
+        RowId::Node(name) | RowId::Loss(Domain::Node(name)) => of_node(state, name),
         RowId::Member(id) => of_member(state, *id),
         RowId::Workload(kind, key) => vec![Intent::Rebalance {
             workload: Some((*kind, key.clone())),
         }],
         RowId::Finding(check, about) => of_finding(state, *check, about),
         RowId::Check(_) => subject::about(state, row).map_or_else(Vec::new, |about| intents(state, &about)),
-        RowId::Pod(_) | RowId::Untold(_) | RowId::Feed(_) | RowId::Change(_) | RowId::Offer(_) | RowId::Run(_) => {
-            Vec::new()
-        }
+        RowId::Pod(_)
+        | RowId::Untold(_)
+        | RowId::Feed(_)
+        | RowId::Change(_)
+        | RowId::Loss(Domain::Zone(_) | Domain::Chosen)
+        | RowId::Offer(_)
+        | RowId::Run(_) => Vec::new(),
     }
 }
 

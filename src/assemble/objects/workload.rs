@@ -6,12 +6,14 @@ use k8s_openapi::api::apps::v1 as apps;
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+use super::scheduling;
 use super::selector::selects;
 use super::{Row, count, label, labels, meta_key, text};
 use crate::base::{Text, Why};
 use crate::model::KubeKind;
 use crate::model::kube::{Spread, Workload, WorkloadKind};
 use crate::model::placement::HOSTNAME;
+use crate::model::scheduling::Scheduling;
 use crate::port::KubeObject;
 
 const COMPONENT: &str = "app.kubernetes.io/component";
@@ -68,6 +70,7 @@ fn workload(kind: WorkloadKind, meta: &ObjectMeta, template: Option<&core::PodTe
         spread: spread.map_or_else(Vec::new, |all| all.iter().map(constraint).collect()),
         hard_host_anti_affinity: spec.is_some_and(|spec| keeps_off_own_host(spec, meta, pod_meta)),
         soft_anti_affinity: spec.is_some_and(prefers_apart),
+        scheduling: spec.map_or_else(Scheduling::default, scheduling::of),
         component: label(meta, COMPONENT).or_else(|| label(pod_meta?, COMPONENT)),
         containers: spec.map_or_else(Vec::new, |spec| {
             spec.containers.iter().map(|own| Text::new(&own.name)).collect()
@@ -83,6 +86,14 @@ fn constraint(raw: &core::TopologySpreadConstraint) -> Spread {
         hard: raw.when_unsatisfiable == "DoNotSchedule",
         min_domains: raw.min_domains.and_then(|domains| u32::try_from(domains).ok()),
         honors_taints: raw.node_taints_policy.as_deref() == Some("Honor"),
+        honors_affinity: raw.node_affinity_policy.as_deref() != Some("Ignore"),
+        selector: scheduling::selector(raw.label_selector.as_ref()),
+        match_label_keys: raw
+            .match_label_keys
+            .iter()
+            .flatten()
+            .map(|key| Text::new(key))
+            .collect(),
     }
 }
 

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{go_duration, minor};
 use crate::check::testing::{assert_cannot_tell, assert_holds, evidence, findings, one, uninstall};
 use crate::check::{CheckId, Severity};
 use crate::model::example::{ago, change, healthy, wall_ago};
@@ -260,24 +259,4 @@ fn certificates_by_the_days_that_are_left() {
     );
     snapshot.host.certificates.as_mut().unwrap().value.clear();
     assert_cannot_tell(CheckId::CertExpiry, &snapshot, FeedId::Host(HostPart::Certificates));
-}
-
-#[test]
-fn durations_as_go_writes_them() {
-    let seconds = |raw| go_duration(raw).map(|duration| duration.as_secs_f64());
-    assert_eq!(seconds("20s"), Some(20.0));
-    assert_eq!(seconds("1m30s"), Some(90.0));
-    assert_eq!(seconds("1h0m0.5s"), Some(3_600.5));
-    assert_eq!(seconds("500ms"), Some(0.5));
-    for bad in ["", "20", "s", "20 s", "1y", "-5s", "1e400h"] {
-        assert_eq!(seconds(bad), None, "{bad:?}");
-    }
-}
-
-#[test]
-fn minor_versions() {
-    assert_eq!(minor("v1.37.2+k0s.0"), Some(37));
-    assert_eq!(minor("1.9"), Some(9));
-    assert_eq!(minor("v2.1"), None);
-    assert_eq!(minor("devel"), None);
 }

@@ -6,9 +6,12 @@ use crate::model::kube::{
     Amounts, Claim, KubeFacts, Owner, Pod, ReplicaSet, Spread, Tolerates, Volume, Workload, WorkloadKind,
 };
 use crate::model::labels::Labels;
+use crate::model::placement::HOSTNAME;
+use crate::model::scheduling::{Namespaces, PodTerm, Requirement, Scheduling, Selector};
 use crate::model::{KubeKind, ObjectKey};
 
 const DAY: u64 = 24 * 3_600;
+const COMPONENT: &str = "app.kubernetes.io/component";
 
 /// A workload with `replicas` replicas, all ready, and no spread constraint.
 pub fn workload(kind: WorkloadKind, replicas: u32) -> Workload {
@@ -20,6 +23,7 @@ pub fn workload(kind: WorkloadKind, replicas: u32) -> Workload {
         spread: Vec::new(),
         hard_host_anti_affinity: false,
         soft_anti_affinity: false,
+        scheduling: Scheduling::default(),
         component: None,
         containers: Vec::new(),
         labels: Labels::default(),
@@ -34,6 +38,9 @@ pub fn spread_hard() -> Spread {
         hard: true,
         min_domains: None,
         honors_taints: true,
+        honors_affinity: true,
+        selector: Selector::default(),
+        match_label_keys: Vec::new(),
     }
 }
 
@@ -105,7 +112,10 @@ fn deployment(kube: &mut KubeFacts, namespace: &str, name: &str, component: &str
     let replicas = u32::try_from(hosts.len()).unwrap_or(0);
     let deployment = Workload {
         uid: Text::new(&format!("deployment-{name}")),
-        spread: vec![spread],
+        spread: vec![Spread {
+            selector: Selector(Some(vec![Requirement::equal(&COMPONENT.into(), &component.into())])),
+            ..spread
+        }],
         component: Some(component.into()),
         containers: vec![component.into()],
         labels: labels(component),
@@ -131,6 +141,14 @@ fn rqlite(kube: &mut KubeFacts) {
     let set = Workload {
         uid: "statefulset-kotsadm-rqlite".into(),
         hard_host_anti_affinity: true,
+        scheduling: Scheduling {
+            anti_affinity: vec![PodTerm {
+                topology_key: HOSTNAME.into(),
+                selector: Selector(Some(vec![Requirement::equal(&COMPONENT.into(), &"rqlite".into())])),
+                namespaces: Namespaces::Own,
+            }],
+            ..Scheduling::default()
+        },
         component: Some("rqlite".into()),
         containers: vec!["rqlite".into()],
         ..workload(WorkloadKind::StatefulSet, 3)
@@ -161,6 +179,7 @@ fn rqlite(kube: &mut KubeFacts) {
         let mut replica = pod(&name(n));
         replica.owner = Some(owner("StatefulSet", "kotsadm-rqlite"));
         replica.claims = vec![claim_name.into()];
+        replica.labels = labels("rqlite");
         add_pod(kube, "kotsadm", &format!("kotsadm-rqlite-{}", n - 1), replica);
     }
 }
@@ -183,7 +202,7 @@ fn daemon_set(kube: &mut KubeFacts, namespace: &str, daemon: &str) {
 }
 
 fn labels(component: &str) -> Labels {
-    let label = ("app.kubernetes.io/component".into(), component.into());
+    let label = (COMPONENT.into(), component.into());
     std::iter::once(label).collect()
 }
 

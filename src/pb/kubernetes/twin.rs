@@ -171,24 +171,33 @@ twins! {
     core::Pod = pb_core::Pod { metadata, spec, status }
     core::PodSpec = pb_core::PodSpec {
         node_name, containers, init_containers, volumes, tolerations, affinity, topology_spread_constraints, overhead, resources,
+        node_selector, host_network, resource_claims,
     }
-    core::Container = pb_core::Container { name, restart_policy, resources }
+    core::PodResourceClaim = pb_core::PodResourceClaim { name }
+    core::Container = pb_core::Container { name, restart_policy, resources, ports }
+    core::ContainerPort = pb_core::ContainerPort { container_port, host_port }
     core::ResourceRequirements = pb_core::ResourceRequirements { requests }
     core::Toleration = pb_core::Toleration { key, operator, value, effect, toleration_seconds }
     core::PersistentVolumeClaimVolumeSource = pb_core::PersistentVolumeClaimVolumeSource { claim_name }
     core::EmptyDirVolumeSource = pb_core::EmptyDirVolumeSource { medium }
     core::EphemeralVolumeSource = pb_core::EphemeralVolumeSource { volume_claim_template }
     core::PersistentVolumeClaimTemplate = pb_core::PersistentVolumeClaimTemplate { metadata }
-    core::Affinity = pb_core::Affinity { pod_anti_affinity }
+    core::Affinity = pb_core::Affinity { node_affinity, pod_affinity, pod_anti_affinity }
+    core::NodeAffinity = pb_core::NodeAffinity { required_during_scheduling_ignored_during_execution }
+    core::NodeSelector = pb_core::NodeSelector { node_selector_terms }
+    core::NodeSelectorTerm = pb_core::NodeSelectorTerm { match_expressions, match_fields }
+    core::NodeSelectorRequirement = pb_core::NodeSelectorRequirement { key, operator, values }
+    core::PodAffinity = pb_core::PodAffinity { required_during_scheduling_ignored_during_execution }
     core::PodAntiAffinity = pb_core::PodAntiAffinity {
         required_during_scheduling_ignored_during_execution, preferred_during_scheduling_ignored_during_execution,
     }
     core::WeightedPodAffinityTerm = pb_core::WeightedPodAffinityTerm { weight, pod_affinity_term }
     core::PodAffinityTerm = pb_core::PodAffinityTerm {
-        label_selector, namespaces, topology_key, namespace_selector, mismatch_label_keys,
+        label_selector, namespaces, topology_key, namespace_selector, match_label_keys, mismatch_label_keys,
     }
     core::TopologySpreadConstraint = pb_core::TopologySpreadConstraint {
-        max_skew, topology_key, when_unsatisfiable, min_domains, node_taints_policy,
+        max_skew, topology_key, when_unsatisfiable, label_selector, min_domains, node_affinity_policy, node_taints_policy,
+        match_label_keys,
     }
     core::PodStatus = pb_core::PodStatus { phase, conditions, init_container_statuses, container_statuses }
     core::PodCondition = pb_core::PodCondition { type_ / r#type, status, reason, message, last_transition_time }
@@ -202,9 +211,6 @@ twins! {
     core::PersistentVolume = pb_core::PersistentVolume { metadata, spec, status }
     core::PersistentVolumeSpec = pb_core::PersistentVolumeSpec { node_affinity, persistent_volume_reclaim_policy }
     core::VolumeNodeAffinity = pb_core::VolumeNodeAffinity { required }
-    core::NodeSelector = pb_core::NodeSelector { node_selector_terms }
-    core::NodeSelectorTerm = pb_core::NodeSelectorTerm { match_expressions }
-    core::NodeSelectorRequirement = pb_core::NodeSelectorRequirement { key, operator, values }
     core::PersistentVolumeStatus = pb_core::PersistentVolumeStatus { phase }
     coordination::Lease = pb_coordination::Lease { metadata, spec }
     coordination::LeaseSpec = pb_coordination::LeaseSpec {

@@ -4,6 +4,7 @@
 mod chapter;
 mod check;
 mod k0s;
+mod loss;
 mod member;
 mod node;
 mod plan;
@@ -12,7 +13,7 @@ mod workload;
 
 use ratatui::text::Line;
 
-use crate::app::rows::{feed_name, finding, placement, untold};
+use crate::app::rows::{self, feed_name, finding, placement, untold};
 use crate::app::timeline::Entry;
 use crate::app::{RowId, State};
 use crate::base::Why;
@@ -36,6 +37,7 @@ pub fn title(state: &State, row: &RowId) -> String {
         RowId::Pod(key) => format!("pod {key}"),
         RowId::Finding(check, _) | RowId::Check(check) => check.to_string(),
         RowId::Change(number) => format!("change {number}"),
+        RowId::Loss(_) => format!("if {} is lost", rows::name(state, row)),
         RowId::Offer(name) => name.to_string(),
         RowId::Run(id) => format!("run {}", id.0),
         RowId::Untold(feed) | RowId::Feed(feed) => format!("feed {}", feed_name(state, *feed)),
@@ -59,6 +61,7 @@ fn chapters(state: &State, theme: &Theme, row: &RowId) -> Option<Vec<Chapter>> {
         RowId::Check(check) => check::chapters(state, theme, *check)?,
         RowId::Untold(feed) => only(of_untold(state, *feed)),
         RowId::Change(number) => only(of_change(state.timeline.entry(*number)?)),
+        RowId::Loss(domain) => loss::chapters(&*rows::told(state, domain)?),
         RowId::Offer(name) => plan::offer(state, theme, state.work.offer(name)?),
         RowId::Run(id) => plan::run(state, theme, state.work.run(id)?),
         RowId::Feed(id) => only(of_feed(state, theme, *id)),

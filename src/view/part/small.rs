@@ -4,7 +4,7 @@ use ratatui::text::{Line, Span};
 
 use crate::app::{RowId, State};
 use crate::view::part::table::Cell;
-use crate::view::part::{feeds, findings, members, nodes, pods, readiness, timeline, work, workloads};
+use crate::view::part::{feeds, findings, forecast, members, nodes, pods, readiness, timeline, work, workloads};
 use crate::view::theme::{Glyph, Role, Theme};
 use crate::view::words;
 
@@ -24,6 +24,7 @@ fn line(state: &State, theme: &Theme, row: &RowId, width: usize) -> Line<'static
         RowId::Finding(..) | RowId::Untold(_) => (findings::render(state, theme, one), &[0, 1]),
         RowId::Check(_) => (readiness::render(state, theme, one), &[1, 2]),
         RowId::Change(_) => (timeline::render(state, theme, one), &[0, 3, 4]),
+        RowId::Loss(_) => (forecast::render(state, theme, one), &[1, 0, 2]),
         RowId::Offer(_) | RowId::Run(_) => (work::render(state, theme, one), &[1, 0]),
         RowId::Feed(_) => (feeds::render(state, theme, one), &[1, 0, 2]),
     };

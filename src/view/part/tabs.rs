@@ -10,6 +10,11 @@ use crate::view::words;
 /// A label, made of a screen and the key that shows it.
 type Form<'a> = dyn Fn(&str, Screen) -> String + 'a;
 
+/// So many of the forms below give way to the name of the host.
+const LONG_FORMS: usize = 2;
+/// As much of that name is kept free.
+const MOST_OF_HOST: usize = 12;
+
 /// The tabs in one line: all names, else short ones, else these without their numbers, else only the number of those not
 /// shown, else only the one shown.
 pub fn render(state: &State, theme: &Theme, width: usize) -> Line<'static> {
@@ -47,10 +52,17 @@ pub fn render(state: &State, theme: &Theme, width: usize) -> Line<'static> {
     };
     // A space before each, and the brackets.
     let total = |labels: &[(Screen, String)]| labels.iter().map(|(_, label)| label.width() + 1).sum::<usize>() + 2;
+    // With several terminals open, which host is this? Worth more than long names.
+    let host = state.snapshot.host.name.as_str();
+    let kept = if host.is_empty() {
+        0
+    } else {
+        host.width().min(MOST_OF_HOST) + 1
+    };
     let mut shown = Vec::new();
-    for form in forms {
+    for (n, form) in forms.into_iter().enumerate() {
         shown = labels(form);
-        if total(&shown) <= width {
+        if total(&shown) + if n < LONG_FORMS { kept } else { 0 } <= width {
             break;
         }
     }
@@ -66,8 +78,6 @@ pub fn render(state: &State, theme: &Theme, width: usize) -> Line<'static> {
         ]
     });
     let mut line = spans.collect::<Line>();
-    // With several terminals open, which host is this?
-    let host = state.snapshot.host.name.as_str();
     let room = width.saturating_sub(line.width() + 2);
     if !host.is_empty() && room >= 5 {
         let host = words::clip_middle(host, room, theme.glyph(Glyph::Ellipsis));

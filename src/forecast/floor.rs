@@ -1,0 +1,399 @@
+//! Who is where, and what a loss moves. [`Index`] is what a snapshot says, worked out once; [`Floor`] is the part of it that a
+//! loss changes. Start reading at [`Floor::lose`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Fate, Move};
+use crate::base::{Text, Why, WhyKind};
+use crate::model::kube::{Node, Pod, Tolerates, WorkloadKind};
+use crate::model::labels::Labels;
+use crate::model::placement::Placement;
+use crate::model::scheduling::{PodTerm, Selector};
+use crate::model::{ObjectKey, Snapshot};
+
+/// CPU in thousandths, memory in bytes, pods.
+pub(super) type Room = [u64; 3];
+
+/// A pod that holds something of a node.
+pub(super) struct Row<'a> {
+    pub key: &'a ObjectKey,
+    pub pod: &'a Pod,
+    place: usize,
+    pub kin: usize,
+    pub workload: Option<usize>,
+}
+
+/// Pods that no rule tells apart: of one namespace and workload, with the same labels.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Kin<'a> {
+    pub namespace: &'a Text,
+    pub labels: &'a Labels,
+    pub workload: Option<usize>,
+}
+
+/// The pods that the rules of a workload's template are about, as numbers of [`Index::kins`].
+#[derive(Default)]
+pub(super) struct Concerned {
+    pub spread: Vec<Vec<usize>>,
+    pub affinity: Vec<Vec<usize>>,
+    pub anti_affinity: Vec<Vec<usize>>,
+}
+
+/// What a snapshot says, worked out once.
+pub(super) struct Index<'a> {
+    pub nodes: Vec<&'a Node>,
+    /// In the order of [`Snapshot::placements`].
+    pub placements: Vec<Placement>,
+    pub concerned: Vec<Concerned>,
+    pub kins: Vec<Kin<'a>>,
+    rows: Vec<Row<'a>>,
+    /// By topology key: the domain of each node, as a number.
+    pub domains: BTreeMap<Text, Vec<Option<usize>>>,
+    /// By claim: the node on whose disk its data are.
+    local: BTreeMap<&'a ObjectKey, &'a Text>,
+}
+
+impl<'a> Index<'a> {
+    pub fn new(snapshot: &'a Snapshot) -> Self {
+        let nodes: Vec<&Node> = snapshot.kube.nodes.values().collect();
+        let placements = snapshot.placements();
+        let (kins, rows) = rows(snapshot, &nodes, &placements);
+        let concerned = placements.iter().map(|own| concerned(own, &kins)).collect();
+        let local = snapshot.kube.claims.iter();
+        let mut index = Self {
+            concerned,
+            domains: BTreeMap::new(),
+            local: local
+                .filter_map(|(key, _)| Some((key, snapshot.kube.pinned(key)?)))
+                .collect(),
+            nodes,
+            placements,
+            kins,
+            rows,
+        };
+        index.domains = index.number_domains();
+        index
+    }
+
+    /// Numbers the values of every label that a rule counts by.
+    fn number_domains(&self) -> BTreeMap<Text, Vec<Option<usize>>> {
+        let mut keys: BTreeSet<&Text> = BTreeSet::new();
+        for own in &self.placements {
+            let rules = &own.workload.scheduling;
+            keys.extend(own.workload.spread.iter().map(|spread| &spread.topology_key));
+            keys.extend(
+                rules
+                    .affinity
+                    .iter()
+                    .chain(&rules.anti_affinity)
+                    .map(|term| &term.topology_key),
+            );
+        }
+        let number = |key: &Text| {
+            let mut known: BTreeMap<&Text, usize> = BTreeMap::new();
+            let of_node = |node: &&'a Node| {
+                let next = known.len();
+                let value = node.labels.get(key.as_str())?;
+                Some(*known.entry(value).or_insert(next))
+            };
+            self.nodes.iter().map(of_node).collect()
+        };
+        keys.into_iter().map(|key| (key.clone(), number(key))).collect()
+    }
+
+    /// Whether a pod's volumes let it run on a node.
+    pub fn volumes_allow(&self, row: &Row<'_>, node: &Node) -> bool {
+        row.pod.claims.iter().all(|claim| {
+            let key = ObjectKey::new(row.key.namespace.clone(), claim.clone());
+            self.local.get(&key).is_none_or(|at| **at == node.name)
+        })
+    }
+
+    /// Rules of workloads on these nodes that no forecast knows.
+    pub fn not_judged(&self, nodes: &[Text]) -> Vec<Why> {
+        let concerned = self.placements.iter().filter(|own| {
+            own.workload.kind == WorkloadKind::Deployment && nodes.iter().any(|node| own.nodes.contains_key(node))
+        });
+        let unknown = concerned.flat_map(|own| own.workload.scheduling.not_judged.iter().map(move |rule| (own, rule)));
+        unknown
+            .map(|(own, rule)| Why::new(WhyKind::Disabled, format!("{}: {rule} are not looked at", own.key)))
+            .collect()
+    }
+}
+
+fn rows<'a>(snapshot: &'a Snapshot, nodes: &[&'a Node], placements: &[Placement]) -> (Vec<Kin<'a>>, Vec<Row<'a>>) {
+    let places: BTreeMap<&Text, usize> = nodes.iter().enumerate().map(|(n, node)| (&node.name, n)).collect();
+    let workloads: BTreeMap<(WorkloadKind, &ObjectKey), usize> = placements
+        .iter()
+        .enumerate()
+        .map(|(n, own)| ((own.workload.kind, &own.key), n))
+        .collect();
+    let mut numbers: BTreeMap<Kin<'a>, usize> = BTreeMap::new();
+    let mut rows = Vec::new();
+    for (key, fact) in snapshot.kube.pods.iter() {
+        let pod = &fact.value;
+        let Some(place) = pod.node.as_ref().and_then(|node| places.get(node)) else {
+            continue;
+        };
+        if pod.is_finished() {
+            continue;
+        }
+        let workload = snapshot.workload_of(key, pod);
+        let workload = workload.and_then(|(kind, key)| workloads.get(&(kind, &key)).copied());
+        let next = numbers.len();
+        let kin = Kin {
+            namespace: &key.namespace,
+            labels: &pod.labels,
+            workload,
+        };
+        rows.push(Row {
+            key,
+            pod,
+            place: *place,
+            kin: *numbers.entry(kin).or_insert(next),
+            workload,
+        });
+    }
+    let mut kins: Vec<(Kin<'a>, usize)> = numbers.into_iter().collect();
+    kins.sort_by_key(|(_, n)| *n);
+    (kins.into_iter().map(|(kin, _)| kin).collect(), rows)
+}
+
+fn concerned(own: &Placement, kins: &[Kin<'_>]) -> Concerned {
+    let selected = |selector: &Selector, is_there: &dyn Fn(&Text) -> bool| -> Vec<usize> {
+        let chosen = |(_, kin): &(usize, &Kin<'_>)| is_there(kin.namespace) && selector.selects(kin.labels);
+        kins.iter().enumerate().filter(chosen).map(|(n, _)| n).collect()
+    };
+    let namespace = &own.key.namespace;
+    let terms = |terms: &[PodTerm]| {
+        let of = |term: &PodTerm| selected(&term.selector, &|other| term.namespaces.covers(other, namespace));
+        terms.iter().map(of).collect()
+    };
+    let spread = own.workload.spread.iter();
+    Concerned {
+        spread: spread
+            .map(|spread| selected(&spread.selector, &|other| other == namespace))
+            .collect(),
+        affinity: terms(&own.workload.scheduling.affinity),
+        anti_affinity: terms(&own.workload.scheduling.anti_affinity),
+    }
+}
+
+/// What a loss changes.
+pub(super) struct Floor<'i> {
+    pub index: &'i Index<'i>,
+    /// What each node has left.
+    pub room: Vec<Room>,
+    /// Lost nodes.
+    pub is_lost: Vec<bool>,
+    /// By kin and node: pods that are not being deleted.
+    pub live: Vec<Vec<u32>>,
+    /// By kin and node: all pods, also those that a dead node keeps.
+    pub all: Vec<Vec<u32>>,
+    /// By row: where the pod, or what replaced it, runs now. None once nothing runs in its place.
+    at: Vec<Option<usize>>,
+    /// By row: whether it serves.
+    serves: Vec<bool>,
+    /// By workload: replicas that serve.
+    pub ready: Vec<u32>,
+}
+
+/// What a loss did.
+pub(super) struct Lost {
+    pub moves: Vec<Move>,
+    /// Replicas that serve, by workload, before anything was replaced.
+    pub left: Vec<u32>,
+    pub gone_with_nodes: usize,
+}
+
+impl<'i> Floor<'i> {
+    pub fn new(index: &'i Index<'i>) -> Self {
+        let places = index.nodes.len();
+        let mut floor = Self {
+            room: index
+                .nodes
+                .iter()
+                .map(|node| {
+                    let has = &node.allocatable;
+                    [has.cpu_milli, has.memory_bytes, has.pods]
+                })
+                .collect(),
+            is_lost: vec![false; places],
+            live: vec![vec![0; places]; index.kins.len()],
+            all: vec![vec![0; places]; index.kins.len()],
+            at: index.rows.iter().map(|row| Some(row.place)).collect(),
+            serves: index
+                .rows
+                .iter()
+                .map(|row| row.pod.ready && row.pod.deleting.is_none())
+                .collect(),
+            ready: vec![0; index.placements.len()],
+            index,
+        };
+        for (n, row) in index.rows.iter().enumerate() {
+            floor.take(row, row.place);
+            if row.pod.deleting.is_none() {
+                add(&mut floor.live, row.kin, row.place, 1);
+            }
+            if let Some(ready) = row.workload.and_then(|own| floor.ready.get_mut(own)) {
+                *ready += u32::from(floor.serves[n]);
+            }
+        }
+        floor
+    }
+
+    /// A pod takes its room on a node.
+    fn take(&mut self, row: &Row<'_>, place: usize) {
+        let needs = needs(row);
+        if let Some(room) = self.room.get_mut(place) {
+            *room = std::array::from_fn(|part| room[part].saturating_sub(needs[part]));
+        }
+        add(&mut self.all, row.kin, place, 1);
+    }
+
+    /// Loses nodes: what is evicted when its time has come, in the order of these times, and what becomes of it. Where
+    /// nothing is written any more, nothing moves.
+    pub fn lose(&mut self, nodes: &[Text], nothing_moves: bool) -> Lost {
+        for (n, node) in self.index.nodes.iter().enumerate() {
+            self.is_lost[n] |= nodes.contains(&node.name);
+        }
+        let (evicted, gone_with_nodes) = self.fall_silent(nodes);
+        let left = self.ready.clone();
+        let mut moves = Vec::new();
+        if !nothing_moves {
+            for (delay, rows) in evicted {
+                moves.extend(self.evict(delay, &rows));
+            }
+        }
+        Lost {
+            moves,
+            left,
+            gone_with_nodes,
+        }
+    }
+
+    /// What runs on these nodes serves nobody any more. By delay, what taints will move; and how much goes with the nodes.
+    fn fall_silent(&mut self, nodes: &[Text]) -> (BTreeMap<Tolerates, Vec<usize>>, usize) {
+        let mut evicted: BTreeMap<Tolerates, Vec<usize>> = BTreeMap::new();
+        let mut gone_with_nodes = 0;
+        for (n, row) in self.index.rows.iter().enumerate() {
+            let Some(place) = self.at[n].filter(|place| nodes.contains(&self.index.nodes[*place].name)) else {
+                continue;
+            };
+            if let Some(ready) = row.workload.and_then(|own| self.ready.get_mut(own)) {
+                *ready -= u32::from(self.serves[n]);
+            }
+            self.serves[n] = false;
+            if row.pod.is_static || row.pod.owner.as_ref().is_some_and(|owner| owner.kind == "DaemonSet") {
+                gone_with_nodes += 1;
+            } else if row.pod.deleting.is_none() {
+                // What replaced a pod of an earlier loss stays as long as that one did.
+                debug_assert!(self.is_lost[place]);
+                evicted.entry(row.pod.tolerates_unreachable).or_default().push(n);
+            }
+        }
+        (evicted, gone_with_nodes)
+    }
+
+    fn evict(&mut self, delay: Tolerates, rows: &[usize]) -> Vec<Move> {
+        let mut from = Vec::new();
+        for n in rows {
+            let row = &self.index.rows[*n];
+            let place = self.at[*n].unwrap_or(row.place);
+            from.push(self.index.nodes[place].name.clone());
+            if delay != Tolerates::Forever {
+                add(&mut self.live, row.kin, place, -1);
+            }
+        }
+        rows.iter()
+            .zip(from)
+            .map(|(n, from)| self.replace(*n, from, delay))
+            .collect()
+    }
+
+    fn replace(&mut self, n: usize, from: Text, leaves: Tolerates) -> Move {
+        let index = self.index;
+        let row = &index.rows[n];
+        let own = row.workload.map(|own| &index.placements[own]);
+        let fate = match (own, &row.pod.owner) {
+            _ if leaves == Tolerates::Forever => Fate::Stays,
+            (_, None) => Fate::Lost,
+            (Some(own), _) if own.workload.kind == WorkloadKind::StatefulSet => Fate::Held,
+            (Some(own), _) => self.find_place(n, row, own),
+            (None, Some(owner)) => Fate::Unknown {
+                why: Why::new(
+                    WhyKind::Disabled,
+                    format!("what {} {} does is not followed", owner.kind, owner.name),
+                ),
+            },
+        };
+        if !matches!(fate, Fate::Moves { .. } | Fate::Stays) {
+            self.at[n] = None;
+        }
+        Move {
+            pod: row.key.clone(),
+            from,
+            workload: own.map(|own| (own.workload.kind, own.key.clone())),
+            leaves,
+            fate,
+        }
+    }
+
+    /// Lets the replacement of a pod look for a node, and puts it on the likeliest.
+    fn find_place(&mut self, n: usize, row: &Row<'_>, own: &Placement) -> Fate {
+        let demand = self.demand(row, own, false);
+        let looked: Vec<_> = (0..self.index.nodes.len())
+            .map(|place| self.obstacle(row, &demand, place))
+            .collect();
+        let feasible: Vec<usize> = looked
+            .iter()
+            .enumerate()
+            .filter(|(_, found)| found.is_none())
+            .map(|(n, _)| n)
+            .collect();
+        let name = |place: usize| self.index.nodes[place].name.clone();
+        // Only a guess: the real scheduler weighs more. Fewest of its kind first, then most room.
+        let likely = feasible.iter().copied().min_by_key(|place| {
+            let room = self.room[*place];
+            (self.live[row.kin][*place], std::cmp::Reverse(room))
+        });
+        let Some(likely) = likely else {
+            let without = self.demand(row, own, true);
+            let survivors = (0..self.index.nodes.len()).filter(|place| !self.is_lost[*place]);
+            let until_deleted = survivors
+                .clone()
+                .any(|place| self.obstacle(row, &without, place).is_none());
+            let obstacles = looked
+                .iter()
+                .enumerate()
+                .filter_map(|(place, found)| Some((name(place), (*found)?)));
+            return Fate::Pending {
+                obstacles: obstacles.collect(),
+                until_deleted,
+            };
+        };
+        let fate = Fate::Moves {
+            feasible: feasible.into_iter().map(name).collect(),
+            likely: name(likely),
+        };
+        self.take(row, likely);
+        add(&mut self.live, row.kin, likely, 1);
+        (self.at[n], self.serves[n]) = (Some(likely), true);
+        if let Some(ready) = row.workload.and_then(|own| self.ready.get_mut(own)) {
+            *ready += 1;
+        }
+        fate
+    }
+}
+
+/// What a pod takes of a node.
+pub(super) const fn needs(row: &Row<'_>) -> Room {
+    let requests = &row.pod.requests;
+    [requests.cpu_milli, requests.memory_bytes, 1]
+}
+
+fn add(counts: &mut [Vec<u32>], kin: usize, place: usize, by: i32) {
+    if let Some(count) = counts.get_mut(kin).and_then(|own| own.get_mut(place)) {
+        *count = count.saturating_add_signed(by);
+    }
+}

@@ -1,0 +1,187 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::time::Duration;
+
+use super::*;
+use crate::model::example::{Death, change, healthy, kill_member, lose_feed, name, node_lost};
+use crate::model::kube::Taint;
+
+fn told(snapshot: &Snapshot, losses: &[&[u8]]) -> Vec<Outlook> {
+    let losses: Vec<Loss> = losses
+        .iter()
+        .map(|hosts| Loss::of(hosts.iter().map(|n| name(*n))))
+        .collect();
+    Forecaster::new(snapshot).unwrap().what_if(&losses)
+}
+
+fn fate<'a>(outlook: &'a Outlook, workload: &str) -> &'a Fate {
+    let of = |own: &&Move| own.workload.as_ref().is_some_and(|(_, key)| key.name == workload);
+    &outlook.moves.iter().find(of).unwrap().fate
+}
+
+fn web_key() -> ObjectKey {
+    ObjectKey::new("kotsadm", "netbox-netbox")
+}
+
+#[test]
+fn one_loss_leaves_quorum_without_a_spare_and_two_lose_it() {
+    let outlooks = told(&healthy(), &[&[3], &[2]]);
+    let held = QuorumAfter::Held {
+        healthy: 2,
+        voters: 3,
+        spare: 0,
+    };
+    assert_eq!(outlooks[0].quorum, held);
+    let lost = QuorumAfter::Lost {
+        healthy: 1,
+        voters: 3,
+        needed: 2,
+    };
+    assert_eq!(outlooks[1].quorum, lost);
+    assert_eq!(outlooks[1].after, [name(3)]);
+    assert!(
+        outlooks[1].moves.is_empty() && outlooks[1].times.is_none(),
+        "nothing is written"
+    );
+    let web = outlooks[1].web().unwrap();
+    assert_eq!(
+        (web.ready, web.left, web.settled),
+        (3, 2, Some(2)),
+        "nbe-1 has two of them by then"
+    );
+}
+
+#[test]
+fn a_spread_that_ignores_taints_keeps_the_replacement_out_until_the_node_is_deleted() {
+    let mut snapshot = healthy();
+    assert!(
+        matches!(fate(&told(&snapshot, &[&[3]])[0], "netbox-netbox"), Fate::Moves { .. }),
+        "Honor lets it in"
+    );
+    change(&mut snapshot.kube.deployments, &web_key(), |web| {
+        web.spread[0].honors_taints = false;
+    });
+    let outlook = &told(&snapshot, &[&[3]])[0];
+    let Fate::Pending {
+        obstacles,
+        until_deleted,
+    } = fate(outlook, "netbox-netbox")
+    else {
+        panic!("{outlook:?}");
+    };
+    assert!(until_deleted);
+    let spread = |n| (name(n), Obstacle::Spread);
+    assert_eq!(*obstacles, [spread(1), spread(2), (name(3), Obstacle::Taint)]);
+    let lines = tell::chapters(outlook);
+    let pending = lines.iter().find(|chapter| chapter.title == "stays Pending").unwrap();
+    assert_eq!(
+        pending.lines[0].as_str(),
+        "netbox-netbox: 1 node(s) had untolerated taint(s), 2 node(s) didn't match pod topology spread constraints; it \
+         starts once the lost Node is deleted, or returns"
+    );
+}
+
+#[test]
+fn too_few_domains_count_as_an_empty_one() {
+    let mut snapshot = healthy();
+    change(&mut snapshot.kube.deployments, &web_key(), |web| {
+        web.spread[0].min_domains = Some(3);
+    });
+    let Fate::Pending {
+        obstacles,
+        until_deleted,
+    } = fate(&told(&snapshot, &[&[3]])[0], "netbox-netbox").clone()
+    else {
+        panic!("two domains are left of three");
+    };
+    assert!(!until_deleted, "the deletion leaves two domains as well");
+    assert_eq!(obstacles[0].1, Obstacle::Spread);
+}
+
+#[test]
+fn no_room_a_taint_or_a_cordon_is_told_by_node() {
+    let mut snapshot = healthy();
+    let node = |n| ObjectKey::new("", name(n));
+    change(&mut snapshot.kube.nodes, &node(1), |node| node.unschedulable = true);
+    change(&mut snapshot.kube.nodes, &node(2), |node| {
+        node.allocatable.cpu_milli = 10;
+    });
+    let Fate::Pending { obstacles, .. } = fate(&told(&snapshot, &[&[3]])[0], "netbox-worker").clone() else {
+        panic!("nobody has room");
+    };
+    let expected = [
+        (name(1), Obstacle::Unschedulable),
+        (name(2), Obstacle::Cpu),
+        (name(3), Obstacle::Taint),
+    ];
+    assert_eq!(obstacles, expected);
+    change(&mut snapshot.kube.nodes, &node(1), |node| {
+        node.unschedulable = false;
+        node.taints.push(Taint {
+            key: "maintenance".into(),
+            value: "".into(),
+            effect: "NoSchedule".into(),
+            added: None,
+        });
+    });
+    let Fate::Pending { obstacles, .. } = fate(&told(&snapshot, &[&[3]])[0], "netbox-worker").clone() else {
+        panic!("nobody takes it");
+    };
+    assert_eq!(obstacles[0], (name(1), Obstacle::Taint));
+}
+
+#[test]
+fn a_stateful_set_waits_and_its_data_are_named() {
+    let outlook = &told(&healthy(), &[&[3]])[0];
+    assert_eq!(*fate(outlook, "kotsadm-rqlite"), Fate::Held);
+    let claims: Vec<&str> = outlook.claims.iter().map(|own| own.claim.name.as_str()).collect();
+    assert_eq!(claims, ["kotsadm-rqlite-kotsadm-rqlite-2"]);
+}
+
+#[test]
+fn times_follow_the_running_grace_period_and_who_counts() {
+    // 20 s of grace, looked at every 5 s: `k0s-etcd-failover` C2. nbe-2 leads kube-controller-manager.
+    let band = |from, to| Band {
+        from: Duration::from_secs(from),
+        to: Duration::from_secs(to),
+    };
+    let times = told(&healthy(), &[&[3]])[0].times.clone().unwrap();
+    assert_eq!((times.unknown, times.tainted), (band(20, 30), band(25, 36)));
+    assert_eq!(times.evicted[0].at, band(55, 67));
+    let leader = &told(&healthy(), &[&[2]])[0];
+    let unknown = leader.times.as_ref().unwrap().unknown;
+    assert_eq!(unknown.from, Duration::from_secs(35));
+    assert_eq!(
+        leader.leaders.len(),
+        2,
+        "etcd's leader and kube-controller-manager: {:?}",
+        leader.leaders
+    );
+}
+
+#[test]
+fn what_is_already_lost_counts() {
+    let outlook = &told(&node_lost(Death::Refused), &[&[2]])[0];
+    assert!(outlook.quorum.is_lost(), "{:?}", outlook.quorum);
+    let mut silent = healthy();
+    kill_member(&mut silent, 3, Death::Silent, 60);
+    assert!(!matches!(told(&silent, &[&[2]])[0].quorum, QuorumAfter::Held { .. }));
+}
+
+#[test]
+fn nothing_is_foretold_from_a_source_that_is_lost() {
+    let mut snapshot = healthy();
+    lose_feed(&mut snapshot, FeedId::Kube(KubeKind::Pods));
+    assert!(Forecaster::new(&snapshot).is_err());
+}
+
+#[test]
+fn each_node_is_a_domain_and_each_zone_that_has_several() {
+    let mut snapshot = healthy();
+    assert_eq!(domains(&snapshot).len(), 3);
+    change(&mut snapshot.kube.nodes, &ObjectKey::new("", name(3)), |node| {
+        node.zone = Some("zone-b".into());
+    });
+    let names: Vec<Text> = domains(&snapshot).iter().map(Loss::name).collect();
+    assert_eq!(names, ["nbe-1", "nbe-2", "nbe-3", "zone zone-b"]);
+}

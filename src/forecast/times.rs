@@ -1,0 +1,144 @@
+//! When it happens: `k0s-etcd-failover` C2, from `pkg/controller/nodelifecycle` and `pkg/controller/tainteviction`. All times
+//! count from the lost node's last heartbeat, or, where the kube-controller-manager that counts them is lost too, from the
+//! last renewal of its lease.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::vote::{self, QuorumAfter};
+use super::{Loss, Move};
+use crate::base::{Age, Text, Why, WhyKind};
+use crate::model::Snapshot;
+use crate::model::detection::go_duration;
+use crate::model::kube::Tolerates;
+
+/// A moment that lies between two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Band {
+    /// Not before.
+    pub from: Duration,
+    /// Not after.
+    pub to: Duration,
+}
+
+impl Band {
+    fn later(self, least: Duration, most: Duration) -> Self {
+        Self {
+            from: self.from + least,
+            to: self.to + most,
+        }
+    }
+}
+
+/// Pods that are evicted together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Eviction {
+    /// Their delay after the taint.
+    pub delay: Duration,
+    /// How many.
+    pub pods: usize,
+    /// When.
+    pub at: Band,
+}
+
+/// When what happens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Times {
+    /// From what they count.
+    pub counted_from: Text,
+    /// The node is called Unknown: traffic leaves its pods.
+    pub unknown: Band,
+    /// It is tainted: pods' delays begin.
+    pub tainted: Band,
+    /// Pods are evicted and replaced.
+    pub evicted: Vec<Eviction>,
+    /// What the figures are made of.
+    pub basis: Vec<Text>,
+}
+
+/// A lease of kube-controller-manager runs out (`--leader-elect-lease-duration`).
+const LEASE: Duration = Duration::from_secs(15);
+/// Candidates look every 2 s with a jitter of up to 1.2 times that.
+const RETRY: Duration = Duration::from_millis(4_400);
+/// Its caches fill before it counts.
+const SYNC: Duration = Duration::from_secs(5);
+/// One node of a zone is tainted at once, each further one 10 s later (`--node-eviction-rate` 0.1).
+const NEXT_TAINT: Duration = Duration::from_secs(10);
+/// Taint manager and queue.
+const SLACK: Duration = Duration::from_secs(1);
+
+/// The times of a loss; what is missing where they cannot be told.
+pub(super) fn of(snapshot: &Snapshot, loss: &Loss, moves: &[Move], quorum: &QuorumAfter) -> (Option<Times>, Vec<Why>) {
+    if quorum.is_lost() {
+        return (None, Vec::new());
+    }
+    let Some((grace, source)) = grace(snapshot) else {
+        let text = "no kube-controller-manager is seen on this host, and no ClusterConfig sets its grace period";
+        return (None, vec![Why::new(WhyKind::Missing, text)]);
+    };
+    let period = snapshot.monitor_period();
+    let leader = vote::controller_manager(snapshot);
+    let unsure = leader.is_none().then(|| {
+        let text =
+            "where kube-controller-manager leads is not known: if it is lost too, all of this comes about 20 s later";
+        Why::new(WhyKind::Missing, text)
+    });
+    let is_led_from_there = leader.is_some_and(|leader| loss.nodes.contains(&leader));
+    let (counted_from, unknown) = if is_led_from_there {
+        let band = Band {
+            from: LEASE + grace,
+            to: LEASE + RETRY + SYNC + grace + period,
+        };
+        ("the last renewal of kube-controller-manager's lease", band)
+    } else {
+        let band = Band {
+            from: grace,
+            to: grace + period * 2,
+        };
+        ("the last heartbeat", band)
+    };
+    let further = u32::try_from(loss.nodes.len().saturating_sub(1)).unwrap_or(u32::MAX);
+    let tainted = unknown.later(period, period + SLACK + NEXT_TAINT * further);
+    let times = Times {
+        counted_from: counted_from.into(),
+        unknown,
+        tainted,
+        evicted: evictions(moves, tainted),
+        basis: vec![source, Text::from(format!("nodes are looked at every {}", Age(period)))],
+    };
+    (Some(times), unsure.into_iter().collect())
+}
+
+/// As it runs on this host, or else as it is configured.
+fn grace(snapshot: &Snapshot) -> Option<(Duration, Text)> {
+    if let Some(grace) = snapshot.grace_period() {
+        return Some((
+            grace.period,
+            Text::from(format!("kube-controller-manager {}", grace.source)),
+        ));
+    }
+    let mut configs = snapshot.kube.cluster_configs.values();
+    let raw = configs.find_map(|config| config.grace_period.as_ref())?;
+    let text = format!("ClusterConfig sets a grace period of {raw}; whether it runs so is not seen from here");
+    Some((go_duration(raw.as_str())?, Text::from(text)))
+}
+
+fn evictions(moves: &[Move], tainted: Band) -> Vec<Eviction> {
+    let mut delays: BTreeMap<u64, usize> = BTreeMap::new();
+    for own in moves {
+        if let Tolerates::Seconds(seconds) = own.leaves {
+            *delays.entry(seconds).or_default() += 1;
+        }
+    }
+    let each = delays.into_iter().map(|(seconds, pods)| {
+        let delay = Duration::from_secs(seconds);
+        Eviction {
+            delay,
+            pods,
+            at: tainted.later(delay, delay + SLACK),
+        }
+    });
+    each.collect()
+}
