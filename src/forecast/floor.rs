@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Fate, Move};
 use crate::base::{Text, Why, WhyKind};
 use crate::model::kube::{Node, Pod, Tolerates, WorkloadKind};
-use crate::model::labels::Labels;
+use crate::model::labels::{Labels, Selector};
 use crate::model::placement::Placement;
-use crate::model::scheduling::{PodTerm, Selector};
+use crate::model::scheduling::PodTerm;
 use crate::model::{ObjectKey, Snapshot};
 
 /// CPU in thousandths, memory in bytes, pods.

@@ -10,7 +10,7 @@ use super::fact::{Fact, ObjectKey, Table};
 use super::k0s::{ClusterConfig, ControlNode, EtcdMemberObject, Upgrade};
 use super::labels::{Labels, Selector};
 use super::product::{Installation, NetBoxEnterprise};
-use super::scheduling::{Scheduling, Selector};
+use super::scheduling::Scheduling;
 use super::stored::Stored;
 use crate::base::{Stamp, Text};
 

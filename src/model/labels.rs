@@ -53,46 +53,138 @@ impl<'de> Deserialize<'de> for Labels {
     }
 }
 
-/// Which objects are meant, by their labels (`metav1.LabelSelector`).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Selector {
-    /// None: there is no selector.
-    Nothing,
-    /// Those of which all of it is true; without anything, all.
-    All(Vec<Rule>),
+/// How a requirement compares a label (`metav1.LabelSelectorOperator`, `core/v1.NodeSelectorOperator`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Operator {
+    /// One of the values.
+    In,
+    /// Not one of the values, or no such label.
+    NotIn,
+    /// There is such a label.
+    Exists,
+    /// There is no such label.
+    DoesNotExist,
+    /// A larger integer; of nodes only.
+    Gt,
+    /// A smaller integer; of nodes only.
+    Lt,
+    /// One that we do not know: it matches nothing.
+    Other,
 }
 
-/// One thing that a selector asks of a label.
+/// One requirement about a label.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rule {
+pub struct Requirement {
     /// The label.
-    pub label: Text,
-    /// `In`, `NotIn`, `Exists` or `DoesNotExist`.
-    pub operator: Text,
-    /// What `In` and `NotIn` compare with.
+    pub key: Text,
+    /// How it is compared.
+    pub operator: Operator,
+    /// With what.
     pub values: Vec<Text>,
 }
 
-impl Selector {
-    /// Whether an object with these labels is meant. An operator that we do not know selects nothing.
-    pub fn selects(&self, labels: &Labels) -> bool {
-        match self {
-            Selector::Nothing => false,
-            Selector::All(rules) => rules.iter().all(|rule| rule.holds(labels)),
+impl Requirement {
+    /// A label with one value.
+    pub fn equal(key: &Text, value: &Text) -> Self {
+        Self {
+            key: key.clone(),
+            operator: Operator::In,
+            values: vec![value.clone()],
+        }
+    }
+
+    /// Whether it holds for a label's value.
+    pub fn holds(&self, value: Option<&Text>) -> bool {
+        let is_listed = value.is_some_and(|value| self.values.contains(value));
+        let compared = |wanted: fn(i64, i64) -> bool| {
+            let number = |text: &Text| text.as_str().parse::<i64>().ok();
+            let own = value.and_then(number);
+            let limit = self.values.first().and_then(number);
+            own.zip(limit).is_some_and(|(own, limit)| wanted(own, limit))
+        };
+        match self.operator {
+            Operator::In => is_listed,
+            Operator::NotIn => !is_listed,
+            Operator::Exists => value.is_some(),
+            Operator::DoesNotExist => value.is_none(),
+            Operator::Gt => compared(|own, limit| own > limit),
+            Operator::Lt => compared(|own, limit| own < limit),
+            Operator::Other => false,
         }
     }
 }
 
-impl Rule {
-    fn holds(&self, labels: &Labels) -> bool {
-        let value = labels.get(self.label.as_str());
-        let is_listed = value.is_some_and(|value| self.values.contains(value));
-        match self.operator.as_str() {
-            "In" => is_listed,
-            "NotIn" => !is_listed,
-            "Exists" => value.is_some(),
-            "DoesNotExist" => value.is_none(),
-            _ => false,
+/// Which objects are meant, by their labels (`metav1.LabelSelectorAsSelector`).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Selector {
+    /// None: there is no selector.
+    #[default]
+    Nothing,
+    /// Those of which all of it is true; without anything, all.
+    All(Vec<Requirement>),
+}
+
+impl Selector {
+    /// Those with this label.
+    pub fn equal(key: &Text, value: &Text) -> Self {
+        Selector::All(vec![Requirement::equal(key, value)])
+    }
+
+    /// Whether an object with these labels is meant.
+    pub fn selects(&self, labels: &Labels) -> bool {
+        match self {
+            Selector::Nothing => false,
+            Selector::All(all) => all.iter().all(|own| own.holds(labels.get(own.key.as_str()))),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(pairs: &[(&str, &str)]) -> Labels {
+        pairs
+            .iter()
+            .map(|(key, value)| ((*key).into(), (*value).into()))
+            .collect()
+    }
+
+    fn rule(key: &str, operator: Operator, values: &[&str]) -> Requirement {
+        Requirement {
+            key: key.into(),
+            operator,
+            values: values.iter().map(|value| (*value).into()).collect(),
+        }
+    }
+
+    #[test]
+    fn requirements_hold_as_upstream_says() {
+        let own = labels(&[("zone", "a"), ("cores", "8")]);
+        let cases = [
+            (rule("zone", Operator::In, &["a", "b"]), true),
+            (rule("zone", Operator::In, &[]), false),
+            (rule("zone", Operator::NotIn, &["b"]), true),
+            (rule("none", Operator::NotIn, &["b"]), true),
+            (rule("zone", Operator::Exists, &[]), true),
+            (rule("none", Operator::Exists, &[]), false),
+            (rule("none", Operator::DoesNotExist, &[]), true),
+            (rule("cores", Operator::Gt, &["7"]), true),
+            (rule("cores", Operator::Gt, &["8"]), false),
+            (rule("cores", Operator::Lt, &["9"]), true),
+            (rule("zone", Operator::Gt, &["1"]), false),
+            (rule("zone", Operator::Other, &["a"]), false),
+        ];
+        for (rule, expected) in cases {
+            assert_eq!(rule.holds(own.get(rule.key.as_str())), expected, "{rule:?}");
+        }
+    }
+
+    #[test]
+    fn a_missing_selector_selects_nothing_and_an_empty_one_everything() {
+        let own = labels(&[("app", "web")]);
+        assert!(!Selector::Nothing.selects(&own));
+        assert!(Selector::All(Vec::new()).selects(&own));
+        assert!(Selector::equal(&"app".into(), &"web".into()).selects(&own));
     }
 }

@@ -4,82 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::kube::Taint;
-use super::labels::Labels;
+use super::labels::{Labels, Requirement, Selector};
 use crate::base::Text;
-
-/// How a requirement compares a label (`metav1.LabelSelectorOperator`, `core/v1.NodeSelectorOperator`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Operator {
-    /// One of the values.
-    In,
-    /// Not one of the values, or no such label.
-    NotIn,
-    /// There is such a label.
-    Exists,
-    /// There is no such label.
-    DoesNotExist,
-    /// A larger integer; of nodes only.
-    Gt,
-    /// A smaller integer; of nodes only.
-    Lt,
-    /// One that we do not know: it matches nothing.
-    Other,
-}
-
-/// One requirement about a label.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Requirement {
-    /// The label.
-    pub key: Text,
-    /// How it is compared.
-    pub operator: Operator,
-    /// With what.
-    pub values: Vec<Text>,
-}
-
-impl Requirement {
-    /// A label with one value.
-    pub fn equal(key: &Text, value: &Text) -> Self {
-        Self {
-            key: key.clone(),
-            operator: Operator::In,
-            values: vec![value.clone()],
-        }
-    }
-
-    /// Whether it holds for a label's value.
-    pub fn holds(&self, value: Option<&Text>) -> bool {
-        let is_listed = value.is_some_and(|value| self.values.contains(value));
-        let compared = |wanted: fn(i64, i64) -> bool| {
-            let number = |text: &Text| text.as_str().parse::<i64>().ok();
-            let own = value.and_then(number);
-            let limit = self.values.first().and_then(number);
-            own.zip(limit).is_some_and(|(own, limit)| wanted(own, limit))
-        };
-        match self.operator {
-            Operator::In => is_listed,
-            Operator::NotIn => !is_listed,
-            Operator::Exists => value.is_some(),
-            Operator::DoesNotExist => value.is_none(),
-            Operator::Gt => compared(|own, limit| own > limit),
-            Operator::Lt => compared(|own, limit| own < limit),
-            Operator::Other => false,
-        }
-    }
-}
-
-/// A label selector: all requirements, or nothing at all where there is none (`metav1.LabelSelectorAsSelector`: a missing
-/// selector selects nothing, an empty one everything).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Selector(pub Option<Vec<Requirement>>);
-
-impl Selector {
-    /// Whether it selects these labels.
-    pub fn selects(&self, labels: &Labels) -> bool {
-        let all = self.0.as_ref();
-        all.is_some_and(|all| all.iter().all(|own| own.holds(labels.get(own.key.as_str()))))
-    }
-}
 
 /// One of several sets of requirements that a node may meet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -185,6 +111,7 @@ impl Scheduling {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::labels::Operator;
 
     fn labels(pairs: &[(&str, &str)]) -> Labels {
         pairs
@@ -199,36 +126,6 @@ mod tests {
             operator,
             values: values.iter().map(|value| (*value).into()).collect(),
         }
-    }
-
-    #[test]
-    fn requirements_hold_as_upstream_says() {
-        let own = labels(&[("zone", "a"), ("cores", "8")]);
-        let cases = [
-            (rule("zone", Operator::In, &["a", "b"]), true),
-            (rule("zone", Operator::In, &[]), false),
-            (rule("zone", Operator::NotIn, &["b"]), true),
-            (rule("none", Operator::NotIn, &["b"]), true),
-            (rule("zone", Operator::Exists, &[]), true),
-            (rule("none", Operator::Exists, &[]), false),
-            (rule("none", Operator::DoesNotExist, &[]), true),
-            (rule("cores", Operator::Gt, &["7"]), true),
-            (rule("cores", Operator::Gt, &["8"]), false),
-            (rule("cores", Operator::Lt, &["9"]), true),
-            (rule("zone", Operator::Gt, &["1"]), false),
-            (rule("zone", Operator::Other, &["a"]), false),
-        ];
-        for (rule, expected) in cases {
-            assert_eq!(rule.holds(own.get(rule.key.as_str())), expected, "{rule:?}");
-        }
-    }
-
-    #[test]
-    fn a_missing_selector_selects_nothing_and_an_empty_one_everything() {
-        let own = labels(&[("app", "web")]);
-        assert!(!Selector(None).selects(&own));
-        assert!(Selector(Some(Vec::new())).selects(&own));
-        assert!(Selector(Some(vec![rule("app", Operator::In, &["web"])])).selects(&own));
     }
 
     #[test]

@@ -10,8 +10,6 @@ use crate::plan::step::{Doing, Step};
 use crate::plan::view::Stage as Progress;
 use crate::plan::{Action, Condition, Question, RunView, StepId};
 use crate::sim::world::fault::Fault;
-use crate::sim::world::resource::Resource;
-use crate::sim::world::store::Key;
 
 /// How long a person looks at a question that nobody can answer before the run is given up, in milliseconds.
 const PATIENCE_MS: u64 = 180_000;

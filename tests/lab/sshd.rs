@@ -1,6 +1,7 @@
 //! OpenSSH's server on hosts of a lab, and the operator's keys and configuration for it. Everything lies in the lab's state
 //! directory; users are those of the hosts alone.
 
+use std::fmt::Write;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -39,7 +40,7 @@ impl<'a> Sshd<'a> {
             sshd.on(*host, &sshd.people(*host));
             sshd.keygen(&format!("host-key-{host}"));
             let key = fs::read_to_string(sshd.dir().join(format!("host-key-{host}.pub"))).unwrap();
-            known += &format!("10.77.0.{} {key}", 10 + host);
+            write!(known, "10.77.0.{} {key}", 10 + host).unwrap();
             sshd.configure(*host);
         }
         sshd.operator("root");
@@ -149,7 +150,7 @@ impl<'a> Sshd<'a> {
         for (setting, program) in [("SshdSessionPath", "sshd-session"), ("SshdAuthPath", "sshd-auth")] {
             let path = self.packages.join("usr/lib/openssh").join(program);
             if path.exists() {
-                settings += &format!("{setting} {}\n", path.display());
+                writeln!(settings, "{setting} {}", path.display()).unwrap();
             }
         }
         self.write(&format!("sshd-{host}.conf"), &settings);

@@ -4,9 +4,8 @@ use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
 
 use crate::base::Text;
-use crate::model::scheduling::{
-    Namespaces, NodeTerm, Operator, PodTerm, Requirement, Scheduling, Selector, Toleration,
-};
+use crate::model::labels::{Operator, Requirement, Selector};
+use crate::model::scheduling::{Namespaces, NodeTerm, PodTerm, Scheduling, Toleration};
 
 /// The label that every namespace carries with its own name.
 const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
@@ -33,13 +32,13 @@ pub fn of(spec: &core::PodSpec) -> Scheduling {
 
 /// Reads a label selector.
 pub fn selector(raw: Option<&LabelSelector>) -> Selector {
-    Selector(raw.map(|raw| {
-        let equal = pairs(raw.match_labels.iter().flatten());
-        let equal = equal.map(|(key, value)| Requirement::equal(&key, &value));
+    let Some(raw) = raw else { return Selector::Nothing };
+    let equal = pairs(raw.match_labels.iter().flatten()).map(|(key, value)| Requirement::equal(&key, &value));
+    Selector::All(
         equal
             .chain(raw.match_expressions.iter().flatten().map(expression))
-            .collect()
-    }))
+            .collect(),
+    )
 }
 
 fn pairs<'a>(raw: impl Iterator<Item = (&'a String, &'a String)>) -> impl Iterator<Item = (Text, Text)> {

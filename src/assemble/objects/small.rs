@@ -4,13 +4,11 @@ use k8s_openapi::api::apps::v1 as apps;
 use k8s_openapi::api::coordination::v1 as coordination;
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::api::policy::v1 as policy;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
-use super::{Row, annotation, controller, count, meta_key, text};
+use super::{Row, annotation, controller, count, meta_key, scheduling, text};
 use crate::base::{Text, Why};
 use crate::model::KubeKind;
 use crate::model::kube::{Claim, DisruptionBudget, Lease, ReplicaSet, Volume};
-use crate::model::labels::{Rule, Selector};
 use crate::port::KubeObject;
 
 /// Reads a Lease.
@@ -82,7 +80,7 @@ pub fn disruption_budget(raw: &policy::PodDisruptionBudget) -> Result<Row, Why> 
     let of = |count_of: fn(&policy::PodDisruptionBudgetStatus) -> i32| count(status.map(count_of));
     let observed = status.and_then(|status| status.observed_generation).unwrap_or(0);
     let row = DisruptionBudget {
-        pods: selector(spec.and_then(|spec| spec.selector.as_ref())),
+        pods: scheduling::selector(spec.and_then(|spec| spec.selector.as_ref())),
         allowed: of(|status| status.disruptions_allowed),
         healthy: of(|status| status.current_healthy),
         desired: of(|status| status.desired_healthy),
@@ -90,19 +88,4 @@ pub fn disruption_budget(raw: &policy::PodDisruptionBudget) -> Result<Row, Why> 
         spares_unready: spec.and_then(|spec| spec.unhealthy_pod_eviction_policy.as_deref()) == Some("AlwaysAllow"),
     };
     Ok((key, KubeObject::DisruptionBudget(row)))
-}
-
-fn selector(raw: Option<&LabelSelector>) -> Selector {
-    let Some(raw) = raw else { return Selector::Nothing };
-    let equal = raw.match_labels.iter().flatten().map(|(label, value)| Rule {
-        label: Text::new(label),
-        operator: "In".into(),
-        values: vec![Text::new(value)],
-    });
-    let rules = raw.match_expressions.iter().flatten().map(|rule| Rule {
-        label: Text::new(&rule.key),
-        operator: Text::new(&rule.operator),
-        values: rule.values.iter().flatten().map(|value| Text::new(value)).collect(),
-    });
-    Selector::All(equal.chain(rules).collect())
 }

@@ -5,9 +5,9 @@ use crate::base::Text;
 use crate::model::kube::{
     Amounts, Claim, KubeFacts, Owner, Pod, ReplicaSet, Spread, Tolerates, Volume, Workload, WorkloadKind,
 };
-use crate::model::labels::Labels;
+use crate::model::labels::{Labels, Selector};
 use crate::model::placement::HOSTNAME;
-use crate::model::scheduling::{Namespaces, PodTerm, Requirement, Scheduling, Selector};
+use crate::model::scheduling::{Namespaces, PodTerm, Scheduling};
 use crate::model::{KubeKind, ObjectKey};
 
 const DAY: u64 = 24 * 3_600;
@@ -113,7 +113,7 @@ fn deployment(kube: &mut KubeFacts, namespace: &str, name: &str, component: &str
     let deployment = Workload {
         uid: Text::new(&format!("deployment-{name}")),
         spread: vec![Spread {
-            selector: Selector(Some(vec![Requirement::equal(&COMPONENT.into(), &component.into())])),
+            selector: Selector::equal(&COMPONENT.into(), &component.into()),
             ..spread
         }],
         component: Some(component.into()),
@@ -144,7 +144,7 @@ fn rqlite(kube: &mut KubeFacts) {
         scheduling: Scheduling {
             anti_affinity: vec![PodTerm {
                 topology_key: HOSTNAME.into(),
-                selector: Selector(Some(vec![Requirement::equal(&COMPONENT.into(), &"rqlite".into())])),
+                selector: Selector::equal(&COMPONENT.into(), &"rqlite".into()),
                 namespaces: Namespaces::Own,
             }],
             ..Scheduling::default()

@@ -135,7 +135,7 @@ mod tests {
         );
         assert!(Selector::All(Vec::new()).selects(&labels) && !Selector::Nothing.selects(&labels));
         change(&mut snapshot.kube.pods, &key, |pod| {
-            pod.scratch = vec!["cache".into(), "tmp".into()]
+            pod.scratch = vec!["cache".into(), "tmp".into()];
         });
         let intent = Intent::Drain { node: third };
         let Planned::Plan(plan) = super::super::make(&intent, &snapshot, &Policy::default()) else {
