@@ -297,7 +297,7 @@ mod tests {
         assert!(!written.contains("too much detail"));
         for said in [
             "verdict is critical: quorum lost",
-            "lost: api, kube.nodes, kube.pods and 12 more: no answer within 2 s",
+            "lost: api, kube.nodes, kube.pods and 14 more: no answer within 2 s",
             "lost: etcd.peer nbe-3: 10.77.0.13:2380 refused the connection",
         ] {
             assert_eq!(written.matches(said).count(), 1, "{said}: {written}");
