@@ -62,12 +62,15 @@ fn local(world: &World, here: HostId, endpoint: &str, seen: &mut Vec<Observation
 
 fn peer(world: &World, here: HostId, address: &str, authority: &str) -> Result<PeerAnswer, Why> {
     let host = super::host_at(world, address).map(|host| host.id);
+    if host.is_some_and(|host| world.path(here, host) == Path::Silent) {
+        return Err(late(authority, "TCP connect", 1));
+    }
     let run = host.map_or(Run::Dead, |host| world.run(host, Component::Etcd));
     let (Some(host), Run::Running | Run::Frozen) = (host, run) else {
         let text = format!("{authority}: TCP connect: refused: nothing listens there");
         return Err(Why::new(WhyKind::Refused, text));
     };
-    if run == Run::Frozen || world.path(here, host) == Path::Silent {
+    if run == Run::Frozen {
         return Err(late(authority, "TLS handshake", 1));
     }
     if world.is_certificate_expired(host) || world.is_certificate_expired(here) {

@@ -40,12 +40,12 @@ impl Pulse {
     pub fn of(world: &World, from: HostId, server: HostId) -> Self {
         let url = url(world, server);
         let run = world.run(server, Component::KubeApiserver);
+        if run == Run::Frozen || world.path(from, server) == Path::Silent {
+            return Pulse::Failed(late(&url));
+        }
         if run == Run::Dead {
             let hint = "its kube-apiserver does not run, or the port is another one";
             return Pulse::Failed(Why::new(WhyKind::Refused, format!("{url}: connection refused")).hint(hint));
-        }
-        if run == Run::Frozen || world.path(from, server) == Path::Silent {
-            return Pulse::Failed(late(&url));
         }
         match world.serving(server) {
             Serving::Well => Pulse::Proven,
