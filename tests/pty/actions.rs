@@ -135,7 +135,8 @@ fn walk(walk: &Walk) {
         walk.wish,
         console.screen()
     );
-    console.press("q");
+    // Ctrl-C: `q` would first close the plan that lies over the screen.
+    console.press("\x03");
     assert!(console.wait_for_exit(SOON).success());
     let run = journal(home.path());
     assert_eq!(
