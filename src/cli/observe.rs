@@ -116,11 +116,12 @@ impl Observing {
         Hands {
             kube: self.changes.clone(),
             etcd: Hand {
+                elsewhere: None,
                 pki: self.place.pki(),
                 endpoint: self.place.etcd_endpoint.clone(),
                 deadlines: DEADLINES,
             },
-            units: place::units(self.cluster.as_ref()),
+            hosts: place::hosts(self.cluster.as_ref()),
             is_root: self.place.host.is_root,
             k0s_dir: self.place.layout().k0s_dir.clone(),
             root: self.place.root.clone(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::base::Text;
 use crate::config::Settings;
-use crate::live::act::Units;
+use crate::live::act::{Chore, Hosts};
 use crate::live::etcd::EtcdPki;
 use crate::live::host::Places;
 use crate::live::kube::KubeSource;
@@ -116,20 +116,21 @@ fn kube_source(settings: &Settings, layout: &Layout) -> KubeSource {
     }
 }
 
-/// How units of hosts are changed: through systemd, or by the simulated cluster.
-pub fn units(cluster: Option<&Cluster>) -> Units {
+/// How hosts are reached: really, or those of the simulated cluster.
+pub fn hosts(cluster: Option<&Cluster>) -> Hosts {
     let Some(cluster) = cluster else {
-        return Units::Systemd(Shell::default());
+        return Hosts::Real(Shell::default());
     };
     let handle = cluster.handle();
-    Units::Played(Arc::new(move |node, verb| {
+    Hosts::Played(Arc::new(move |node, chore| {
         let hosts = handle.hosts();
         let host = hosts.iter().find(|host| host.name == node.as_str());
         let host = host.ok_or_else(|| format!("there is no host {node}"))?.id;
-        handle.inject(&match verb {
-            ServiceVerb::Start => Fault::StartUnit { host },
-            ServiceVerb::Stop => Fault::StopUnit { host },
-            ServiceVerb::Restart => Fault::RestartUnit { host },
+        handle.inject(&match chore {
+            Chore::Unit(ServiceVerb::Start) => Fault::StartUnit { host },
+            Chore::Unit(ServiceVerb::Stop) => Fault::StopUnit { host },
+            Chore::Unit(ServiceVerb::Restart) => Fault::RestartUnit { host },
+            Chore::Defragment => Fault::Defragment { host },
         })
     }))
 }

@@ -46,14 +46,23 @@ pub const DEADLINES: Deadlines = Deadlines {
     files: Duration::from_secs(10),
 };
 
-/// How units of hosts are changed where no host is real.
-pub type Played = Arc<dyn Fn(&Text, ServiceVerb) -> Result<(), String> + Send + Sync>;
+/// What is done on a host rather than through an API that every host serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Chore {
+    /// systemd changes `k0scontroller`.
+    Unit(ServiceVerb),
+    /// etcd's file is written anew.
+    Defragment,
+}
 
-/// How the units of hosts are changed.
+/// How chores are done where no host is real.
+pub type Played = Arc<dyn Fn(&Text, Chore) -> Result<(), String> + Send + Sync>;
+
+/// How hosts are reached.
 #[derive(Clone)]
-pub enum Units {
-    /// Through systemd there.
-    Systemd(Shell),
+pub enum Hosts {
+    /// This one directly, others through ssh.
+    Real(Shell),
     /// By a simulated cluster.
     Played(Played),
 }
@@ -65,8 +74,8 @@ pub struct Hands {
     pub kube: Changes,
     /// The etcd member here.
     pub etcd: Hand,
-    /// systemd.
-    pub units: Units,
+    /// Here and elsewhere.
+    pub hosts: Hosts,
     /// Whether we are root here.
     pub is_root: bool,
     /// k0s's data directory, with `pki`.
@@ -77,16 +86,21 @@ pub struct Hands {
 
 impl Hands {
     async fn unit(&self, node: &Text, address: Option<&Text>, verb: ServiceVerb) -> Sent {
-        let done = match &self.units {
-            Units::Systemd(shell) => shell.change_unit(&at(address), verb).await,
-            Units::Played(play) => {
-                play(node, verb).map_err(|text| Trouble::NotStarted(Why::new(WhyKind::Unavailable, text)))
-            }
-        };
-        match done {
-            Ok(()) => Sent::Accepted,
-            Err(Trouble::NotStarted(why)) => Sent::Refused { why },
-            Err(Trouble::Unknown(why)) => Sent::Unknown { why },
+        match &self.hosts {
+            Hosts::Real(shell) => match shell.change_unit(&at(address), verb).await {
+                Ok(()) => Sent::Accepted,
+                Err(Trouble::NotStarted(why)) => Sent::Refused { why },
+                Err(Trouble::Unknown(why)) => Sent::Unknown { why },
+            },
+            Hosts::Played(play) => played(play(node, Chore::Unit(verb))),
+        }
+    }
+
+    async fn defragment(&self, node: &Text, address: Option<&Text>) -> Sent {
+        match (&self.hosts, address) {
+            (_, None) => self.etcd.defragment().await,
+            (Hosts::Real(shell), Some(host)) => self.etcd.there(shell, host).defragment().await,
+            (Hosts::Played(play), Some(_)) => played(play(node, Chore::Defragment)),
         }
     }
 
@@ -119,6 +133,15 @@ impl Hands {
     }
 }
 
+fn played(done: Result<(), String>) -> Sent {
+    match done {
+        Ok(()) => Sent::Accepted,
+        Err(text) => Sent::Refused {
+            why: Why::new(WhyKind::Unavailable, text),
+        },
+    }
+}
+
 fn at(address: Option<&Text>) -> At {
     address.map_or(At::Here, |address| At::There(address.clone()))
 }
@@ -132,14 +155,21 @@ impl Act for Hands {
             | Action::Evict { .. }
             | Action::Delete { .. }
             | Action::RolloutRestart { .. } => self.kube.may(&self.call(action).await?).await,
-            Action::RemoveMember { .. } | Action::Compact { .. } | Action::Defragment | Action::Disarm => {
-                self.etcd.may().await
-            }
-            Action::Service { address, .. } => match &self.units {
-                Units::Systemd(shell) => shell.may_change_unit(&at(address.as_ref())).await,
-                Units::Played(_) => Ok(()),
+            Action::Defragment {
+                address: Some(host), ..
+            } => match &self.hosts {
+                Hosts::Real(shell) => self.etcd.there(shell, host).may().await,
+                Hosts::Played(_) => Ok(()),
             },
-            Action::SaveSnapshot { .. } => self.etcd.may().await,
+            Action::RemoveMember { .. }
+            | Action::Compact { .. }
+            | Action::Defragment { address: None, .. }
+            | Action::Disarm
+            | Action::SaveSnapshot { .. } => self.etcd.may().await,
+            Action::Service { address, .. } => match &self.hosts {
+                Hosts::Real(shell) => shell.may_change_unit(&at(address.as_ref())).await,
+                Hosts::Played(_) => Ok(()),
+            },
             Action::SavePki { .. } => self.must_be_root("copying k0s's certificates"),
         }
     }
@@ -157,7 +187,7 @@ impl Act for Hands {
             },
             Action::RemoveMember { id, address } => self.etcd.remove(*id, address).await,
             Action::Compact { revision } => self.etcd.compact(*revision).await,
-            Action::Defragment => self.etcd.defragment().await,
+            Action::Defragment { node, address } => self.defragment(node, address.as_ref()).await,
             Action::Disarm => self.etcd.disarm().await,
             Action::Service { node, address, verb } => self.unit(node, address.as_ref(), *verb).await,
             Action::SaveSnapshot { file } => match self.place(file) {

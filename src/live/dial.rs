@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use hyper::Uri;
 use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -113,38 +114,34 @@ pub async fn dial(target: &Target, from: DialFrom, identity: &Identity, hop: &mu
         };
         let connecting = async { socket?.connect(address).await };
         match connecting.await {
-            Ok(tcp) => return handshake(target, identity, tcp, unbound, hop).await,
+            Ok(tcp) => {
+                // Without it a request waits for an acknowledgement; not to have it fails nothing.
+                let _ = tcp.set_nodelay(true);
+                return match handshake(target, identity, tcp, hop).await {
+                    Ok(stream) => Ok(Dialled { stream, unbound }),
+                    Err(why) => Err(unbound_too(why, unbound.as_deref())),
+                };
+            }
             Err(error) => failure = unbound_too(broken(target, *hop, &error), unbound.as_deref()),
         }
     }
     Err(failure)
 }
 
-async fn handshake(
+/// TLS over whatever carries bytes.
+pub async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
     target: &Target,
     identity: &Identity,
-    tcp: TcpStream,
-    unbound: Option<String>,
+    stream: S,
     hop: &mut Hop,
-) -> Result<Dialled, Why> {
+) -> Result<TlsStream<S>, Why> {
     *hop = Hop::Handshake;
     let connector = TlsConnector::from(identity.config.clone());
-    let opened = async {
-        tcp.set_nodelay(true)?;
-        connector.connect(target.name.clone(), tcp).await
-    };
-    match opened.await {
-        Ok(stream) => Ok(Dialled { stream, unbound }),
-        Err(error) => {
-            let why = broken(target, *hop, &error);
-            let why = if why.kind == WhyKind::Broken {
-                refused_us(target, *hop)
-            } else {
-                why
-            };
-            Err(unbound_too(why, unbound.as_deref()))
-        }
-    }
+    let opened = connector.connect(target.name.clone(), stream).await;
+    opened.map_err(|error| match broken(target, *hop, &error) {
+        why if why.kind == WhyKind::Broken => refused_us(target, *hop),
+        why => why,
+    })
 }
 
 /// Somebody accepted our connection and closed it before the first answer. That is a live process which does not want us;

@@ -4,8 +4,8 @@
 use std::process::Stdio;
 
 use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::process::Command;
+use tokio::io::{AsyncRead, AsyncReadExt, Join, join};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use crate::base::{Why, WhyKind};
 use crate::live::host::{files, redact};
@@ -53,15 +53,61 @@ impl Said {
 /// Runs a program: a command and the arguments that come before ours, then ours. An error says that it did not run. The
 /// caller sets the deadline; at it, what still runs is killed, with all that it started.
 pub async fn run(program: &[String], arguments: &[&str]) -> Result<Said, Why> {
+    let (mut child, group) = spawn(program, arguments, Stdio::null())?;
+    // Both at once: a program that fills the one that nobody reads would wait for ever.
+    let (out, err) = tokio::join!(bounded(child.stdout.take()), bounded(child.stderr.take()));
+    let status = child.wait().await;
+    group.has_ended();
+    let status = status.map_err(|error| Why::new(WhyKind::Broken, format!("{}: {error}", program.join(" "))))?;
+    Ok(Said {
+        code: status.code(),
+        out,
+        err,
+    })
+}
+
+/// What a program reads and writes.
+pub type Pipe = Join<ChildStdout, ChildStdin>;
+
+/// A program that carries bytes. It dies with this.
+pub struct Piped {
+    child: Child,
+    group: Group,
+}
+
+impl Piped {
+    /// Awaits its end; what it wrote is its errors alone.
+    pub async fn end(mut self) -> Said {
+        let err = bounded(self.child.stderr.take()).await;
+        let status = self.child.wait().await;
+        self.group.has_ended();
+        Said {
+            code: status.ok().and_then(|status| status.code()),
+            out: String::new(),
+            err,
+        }
+    }
+}
+
+/// Starts a program whose input and output are the caller's.
+pub fn piped(program: &[String], arguments: &[&str]) -> Result<(Pipe, Piped), Why> {
+    let (mut child, group) = spawn(program, arguments, Stdio::piped())?;
+    let (Some(output), Some(input)) = (child.stdout.take(), child.stdin.take()) else {
+        return Err(Why::new(WhyKind::Broken, "a program was started without its pipes"));
+    };
+    Ok((join(output, input), Piped { child, group }))
+}
+
+fn spawn(program: &[String], arguments: &[&str], input: Stdio) -> Result<(Child, Group), Why> {
     let (name, first) = program
         .split_first()
         .ok_or_else(|| Why::new(WhyKind::Config, "no program is named"))?;
-    let mut child = Command::new(name)
+    let child = Command::new(name)
         .args(first)
         .args(arguments)
         .env("LC_ALL", "C")
         .env("SSH_ASKPASS_REQUIRE", "never")
-        .stdin(Stdio::null())
+        .stdin(input)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         // Ctrl-C at our terminal is a wish to us, not to it.
@@ -70,16 +116,7 @@ pub async fn run(program: &[String], arguments: &[&str]) -> Result<Said, Why> {
         .spawn()
         .map_err(|error| spawn_why(name, &error))?;
     let group = Group::of(child.id());
-    // Both at once: a program that fills the one that nobody reads would wait for ever.
-    let (out, err) = tokio::join!(bounded(child.stdout.take()), bounded(child.stderr.take()));
-    let status = child.wait().await;
-    group.has_ended();
-    let status = status.map_err(|error| Why::new(WhyKind::Broken, format!("{name}: {error}")))?;
-    Ok(Said {
-        code: status.code(),
-        out,
-        err,
-    })
+    Ok((child, group))
 }
 
 /// Kills a process group when it is dropped.

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::host::redact;
 use super::host::unit::{self, UNIT};
-use super::program::{self, Said};
+use super::program::{self, Pipe, Piped, Said};
 use super::reach::there;
 use crate::base::{Text, Why, WhyKind};
 use crate::model::reach::Knock;
@@ -106,16 +106,13 @@ impl Shell {
     }
 
     async fn there(&self, host: &Text, arguments: &[&str]) -> Result<Said, Trouble> {
-        let not_started = |kind, text: String| Err(Trouble::NotStarted(Why::new(kind, text)));
-        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._:%".contains(c);
-        if host.is_empty() || !host.as_str().chars().all(is_plain) {
-            return not_started(WhyKind::Config, format!("{:?} is no host for ssh", host.as_str()));
-        }
+        must_be_host(host).map_err(Trouble::NotStarted)?;
         // The shell there reads it: only words that mean the same to every shell are sent.
         let is_word =
             |word: &&str| !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "-._=,/@".contains(c));
         if let Some(odd) = arguments.iter().find(|word| !is_word(word)) {
-            return not_started(WhyKind::Config, format!("{odd:?} is not sent through ssh"));
+            let text = format!("{odd:?} is not sent through ssh");
+            return Err(Trouble::NotStarted(Why::new(WhyKind::Config, text)));
         }
         let command = format!("env LC_ALL=C {}", arguments.join(" "));
         let all: Vec<&str> = SSH_OPTIONS
@@ -131,18 +128,18 @@ impl Shell {
 
     /// Whether a port is reached from another host: its sshd connects for us, and nothing is sent.
     pub async fn connect_from(&self, host: &Text, to: SocketAddr) -> Result<Knock, Trouble> {
+        must_be_host(host).map_err(Trouble::NotStarted)?;
         let to = to.to_string();
-        // Of two levels ssh takes the first, and only here it says why a channel was not opened.
-        let first = ["-oLogLevel=INFO"].into_iter().chain(SSH_OPTIONS);
-        let all: Vec<&str> = first.chain(["-W", &to, "--", host.as_str()]).collect();
-        let said = program::run(&self.ssh, &all).await.map_err(Trouble::NotStarted)?;
-        there::judge(said.code, &said.err).ok_or_else(|| {
-            let line = said.err.lines().find(|line| line.contains("open failed"));
-            match line {
-                Some(line) => Trouble::NotStarted(there::unjudged(host, &redact::redact(line.trim()))),
-                None => ssh_trouble(host, &said),
-            }
-        })
+        let said = program::run(&self.ssh, &forwarding(host, &to)).await;
+        let said = said.map_err(Trouble::NotStarted)?;
+        there::judge(said.code, &said.err).ok_or_else(|| channel_trouble(host, &said))
+    }
+
+    /// A way to an address as another host has it, and what keeps it open. It is dialled when the first byte is awaited.
+    pub fn tunnel(&self, host: &Text, to: &str) -> Result<(Pipe, Tunnel), Why> {
+        must_be_host(host)?;
+        let (pipe, ssh) = program::piped(&self.ssh, &forwarding(host, to))?;
+        Ok((pipe, Tunnel(ssh)))
     }
 
     /// The words that come before a command which needs root: nothing for root, `sudo -n` where that works.
@@ -192,6 +189,41 @@ impl Shell {
             Some(_) => Err(Trouble::NotStarted(said.failure(&name(at, &["systemctl"])))),
             None => Err(Trouble::Unknown(said.failure(&name(at, &["systemctl"])))),
         }
+    }
+}
+
+/// ssh with its far end open; closes it when dropped.
+pub struct Tunnel(Piped);
+
+impl Tunnel {
+    /// Why ssh failed, if it did. The pipe must have been closed.
+    pub async fn reason(self, host: &Text) -> Option<Why> {
+        let said = self.0.end().await;
+        (said.code == Some(SSH_FAILED)).then(|| channel_trouble(host, &said).into_why())
+    }
+}
+
+/// A name or an address and nothing else: it becomes a word of ssh's.
+fn must_be_host(host: &Text) -> Result<(), Why> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._:%".contains(c);
+    if !host.is_empty() && host.as_str().chars().all(is_plain) {
+        return Ok(());
+    }
+    let text = format!("{:?} is no host for ssh", host.as_str());
+    Err(Why::new(WhyKind::Config, text))
+}
+
+/// Arguments of an ssh whose standard input and output are a connection that the sshd there makes.
+fn forwarding<'a>(host: &'a Text, to: &'a str) -> Vec<&'a str> {
+    // Of two levels ssh takes the first, and only here it says why a channel was not opened.
+    let first = ["-oLogLevel=INFO"].into_iter().chain(SSH_OPTIONS);
+    first.chain(["-W", to, "--", host.as_str()]).collect()
+}
+
+fn channel_trouble(host: &Text, said: &Said) -> Trouble {
+    match said.err.lines().find(|line| line.contains("open failed")) {
+        Some(line) => Trouble::NotStarted(there::unjudged(host, &redact::redact(line.trim()))),
+        None => ssh_trouble(host, said),
     }
 }
 

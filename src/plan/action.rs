@@ -156,8 +156,13 @@ pub enum Action {
         /// The revision.
         revision: i64,
     },
-    /// `Maintenance.Defragment` of this host's member.
-    Defragment,
+    /// `Maintenance.Defragment` of a host's member, which answers on its own loopback alone.
+    Defragment {
+        /// The member's name, which is its host's.
+        node: Text,
+        /// Its host's address, for ssh. None: this host.
+        address: Option<Text>,
+    },
     /// Disarm all NOSPACE alarms.
     Disarm,
 }
@@ -179,13 +184,16 @@ impl Action {
             Action::RolloutRestart { .. }
             | Action::SaveSnapshot { .. }
             | Action::SavePki { .. }
-            | Action::Defragment => false,
+            | Action::Defragment { .. } => false,
         }
     }
 
-    /// Whether a person can do it elsewhere when quorate cannot: what a host's service manager does.
+    /// Whether a person can do it elsewhere when quorate cannot: what is done on another host.
     pub const fn can_be_done_by_hand(&self) -> bool {
-        matches!(self, Action::Service { .. })
+        matches!(
+            self,
+            Action::Service { .. } | Action::Defragment { address: Some(_), .. }
+        )
     }
 }
 

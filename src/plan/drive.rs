@@ -374,12 +374,15 @@ impl Turn<'_> {
         self.before(goal)
     }
 
-    /// quorate cannot do it from here; a person may, and that is noticed.
+    /// quorate cannot do it from here; a person may, and that is noticed, or said where nothing shows it.
     fn by_hand(&mut self, why: &Why, goal: &Goal) -> Next {
+        let because = format!("{why}; do it by hand: {}", self.step.command);
+        if let Goal::Unseen = goal {
+            return self.doubt(&Why::new(why.kind, because), true);
+        }
         if self.is_overdue() {
             return self.await_goal(goal);
         }
-        let because = format!("{why}; do it by hand: {}", self.step.command);
         self.wait(&because, "it is to be done by hand", self.soon())
     }
 

@@ -104,7 +104,7 @@ pub fn call(action: &Action, read: Option<&Value>, at: Timestamp) -> Option<Call
         | Action::SaveSnapshot { .. }
         | Action::SavePki { .. }
         | Action::Compact { .. }
-        | Action::Defragment
+        | Action::Defragment { .. }
         | Action::Disarm => return None,
     })
 }

@@ -75,10 +75,7 @@ impl Sender<'_> {
                 let done = self.world.etcd_compact(self.here, revision).map(|_| ());
                 self.etcd("Compact", &done)
             }
-            Action::Defragment => {
-                let done = self.world.etcd_defragment(self.here).map(|_| ());
-                self.etcd("Defragment", &done)
-            }
+            Action::Defragment { node, address } => self.defragment(node, address.is_some()),
             Action::Disarm => {
                 let done = self.disarm();
                 self.etcd("Alarm", &done)
@@ -102,8 +99,12 @@ impl Sender<'_> {
     }
 
     fn etcd(&self, call: &str, done: &Result<(), EtcdError>) -> Sent {
-        if self.world.run(self.here, Component::Etcd) == Run::Dead {
-            return refused(WhyKind::Refused, "etcd does not run here");
+        self.etcd_at(self.here, call, done)
+    }
+
+    fn etcd_at(&self, host: HostId, call: &str, done: &Result<(), EtcdError>) -> Sent {
+        if self.world.run(host, Component::Etcd) == Run::Dead {
+            return refused(WhyKind::Refused, format!("etcd does not run on {host}"));
         }
         match done {
             Ok(()) => Sent::Accepted,
@@ -137,15 +138,33 @@ impl Sender<'_> {
         Sent::Accepted
     }
 
-    /// Through systemd here, or through ssh there. A machine that is off is not reached; one that is frozen says nothing.
-    fn service(&mut self, node: &Text, is_remote: bool, verb: ServiceVerb) -> Sent {
+    /// A host that is this one, or that ssh reaches: no machine that is off.
+    fn reached(&self, node: &Text, is_remote: bool) -> Result<HostId, Sent> {
         let host = self.world.hosts().iter().find(|host| host.name == node.as_str());
         let Some(host) = host.map(|host| host.id) else {
-            return refused(WhyKind::NotFound, format!("there is no host {node}"));
+            return Err(refused(WhyKind::NotFound, format!("there is no host {node}")));
         };
         if is_remote && (!self.world.is_on(host) || self.world.path(self.here, host) == Path::Silent) {
-            return refused(WhyKind::Unreachable, format!("ssh {node}: no connection"));
+            return Err(refused(WhyKind::Unreachable, format!("ssh {node}: no connection")));
         }
+        Ok(host)
+    }
+
+    fn defragment(&mut self, node: &Text, is_remote: bool) -> Sent {
+        let host = match self.reached(node, is_remote) {
+            Ok(host) => host,
+            Err(sent) => return sent,
+        };
+        let done = self.world.etcd_defragment(host).map(|_| ());
+        self.etcd_at(host, "Defragment", &done)
+    }
+
+    /// Through systemd here, or through ssh there. One that is frozen says nothing.
+    fn service(&mut self, node: &Text, is_remote: bool, verb: ServiceVerb) -> Sent {
+        let host = match self.reached(node, is_remote) {
+            Ok(host) => host,
+            Err(sent) => return sent,
+        };
         if self.world.run(host, Component::K0s) == Run::Frozen {
             return unknown("no answer within the deadline");
         }

@@ -42,7 +42,10 @@ fn step(id: u16, doing: Doing) -> Step {
 }
 
 fn defragment(id: u16) -> Step {
-    let action = Action::Defragment;
+    let action = Action::Defragment {
+        node: "nbe-1".into(),
+        address: None,
+    };
     step(id, Doing::Act { action })
 }
 

@@ -25,8 +25,8 @@ fn cold_starts(lab: &Lab, what: &str) {
     let consoles = (0..5).map(|_| {
         let began = Instant::now();
         let mut console = lab.console(1, &[], SIZE);
-        console.wait_for("the verdict and the web replicas", SOON, |screen| {
-            screen.contains("quorum lost") && screen.contains("netbox-netbox")
+        console.wait_for("the verdict and what ran", SOON, |screen| {
+            screen.contains("quorum lost") && screen.contains(" workloads ")
         });
         began.elapsed()
     });

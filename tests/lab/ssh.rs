@@ -113,6 +113,38 @@ fn every_controller_restarts_one_by_one_and_the_leader_last() {
     for host in 1..=3 {
         assert_ne!(holder(&lab, host), before[usize::from(host) - 1], "host {host}");
     }
+    room_is_made_on_every_controller(&lab);
+}
+
+/// Bytes of the file of a host's etcd.
+fn file_bytes(lab: &Lab, host: u8) -> u64 {
+    let output = lab.on_host(host, &["etcdctl", "endpoint", "status", "-w", "json"]);
+    serde_json::from_slice::<Value>(&output.stdout).unwrap()[0]["Status"]["dbSize"]
+        .as_u64()
+        .unwrap()
+}
+
+/// etcd of other hosts answers on their own loopback alone.
+fn room_is_made_on_every_controller(lab: &Lab) {
+    const MIB: u64 = 1 << 20;
+    let fill = "file=$(mktemp); head -c 1000000 /dev/zero > $file; \
+                for n in $(seq 100); do etcdctl put fill < $file; done; rm $file";
+    let output = lab.on_host(1, &["sh", "-ec", fill]);
+    assert!(output.status.success(), "{output:?}");
+    assert!((1..=3).all(|host| file_bytes(lab, host) > 90 * MIB));
+
+    let ran = lab.quorate(1, &["run", "etcd-space", "--confirm", "etcd-space", "--write"]);
+    assert!(ran.status.success(), "{ran:?}");
+    let entries = journal(lab);
+    let answers: Vec<&Value> = entries.iter().filter(|entry| entry["event"] == "answered").collect();
+    assert_eq!(answers.len(), 4, "one compaction and three files: {entries:#?}");
+    assert!(
+        answers.iter().all(|entry| entry["sent"]["outcome"] == "accepted"),
+        "{entries:#?}"
+    );
+    for host in 1..=3 {
+        assert!(file_bytes(lab, host) < 40 * MIB, "host {host}");
+    }
 }
 
 /// A restart of host 2, begun on a terminal.

@@ -133,7 +133,7 @@ impl Referee {
                 verb: ServiceVerb::Stop | ServiceVerb::Restart,
                 ..
             } => self.stopped(before, world, node)?,
-            Action::Defragment if before.votes.alive < before.votes.voters => {
+            Action::Defragment { .. } if before.votes.alive < before.votes.voters => {
                 return Err("a member was defragmented while another one was down".to_owned());
             }
             Action::RolloutRestart { .. } if before.pending > 0 => {

@@ -19,7 +19,10 @@ fn must_be_got_over(trial: &Trial, mishap: Mishap) -> bool {
     let leaves_no_trace = matches!(
         step.doing,
         Doing::Act {
-            action: Action::SaveSnapshot { .. } | Action::SavePki { .. } | Action::Defragment | Action::Compact { .. }
+            action: Action::SaveSnapshot { .. }
+                | Action::SavePki { .. }
+                | Action::Defragment { .. }
+                | Action::Compact { .. }
         }
     );
     match mishap {

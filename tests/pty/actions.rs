@@ -32,7 +32,7 @@ struct Walk {
 const NODE: Option<(&str, &str)> = Some(("2G", "> "));
 
 /// k0s on the third host was stopped by somebody.
-const STOPPED: &str = "[[fault]]\nat-s = 590\ndo = \"stop-unit\"\nhost = 3\n";
+const STOPPED: &str = "about = \"k0s on nbe-3 is stopped\"\n[[fault]]\nat-s = 590\ndo = \"stop-unit\"\nhost = 3\n";
 /// Zones that nothing suggests.
 const LABELS: &str = ":label-zones nbe-1=a nbe-2=b nbe-3=c\r";
 
@@ -50,7 +50,7 @@ const WALKS: [Walk; 13] = [
     Walk { wish: "enable-ha", scenario: "ha-not-enabled", about: None, choose: ":actions\r/enable\r", confirm: "enable-ha", meanwhile: &[("highAvailability is false", ":enable-ha\r")] },
     Walk { wish: "remove-remnant", scenario: "remnant", about: Some(("3G", "> (never started)")), choose: "/remnant\r", confirm: "127.", meanwhile: &[] },
     Walk { wish: "etcd-backup", scenario: "healthy", about: None, choose: ":actions\r/backup\r", confirm: "y", meanwhile: &[] },
-    Walk { wish: "etcd-space", scenario: "full", about: None, choose: ":actions\r/space\r", confirm: "etcd-space", meanwhile: &[("step 3 of 5 asks you", "xnbe-2 is defragmented\r"), ("step 4 of 5 asks you", "xnbe-3 is defragmented\r")] },
+    Walk { wish: "etcd-space", scenario: "full", about: None, choose: ":actions\r/space\r", confirm: "etcd-space", meanwhile: &[] },
 ];
 
 fn environment(home: &Path) -> [(&'static str, String); 3] {

@@ -11,8 +11,9 @@ use super::connection::{self, Connection, Driver, Hands};
 use super::{EtcdPki, answers, snapshot};
 use crate::base::{Text, Why, WhyKind};
 use crate::live::act::Deadlines;
-use crate::live::dial::{Hop, Target, failed, timed_out};
-use crate::live::tls::Loader;
+use crate::live::dial::{self, Hop, Target, failed, timed_out};
+use crate::live::shell::Shell;
+use crate::live::tls::{Identity, Loader};
 use crate::model::etcd::{Member, MemberId, MembershipView};
 use crate::pb::etcdserverpb::AlarmType;
 use crate::plan::event::Sent;
@@ -26,6 +27,8 @@ pub struct Hand {
     pub endpoint: String,
     /// How long to wait.
     pub deadlines: Deadlines,
+    /// The host that it is on, and who gets there; None: this one.
+    pub elsewhere: Option<(Shell, Text)>,
 }
 
 /// An open way to the member.
@@ -35,6 +38,15 @@ struct Way {
 }
 
 impl Hand {
+    /// The member on another host, through ssh: it answers on its own loopback alone, and takes the certificate of any
+    /// controller.
+    pub fn there(&self, shell: &Shell, host: &Text) -> Self {
+        Self {
+            elsewhere: Some((shell.clone(), host.clone())),
+            ..self.clone()
+        }
+    }
+
     /// Whether it can be reached at all. Changes nothing.
     pub async fn may(&self) -> Result<(), Why> {
         self.open().await.map(drop)
@@ -117,17 +129,53 @@ impl Hand {
     async fn open(&self) -> Result<Way, Why> {
         let target = Target::parse(&self.endpoint)?;
         let mut hop = Hop::Files;
-        let opened = timeout(self.deadlines.etcd_connect, async {
+        let limit = match self.elsewhere {
+            None => self.deadlines.etcd_connect,
+            Some(_) => self.deadlines.program,
+        };
+        let opened = timeout(limit, async {
             let identity = Loader::new(self.pki.client_files(), connection::ALPN).load().await?;
-            connection::open(&target, &identity, &mut hop).await
+            match &self.elsewhere {
+                None => connection::open(&target, &identity, &mut hop).await,
+                Some((shell, host)) => tunnelled(shell, host, &target, &identity, &mut hop).await,
+            }
         });
-        let opened = opened
-            .await
-            .unwrap_or_else(|_| Err(timed_out(&target, hop, self.deadlines.etcd_connect)));
-        Ok(Way {
-            connection: opened?,
-            target,
-        })
+        let opened = opened.await.unwrap_or_else(|_| Err(timed_out(&target, hop, limit)));
+        let connection = opened.map_err(|why| match &self.elsewhere {
+            None => why,
+            Some((_, host)) => Why {
+                text: Text::from(format!("etcd of {host}: {}", why.text)),
+                ..why
+            },
+        })?;
+        Ok(Way { target, connection })
+    }
+}
+
+/// Connects through the sshd of another host.
+async fn tunnelled(
+    shell: &Shell,
+    host: &Text,
+    target: &Target,
+    identity: &Identity,
+    hop: &mut Hop,
+) -> Result<Connection, Why> {
+    let (pipe, ssh) = shell.tunnel(host, &target.to_string())?;
+    let opened = async {
+        let stream = dial::handshake(target, identity, pipe, hop).await?;
+        connection::over(target, stream, hop).await
+    };
+    match opened.await {
+        Ok(Connection { clients, hands, driver }) => Ok(Connection {
+            clients,
+            hands,
+            driver: Box::pin(async move {
+                driver.await;
+                drop(ssh);
+            }),
+        }),
+        // With the pipe ssh has ended, too: where it was the reason, it says so.
+        Err(why) => Err(ssh.reason(host).await.unwrap_or(why)),
     }
 }
 

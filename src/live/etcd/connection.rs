@@ -10,7 +10,8 @@ use hyper::body::Incoming;
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper::{Request, Uri};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::io::AsyncBufReadExt;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite};
+use tokio_rustls::client::TlsStream;
 use tonic::body::Body;
 use tonic::codegen::Service;
 use tonic::{Response, Status, Streaming};
@@ -153,7 +154,15 @@ impl Hands {
 
 /// Connects.
 pub async fn open(target: &Target, identity: &Identity, hop: &mut Hop) -> Result<Connection, Why> {
-    let mut stream = dial::dial(target, DialFrom::Anywhere, identity, hop).await?.stream;
+    let stream = dial::dial(target, DialFrom::Anywhere, identity, hop).await?.stream;
+    over(target, stream, hop).await
+}
+
+/// Speaks HTTP/2 over what is connected.
+pub async fn over<S>(target: &Target, mut stream: TlsStream<S>, hop: &mut Hop) -> Result<Connection, Why>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     if stream.get_ref().1.alpn_protocol() != Some(ALPN) {
         return Err(failed(target, *hop, WhyKind::Garbage, "it does not speak HTTP/2"));
     }

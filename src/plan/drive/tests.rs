@@ -500,6 +500,34 @@ fn a_service_that_cannot_be_reached_is_left_to_a_person() {
 }
 
 #[test]
+fn what_nothing_shows_and_cannot_be_done_from_here_is_asked_about() {
+    let there = Action::Defragment {
+        node: name(2),
+        address: Some(address(2)),
+    };
+    let step = Step {
+        done_when: Vec::new(),
+        ..step(Doing::Act { action: there })
+    };
+    let mut bench = Bench::new(vec![step], healthy());
+    bench.after(1);
+    bench.send(Sent::Refused {
+        why: Why::new(WhyKind::Denied, "no key"),
+    });
+    let Next::Ask {
+        question: Question::Doubt {
+            why, may_send_again, ..
+        },
+        ..
+    } = bench.after(1)
+    else {
+        panic!("only a person can tell whether it was done by hand");
+    };
+    assert!(may_send_again && why.text.as_str().contains("no key"), "{why}");
+    assert!(why.text.as_str().contains("by hand: kubectl do it"), "{why}");
+}
+
+#[test]
 fn another_cluster_ends_the_run() {
     let mut bench = Bench::new(vec![cordon()], healthy());
     bench.view.plan.cluster = Some(example::OTHER_CLUSTER);

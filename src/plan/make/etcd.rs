@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use super::Planned;
-use super::build::{Draft, SOON, act, attest, permitted};
+use super::build::{Draft, SOON, act, permitted};
 use crate::base::{Stamp, Text, Why, WhyKind};
 use crate::model::etcd::{LocalStatus, MemberId};
 use crate::model::feed::FeedId;
 use crate::model::intent::Intent;
-use crate::model::quorum::MemberState;
+use crate::model::quorum::{MemberState, Quorum};
 use crate::model::{Policy, Snapshot};
 use crate::plan::action::Action;
 use crate::plan::condition::{Condition, is_alarm};
@@ -163,25 +163,8 @@ pub(super) fn space(intent: &Intent, snapshot: &Snapshot) -> Result<Planned, Why
         .needs([Condition::QuorumProven])
         .within(SOON),
     );
-    draft.push(
-        act(
-            "rewrite etcd's file on this host",
-            "etcdctl defrag",
-            Action::Defragment,
-            Risk::Reversible,
-        )
-        .needs([Condition::QuorumProven, disturb.clone()])
-        .within(WHOLE_DATABASE),
-    );
-    for state in quorum.members.iter().filter(|state| !state.is_local) {
-        let name = &state.member.name;
-        draft.push(
-            attest(
-                format!("rewrite etcd's file on {name} too: etcdctl defrag there"),
-                format!("{name} is defragmented"),
-            )
-            .needs([disturb.clone()]),
-        );
+    for state in here_first(&quorum) {
+        draft.push(defragment(state).needs([Condition::QuorumProven, disturb.clone()]));
     }
     if is_full {
         draft.push(
@@ -197,6 +180,24 @@ pub(super) fn space(intent: &Intent, snapshot: &Snapshot) -> Result<Planned, Why
         );
     }
     draft.warn("a member does not serve while its file is rewritten: seconds for each GiB; watches from older revisions begin anew");
-    draft.warn("k0s ships no etcdctl: on the other controllers, run etcd-space with quorate there");
+    draft.warn("on other controllers through ssh: their etcd answers on their own loopback alone");
     Ok(draft.finish(&"etcd-space".into()))
+}
+
+/// This host's member, whose way is the shortest, then the others.
+fn here_first(quorum: &Quorum) -> impl Iterator<Item = &MemberState> {
+    let own = quorum.members.iter().filter(|state| state.is_local);
+    own.chain(quorum.members.iter().filter(|state| !state.is_local))
+}
+
+fn defragment(state: &MemberState) -> Step {
+    let node = state.member.name.clone();
+    let address = state.member.peer_address().filter(|_| !state.is_local).map(Text::new);
+    let (place, command) = match &address {
+        None => ("this host".to_owned(), "etcdctl defrag".to_owned()),
+        Some(address) => (node.to_string(), format!("ssh root@{address} etcdctl defrag")),
+    };
+    let action = Action::Defragment { node, address };
+    let title = format!("rewrite etcd's file on {place}");
+    act(title, command, action, Risk::Reversible).within(WHOLE_DATABASE)
 }

@@ -111,6 +111,11 @@ pub enum Fault {
         /// Milliseconds that it is ahead; negative: behind.
         ahead_ms: i64,
     },
+    /// `etcdctl defrag` on a machine: its etcd's file is written anew.
+    Defragment {
+        /// Which.
+        host: HostId,
+    },
     /// etcd's databases are full: alarms NOSPACE, writes are refused until somebody compacts, defragments and disarms. To
     /// revive any machine does that, too.
     FullQuota,

@@ -1,6 +1,7 @@
 //! Faults strike: the one place where they change the world.
 
 use super::World;
+use super::etcd::EtcdError;
 use super::fault::Fault;
 use super::host::{Component, HostId, Run};
 use super::machine::{Flap, Machine};
@@ -43,6 +44,7 @@ impl World {
             Fault::Leave { host } => self.leave(*host),
             Fault::Reset { host } => self.reset(*host),
             Fault::EnableHa => self.enable_ha(),
+            Fault::Defragment { host } => self.defragment(*host),
             Fault::FullQuota => self.fill_quota(),
             Fault::Refuse { host, code } => self.refuse(*host, *code),
             Fault::Unplug { host } => self.touch(*host, |machine| machine.is_unplugged = true),
@@ -144,6 +146,14 @@ impl World {
                 down_ms: u64::from(down_s) * 1_000,
             });
         })
+    }
+
+    fn defragment(&mut self, host: HostId) -> Result<(), String> {
+        match self.etcd_defragment(host) {
+            Ok(_) => Ok(()),
+            Err(EtcdError::NoReply) => Err(format!("etcd on {host} does not answer")),
+            Err(EtcdError::Refused { message, .. }) => Err(message.to_owned()),
+        }
     }
 
     fn refuse(&mut self, host: HostId, code: u16) -> Result<(), String> {

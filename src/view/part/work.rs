@@ -133,7 +133,7 @@ fn foreign(state: &State) -> Option<String> {
 pub fn asked(question: &Question) -> String {
     match question {
         Question::Attest { words } => format!("only you can tell: \"{words}\""),
-        Question::Doubt { why, .. } => format!("it is not known whether the request arrived: {why}"),
+        Question::Doubt { why, .. } => format!("only you can tell whether it is done: {why}"),
         Question::Overdue { because } => format!("it takes longer than it should: {because}"),
     }
 }

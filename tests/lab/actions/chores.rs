@@ -43,7 +43,7 @@ fn by_keys(lab: &Lab) {
     let screen = |run: &mut Run, what: &str, words: &str| {
         run.terminal.wait_for(what, SOON, |screen| screen.contains(words));
     };
-    screen(&mut run, "a healthy cluster", "3 of 3");
+    screen(&mut run, "a healthy cluster", "3 of 3 Ready");
     run.terminal.press(":nodes nbe-2\r");
     screen(&mut run, "the node", "nbe-2");
     run.terminal.press("a");

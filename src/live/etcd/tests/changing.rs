@@ -9,6 +9,7 @@ use super::{assert_says, controller};
 use crate::base::{Text, Why, WhyKind};
 use crate::live::act::{DEADLINES, Deadlines};
 use crate::live::etcd::change::Hand;
+use crate::live::shell::Shell;
 use crate::live::test_pki::{TestCa, TestDir};
 use crate::model::etcd::MemberId;
 use crate::plan::event::Sent;
@@ -21,6 +22,7 @@ fn hand(dir: &TestDir, etcd: &FakeEtcd) -> Hand {
     Hand {
         pki: dir.pki.clone(),
         endpoint: etcd.url.clone(),
+        elsewhere: None,
         deadlines: Deadlines {
             etcd_connect: long,
             etcd: long,
@@ -151,4 +153,55 @@ async fn room_is_made_by_three_requests() {
         etcd.changes(),
         ["compact 1023", "defragment", "disarm 1 Nospace", "disarm 3 Nospace"]
     );
+}
+
+/// A stand-in for ssh, which connects to where `-W` says.
+fn ssh() -> Shell {
+    let script = "while [ \"$1\" != -W ]; do shift; done; \
+                  exec 3<>\"/dev/tcp/${2%:*}/${2##*:}\"; cat <&3 & cat >&3";
+    Shell {
+        ssh: ["bash", "-c", script, "ssh"].map(str::to_owned).to_vec(),
+        ..Shell::default()
+    }
+}
+
+#[tokio::test]
+async fn a_member_on_another_host_is_reached_through_ssh() {
+    let ca = TestCa::new();
+    let etcd = FakeEtcd::start(&ca, Says::default()).await;
+    let dir = controller(&ca);
+    let there = hand(&dir, &etcd).there(&ssh(), &"10.0.0.2".into());
+    there.may().await.unwrap();
+    assert_eq!(there.defragment().await, Sent::Accepted);
+    assert_eq!(etcd.changes(), ["defragment"]);
+}
+
+#[tokio::test]
+async fn what_ssh_says_is_the_reason_when_it_does_not_get_there() {
+    let ca = TestCa::new();
+    let etcd = FakeEtcd::start(&ca, Says::default()).await;
+    let dir = controller(&ca);
+    let says = |words: &str| Shell {
+        ssh: ["sh", "-c", &format!("echo '{words}' >&2; exit 255"), "ssh"]
+            .map(str::to_owned)
+            .to_vec(),
+        ..Shell::default()
+    };
+    let cases = [
+        ("root@10.0.0.2: Permission denied (publickey).", WhyKind::Denied),
+        (
+            "channel 0: open failed: administratively prohibited: open failed",
+            WhyKind::Denied,
+        ),
+        (
+            "ssh: connect to host 10.0.0.2 port 22: Connection refused",
+            WhyKind::Refused,
+        ),
+    ];
+    for (words, kind) in cases {
+        let there = hand(&dir, &etcd).there(&says(words), &"10.0.0.2".into());
+        let why = refused(there.defragment().await);
+        assert_eq!(why.kind, kind, "{why}");
+        assert!(why.text.as_str().starts_with("etcd of 10.0.0.2: ssh 10.0.0.2"), "{why}");
+    }
 }
