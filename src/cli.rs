@@ -77,7 +77,7 @@ fn dispatch(cli: Cli) -> eyre::Result<ExitCode> {
         Some(Command::Run { wish, answers }) => run::begin(&settings, &wish, &answers),
         Some(Command::Resume { run, answers }) => run::resume(&settings, run, &answers),
         Some(Command::Journal { run, output }) => journal::run(&settings, run, output),
-        Some(Command::OkTo { verb, node, look }) => ok_to::run(&settings, verb, &node, &look),
+        Some(Command::OkTo { verb, node, at, look }) => ok_to::run(&settings, (verb, at), &node, &look),
         Some(Command::Keys { output }) => keys::run(output),
         Some(Command::Themes { action, output }) => themes::run(&settings, action.as_ref(), output),
         Some(Command::Screenshot(shot)) => screenshot::run(&settings, &shot),

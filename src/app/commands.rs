@@ -85,6 +85,7 @@ pub const TABLE: &[Entry] = &[
     entry(&["actions", "runs"], Argument::None, "what can be done for the whole cluster, and the runs", Does::Act(|state, _| { work::open(state, None); Ok(Vec::new()) })),
     entry(&["label-zones"], Argument::Required("NODE=ZONE …", nodes), "plan zone labels; nodes that are not named get what is suggested", Does::Act(work::name_zones)),
     entry(&["unlock", "write"], Argument::None, "let actions be run, or make the console read-only again", Does::Press(Command::Work(work::Deed::Unlock))),
+    entry(&["take-over"], Argument::None, "let the next run take the lock in the cluster from a run whose process is gone for good", Does::Press(Command::Work(work::Deed::TakeOver))),
     entry(&["recovery"], Argument::None, "what is dark, what to do, and what never to do now", Does::Press(Command::Go(Screen::Recovery))),
     entry(&["filter"], Argument::Optional("TEXT", free), "show only rows that contain a text; without one, all", Does::Act(filter)),
     entry(&["sort"], Argument::Optional("COLUMN", columns), "sort by a column, again to turn it around; without one, attention first", Does::Act(sort)),

@@ -19,6 +19,7 @@ use super::state::{Message, State};
 use super::{Cursor, navigate};
 use crate::base::Text;
 use crate::check::Severity;
+use crate::model::intent::read_zones;
 use crate::plan::view::Ending;
 use crate::plan::{Input, Plan, Question, RunId, RunView, Status};
 
@@ -32,6 +33,9 @@ pub struct Work {
     pub is_unlocked: bool,
     /// Whether there is anybody to run them: not for recorded and example frames.
     pub is_manned: bool,
+    /// Whether the next run takes the lock from whoever holds it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub takes_over: bool,
     /// Of what the actions are offered; None for the whole cluster.
     pub about: Option<RowId>,
     /// The zones that the operator named for `label-zones`.
@@ -49,9 +53,19 @@ pub struct Work {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Order {
     /// Run this plan. It was shown and confirmed.
-    Begin(Box<Plan>),
+    Begin {
+        /// As it was shown.
+        plan: Box<Plan>,
+        /// Take the lock from whoever holds it.
+        take_over: bool,
+    },
     /// Go on with a run whose journal is here.
-    Resume(RunId),
+    Resume {
+        /// Which.
+        run: RunId,
+        /// Take the lock from whoever holds it.
+        take_over: bool,
+    },
     /// Tell the run something.
     Tell(Input),
 }
@@ -77,6 +91,8 @@ pub enum Deed {
     Unlock,
     /// Run the plan that is shown, or answer what the run asks.
     Go,
+    /// Take the lock in the cluster from a run whose process is gone for good, with the next run.
+    TakeOver,
     Pause,
     StopWaiting,
     Override,
@@ -159,6 +175,10 @@ pub fn press(state: &mut State, deed: Deed) -> Result<Vec<Effect>, String> {
         }
         Deed::Unlock => unlock(state)?,
         Deed::Go => return go(state),
+        Deed::TakeOver => {
+            may_run(state)?;
+            ritual::open(state, Ritual::TakeOver);
+        }
         Deed::Pause => return pause(state),
         Deed::StopWaiting => {
             running(state)?;
@@ -188,15 +208,7 @@ pub fn open(state: &mut State, about: Option<RowId>) {
 
 /// Takes `NODE=ZONE` words, and shows what labelling them would do.
 pub fn name_zones(state: &mut State, words: &str) -> Result<Vec<Effect>, String> {
-    let mut zones = BTreeMap::new();
-    for word in words.split_whitespace() {
-        let pair = word
-            .split_once('=')
-            .filter(|(node, zone)| !node.is_empty() && !zone.is_empty());
-        let (node, zone) = pair.ok_or_else(|| format!("{word:?} names no node and zone: write NODE=ZONE"))?;
-        zones.insert(Text::new(node), Text::new(zone));
-    }
-    state.work.zones = zones;
+    state.work.zones = read_zones(words)?;
     open(state, None);
     let offer = state
         .work
@@ -283,13 +295,14 @@ fn may_run(state: &State) -> Result<(), String> {
     }
 }
 
-fn resume(state: &State, id: RunId) -> Result<Vec<Effect>, String> {
+fn resume(state: &mut State, id: RunId) -> Result<Vec<Effect>, String> {
     let run = state.work.run(&id).ok_or("this run is not known any more")?;
     if run.ended.is_some() {
         return Err("this run has ended".to_owned());
     }
     may_run(state)?;
-    Ok(vec![Effect::Work(Order::Resume(id))])
+    let take_over = std::mem::take(&mut state.work.takes_over);
+    Ok(vec![Effect::Work(Order::Resume { run: id, take_over })])
 }
 
 /// The run that is open, to be told something.

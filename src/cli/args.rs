@@ -1,5 +1,6 @@
 //! The command line: names, flags and their help. One definition makes the parser, `--help`, completions and the man page.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -143,6 +144,9 @@ pub enum Command {
         verb: OkVerb,
         /// The node
         node: Text,
+        /// Of `add`: the new host's address. It is asked through ssh what it reaches
+        #[arg(long, value_name = "ADDRESS")]
+        at: Option<IpAddr>,
         /// How to look, and how to print
         #[command(flatten)]
         look: Look,

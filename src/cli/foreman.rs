@@ -83,8 +83,8 @@ async fn take(
             }
             return Ok(());
         }
-        Order::Begin(plan) => conductor.begin(*plan, false).await?,
-        Order::Resume(run) => conductor.resume(&run, false).await?,
+        Order::Begin { plan, take_over } => conductor.begin(*plan, take_over).await?,
+        Order::Resume { run, take_over } => conductor.resume(&run, take_over).await?,
     };
     for note in &begun.notes {
         tell(foreman, Severity::Warning, note.as_str()).await;

@@ -1,6 +1,7 @@
 //! `quorate ok-to VERB NODE`: the gates of runs as an answer with an exit code.
 
 use std::fmt::Write;
+use std::net::IpAddr;
 use std::process::ExitCode;
 
 use color_eyre::eyre;
@@ -11,7 +12,13 @@ use super::exit;
 use super::observe::{self, Resolved};
 use super::output::{mark, print, print_json, scenario};
 use crate::base::{Text, Why};
+use crate::live::reach::Numbers;
+use crate::live::reach::newcomer::{self, Way};
+use crate::live::shell::Shell;
+use crate::model::Snapshot;
+use crate::model::reach::Knock;
 use crate::plan::ok::{self, Reason, Verb};
+use crate::plan::truth::Truth;
 
 /// `quorate ok-to -o json`.
 #[derive(Debug, Serialize)]
@@ -30,14 +37,26 @@ struct Document<'a> {
 }
 
 /// Looks and answers: 0 yes, 1 no, 3 cannot tell; every reason on its own line.
-pub fn run(resolved: &Resolved, verb: OkVerb, node: &Text, look: &Look) -> eyre::Result<ExitCode> {
+pub fn run(
+    resolved: &Resolved,
+    (verb, at): (OkVerb, Option<IpAddr>),
+    node: &Text,
+    look: &Look,
+) -> eyre::Result<ExitCode> {
     let verb = match verb {
         OkVerb::Stop => Verb::Stop,
         OkVerb::Remove => Verb::Remove,
         OkVerb::Add => Verb::Add,
     };
+    if at.is_some() && verb != Verb::Add {
+        let message = "--at belongs to `ok-to add`: only a new host is asked what it reaches".to_owned();
+        return Err(exit::Usage { message }.into());
+    }
     let snapshot = observe::look(resolved, look.timeout)?.snapshot;
-    let answer = ok::ok_to(verb, node, &snapshot);
+    let mut answer = ok::ok_to(verb, node, &snapshot);
+    if let (Some(host), Ok(answer)) = (at, &mut answer) {
+        answer.reasons.extend(ways(host, &snapshot)?);
+    }
     let verdict = answer.as_ref().ok().and_then(ok::Answer::verdict);
     let document = Document {
         schema: "quorate.ok-to/v1",
@@ -58,6 +77,34 @@ pub fn run(resolved: &Resolved, verb: OkVerb, node: &Text, look: &Look) -> eyre:
         Some(false) => exit::NO,
         None => exit::CANNOT_TELL,
     }))
+}
+
+/// What the new host reaches, and whether it is reached.
+fn ways(host: IpAddr, snapshot: &Snapshot) -> eyre::Result<Vec<Reason>> {
+    if snapshot.simulated.is_some() {
+        let claim = Text::from(format!("{host} reaches the controllers"));
+        let why = newcomer::not_simulated();
+        let truth = Truth::Unknown { why };
+        return Ok(vec![Reason { claim, truth }]);
+    }
+    let shell = Shell::default();
+    let asked = newcomer::ask(&shell, host, snapshot, Numbers::default());
+    Ok(observe::runtime()?.block_on(asked).into_iter().map(reason).collect())
+}
+
+fn reason(way: Way) -> Reason {
+    let truth = match way.knock {
+        Err(why) => Truth::Unknown { why },
+        Ok(Knock::Connected) => Truth::met("it connects"),
+        Ok(Knock::Refused) if way.may_refuse => Truth::met("nothing listens there yet, and nothing is in the way"),
+        Ok(Knock::Refused) => Truth::unmet("nothing listens there"),
+        Ok(Knock::Silent) => Truth::unmet("no answer: a firewall is in the way, or the host is off"),
+        Ok(Knock::Unreachable) => Truth::unmet("the network knows no way there"),
+    };
+    Reason {
+        claim: way.claim,
+        truth,
+    }
 }
 
 fn text(document: &Document<'_>) -> String {

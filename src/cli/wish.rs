@@ -5,7 +5,7 @@ use clap::Subcommand;
 use crate::base::Text;
 use crate::model::ObjectKey;
 use crate::model::etcd::MemberId;
-use crate::model::intent::Intent;
+use crate::model::intent::{Intent, read_zone};
 use crate::model::kube::WorkloadKind;
 
 /// What is wished for.
@@ -15,7 +15,7 @@ pub enum Wish {
     /// Give nodes their zone label; nodes that are not named get what is suggested
     LabelZones {
         /// Which node is in which zone
-        #[arg(value_name = "NODE=ZONE", value_parser = parse_pair)]
+        #[arg(value_name = "NODE=ZONE", value_parser = read_zone)]
         zones: Vec<(Text, Text)>,
         /// The region label for all of them
         #[arg(long, value_name = "REGION")]
@@ -113,13 +113,6 @@ impl Wish {
     }
 }
 
-fn parse_pair(raw: &str) -> Result<(Text, Text), String> {
-    match raw.split_once('=') {
-        Some((node, zone)) if !node.is_empty() && !zone.is_empty() => Ok((node.into(), zone.into())),
-        _ => Err(format!("{raw:?} names no node and zone: write NODE=ZONE")),
-    }
-}
-
 fn parse_workload(raw: &str) -> Result<(WorkloadKind, ObjectKey), String> {
     let parts: Vec<&str> = raw.split('/').collect();
     let wrong = || format!("{raw:?} names no workload: write KIND/NAMESPACE/NAME, such as deployment/kotsadm/web");
@@ -151,7 +144,7 @@ mod tests {
             (WorkloadKind::Deployment, "kotsadm/web".to_owned())
         );
         assert!(parse_workload("web").is_err() && parse_workload("pod/a/b").is_err());
-        assert_eq!(parse_pair("nbe-1=a"), Ok(("nbe-1".into(), "a".into())));
-        assert!(parse_pair("nbe-1").is_err() && parse_pair("=a").is_err());
+        assert_eq!(read_zone("nbe-1=a"), Ok(("nbe-1".into(), "a".into())));
+        assert!(read_zone("nbe-1").is_err() && read_zone("=a").is_err());
     }
 }

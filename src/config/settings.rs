@@ -1,5 +1,6 @@
 //! The settings, typed, each with its level. Their names and their order are in [`super::key::KEYS`].
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -64,6 +65,7 @@ pub struct PolicySettings {
     pub latency_high: Setting<Duration>,
     pub latency_far: Setting<Duration>,
     pub link_mbit: Setting<u64>,
+    pub zones: Setting<BTreeMap<Text, Text>>,
 }
 
 impl Default for Settings {
@@ -98,6 +100,7 @@ impl Default for Settings {
                 latency_high: Setting::default(policy.latency_high),
                 latency_far: Setting::default(policy.latency_far),
                 link_mbit: Setting::default(policy.link_mbit),
+                zones: Setting::default(policy.zones),
             },
         }
     }
@@ -136,6 +139,7 @@ impl Settings {
             latency_high: policy.latency_high.value,
             latency_far: policy.latency_far.value,
             link_mbit: policy.link_mbit.value,
+            zones: policy.zones.value.clone(),
             acknowledged: Vec::new(),
         }
     }

@@ -1,5 +1,6 @@
 //! The types of settings: how each is written, read and shown. Start reading at [`Value`].
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use toml::de::DeValue;
 use super::error::Problem;
 use super::key::Written;
 use crate::base::Text;
+use crate::model::intent::read_zones;
 use crate::model::policy::Site;
 
 /// A value and where it comes from.
@@ -178,6 +180,18 @@ impl Value for Vec<PathBuf> {
     fn show(&self) -> String {
         let paths: Vec<String> = self.iter().map(Value::show).collect();
         paths.join(":")
+    }
+}
+
+/// `NODE=ZONE NODE=ZONE`
+impl Value for BTreeMap<Text, Text> {
+    fn parse(word: &str) -> Result<Self, Problem> {
+        read_zones(word).map_err(Problem::new)
+    }
+
+    fn show(&self) -> String {
+        let pairs: Vec<String> = self.iter().map(|(node, zone)| format!("{node}={zone}")).collect();
+        pairs.join(" ")
     }
 }
 

@@ -3,6 +3,7 @@
 //! because servers log such connections; when it does not, all are asked every few seconds. Knows the hosts only from the
 //! snapshots that it is given. Start reading at [`observe`].
 
+pub mod newcomer;
 pub mod there;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -106,6 +106,19 @@ impl Intent {
     }
 }
 
+/// Reads `NODE=ZONE NODE=ZONE`.
+pub fn read_zones(words: &str) -> Result<BTreeMap<Text, Text>, String> {
+    words.split_whitespace().map(read_zone).collect()
+}
+
+/// Reads `NODE=ZONE`.
+pub fn read_zone(word: &str) -> Result<(Text, Text), String> {
+    match word.split_once('=') {
+        Some((node, zone)) if !node.is_empty() && !zone.is_empty() => Ok((node.into(), zone.into())),
+        _ => Err(format!("{word:?} names no node and zone: write NODE=ZONE")),
+    }
+}
+
 /// As it is typed after `quorate run`.
 impl fmt::Display for Intent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

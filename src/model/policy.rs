@@ -1,5 +1,6 @@
 //! What counts as wrong: thresholds that an operator may set. Facts are not here.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -37,6 +38,8 @@ pub struct Policy {
     pub latency_far: Duration,
     /// The slowest interface that the HA document recommends, in Mbit/s.
     pub link_mbit: u64,
+    /// Zones that an operator wrote down: node name to zone. A suggestion for `label-zones`, and for who replaces a node.
+    pub zones: BTreeMap<Text, Text>,
     /// Findings that an operator knows and accepts for a while.
     pub acknowledged: Vec<Acknowledgement>,
 }
@@ -108,6 +111,7 @@ impl Default for Policy {
             latency_high: Duration::from_millis(5),
             latency_far: Duration::from_millis(20),
             link_mbit: 1_000,
+            zones: BTreeMap::new(),
             acknowledged: Vec::new(),
         }
     }

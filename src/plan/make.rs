@@ -65,8 +65,8 @@ impl Planned {
 /// and the run waits for them. What the arithmetic forbids is refused.
 pub fn make(intent: &Intent, snapshot: &Snapshot, policy: &Policy) -> Planned {
     let made = match intent {
-        Intent::LabelZones { zones, region } => label_zones::plan(intent, snapshot, zones, region.as_ref()),
-        Intent::ReplaceNode { node } => replace::plan(intent, snapshot, node),
+        Intent::LabelZones { zones, region } => label_zones::plan(intent, (snapshot, policy), zones, region.as_ref()),
+        Intent::ReplaceNode { node } => replace::plan(intent, (snapshot, policy), node),
         Intent::RestartControllers { nodes } => restart::plan(intent, snapshot, nodes),
         Intent::StartController { node } => restart::start(intent, snapshot, node),
         Intent::Cordon { node } => node::cordon(intent, snapshot, node, true),

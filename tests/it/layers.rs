@@ -10,7 +10,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("model", &["base"]),
     ("check", &["base", "model"]),
     ("forecast", &["base", "model"]),
-    ("plan", &["base", "model"]),
+    ("plan", &["base", "model", "forecast"]),
     ("app", &["base", "model", "forecast", "check", "plan"]),
     ("view", &["base", "model", "forecast", "check", "plan", "app"]),
     ("tui", &["base", "model", "forecast", "check", "plan", "app", "view"]),

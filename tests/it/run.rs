@@ -89,6 +89,11 @@ fn ok_to_answers_by_its_exit_code_and_gives_every_reason() {
     assert_eq!((code, &answer["ok"]), (Some(1), &Value::Bool(false)), "{out}");
     let (code, _, _) = quorate(home.path(), &["ok-to", "stop", "nbe-9"]);
     assert_eq!(code, Some(3));
+    let (code, out, _) = quorate(home.path(), &["ok-to", "add", "nbe-4", "--at", "10.0.0.14"]);
+    assert_eq!(code, Some(3), "a simulated host cannot be asked: {out}");
+    assert!(out.contains("cannot tell  10.0.0.14 reaches the controllers"), "{out}");
+    let (code, _, err) = quorate(home.path(), &["ok-to", "stop", "nbe-2", "--at", "10.0.0.14"]);
+    assert_eq!(code, Some(64), "{err}");
 }
 
 /// What `quorate run drain nbe-3` says, and the journals that are left, on a disk that takes `blocks` of 512 bytes more.

@@ -114,6 +114,24 @@ fn every_controller_restarts_one_by_one_and_the_leader_last() {
         assert_ne!(holder(&lab, host), before[usize::from(host) - 1], "host {host}");
     }
     room_is_made_on_every_controller(&lab);
+    a_host_is_asked_what_it_reaches(&lab);
+}
+
+/// Any host with a server does: whether it has joined makes no difference to its ways.
+fn a_host_is_asked_what_it_reaches(lab: &Lab) {
+    let answer = lab.quorate(1, &["ok-to", "add", "fresh", "--at", "10.77.0.13"]);
+    let said = String::from_utf8_lossy(&answer.stdout);
+    for (controller, address) in [("nbe-1", "10.77.0.11"), ("nbe-2", "10.77.0.12")] {
+        for (what, port) in [("the API server", 6443), ("etcd", 2380), ("the kubelet", 10250)] {
+            let line =
+                format!("yes          10.77.0.13 reaches {what} of {controller} ({address}:{port}): it connects");
+            assert!(said.contains(&line), "{line}\n{said}");
+        }
+    }
+    assert!(
+        said.contains("this host reaches the port of etcd of 10.77.0.13 (10.77.0.13:2380): it connects"),
+        "{said}"
+    );
 }
 
 /// Bytes of the file of a host's etcd.
@@ -128,7 +146,9 @@ fn file_bytes(lab: &Lab, host: u8) -> u64 {
 fn room_is_made_on_every_controller(lab: &Lab) {
     const MIB: u64 = 1 << 20;
     let fill = "file=$(mktemp); head -c 1000000 /dev/zero > $file; \
-                for n in $(seq 100); do etcdctl put fill < $file; done; rm $file";
+                for n in $(seq 100); do etcdctl put fill < $file; done; rm $file; \
+                revision=$(etcdctl endpoint status -w json | grep -oE '\"revision\":[0-9]+' | cut -d: -f2); \
+                etcdctl compact --physical $revision";
     let output = lab.on_host(1, &["sh", "-ec", fill]);
     assert!(output.status.success(), "{output:?}");
     assert!((1..=3).all(|host| file_bytes(lab, host) > 90 * MIB));

@@ -56,12 +56,12 @@ impl<'a> Sshd<'a> {
         self.lab.state().join("ssh")
     }
 
-    /// Writes a file below [`Sshd::dir`], for its owner alone.
+    /// Writes a file below [`Sshd::dir`]. A server reads the keys of a user as that user.
     pub fn write(&self, file: &str, text: &str) {
         let path = self.dir().join(file);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, text).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
     }
 
     /// A file below [`Sshd::dir`]; empty where there is none.

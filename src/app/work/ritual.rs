@@ -16,6 +16,8 @@ use crate::plan::{Input, Plan, Risk};
 pub enum Ritual {
     /// Let actions be run.
     Unlock,
+    /// Take the lock from a run whose process is gone: these words.
+    TakeOver,
     /// Run what can be undone: `y`.
     Yes,
     /// Run what cannot: this name.
@@ -38,6 +40,9 @@ pub enum Ritual {
     Abandon,
 }
 
+/// What is typed to take a lock that somebody holds.
+const TAKE_OVER: &str = "take over";
+
 /// The shortest reason, in characters: enough for a word that means something to the next reader of the journal.
 const MIN_REASON: usize = 4;
 
@@ -55,6 +60,7 @@ impl Ritual {
     pub fn question(&self) -> String {
         match self {
             Ritual::Unlock => "let actions be run? y/N ".to_owned(),
+            Ritual::TakeOver => format!("the process of the other run is gone for good; type \"{TAKE_OVER}\": "),
             Ritual::Yes => "run this plan? y/N ".to_owned(),
             Ritual::Name(name) => format!("cannot be undone; type {name} to run it: "),
             Ritual::Attest { words } => format!("type \"{words}\": "),
@@ -71,6 +77,8 @@ impl Ritual {
         match self {
             Ritual::Unlock | Ritual::Yes | Ritual::Agree | Ritual::StopWaiting if is_yes => Ok(()),
             Ritual::Unlock | Ritual::Yes | Ritual::Agree | Ritual::StopWaiting => Err("nothing was done".to_owned()),
+            Ritual::TakeOver if typed == TAKE_OVER => Ok(()),
+            Ritual::TakeOver => Err(format!("nothing was done: {typed:?} is not {TAKE_OVER:?}")),
             Ritual::Name(wanted) | Ritual::Attest { words: wanted } if typed == wanted.as_str() => Ok(()),
             Ritual::Name(wanted) | Ritual::Attest { words: wanted } => {
                 Err(format!("nothing was done: {typed:?} is not {:?}", wanted.as_str()))
@@ -100,6 +108,12 @@ pub fn accept(state: &mut State, ritual: Ritual, typed: &str) -> Vec<Effect> {
             state.say(Severity::Warning, "actions may be run now; W makes it read-only again");
             return Vec::new();
         }
+        Ritual::TakeOver => {
+            state.work.takes_over = true;
+            let text = "the next run takes the lock from whoever holds it: choose it, and x";
+            state.say(Severity::Warning, text);
+            return Vec::new();
+        }
         Ritual::Yes | Ritual::Name(_) => return begin(state),
         Ritual::Attest { words } => Input::Attest { words },
         Ritual::Agree => Input::Agree,
@@ -124,5 +138,9 @@ fn begin(state: &mut State) -> Vec<Effect> {
         state.say(Severity::Warning, "nothing was done: the plan is not there any more");
         return Vec::new();
     };
-    vec![Effect::Work(Order::Begin(Box::new(plan)))]
+    let take_over = std::mem::take(&mut state.work.takes_over);
+    vec![Effect::Work(Order::Begin {
+        plan: Box::new(plan),
+        take_over,
+    })]
 }

@@ -106,6 +106,24 @@ fn running_run(question: Option<Question>) -> State {
     state
 }
 
+fn order(risk: Risk, take_over: bool) -> Effect {
+    Effect::Work(Order::Begin {
+        plan: Box::new(plan(risk)),
+        take_over,
+    })
+}
+
+#[test]
+fn a_lock_is_taken_over_only_after_the_typed_words_and_once() {
+    let mut state = state(Risk::Reversible);
+    assert_eq!(keys(&mut state, ":take-over\ny\n"), []);
+    assert!(said(&state).contains("nothing was done"), "{}", said(&state));
+    assert_eq!(keys(&mut state, "xxy\n"), [order(Risk::Reversible, false)]);
+    assert_eq!(keys(&mut state, ":take-over\ntake over\n"), []);
+    assert_eq!(keys(&mut state, "xy\n"), [order(Risk::Reversible, true)]);
+    assert_eq!(keys(&mut state, "xy\n"), [order(Risk::Reversible, false)]);
+}
+
 #[test]
 fn one_key_shows_the_plan_and_only_the_typed_name_runs_it() {
     let mut state = state(Risk::Irreversible);
@@ -116,7 +134,7 @@ fn one_key_shows_the_plan_and_only_the_typed_name_runs_it() {
     assert_eq!(keys(&mut state, "xnbe-3\u{1b}"), []);
     assert_eq!(said(&state), "nothing was done");
     let begun = keys(&mut state, "xnbe-3\n");
-    assert_eq!(begun, [Effect::Work(Order::Begin(Box::new(plan(Risk::Irreversible))))]);
+    assert_eq!(begun, [order(Risk::Irreversible, false)]);
 }
 
 #[test]
@@ -124,10 +142,7 @@ fn what_can_be_undone_asks_yes_or_no_and_no_is_the_default() {
     let mut state = state(Risk::Reversible);
     assert_eq!(keys(&mut state, "xx\n"), []);
     assert_eq!(keys(&mut state, "xn\n"), []);
-    assert_eq!(
-        keys(&mut state, "xy\n"),
-        [Effect::Work(Order::Begin(Box::new(plan(Risk::Reversible))))]
-    );
+    assert_eq!(keys(&mut state, "xy\n"), [order(Risk::Reversible, false)]);
 }
 
 #[test]

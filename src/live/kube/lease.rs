@@ -114,7 +114,7 @@ impl Held {
         };
         let text = format!("{} acts on this cluster{step}{age}", self.holder);
         Why::new(WhyKind::Unavailable, text).hint(
-            "one run at a time: wait until it has ended; if its process is gone for good, `--take-over` takes its lock",
+            "one run at a time: wait until it has ended; if its process is gone for good, `--take-over` or `:take-over` takes its lock",
         )
     }
 }

@@ -7,6 +7,7 @@ use super::build::{Draft, act, permitted};
 use super::host::Host;
 use super::node::{cordon_step, pin};
 use crate::base::{Text, Why, WhyKind};
+use crate::forecast::{Fate, Forecaster, Loss, tell};
 use crate::model::intent::Intent;
 use crate::model::kube::{Pod, Tri};
 use crate::model::{ObjectKey, Snapshot};
@@ -51,7 +52,29 @@ pub(super) fn plan(intent: &Intent, snapshot: &Snapshot, name: &Text) -> Result<
             .extend(pinned.map(|target| evict(target, arithmetic.clone())));
         warn(&mut draft, snapshot, key, pod);
     }
+    warn_of_pending(&mut draft, snapshot, name);
     Ok(draft.finish(name))
+}
+
+/// What finds no place elsewhere: hard spread counts a cordoned node as it counts a lost one.
+fn warn_of_pending(draft: &mut Draft, snapshot: &Snapshot, name: &Text) {
+    let Ok(forecaster) = Forecaster::new(snapshot) else {
+        draft.warn("whether the pods find a place elsewhere cannot be told: not all sources are current");
+        return;
+    };
+    for outlook in forecaster.what_if(&[Loss::of([name.clone()])]) {
+        for own in outlook.pending() {
+            let Fate::Pending { obstacles, .. } = &own.fate else {
+                continue;
+            };
+            let elsewhere: Vec<_> = obstacles.iter().filter(|(node, _)| node != name).cloned().collect();
+            draft.warn(format!(
+                "what replaces {} stays Pending until {name} is uncordoned; elsewhere: {}",
+                own.pod,
+                tell::reasons(&elsewhere)
+            ));
+        }
+    }
 }
 
 /// What `kubectl drain --ignore-daemonsets` evicts.
@@ -168,6 +191,33 @@ mod tests {
         assert!(
             evictable.preview(&second).is_unmet(),
             "the API refuses a pod with two budgets"
+        );
+    }
+
+    #[test]
+    fn a_drain_says_what_would_find_no_place() {
+        let planned = |snapshot: &Snapshot| {
+            let intent = Intent::Drain { node: name(3) };
+            let Planned::Plan(plan) = super::super::make(&intent, snapshot, &Policy::default()) else {
+                panic!("no plan")
+            };
+            let warnings = plan
+                .warnings
+                .iter()
+                .filter(|text| text.as_str().contains("what replaces"));
+            warnings.map(Text::to_string).collect::<Vec<_>>()
+        };
+        let mut snapshot = healthy();
+        assert_eq!(planned(&snapshot), Vec::<String>::new());
+        let web = ObjectKey::new("kotsadm", "netbox-netbox");
+        change(&mut snapshot.kube.deployments, &web, |web| {
+            web.spread[0].honors_taints = false
+        });
+        let said = planned(&snapshot);
+        assert!(
+            matches!(&said[..], [one] if one.contains("what replaces kotsadm/netbox-netbox-")
+                && one.ends_with("elsewhere: 2 node(s) didn't match pod topology spread constraints")),
+            "{said:#?}"
         );
     }
 }

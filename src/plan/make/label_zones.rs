@@ -12,7 +12,7 @@ use crate::model::intent::Intent;
 use crate::model::kube::Node;
 use crate::model::placement::ZONE;
 use crate::model::quorum::{Quorum, needed};
-use crate::model::{ObjectKey, Snapshot};
+use crate::model::{ObjectKey, Policy, Snapshot};
 use crate::plan::action::{Action, ObjectKind, Target};
 use crate::plan::condition::Condition;
 use crate::plan::step::Risk;
@@ -22,12 +22,12 @@ const REGION: &str = "topology.kubernetes.io/region";
 
 pub(super) fn plan(
     intent: &Intent,
-    snapshot: &Snapshot,
+    (snapshot, policy): (&Snapshot, &Policy),
     wanted: &BTreeMap<Text, Text>,
     region: Option<&Text>,
 ) -> Result<Planned, Why> {
     let mut draft = Draft::new(intent, snapshot);
-    let zones = choose(snapshot, wanted, &mut draft)?;
+    let zones = choose((snapshot, policy), wanted, &mut draft)?;
     let mut done = Vec::new();
     for node in snapshot.kube.nodes.values() {
         let set = changes(node, &zones, region);
@@ -63,7 +63,11 @@ pub(super) fn plan(
 }
 
 /// The zone of every node: as named, or else as suggested, or else refused.
-fn choose(snapshot: &Snapshot, wanted: &BTreeMap<Text, Text>, draft: &mut Draft) -> Result<BTreeMap<Text, Text>, Why> {
+fn choose(
+    (snapshot, policy): (&Snapshot, &Policy),
+    wanted: &BTreeMap<Text, Text>,
+    draft: &mut Draft,
+) -> Result<BTreeMap<Text, Text>, Why> {
     for (name, zone) in wanted {
         if snapshot.node(name).is_none() {
             return Err(Why::new(WhyKind::NotFound, format!("there is no node {name}")));
@@ -73,7 +77,7 @@ fn choose(snapshot: &Snapshot, wanted: &BTreeMap<Text, Text>, draft: &mut Draft)
             return Err(Why::new(WhyKind::Config, text));
         }
     }
-    let suggested = suggest(snapshot);
+    let suggested = suggest(snapshot, policy);
     let mut zones = BTreeMap::new();
     let mut unknown = Vec::new();
     for node in snapshot.kube.nodes.values() {

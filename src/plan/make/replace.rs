@@ -16,7 +16,7 @@ use crate::model::intent::Intent;
 use crate::model::kube::{Tri, WorkloadKind};
 use crate::model::placement::ZONE;
 use crate::model::quorum::{Health, Quorum, Standing};
-use crate::model::{ObjectKey, Snapshot};
+use crate::model::{ObjectKey, Policy, Snapshot};
 use crate::plan::action::{Action, ObjectKind, Target};
 use crate::plan::condition::Condition;
 use crate::plan::gate;
@@ -27,7 +27,7 @@ const JOIN: Duration = Duration::from_hours(4);
 /// k0s tries to join for about four minutes, and its promotion waits for the leader's lease.
 const VOTE: Duration = Duration::from_mins(10);
 
-pub(super) fn plan(intent: &Intent, snapshot: &Snapshot, name: &Text) -> Result<Planned, Why> {
+pub(super) fn plan(intent: &Intent, (snapshot, policy): (&Snapshot, &Policy), name: &Text) -> Result<Planned, Why> {
     let quorum = snapshot.quorum();
     if !quorum.membership.is_from_etcd() {
         let text = "etcd has not told who its members are: nothing can be decided";
@@ -43,13 +43,16 @@ pub(super) fn plan(intent: &Intent, snapshot: &Snapshot, name: &Text) -> Result<
         let text = format!("{name} is this host: its replacement is asked of a controller that stays");
         return Err(Why::new(WhyKind::Config, text).hint("run quorate on another controller"));
     }
+    // Without its Node, only what was written down tells.
+    let labelled = snapshot.node(&host.name).and_then(|node| node.zone.as_ref());
+    let zone = labelled.or_else(|| policy.zones.get(&host.name));
     match host.member.map(|state| &state.health) {
-        Some(Health::Healthy { .. }) => super::swap::plan(intent, snapshot, &quorum, &host),
+        Some(Health::Healthy { .. }) => super::swap::plan(intent, snapshot, &quorum, &host, zone),
         Some(Health::Unknown { why }) => {
             let text = format!("whether {name} is dead cannot be told: {}", why.text);
             Err(Why::new(why.kind, text).hint("wait until it answers, or until its silence is sure"))
         }
-        Some(Health::Dead { .. }) => lost(intent, snapshot, &quorum, &host),
+        Some(Health::Dead { .. }) => lost(intent, snapshot, &quorum, &host, zone),
         None => match snapshot.node(name) {
             Some(node) if !node.is_controller => {
                 let text = format!("{name} is a worker: etcd has no member there");
@@ -59,12 +62,18 @@ pub(super) fn plan(intent: &Intent, snapshot: &Snapshot, name: &Text) -> Result<
                 let text = format!("etcd lists no member on {name}, and its node is Ready: it is no lost controller");
                 Err(Why::new(WhyKind::Unavailable, text))
             }
-            _ => lost(intent, snapshot, &quorum, &host),
+            _ => lost(intent, snapshot, &quorum, &host, zone),
         },
     }
 }
 
-fn lost(intent: &Intent, snapshot: &Snapshot, quorum: &Quorum, host: &Host) -> Result<Planned, Why> {
+fn lost(
+    intent: &Intent,
+    snapshot: &Snapshot,
+    quorum: &Quorum,
+    host: &Host,
+    zone: Option<&Text>,
+) -> Result<Planned, Why> {
     let mut draft = Draft::new(intent, snapshot);
     draft.count_now(quorum);
     warn_wait_or_replace(&mut draft, snapshot, host);
@@ -97,8 +106,7 @@ fn lost(intent: &Intent, snapshot: &Snapshot, quorum: &Quorum, host: &Host) -> R
     let mut nodes = known_nodes(snapshot);
     // A host that comes back under the lost one's name is a new one: its Node was deleted.
     nodes.retain(|node| *node != host.name);
-    let zone = snapshot.node(&host.name).and_then(|node| node.zone.clone());
-    join(&mut draft, snapshot, &known, &nodes, zone.as_ref());
+    join(&mut draft, snapshot, &known, &nodes, zone);
     draft.count(format!("while step {join_at} joins"), voters + 1, quorum.healthy);
     draft.count("after", voters + 1, quorum.healthy + 1);
     spread_again(&mut draft, snapshot);
@@ -358,7 +366,10 @@ fn warn_of_traps(draft: &mut Draft, host: &Host) {
     draft.warn(format!(
         "{name} must never start again with its old disk: reset --force it before it is used for anything"
     ));
-    draft.warn("the new host: same k0s version, empty data directory, name under 55 characters, ports 6443 9443 2380 10250 open both ways, 30000 towards here");
+    draft.warn(
+        "the new host: same k0s version, empty data directory, name under 55 characters, ports 6443 9443 2380 10250 open both \
+         ways, 30000 towards here; `quorate ok-to add NAME --at ADDRESS` asks it through ssh what it reaches",
+    );
     draft.warn(
         "a join that fails: a token that names the lost host (restart deploy/kotsadm for a new one), 'Peer URLs already exists' \
          or 'too many learner' (remove-remnant), 'unhealthy cluster' (the lost member is still listed), another version",

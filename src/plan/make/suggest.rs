@@ -1,11 +1,12 @@
-//! Which zone a node is probably in: by its own label, by a part of its name, by its network. A suggestion, shown with its
+//! Which zone a node is probably in: as the configuration says, by its own label, in place of a lost one, by a part of its
+//! name, by its network. A suggestion, shown with its
 //! reason and never applied unseen. Start at [`suggest`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::Text;
-use crate::model::Snapshot;
-use crate::model::kube::Node;
+use crate::model::kube::{Node, Tri};
+use crate::model::{Policy, Snapshot};
 
 /// A zone for a node, and what speaks for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,24 +20,55 @@ pub struct Suggestion {
 /// Words that people put before the number of a place.
 const PLACES: [&str; 10] = ["az", "zone", "z", "rack", "r", "room", "row", "dc", "site", "hall"];
 
-/// A zone for each node for which something speaks. Nodes keep the label that they have. Evidence counts only where it tells
-/// nodes apart.
-pub fn suggest(snapshot: &Snapshot) -> BTreeMap<Text, Suggestion> {
+/// A zone for each node for which something speaks. Unless the configuration says otherwise, nodes keep the label that they
+/// have. Evidence counts only where it tells nodes apart.
+pub fn suggest(snapshot: &Snapshot, policy: &Policy) -> BTreeMap<Text, Suggestion> {
     let nodes: Vec<&Node> = snapshot.kube.nodes.values().collect();
     let by_name = by_name(&nodes);
     let by_network = by_network(&nodes);
+    let successor = successor(snapshot, &nodes);
     let mut suggestions = BTreeMap::new();
     for node in &nodes {
         let own = node.zone.clone().map(|zone| Suggestion {
             zone,
             because: "its label".into(),
         });
-        let found = own
+        let written = policy.zones.get(&node.name).map(|zone| Suggestion {
+            zone: zone.clone(),
+            because: "the configuration says so".into(),
+        });
+        let after = successor.as_ref().filter(|(name, _)| *name == node.name);
+        let found = written
+            .or(own)
+            .or_else(|| after.map(|(_, suggestion)| suggestion.clone()))
             .or_else(|| by_name.get(&node.name).cloned())
             .or_else(|| by_network.get(&node.name).cloned());
         suggestions.extend(found.map(|found| (node.name.clone(), found)));
     }
     suggestions
+}
+
+/// The one new node takes the place of the one that is lost, where its zone has nobody else.
+fn successor(snapshot: &Snapshot, nodes: &[&Node]) -> Option<(Text, Suggestion)> {
+    let is_ready = |node: &Node| node.ready.status == Tri::True;
+    let new: Vec<&&Node> = nodes
+        .iter()
+        .filter(|node| node.zone.is_none() && is_ready(node))
+        .collect();
+    let zones = snapshot.zones();
+    let empty = zones
+        .iter()
+        .filter(|(zone, nodes)| zone.is_some() && !nodes.iter().any(|node| is_ready(node)));
+    let empty: Vec<_> = empty.collect();
+    let ([new], [(zone, lost)]) = (new.as_slice(), empty.as_slice()) else {
+        return None;
+    };
+    let names: Vec<&str> = lost.iter().map(|node| node.name.as_str()).collect();
+    let suggestion = Suggestion {
+        zone: (*zone).clone()?,
+        because: Text::from(format!("{}, which is lost, had it", names.join(" and "))),
+    };
+    Some((new.name.clone(), suggestion))
 }
 
 /// By the part of the names that says where: `nbe-a-1`, `rack3-nbe`, `nbe-az2`.
@@ -155,7 +187,7 @@ mod tests {
             let key = ObjectKey::new("", *name);
             example::put(&mut snapshot.kube.nodes, KubeKind::Nodes, key, node);
         }
-        let all = suggest(&snapshot);
+        let all = suggest(&snapshot, &Policy::default());
         all.iter()
             .map(|(name, found)| format!("{name} {} ({})", found.zone, found.because))
             .collect()
@@ -219,6 +251,36 @@ mod tests {
                 "nbe-3 south (its label)"
             ]
         );
+    }
+
+    #[test]
+    fn a_new_node_takes_the_place_of_the_lost_one() {
+        let mut snapshot = example::node_lost(example::Death::Silent);
+        let mut new = example::node(4);
+        (new.name, new.zone) = ("fresh".into(), None);
+        let key = ObjectKey::new("", "fresh");
+        example::put(&mut snapshot.kube.nodes, KubeKind::Nodes, key.clone(), new);
+        let said = |snapshot: &Snapshot, policy: &Policy| {
+            let all = suggest(snapshot, policy);
+            all.get("fresh")
+                .map(|found| format!("{} ({})", found.zone, found.because))
+        };
+        let lost = "zone-c (nbe-3, which is lost, had it)";
+        assert_eq!(said(&snapshot, &Policy::default()).as_deref(), Some(lost));
+        let written = Policy {
+            zones: [("fresh".into(), "hall-9".into())].into(),
+            ..Policy::default()
+        };
+        let says = "hall-9 (the configuration says so)";
+        assert_eq!(said(&snapshot, &written).as_deref(), Some(says));
+        example::change(
+            &mut snapshot.kube.nodes,
+            &ObjectKey::new("", example::name(3)),
+            |node| {
+                node.ready.status = Tri::True;
+            },
+        );
+        assert_eq!(said(&snapshot, &Policy::default()), None, "nobody is lost");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::build::{Draft, by_hand, known_members, known_nodes, permitted, watch}
 use super::etcd::{backup_file, backup_steps};
 use super::host::Host;
 use super::replace::{join, spread_again};
-use crate::base::{Why, WhyKind};
+use crate::base::{Text, Why, WhyKind};
 use crate::model::Snapshot;
 use crate::model::intent::Intent;
 use crate::model::quorum::Quorum;
@@ -19,7 +19,13 @@ use crate::plan::step::Risk;
 /// How long Embedded Cluster's reset may take: it drains for a minute, leaves etcd, wipes and reboots.
 const RESET: Duration = Duration::from_mins(30);
 
-pub(super) fn plan(intent: &Intent, snapshot: &Snapshot, quorum: &Quorum, host: &Host) -> Result<Planned, Why> {
+pub(super) fn plan(
+    intent: &Intent,
+    snapshot: &Snapshot,
+    quorum: &Quorum,
+    host: &Host,
+    zone: Option<&Text>,
+) -> Result<Planned, Why> {
     let name = &host.name;
     let Some(member) = host.id() else {
         return Err(Why::new(WhyKind::NotFound, format!("etcd lists no member on {name}")));
@@ -39,7 +45,7 @@ pub(super) fn plan(intent: &Intent, snapshot: &Snapshot, quorum: &Quorum, host: 
         snapshot,
         &known_members(quorum),
         &known_nodes(snapshot),
-        snapshot.node(name).and_then(|node| node.zone.as_ref()),
+        zone,
     );
     draft.count(format!("while step {join_at} joins"), voters + 1, quorum.healthy);
     draft.count("with the new voter", voters + 1, quorum.healthy + 1);

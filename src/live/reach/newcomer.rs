@@ -1,0 +1,173 @@
+//! A host that is to join: does it reach the controllers, and do we reach it? Asked once, before the join, through its own
+//! sshd (`ssh -W`), so that nothing need be installed there. Start reading at [`ask`].
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::time::timeout;
+
+use super::{API, ETCD, Numbers, knock};
+use crate::base::{Text, Why, WhyKind};
+use crate::live::shell::{At, Shell, Trouble};
+use crate::model::Snapshot;
+use crate::model::reach::Knock;
+
+/// For one connect, the way to the host included.
+const CONNECT: Duration = Duration::from_secs(10);
+/// k0s's API for joining (k0s `docs/networking.md`).
+const JOIN: u16 = 9443;
+/// The admin console, from which Embedded Cluster's installer fetches what it installs.
+const CONSOLE: u16 = 30000;
+
+/// One way, and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Way {
+    /// What must be possible: `10.0.0.4 reaches etcd of nbe-1 (10.0.0.1:2380)`.
+    pub claim: Text,
+    /// What happened. An error says why it could not be tried.
+    pub knock: Result<Knock, Why>,
+    /// Whether the host's answer that nothing listens is as good: nothing does, before it has joined.
+    pub may_refuse: bool,
+}
+
+/// Tries every way that a join needs: from here to the host, and from the host to each controller that is not dead.
+pub async fn ask(shell: &Shell, host: IpAddr, snapshot: &Snapshot, numbers: Numbers) -> Vec<Way> {
+    let mut ways = from_here(host, numbers).await;
+    let name = Text::from(host.to_string());
+    if let Err(trouble) = shell.run(&At::There(name.clone()), &["true"]).await {
+        ways.push(Way {
+            claim: Text::from(format!("{host} can be asked what it reaches")),
+            knock: Err(trouble.into_why()),
+            may_refuse: false,
+        });
+        return ways;
+    }
+    for (controller, address, ports) in controllers(snapshot, numbers) {
+        // One host at a time: sshd turns away more than ten logins at once (MaxStartups).
+        let asked = ports.into_iter().map(|(what, port)| {
+            let (name, controller) = (&name, &controller);
+            async move {
+                let to = SocketAddr::new(address, port);
+                let asked = timeout(CONNECT, shell.connect_from(name, to)).await;
+                Way {
+                    claim: Text::from(format!("{host} reaches {what} of {controller} ({to})")),
+                    knock: asked.unwrap_or(Ok(Knock::Silent)).map_err(Trouble::into_why),
+                    may_refuse: false,
+                }
+            }
+        });
+        ways.extend(join_all(asked).await);
+    }
+    ways
+}
+
+async fn from_here(host: IpAddr, numbers: Numbers) -> Vec<Way> {
+    let ports = [("etcd", ETCD), ("the kubelet", numbers.kubelet)];
+    let asked = ports.map(|(what, port)| async move {
+        let to = SocketAddr::new(host, port);
+        Way {
+            claim: Text::from(format!("this host reaches the port of {what} of {host} ({to})")),
+            knock: knock(to, super::PACE.connect).await,
+            may_refuse: true,
+        }
+    });
+    join_all(asked).await
+}
+
+/// Name, address and ports of each controller that is not known to be dead.
+fn controllers(snapshot: &Snapshot, numbers: Numbers) -> Vec<(Text, IpAddr, Vec<(&'static str, u16)>)> {
+    let config = snapshot.host.config.as_ref().map(|fact| &fact.value);
+    let api = config.and_then(|config| config.api_port).unwrap_or(API);
+    let is_product = !snapshot.kube.installations.is_empty();
+    let membership = snapshot.membership();
+    let members = membership.members.iter().filter(|member| member.has_started());
+    let living = members.filter_map(|member| {
+        let address: IpAddr = member.peer_address()?.parse().ok()?;
+        let port = member.peer_authority()?.rsplit_once(':')?.1.parse().unwrap_or(ETCD);
+        (snapshot.etcd_answers_at(address) != Some(false)).then(|| (member.name.clone(), address, port))
+    });
+    let with_ports = |(name, address, etcd): (Text, IpAddr, u16)| {
+        let mut ports = vec![
+            ("the API server", api),
+            ("k0s's join API", JOIN),
+            ("etcd", etcd),
+            ("the kubelet", numbers.kubelet),
+        ];
+        if is_product {
+            ports.push(("the admin console", CONSOLE));
+        }
+        (name, address, ports)
+    };
+    living.map(with_ports).collect()
+}
+
+/// Why nothing can be tried on a simulated cluster.
+pub fn not_simulated() -> Why {
+    Why::new(
+        WhyKind::Missing,
+        "the simulated cluster has no host that has not joined",
+    )
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::model::example;
+
+    /// A stand-in for ssh: `to` is where it is to connect, empty for a login.
+    fn shell(script: &str) -> Shell {
+        let find = "to=; for word; do [ \"$before\" = -W ] && to=$word; before=$word; done";
+        Shell {
+            ssh: ["sh", "-c", &format!("{find}; {script}"), "sh"]
+                .map(str::to_owned)
+                .to_vec(),
+            ..Shell::default()
+        }
+    }
+
+    async fn told(script: &str, snapshot: &Snapshot) -> Vec<Way> {
+        let host = "127.0.0.9".parse().unwrap();
+        ask(&shell(script), host, snapshot, Numbers::default()).await
+    }
+
+    #[tokio::test]
+    async fn every_port_of_every_living_controller_is_tried() {
+        let script = "case $to in
+            *.12:9443) echo 'channel 0: open failed: connect failed: Connection timed out' >&2; exit 255 ;;
+            *) exit 0 ;;
+        esac";
+        let mut snapshot = example::healthy();
+        example::kill_member(&mut snapshot, 3, example::Death::Silent, 10);
+        let ways = told(script, &snapshot).await;
+        let silent: Vec<&str> = ways
+            .iter()
+            .filter(|way| way.knock == Ok(Knock::Silent))
+            .map(|way| way.claim.as_str())
+            .collect();
+        assert_eq!(silent, ["127.0.0.9 reaches k0s's join API of nbe-2 (10.77.0.12:9443)"]);
+        assert!(!ways.iter().any(|way| way.claim.as_str().contains("nbe-3")), "{ways:?}");
+        for port in ["6443", "9443", "2380", "10250", "30000"] {
+            let to = format!("(10.77.0.11:{port})");
+            assert!(
+                ways.iter().any(|way| way.claim.as_str().contains(&to)),
+                "{port}: {ways:?}"
+            );
+        }
+        let here = ways.iter().filter(|way| way.may_refuse);
+        assert_eq!(
+            here.map(|way| way.knock.clone()).collect::<Vec<_>>(),
+            [Ok(Knock::Refused), Ok(Knock::Refused)]
+        );
+    }
+
+    #[tokio::test]
+    async fn without_a_login_nothing_is_said_of_its_ways() {
+        let script = "echo 'root@x: Permission denied (publickey).' >&2; exit 255";
+        let ways = told(script, &example::healthy()).await;
+        let last = ways.last().unwrap();
+        assert_eq!(last.knock.as_ref().unwrap_err().kind, WhyKind::Denied);
+        assert_eq!(ways.iter().filter(|way| !way.may_refuse).count(), 1);
+    }
+}
