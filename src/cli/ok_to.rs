@@ -16,6 +16,8 @@ use crate::live::reach::Numbers;
 use crate::live::reach::newcomer::{self, Way};
 use crate::live::shell::Shell;
 use crate::model::Snapshot;
+use crate::model::host::JournalLine;
+use crate::model::journal::explain;
 use crate::model::reach::Knock;
 use crate::plan::ok::{self, Reason, Verb};
 use crate::plan::truth::Truth;
@@ -89,7 +91,25 @@ fn ways(host: IpAddr, snapshot: &Snapshot) -> eyre::Result<Vec<Reason>> {
     }
     let shell = Shell::default();
     let asked = newcomer::ask(&shell, host, snapshot, Numbers::default());
-    Ok(observe::runtime()?.block_on(asked).into_iter().map(reason).collect())
+    let found = observe::runtime()?.block_on(asked);
+    let failures = found.failures.map(|failures| last_try(host, failures));
+    Ok(found.ways.into_iter().map(reason).chain(failures).collect())
+}
+
+/// What a join that failed left in the host's journal.
+fn last_try(host: IpAddr, failures: Result<Vec<JournalLine>, Why>) -> Reason {
+    let truth = match failures.as_deref() {
+        Err(why) => Truth::Unknown { why: why.clone() },
+        Ok([]) => Truth::met("its journal has none that is known"),
+        Ok([.., last]) => match explain(last.text.as_str()) {
+            Some(known) => Truth::unmet(format!("{}; {} ({})", known.meaning, known.advice, last.text)),
+            None => Truth::unmet(&last.text),
+        },
+    };
+    Reason {
+        claim: Text::from(format!("k0s on {host} says of no join that failed")),
+        truth,
+    }
 }
 
 fn reason(way: Way) -> Reason {

@@ -170,6 +170,13 @@ impl Shell {
         unit::parse_state(&said.out).map(|_| ())
     }
 
+    /// The last lines of k0s's journal there, as JSON. Changes nothing.
+    pub async fn journal(&self, at: &At) -> Result<Said, Trouble> {
+        let way = self.as_root(at).await?;
+        let lines = ["journalctl", "-u", UNIT, "-n", "400", "--no-pager", "-o", "json"];
+        self.run(at, &[way, &lines].concat()).await
+    }
+
     /// Asks systemd there to change `k0scontroller`, and does not wait for it to happen.
     pub async fn change_unit(&self, at: &At, verb: ServiceVerb) -> Result<(), Trouble> {
         let verb = match verb {

@@ -13,7 +13,7 @@ pub struct Known {
 
 /// The first match counts, so causes come before what follows from them. Where the words come from: etcd
 /// `api/v3rpc/rpctypes/error.go` and `server/etcdserver` (all that begin with `etcdserver`), k0s `cmd/controller`,
-/// `pkg/token`, `pkg/component/controller/etcd_member_reconciler.go`, Go's `crypto/x509` and `syscall`.
+/// `pkg/token`, `pkg/token/joinclient.go` (k0s issues 350 and 866 show the line), `pkg/component/controller/etcd_member_reconciler.go`, Go's `crypto/x509` and `syscall`.
 pub const TABLE: &[Known] = &[
     Known {
         pattern: "the member has been permanently removed from the cluster",
@@ -70,6 +70,12 @@ pub const TABLE: &[Known] = &[
         pattern: "unhealthy cluster",
         meaning: "etcd refuses to change its members, because too few of them are connected",
         advice: "bring the dead member back or remove it first; a replacement joins after that",
+    },
+    Known {
+        pattern: "/v1beta1/ca",
+        meaning: "the controller that the join token names does not answer on 9443: it is gone, or the port is closed",
+        advice: "is that address one of a lost host? The admin console keeps a token for an hour: restart deploy/kotsadm for a \
+                 new one, reset this host and join again. Otherwise open 9443 there",
     },
     Known {
         pattern: "leader changed",

@@ -3,15 +3,18 @@
 
 use std::io::{self, BufRead, Read, Write};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
 
 use super::log::{self, LogView};
 use super::signals::Signals;
 use super::{Crew, Deck, Desk, Options, gather};
 use crate::app::{Effect, Message, Msg, Screen, State, line, update};
+use crate::base::WhyKind;
 use crate::check::Severity;
-use crate::model::Snapshot;
+use crate::model::{FeedId, FeedState, KubeKind, Snapshot};
 use crate::view::Theme;
 use crate::view::linear::{self, Told};
 
@@ -19,6 +22,8 @@ use crate::view::linear::{self, Told};
 const MAX_LINE_BYTES: u64 = 4096;
 /// How many lines may wait.
 const MAX_WAITING: usize = 8;
+/// How long the first screen waits for facts.
+const FIRST_FACTS: Duration = Duration::from_secs(3);
 /// Columns and rows that the core reckons with: enough for everything.
 const SIZE: (u16, u16) = (200, 60);
 
@@ -34,6 +39,7 @@ pub async fn run(
     let mut lines = lines();
     say(&["quorate, one line at a time. help says what can be typed, quit leaves.".to_owned()])?;
     console.say_message()?;
+    console.wait_for_facts().await;
     console.say_page()?;
     loop {
         tokio::select! {
@@ -122,6 +128,25 @@ impl Console {
             crew,
             is_fed: true,
         }
+    }
+
+    /// What is read aloud cannot be taken back: the first screen waits for the sources that it is about, for a while.
+    async fn wait_for_facts(&mut self) {
+        const ABOUT: [FeedId; 3] = [FeedId::Api, FeedId::EtcdLocal, FeedId::Kube(KubeKind::Pods)];
+        let told = self.snapshots.wait_for(|snapshot| {
+            ABOUT.iter().all(|feed| match snapshot.feed(*feed) {
+                FeedState::Syncing { .. } => false,
+                FeedState::Off { why } => why.kind != WhyKind::NotYet,
+                FeedState::Live { .. }
+                | FeedState::Lagging { .. }
+                | FeedState::Stored { .. }
+                | FeedState::Lost { .. } => true,
+            })
+        });
+        // That nothing was told by then is worth a screen as well.
+        let _ = timeout(FIRST_FACTS, told).await;
+        let snapshot = Arc::clone(&self.snapshots.borrow_and_update());
+        update(&mut self.state, Msg::Snapshot(snapshot));
     }
 
     /// Does what a line says. Returns whether to leave.

@@ -91,7 +91,9 @@ pub const LOSSES: &[Loss] = &[
         faults: &[("kill", 3), ("kill", 2)],
         chains: &[
             &["health nbe-3 dead", "standing lost"],
-            &["health nbe-2 dead", "standing lost", "finding etcd.quorum"],
+            &["health nbe-2 dead", "standing lost"],
+            // A member without a leader is a finding, too, and may be seen before the others are given up.
+            &["finding etcd.quorum"],
             &["health nbe-2 dead", "API server lost"],
         ],
         never: &["standing alone", "node nbe-3 not ready", "pods of nbe-3 told to go"],
@@ -99,7 +101,7 @@ pub const LOSSES: &[Loss] = &[
     Loss {
         id: "alone",
         faults: &[("unplug", 1)],
-        chains: &[&["standing alone", "finding etcd.quorum"], &["API server lost"]],
+        chains: &[&["standing alone"], &["finding etcd.quorum"], &["API server lost"]],
         never: &["standing lost", "node nbe-1 not ready", "health nbe-3 dead"],
     },
 ];

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::redact;
 use crate::base::Text;
 use crate::model::host::JournalLine;
+use crate::model::journal::explain;
 
 /// How many different errors are kept.
 const MOST: usize = 5;
@@ -39,6 +40,15 @@ enum Message {
 
 /// The last different errors among the lines that journalctl printed, oldest first.
 pub fn errors(out: &str) -> Vec<JournalLine> {
+    kept(out, |message, is_grave| is_grave || says_error(message))
+}
+
+/// The last different lines whose meaning is known, whatever they call themselves: k0s says why a join fails as plain text.
+pub fn known(out: &str) -> Vec<JournalLine> {
+    kept(out, |message, _| explain(message).is_some())
+}
+
+fn kept(out: &str, is_kept: impl Fn(&str, bool) -> bool) -> Vec<JournalLine> {
     let mut found: Vec<(String, JournalLine)> = Vec::new();
     for entry in out.lines().filter_map(|line| serde_json::from_str::<Entry>(line).ok()) {
         let message = match entry.message {
@@ -50,7 +60,7 @@ pub fn errors(out: &str) -> Vec<JournalLine> {
             .priority
             .and_then(|said| said.parse().ok())
             .is_some_and(|said: u8| said <= ERR);
-        if !is_grave && !says_error(&message) {
+        if !is_kept(&message, is_grave) {
             continue;
         }
         let shape = shape(&message);

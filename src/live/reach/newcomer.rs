@@ -1,5 +1,5 @@
-//! A host that is to join: does it reach the controllers, and do we reach it? Asked once, before the join, through its own
-//! sshd (`ssh -W`), so that nothing need be installed there. Start reading at [`ask`].
+//! A host that is to join: does it reach the controllers, do we reach it, and why did its last try fail? Asked once, through
+//! its own sshd, so that nothing need be installed there. Start reading at [`ask`].
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -9,8 +9,10 @@ use tokio::time::timeout;
 
 use super::{API, ETCD, Numbers, knock};
 use crate::base::{Text, Why, WhyKind};
+use crate::live::host::journal;
 use crate::live::shell::{At, Shell, Trouble};
 use crate::model::Snapshot;
+use crate::model::host::JournalLine;
 use crate::model::reach::Knock;
 
 /// For one connect, the way to the host included.
@@ -31,17 +33,27 @@ pub struct Way {
     pub may_refuse: bool,
 }
 
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Newcomer {
+    /// The ways that a join needs.
+    pub ways: Vec<Way>,
+    /// What k0s there says of a join that failed, where it is known what it means; None where the host was not asked.
+    pub failures: Option<Result<Vec<JournalLine>, Why>>,
+}
+
 /// Tries every way that a join needs: from here to the host, and from the host to each controller that is not dead.
-pub async fn ask(shell: &Shell, host: IpAddr, snapshot: &Snapshot, numbers: Numbers) -> Vec<Way> {
+pub async fn ask(shell: &Shell, host: IpAddr, snapshot: &Snapshot, numbers: Numbers) -> Newcomer {
     let mut ways = from_here(host, numbers).await;
     let name = Text::from(host.to_string());
-    if let Err(trouble) = shell.run(&At::There(name.clone()), &["true"]).await {
+    let there = At::There(name.clone());
+    if let Err(trouble) = shell.run(&there, &["true"]).await {
         ways.push(Way {
             claim: Text::from(format!("{host} can be asked what it reaches")),
             knock: Err(trouble.into_why()),
             may_refuse: false,
         });
-        return ways;
+        return Newcomer { ways, failures: None };
     }
     for (controller, address, ports) in controllers(snapshot, numbers) {
         // One host at a time: sshd turns away more than ten logins at once (MaxStartups).
@@ -59,7 +71,10 @@ pub async fn ask(shell: &Shell, host: IpAddr, snapshot: &Snapshot, numbers: Numb
         });
         ways.extend(join_all(asked).await);
     }
-    ways
+    let said = shell.journal(&there).await.map_err(Trouble::into_why);
+    let said = said.and_then(|said| said.success("journalctl"));
+    let failures = Some(said.map(|said| journal::known(&said.out)));
+    Newcomer { ways, failures }
 }
 
 async fn from_here(host: IpAddr, numbers: Numbers) -> Vec<Way> {
@@ -116,9 +131,9 @@ mod tests {
     use super::*;
     use crate::model::example;
 
-    /// A stand-in for ssh: `to` is where it is to connect, empty for a login.
+    /// A stand-in for ssh: `to` is where it is to connect, empty for a command, which is `cmd`.
     fn shell(script: &str) -> Shell {
-        let find = "to=; for word; do [ \"$before\" = -W ] && to=$word; before=$word; done";
+        let find = "to=; for cmd; do [ \"$before\" = -W ] && to=$cmd; before=$cmd; done";
         Shell {
             ssh: ["sh", "-c", &format!("{find}; {script}"), "sh"]
                 .map(str::to_owned)
@@ -127,20 +142,27 @@ mod tests {
         }
     }
 
-    async fn told(script: &str, snapshot: &Snapshot) -> Vec<Way> {
+    async fn told(script: &str, snapshot: &Snapshot) -> Newcomer {
         let host = "127.0.0.9".parse().unwrap();
         ask(&shell(script), host, snapshot, Numbers::default()).await
     }
 
     #[tokio::test]
     async fn every_port_of_every_living_controller_is_tried() {
-        let script = "case $to in
-            *.12:9443) echo 'channel 0: open failed: connect failed: Connection timed out' >&2; exit 255 ;;
+        let script = "case $to$cmd in
+            *.12:9443*) echo 'channel 0: open failed: connect failed: Connection timed out' >&2; exit 255 ;;
+            *'id -u') echo 0 ;;
+            *journalctl*) echo '{\"MESSAGE\":\"failed to sync CA: Get https://10.77.0.13:9443/v1beta1/ca\"}' ;;
             *) exit 0 ;;
         esac";
         let mut snapshot = example::healthy();
         example::kill_member(&mut snapshot, 3, example::Death::Silent, 10);
-        let ways = told(script, &snapshot).await;
+        let Newcomer { ways, failures } = told(script, &snapshot).await;
+        let failures = failures.unwrap().unwrap();
+        assert!(
+            matches!(&failures[..], [one] if one.text.as_str().contains("10.77.0.13:9443")),
+            "{failures:?}"
+        );
         let silent: Vec<&str> = ways
             .iter()
             .filter(|way| way.knock == Ok(Knock::Silent))
@@ -165,7 +187,8 @@ mod tests {
     #[tokio::test]
     async fn without_a_login_nothing_is_said_of_its_ways() {
         let script = "echo 'root@x: Permission denied (publickey).' >&2; exit 255";
-        let ways = told(script, &example::healthy()).await;
+        let Newcomer { ways, failures } = told(script, &example::healthy()).await;
+        assert_eq!(failures, None);
         let last = ways.last().unwrap();
         assert_eq!(last.knock.as_ref().unwrap_err().kind, WhyKind::Denied);
         assert_eq!(ways.iter().filter(|way| !way.may_refuse).count(), 1);
