@@ -329,7 +329,10 @@ fn a_dead_host_is_looked_at_from_another_one(lab: &Lab) {
     let mut console = lab.console(1, &["--config", file.to_str().unwrap()], SIZE);
     console.wait_for("the loss", SOON, |screen| screen.contains("no spare"));
     console.press("!");
-    let words = ["from 10.77.0.12: ", "etcd's port does not accept there either: the process"];
+    let words = [
+        "from 10.77.0.12: ",
+        "etcd's port does not accept there either: the process",
+    ];
     says(&mut console, &words);
     console.press("\x03");
     console.wait_for_exit(SOON);
