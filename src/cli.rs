@@ -22,6 +22,7 @@ pub mod ok_to;
 pub mod output;
 pub mod place;
 pub mod plan;
+pub mod rbac;
 pub mod rehearse;
 pub mod report;
 pub mod run;
@@ -78,6 +79,7 @@ fn dispatch(cli: Cli) -> eyre::Result<ExitCode> {
         Some(Command::Resume { run, answers }) => run::resume(&settings, run, &answers),
         Some(Command::Journal { run, output }) => journal::run(&settings, run, output),
         Some(Command::OkTo { verb, node, at, look }) => ok_to::run(&settings, (verb, at), &node, &look),
+        Some(Command::Rbac { who }) => rbac::run(who),
         Some(Command::Keys { output }) => keys::run(output),
         Some(Command::Themes { action, output }) => themes::run(&settings, action.as_ref(), output),
         Some(Command::Screenshot(shot)) => screenshot::run(&settings, &shot),

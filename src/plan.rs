@@ -12,6 +12,7 @@ pub mod input;
 pub mod make;
 pub mod ok;
 pub mod request;
+pub mod rights;
 pub mod step;
 pub mod truth;
 pub mod view;

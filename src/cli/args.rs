@@ -158,6 +158,12 @@ pub enum Command {
         #[command(subcommand)]
         action: EtcdAction,
     },
+    /// The roles for a viewer or an operator, for kubectl, and how to make a kubeconfig for one
+    Rbac {
+        /// For whom
+        #[arg(value_enum)]
+        who: Whom,
+    },
     /// The keys of the console
     Keys {
         /// How to print
@@ -315,6 +321,15 @@ pub enum OkVerb {
     Remove,
     /// Join it as a new controller
     Add,
+}
+
+/// Whom a role is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Whom {
+    /// Looks
+    Viewer,
+    /// Looks, and runs actions
+    Operator,
 }
 
 /// How to print.

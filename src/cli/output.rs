@@ -5,6 +5,7 @@ pub mod check;
 pub mod feeds;
 pub mod plan;
 pub mod prometheus;
+pub mod rbac;
 pub mod record;
 pub mod status;
 pub mod status_text;

@@ -18,6 +18,7 @@ mod kubeconfig;
 pub mod lease;
 mod list;
 mod pause;
+pub mod rights;
 mod server;
 mod session;
 mod single;

@@ -74,6 +74,12 @@ fn completions_and_the_man_page() {
 }
 
 #[test]
+fn the_roles() {
+    let role = |who| (format!("assets/rbac/{who}.yaml"), printed(&["rbac", who]));
+    expect_fresh(&["viewer", "operator"].map(role));
+}
+
+#[test]
 fn the_page_of_keys_and_the_readme_s_table() {
     let mut page = "# The keys of the console\n\nGenerated from the table in `src/app/keys.rs`.\n".to_owned();
     let mut context = String::new();

@@ -2,7 +2,7 @@
 //! question stands. Whatever a log or an object says goes to the reader alone, never to our own log. Start reading at
 //! [`Answering::run`].
 
-mod events;
+pub mod events;
 mod log;
 mod yaml;
 

@@ -11,6 +11,8 @@ use tokio::time::Instant;
 use super::fault::Fault;
 use super::session::Session;
 
+/// What lists the groups.
+pub const GROUPS: &str = "/apis";
 /// How long an answer is shared. Shorter than [`super::follow::LOOK_AGAIN`], so that each look is a new one.
 const FRESH: Duration = Duration::from_secs(20);
 /// How long a failure is shared.
@@ -45,7 +47,7 @@ impl Catalog {
 }
 
 async fn discover(session: &Session) -> Result<Groups, Fault> {
-    let body = session.get("/apis").await?;
+    let body = session.get(GROUPS).await?;
     let garbage = || Fault::garbage(&session.server, "answered something that is no list of API groups");
     let answer: Value = serde_json::from_slice(&body).map_err(|_| garbage())?;
     let groups = answer.get("groups").and_then(Value::as_array).ok_or_else(garbage)?;

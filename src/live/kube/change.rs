@@ -8,6 +8,10 @@ use super::session::{Session, Undone};
 use crate::base::{Why, WhyKind};
 use crate::plan::event::Sent;
 use crate::plan::request::{Call, Method};
+use crate::plan::rights::{self, Attributes};
+
+/// Where whoever asks is told what they may.
+pub const REVIEWS: &str = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
 
 /// A way to change things.
 #[derive(Clone)]
@@ -59,20 +63,16 @@ impl Changes {
 
     /// Whether the API server would let us send a call (`SelfSubjectAccessReview`). Changes nothing.
     pub async fn may(&self, call: &Call) -> Result<(), Why> {
-        self.may_all(call.method, &call.path).await
-    }
-
-    /// The same for a method and a path.
-    async fn may_all(&self, method: Method, path: &str) -> Result<(), Why> {
-        let attributes = attributes(method, path);
+        let asked = rights::change(call.method, &call.path)
+            .ok_or_else(|| Why::new(WhyKind::Config, format!("{} is no object's path", call.path)))?;
         let review = Call {
             method: Method::Post,
-            path: "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews".to_owned(),
+            path: REVIEWS.to_owned(),
             content_type: "application/json",
             body: json!({
                 "apiVersion": "authorization.k8s.io/v1",
                 "kind": "SelfSubjectAccessReview",
-                "spec": {"resourceAttributes": attributes},
+                "spec": {"resourceAttributes": attributes(&asked)},
             }),
         };
         let answer = self.ask(&review).await.map_err(|undone| match undone {
@@ -81,13 +81,8 @@ impl Changes {
         if answer.pointer("/status/allowed").and_then(Value::as_bool) == Some(true) {
             return Ok(());
         }
-        let word = |name: &str| attributes[name].as_str().unwrap_or_default().to_owned();
-        let (group, verb) = (word("group"), word("verb"));
-        let resource = match word("subresource") {
-            sub if sub.is_empty() => word("resource"),
-            sub => format!("{}/{sub}", word("resource")),
-        };
-        let text = format!("you may not {verb} {resource} {}", word("name"));
+        let (group, verb, resource, name) = (&asked.group, asked.verb, asked.resource(), &asked.name);
+        let text = format!("you may not {verb} {resource} {name}");
         Err(Why::new(WhyKind::Forbidden, text.trim_end()).hint(format!(
             "needs a rule: apiGroups [{group:?}], resources [{resource:?}], verbs [{verb:?}]; or use the cluster's admin.conf"
         )))
@@ -114,29 +109,11 @@ fn advise(status: Option<u16>, why: Why) -> Why {
     }
 }
 
-/// What RBAC calls a request, from its path.
-fn attributes(method: Method, path: &str) -> Value {
-    let mut parts = path.trim_start_matches('/').split('/');
-    let group = match parts.next() {
-        Some("apis") => parts.next().unwrap_or_default(),
-        _ => "",
-    };
-    let version = parts.next().unwrap_or_default();
-    let mut rest: Vec<&str> = parts.collect();
-    let mut namespace = "";
-    if rest.len() > 2 && rest[0] == "namespaces" {
-        namespace = rest[1];
-        rest.drain(..2);
-    }
-    let part = |at: usize| rest.get(at).copied().unwrap_or_default();
-    let verb = match method {
-        Method::Post => "create",
-        Method::Patch => "patch",
-        Method::Delete => "delete",
-    };
+/// The attributes as a review takes them.
+fn attributes(asked: &Attributes) -> Value {
     json!({
-        "group": group, "version": version, "namespace": namespace, "verb": verb,
-        "resource": part(0), "name": part(1), "subresource": part(2),
+        "group": asked.group, "version": asked.version, "namespace": asked.namespace, "verb": asked.verb,
+        "resource": asked.resource, "name": asked.name, "subresource": asked.subresource,
     })
 }
 

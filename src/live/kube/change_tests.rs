@@ -199,7 +199,7 @@ async fn a_missing_permission_is_named() {
 #[test]
 fn paths_are_read_as_rbac_reads_them() {
     let read = |path| {
-        let attributes = attributes(Method::Delete, path);
+        let attributes = attributes(&rights::change(Method::Delete, path).unwrap());
         ["group", "namespace", "resource", "name"].map(|field| attributes[field].as_str().unwrap().to_owned())
     };
     assert_eq!(read("/api/v1/nodes/a"), ["", "", "nodes", "a"]);

@@ -21,6 +21,8 @@ use crate::port::{Closed, KubeEvent, Observation, Report, Sink};
 /// How often to look again for what is forbidden or not installed. Quiet by design: 14 kinds, two looks a minute each, one
 /// discovery for all, and 30 heartbeats stay below 60 requests a minute.
 pub const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// Where a server tells its own version.
+pub const VERSION: &str = "/version";
 /// A watch that ends sooner was not kept open by the server; going on at once could become a flood.
 const TOO_SHORT: Duration = Duration::from_secs(1);
 
@@ -279,7 +281,7 @@ fn builtin(kind: KubeKind) -> String {
 
 /// The server's own version, once it tells.
 pub async fn server_version(session: &Session) -> Result<Text, Fault> {
-    let body = session.get("/version").await?;
+    let body = session.get(VERSION).await?;
     let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
     let version = answer.get("gitVersion").and_then(Value::as_str);
     version

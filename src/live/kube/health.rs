@@ -15,6 +15,8 @@ use crate::model::FeedId;
 use crate::model::kube::{ApiHealth, Checked};
 use crate::port::{Closed, Observation, Report, Sink};
 
+/// What it says about itself.
+pub const SELF_CHECKS: [&str; 2] = ["/livez?verbose", "/readyz?verbose"];
 /// How often it is asked.
 const EVERY: Duration = Duration::from_secs(5);
 /// How long an answer may take: its own check of etcd waits up to 2 s (Kubernetes `storage/storagebackend/factory`).
@@ -59,10 +61,8 @@ async fn run(source: &KubeSource, sink: &Sink) -> Result<std::convert::Infallibl
 /// Asks until the kubeconfig changes.
 async fn ask(access: &Access, session: &Session, sink: &Sink) -> Result<(), Closed> {
     while !access.has_changed().await {
-        let (livez, readyz) = tokio::join!(
-            session.ask("/livez?verbose", DEADLINE),
-            session.ask("/readyz?verbose", DEADLINE)
-        );
+        let [livez, readyz] = SELF_CHECKS;
+        let (livez, readyz) = tokio::join!(session.ask(livez, DEADLINE), session.ask(readyz, DEADLINE));
         let health = livez.and_then(|livez| {
             readyz.map(|readyz| ApiHealth {
                 livez: checked(livez.0, &livez.1),

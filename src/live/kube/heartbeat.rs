@@ -11,7 +11,8 @@ use super::fault::Fault;
 use super::session::Session;
 use crate::base::{Why, WhyKind};
 
-const PATH: &str = "/api/v1/namespaces/kube-system";
+/// What is read.
+pub const PATH: &str = "/api/v1/namespaces/kube-system";
 
 /// What one heartbeat brought.
 #[derive(Debug, Clone, PartialEq, Eq)]

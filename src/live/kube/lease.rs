@@ -20,7 +20,8 @@ pub const NAMESPACE: &str = "kube-system";
 /// Its name.
 pub const NAME: &str = "quorate-run";
 
-const COLLECTION: &str = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases";
+/// Where it is made.
+pub const COLLECTION: &str = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases";
 const RUN: &str = "quorate/run";
 const STEP: &str = "quorate/step";
 /// How long a holder may be silent before it counts as gone.

@@ -4,6 +4,7 @@
 mod answering;
 mod following;
 mod loopback;
+mod rights;
 mod sessions;
 
 use std::time::Duration;

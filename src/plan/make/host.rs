@@ -10,7 +10,7 @@ use crate::plan::action::{Action, ObjectKind, ServiceVerb, Target};
 use crate::plan::condition::Condition;
 
 /// Where k0s's and the kubelets' leases are.
-const LEASES: &str = "kube-node-lease";
+pub(in crate::plan) const LEASES: &str = "kube-node-lease";
 /// How long a member must have been silent to be taken for dead: as long as the lease of its k0s lasts, so that whoever
 /// looks at the lease comes to the same opinion.
 pub(in crate::plan) const SILENT_MS: u64 = 60_000;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::*;
@@ -13,6 +14,7 @@ use crate::model::{FeedId, ObjectKey};
 use crate::plan::action::{Action, ObjectKind};
 use crate::plan::condition::{Class, Condition};
 use crate::plan::step::{Doing, Risk};
+use crate::plan::{request, rights};
 
 fn made(intent: &Intent, snapshot: &Snapshot) -> Planned {
     make(intent, snapshot, &Policy::default())
@@ -186,6 +188,41 @@ fn every_plan_keeps_the_rules() {
         }
     }
     assert!(plans > 20, "only {plans} plans");
+}
+
+/// What a request is to RBAC: verb, group, resource.
+fn right(call: &request::Call) -> (&'static str, String, String) {
+    let asked = rights::change(call.method, &call.path).unwrap();
+    (asked.verb, asked.group.clone(), asked.resource())
+}
+
+#[test]
+fn plans_ask_what_the_table_of_rights_names_and_nothing_else() {
+    let at = jiff::Timestamp::UNIX_EPOCH;
+    let mut asked = BTreeSet::new();
+    for (_, snapshot) in example::NAMED {
+        let snapshot = snapshot();
+        let workloads = snapshot
+            .placements()
+            .into_iter()
+            .map(|placed| (placed.workload.kind, placed.key));
+        let rebalance = workloads.map(|workload| Intent::Rebalance {
+            workload: Some(workload),
+        });
+        for intent in every_intent().into_iter().chain(rebalance) {
+            let Planned::Plan(plan) = made(&intent, &snapshot) else {
+                continue;
+            };
+            let done = plan.steps.iter().filter_map(|step| step.doing.sample());
+            let undone = plan.steps.iter().filter_map(|step| step.undo.clone());
+            let calls = done
+                .chain(undone)
+                .filter_map(|action| request::call(&action, Some(&serde_json::Value::Null), at));
+            asked.extend(calls.map(|call| right(&call)));
+        }
+    }
+    let named: BTreeSet<_> = rights::deeds().iter().map(|deed| right(&deed.call)).collect();
+    assert_eq!(asked, named);
 }
 
 /// What is sent cannot hit another object than the one that was shown.

@@ -10,6 +10,8 @@ use crate::base::Text;
 use crate::model::KubeKind;
 use crate::model::question::{Event, ObjectRef, Told};
 
+/// All events.
+pub const ALL: &str = "/api/v1/events";
 /// How many are kept, the newest.
 const MOST_EVENTS: usize = 500;
 /// How many pages of 500 are read.
@@ -21,7 +23,7 @@ pub async fn read(session: &Session, of: Option<&ObjectRef>) -> Result<Told, Fau
     let mut events = Vec::new();
     let mut next = String::new();
     for _ in 0..MOST_PAGES {
-        let path = format!("/api/v1/events?fieldSelector={query}&limit=500{next}");
+        let path = format!("{ALL}?fieldSelector={query}&limit=500{next}");
         let body = session.get(&path).await?;
         let garbage = |_| Fault::garbage(&session.server, "answered something that is no list of events");
         let page: Value = serde_json::from_slice(&body).map_err(garbage)?;

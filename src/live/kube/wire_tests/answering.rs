@@ -13,7 +13,7 @@ use crate::model::question::{Answer, LogRef, ObjectRef, Question, QuestionId, St
 use crate::model::{ObjectKey, Snapshot};
 
 /// Somebody who asks.
-struct Asker {
+pub(super) struct Asker {
     in_use: InUse,
     standing: watch::Sender<Standing>,
     answers: mpsc::Receiver<Answer>,
@@ -36,19 +36,19 @@ impl Asker {
         }
     }
 
-    fn of(wire: &Wire) -> Self {
+    pub(super) fn of(wire: &Wire) -> Self {
         let asker = Self::new();
         asker.in_use.set(Some(&memory_session(wire)));
         asker
     }
 
-    fn ask(&self, id: u64, question: Question) {
+    pub(super) fn ask(&self, id: u64, question: Question) {
         self.standing.send_modify(|all| {
             all.insert(QuestionId(id), question);
         });
     }
 
-    async fn told(&mut self) -> Told {
+    pub(super) async fn told(&mut self) -> Told {
         tokio::time::timeout(PATIENCE, self.answers.recv())
             .await
             .unwrap()
@@ -57,7 +57,7 @@ impl Asker {
     }
 }
 
-fn object(kind: KubeKind, namespace: &str, name: &str) -> ObjectRef {
+pub(super) fn object(kind: KubeKind, namespace: &str, name: &str) -> ObjectRef {
     ObjectRef {
         kind,
         key: ObjectKey::new(namespace, name),
@@ -65,14 +65,14 @@ fn object(kind: KubeKind, namespace: &str, name: &str) -> ObjectRef {
     }
 }
 
-fn yaml(of: ObjectRef) -> Question {
+pub(super) fn yaml(of: ObjectRef) -> Question {
     Question::Yaml {
         of,
         managed_fields: false,
     }
 }
 
-fn log(follow: bool) -> Question {
+pub(super) fn log(follow: bool) -> Question {
     Question::Log {
         of: LogRef {
             pod: ObjectKey::new("kotsadm", "netbox-1"),

@@ -25,7 +25,7 @@ fn host(last: u8, port: u16) -> SocketAddr {
 }
 
 /// A server on each host, all on one free port.
-async fn controllers(hosts: &[u8], wire: &Wire) -> Vec<Served> {
+pub(super) async fn controllers(hosts: &[u8], wire: &Wire) -> Vec<Served> {
     'port: loop {
         let first = wire.serve(host(hosts[0], 0), None).await.unwrap();
         let port = first.address.port();
@@ -49,7 +49,7 @@ fn write(path: &Path, server: &str, cluster: &str, user: &str) {
 }
 
 /// A kubeconfig, and the directory that must outlive it.
-fn kubeconfig_for(server: &str, cluster: &str) -> (KubeSource, TempDir) {
+pub(super) fn kubeconfig_for(server: &str, cluster: &str) -> (KubeSource, TempDir) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("config");
     write(&path, server, cluster, "");
@@ -81,8 +81,8 @@ async fn failed_beat(session: Session) -> crate::base::Why {
 }
 
 /// Observes in the background until dropped.
-struct Observer {
-    reader: Reader,
+pub(super) struct Observer {
+    pub(super) reader: Reader,
     snapshots: watch::Sender<Arc<Snapshot>>,
     task: AbortHandle,
 }
@@ -94,7 +94,7 @@ impl Drop for Observer {
 }
 
 impl Observer {
-    fn start(source: KubeSource, known: &[u8]) -> Self {
+    pub(super) fn start(source: KubeSource, known: &[u8]) -> Self {
         let (sink, receiver) = Sink::channel(Clock::start());
         let (snapshots, newest) = watch::channel(knowing(known));
         let task = tokio::spawn(observe(source, sink, newest, super::super::in_use().0)).abort_handle();
