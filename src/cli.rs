@@ -29,6 +29,7 @@ pub mod run;
 pub mod screenshot;
 pub mod settle;
 pub mod sim;
+pub mod ssh;
 pub mod status;
 pub mod themes;
 pub mod what_if;
@@ -79,6 +80,7 @@ fn dispatch(cli: Cli) -> eyre::Result<ExitCode> {
         Some(Command::Resume { run, answers }) => run::resume(&settings, run, &answers),
         Some(Command::Journal { run, output }) => journal::run(&settings, run, output),
         Some(Command::OkTo { verb, node, at, look }) => ok_to::run(&settings, (verb, at), &node, &look),
+        Some(Command::Ssh(asked)) => ssh::run(&cli.global, &asked),
         Some(Command::Rbac { who }) => rbac::run(who),
         Some(Command::Keys { output }) => keys::run(output),
         Some(Command::Themes { action, output }) => themes::run(&settings, action.as_ref(), output),

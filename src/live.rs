@@ -14,6 +14,7 @@ pub mod shell;
 #[cfg(test)]
 mod test_pki;
 pub mod tls;
+pub mod visit;
 
 use std::sync::Arc;
 use std::time::Duration;

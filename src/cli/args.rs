@@ -158,6 +158,8 @@ pub enum Command {
         #[command(subcommand)]
         action: EtcdAction,
     },
+    /// This program on another host, through your own ssh: copied, checked, run as root, removed. Exits as it does there
+    Ssh(Ssh),
     /// The roles for a viewer or an operator, for kubectl, and how to make a kubeconfig for one
     Rbac {
         /// For whom
@@ -321,6 +323,20 @@ pub enum OkVerb {
     Remove,
     /// Join it as a new controller
     Add,
+}
+
+/// Where to, and with what.
+#[derive(Debug, Clone, Args)]
+pub struct Ssh {
+    /// Where to; of several the first that answers
+    #[arg(required = true, value_name = "[USER@]HOST")]
+    pub hosts: Vec<Text>,
+    /// Run it as the user that ssh logs in as, without sudo
+    #[arg(long)]
+    pub no_sudo: bool,
+    /// What the quorate there is told, such as `-- status`
+    #[arg(last = true, value_name = "ARGUMENTS")]
+    pub arguments: Vec<String>,
 }
 
 /// Whom a role is for.

@@ -16,11 +16,11 @@ use crate::model::reach::Knock;
 use crate::plan::action::ServiceVerb;
 
 /// How ssh ends when it is ssh that failed (`ssh(1)`, exit status).
-const SSH_FAILED: i32 = 255;
+pub(super) const SSH_FAILED: i32 = 255;
 
 /// What the operator's configuration must not decide here: no prompt, no new host key, nothing forwarded, no master
 /// process that stays. Everything else is theirs.
-const SSH_OPTIONS: [&str; 10] = [
+pub(super) const SSH_OPTIONS: [&str; 10] = [
     "-T",
     "-oBatchMode=yes",
     "-oConnectTimeout=5",
@@ -259,7 +259,7 @@ fn name(at: &At, arguments: &[&str]) -> String {
 }
 
 /// What ssh's own failure means. Unless it says that it never got in, the command may have run.
-fn ssh_trouble(host: &Text, said: &Said) -> Trouble {
+pub(super) fn ssh_trouble(host: &Text, said: &Said) -> Trouble {
     let line = said
         .err
         .lines()

@@ -12,3 +12,4 @@ mod readme;
 mod run;
 mod scenarios;
 mod sim;
+mod ssh;
