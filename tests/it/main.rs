@@ -13,3 +13,4 @@ mod run;
 mod scenarios;
 mod sim;
 mod ssh;
+mod systemd;
