@@ -17,6 +17,7 @@ pub mod generate;
 pub mod journal;
 pub mod keys;
 pub mod log;
+pub mod name;
 pub mod observe;
 pub mod ok_to;
 pub mod output;
@@ -37,7 +38,6 @@ pub mod wish;
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use color_eyre::eyre;
 
 use args::{Cli, Command};
@@ -48,7 +48,7 @@ pub fn main() -> ExitCode {
         eprintln!("{report:?}");
         return ExitCode::from(exit::INTERNAL);
     }
-    let cli = match Cli::try_parse() {
+    let cli = match name::parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err(error) => return exit::usage(&error),
     };

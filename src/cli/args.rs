@@ -35,7 +35,7 @@ pub struct Cli {
 pub struct Global {
     /// Look at a simulated cluster: the name of a scenario, or a scenario file
     #[arg(long, global = true, value_name = "SCENARIO|FILE", value_parser = Scenarios)]
-    #[arg(conflicts_with_all = ["kubeconfig", "context", "etcd_pki", "k0s_dir"])]
+    #[arg(conflicts_with_all = ["kubeconfig", "context", "cluster", "user", "act_as", "act_as_group", "etcd_pki", "k0s_dir"])]
     pub sim: Option<String>,
     /// Read this kubeconfig, and no other
     #[arg(long, global = true, value_name = "FILE")]
@@ -43,6 +43,27 @@ pub struct Global {
     /// Use this context of the kubeconfig
     #[arg(long, global = true, value_name = "NAME")]
     pub context: Option<String>,
+    /// Use this cluster of the kubeconfig instead of the context's
+    #[arg(long, global = true, value_name = "NAME")]
+    pub cluster: Option<String>,
+    /// Use this user of the kubeconfig instead of the context's
+    #[arg(long, global = true, value_name = "NAME")]
+    pub user: Option<String>,
+    /// Ask the API as this user; it must let you
+    #[arg(id = "act_as", long = "as", global = true, value_name = "USER")]
+    pub act_as: Option<String>,
+    /// And in this group; may be given several times
+    #[arg(
+        id = "act_as_group",
+        long = "as-group",
+        global = true,
+        value_name = "GROUP",
+        requires = "act_as"
+    )]
+    pub act_as_group: Vec<String>,
+    /// How long one read from the API may take, such as 30s over a slow line
+    #[arg(long, global = true, value_name = "TIME", value_parser = parse_request_timeout)]
+    pub request_timeout: Option<String>,
     /// Where etcd's certificates are, when not below the k0s directory
     #[arg(long, global = true, value_name = "DIR")]
     pub etcd_pki: Option<PathBuf>,
@@ -456,6 +477,15 @@ fn parse_timeout(raw: &str) -> Result<Duration, String> {
     } else {
         Err(format!("{raw:?} is out of bounds: from 100ms to 10m"))
     }
+}
+
+/// A time within the setting's bounds, as it was written: it is a setting like those of files.
+fn parse_request_timeout(raw: &str) -> Result<String, String> {
+    let timeout = parse_timeout(raw)?;
+    if timeout < Duration::from_secs(1) {
+        return Err(format!("{raw:?} is out of bounds: from 1s to 10m"));
+    }
+    Ok(raw.to_owned())
 }
 
 /// Reads `80x24`. The bounds keep a slip of the finger from filling the memory.

@@ -8,11 +8,13 @@ use clap_complete::Shell;
 use color_eyre::eyre;
 
 use super::args::Cli;
+use super::name::Name;
 
 /// Prints completions for a shell.
 pub fn completions(shell: Shell) -> eyre::Result<ExitCode> {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "quorate", &mut script);
+    let name = Name::ours();
+    clap_complete::generate(shell, &mut name.command(), name.file(), &mut script);
     print_all(&script)
 }
 

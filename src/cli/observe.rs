@@ -72,6 +72,14 @@ fn flags(global: &Global) -> BTreeMap<&'static str, String> {
     let flags = [
         ("kubeconfig", path(&global.kubeconfig)),
         ("context", global.context.clone()),
+        ("cluster", global.cluster.clone()),
+        ("user", global.user.clone()),
+        ("as", global.act_as.clone()),
+        (
+            "as_group",
+            Some(global.act_as_group.join(",")).filter(|groups| !groups.is_empty()),
+        ),
+        ("request_timeout", global.request_timeout.clone()),
         ("k0s_dir", path(&global.k0s_dir)),
         ("etcd_pki", path(&global.etcd_pki)),
         ("theme", global.theme.clone()),

@@ -108,11 +108,17 @@ impl Place {
 fn kube_source(settings: &Settings, layout: &Layout) -> KubeSource {
     let mut named = settings.kubeconfig.value.clone();
     let is_one = named.len() == 1 && settings.kubeconfig_override().len() == 1;
+    let groups = settings.act_as_group.value.as_ref();
     KubeSource {
         kubeconfig: if is_one { named.pop() } else { None },
         merged: named,
         candidates: layout.kubeconfigs.clone(),
         context: settings.context.value.clone(),
+        cluster: settings.cluster.value.clone(),
+        user: settings.user.value.clone(),
+        act_as: settings.act_as.value.clone(),
+        act_as_groups: groups.map(|groups| groups.split(',').map(str::to_owned).collect()),
+        request_timeout: Some(settings.request_timeout.value),
     }
 }
 

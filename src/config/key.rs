@@ -67,6 +67,18 @@ const MILLISECOND: Duration = Duration::from_millis(1);
 pub const KEYS: &[Key] = &[
     key!("kubeconfig", Some("KUBECONFIG"), kubeconfig),
     key!("context", Some("QUORATE_CONTEXT"), context),
+    key!("cluster", None, cluster),
+    key!("user", None, user),
+    key!("as", None, act_as),
+    key!("as_group", None, act_as_group),
+    // Shorter than a connection may take, it would only fail.
+    key!(
+        "request_timeout",
+        None,
+        request_timeout,
+        SECOND,
+        Duration::from_mins(10)
+    ),
     key!("k0s_dir", Some("QUORATE_K0S_DIR"), k0s_dir),
     key!("etcd_pki", Some("QUORATE_ETCD_PKI"), etcd_pki),
     key!("look_from_there", None, look_from_there),

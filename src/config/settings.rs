@@ -22,6 +22,16 @@ pub struct Settings {
     pub kubeconfig: Setting<Vec<PathBuf>>,
     /// `context`: which context of the kubeconfig. None: its current one.
     pub context: Setting<Option<String>>,
+    /// `cluster`: which cluster of the kubeconfig. None: its context's.
+    pub cluster: Setting<Option<String>>,
+    /// `user`: which user of the kubeconfig. None: its context's.
+    pub user: Setting<Option<String>>,
+    /// `as`: as which user the API is asked. None: as oneself.
+    pub act_as: Setting<Option<String>>,
+    /// `as_group`: and in which groups, separated by commas.
+    pub act_as_group: Setting<Option<String>>,
+    /// `request_timeout`: how long one read from the API may take.
+    pub request_timeout: Setting<Duration>,
     /// `k0s_dir`: k0s's data directory. None: found by quorate itself.
     pub k0s_dir: Setting<Option<PathBuf>>,
     /// `etcd_pki`: a directory with etcd's certificates. None: below k0s's data directory.
@@ -74,6 +84,11 @@ impl Default for Settings {
         Self {
             kubeconfig: Setting::default(Vec::new()),
             context: Setting::default(None),
+            cluster: Setting::default(None),
+            user: Setting::default(None),
+            act_as: Setting::default(None),
+            act_as_group: Setting::default(None),
+            request_timeout: Setting::default(Duration::from_secs(5)),
             k0s_dir: Setting::default(None),
             etcd_pki: Setting::default(None),
             look_from_there: Setting::default(false),

@@ -61,6 +61,16 @@ pub struct KubeSource {
     pub candidates: Vec<PathBuf>,
     /// A context other than the current one.
     pub context: Option<String>,
+    /// A cluster other than the context's.
+    pub cluster: Option<String>,
+    /// A user other than the context's.
+    pub user: Option<String>,
+    /// Whom to act as; None: what the kubeconfig says.
+    pub act_as: Option<String>,
+    /// In which groups.
+    pub act_as_groups: Option<Vec<String>>,
+    /// How long one read may take; None: the usual time.
+    pub request_timeout: Option<Duration>,
 }
 
 /// How often a kubeconfig that cannot be used is read again.

@@ -77,8 +77,12 @@ impl Luggage {
             context.update(&piece[..count]);
         }
         let bytes = context.finish();
-        let sha256 = bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self { file, size, sha256 })
+        let hex: Vec<String> = bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Self {
+            file,
+            size,
+            sha256: hex.concat(),
+        })
     }
 
     /// Its size in bytes.

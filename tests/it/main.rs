@@ -8,6 +8,7 @@ mod forecast;
 mod layers;
 mod losses;
 mod parity;
+mod plugin;
 mod readme;
 mod run;
 mod scenarios;

@@ -40,6 +40,7 @@ struct Way {
 impl Hand {
     /// The member on another host, through ssh: it answers on its own loopback alone, and takes the certificate of any
     /// controller.
+    #[must_use]
     pub fn there(&self, shell: &Shell, host: &Text) -> Self {
         Self {
             elsewhere: Some((shell.clone(), host.clone())),

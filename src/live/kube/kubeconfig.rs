@@ -190,9 +190,11 @@ async fn access(source: &KubeSource, mut kubeconfig: Kubeconfig, files: &[PathBu
         .map(|context| context.name.as_str())
         .collect();
     let known = known.join(", ");
+    must_be_there(source, &kubeconfig, &origin)?;
     let options = KubeConfigOptions {
         context: source.context.clone(),
-        ..KubeConfigOptions::default()
+        cluster: source.cluster.clone(),
+        user: source.user.clone(),
     };
     let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await;
     let mut config = config.map_err(|error| unusable(&origin, &known, &error))?;
@@ -205,16 +207,35 @@ async fn access(source: &KubeSource, mut kubeconfig: Kubeconfig, files: &[PathBu
     }
     config.proxy_url = None;
     announce_plugin(&origin, &config.auth_info);
+    if let Some(user) = &source.act_as {
+        config.auth_info.impersonate = Some(user.clone());
+        config.auth_info.impersonate_groups.clone_from(&source.act_as_groups);
+    }
     Ok(Access {
         preferred: Server::new(config.cluster_url.clone()),
         identity_expiry: identity_expiry(&config.auth_info),
         config,
         origin,
-        deadlines: Deadlines::default(),
+        deadlines: Deadlines::reading(source.request_timeout),
         files,
         looking: Single::default(),
         preparing: Single::default(),
     })
+}
+
+/// The cluster and the user that were named. Without this, kube would go on as nobody where the user is missing.
+fn must_be_there(source: &KubeSource, kubeconfig: &Kubeconfig, origin: &str) -> Result<(), Why> {
+    let clusters = kubeconfig.clusters.iter().map(|named| named.name.as_str()).collect();
+    let users = kubeconfig.auth_infos.iter().map(|named| named.name.as_str()).collect();
+    let asked: [(_, _, Vec<&str>); 2] = [("cluster", &source.cluster, clusters), ("user", &source.user, users)];
+    for (what, name, known) in asked {
+        let Some(name) = name.as_deref().filter(|name| !known.contains(name)) else {
+            continue;
+        };
+        let text = format!("kubeconfig {origin}: there is no {what} {name:?}");
+        return Err(Why::new(WhyKind::Config, text).hint(format!("it has: {}", known.join(", "))));
+    }
+    Ok(())
 }
 
 /// Makes a kubeconfig fit for a console: no proxy from the environment, no plugin that reads our terminal. Returns the

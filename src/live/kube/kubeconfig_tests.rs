@@ -1,5 +1,5 @@
 //! Files as operators leave them.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::path::{Path, PathBuf};
 
@@ -242,4 +242,57 @@ async fn a_client_certificates_end_is_known() {
     assert_eq!(access.identity_expiry.unwrap().to_string(), "2021-03-04T00:00:00Z");
     let why = super::explain(Why::new(WhyKind::Unauthenticated, "401"), &access);
     assert!(why.hint.unwrap().as_str().contains("expired on 2021-03-04T00:00:00Z"));
+}
+
+const TWO: &str = "current-context: admin\ncontexts: [{name: admin, context: {cluster: c, user: u}}]\n\
+                   clusters: [{name: c, cluster: {server: 'https://10.77.0.11:6443'}}, \
+                   {name: d, cluster: {server: 'https://10.77.0.12:6443'}}]\n\
+                   users: [{name: u, user: {username: ada}}, {name: v, user: {username: bo}}]\n";
+
+#[tokio::test]
+async fn cluster_user_and_whom_to_act_as_go_before_the_context() {
+    let directory = tempfile::tempdir().unwrap();
+    let source = KubeSource {
+        cluster: Some("d".into()),
+        user: Some("v".into()),
+        act_as: Some("eve".into()),
+        act_as_groups: Some(vec!["quorate:viewer".into()]),
+        request_timeout: Some(std::time::Duration::from_secs(30)),
+        ..explicit(&written(&directory, "config", TWO))
+    };
+    let access = load(&source).await.unwrap_or_else(|why| panic!("{why}"));
+    assert_eq!(access.preferred.to_string(), "https://10.77.0.12:6443");
+    let user = &access.config.auth_info;
+    assert_eq!(user.username.as_deref(), Some("bo"));
+    assert_eq!(user.impersonate.as_deref(), Some("eve"));
+    assert_eq!(
+        user.impersonate_groups.as_deref(),
+        Some(&["quorate:viewer".to_owned()][..])
+    );
+    assert_eq!(
+        (access.deadlines.list.as_secs(), access.deadlines.change.as_secs()),
+        (30, 30)
+    );
+}
+
+#[tokio::test]
+async fn a_cluster_or_a_user_that_is_not_there_is_named_with_those_that_are() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = written(&directory, "config", TWO);
+    let user = KubeSource {
+        user: Some("w".into()),
+        ..explicit(&path)
+    };
+    let cluster = KubeSource {
+        cluster: Some("e".into()),
+        ..explicit(&path)
+    };
+    for (source, words) in [
+        (user, "no user \"w\" (it has: u, v)"),
+        (cluster, "no cluster \"e\" (it has: c, d)"),
+    ] {
+        let why = refused(&source).await;
+        assert_eq!(why.kind, WhyKind::Config, "{why}");
+        assert!(why.to_string().contains(words), "{why}");
+    }
 }

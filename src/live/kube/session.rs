@@ -44,6 +44,19 @@ impl Default for Deadlines {
     }
 }
 
+impl Deadlines {
+    /// Those in force where one read may take this long. A change never gets less time than usual.
+    pub fn reading(limit: Option<Duration>) -> Self {
+        let usual = Self::default();
+        let list = limit.unwrap_or(usual.list);
+        Self {
+            list,
+            change: usual.change.max(list),
+            ..usual
+        }
+    }
+}
+
 /// More than a page of 500 large pods.
 const MAX_ANSWER_BYTES: usize = 64 << 20;
 /// Enough for any Kubernetes Status.
