@@ -17,11 +17,7 @@ pub fn run(global: &Global, asked: &Ssh) -> eyre::Result<ExitCode> {
     let words = words(global, &asked.arguments)?;
     let luggage = Luggage::own()?;
     let runtime = observe::runtime()?;
-    let code = runtime.block_on(async {
-        // A Ctrl-C is for what runs there, or ends ssh, whose end we tell.
-        let _interrupts = signal(SignalKind::interrupt());
-        first(asked, &luggage, &words).await
-    });
+    let code = runtime.block_on(first(asked, &luggage, &words));
     runtime.shutdown_background();
     Ok(ExitCode::from(code))
 }
@@ -56,6 +52,8 @@ async fn pay(visit: &Visit<'_>, no_sudo: bool, luggage: &Luggage, words: &[Strin
     })?;
     let before = before.iter().map(|word| (*word).to_owned());
     let command: Vec<String> = before.chain([path]).chain(words.iter().cloned()).collect();
+    // Until here a Ctrl-C ends us, and so the copy. From here on it is for what runs there, or for ssh, whose end we tell.
+    let _interrupts = signal(SignalKind::interrupt());
     let ended = visit.run(&command, on_terminal).await;
     if let Err(why) = kept.remove().await {
         eprintln!("quorate: {}: {why}", visit.host);
