@@ -92,12 +92,12 @@ fn ways(host: IpAddr, snapshot: &Snapshot) -> eyre::Result<Vec<Reason>> {
     let shell = Shell::default();
     let asked = newcomer::ask(&shell, host, snapshot, Numbers::default());
     let found = observe::runtime()?.block_on(asked);
-    let failures = found.failures.map(|failures| last_try(host, failures));
+    let failures = found.failures.map(|failures| last_try(host, &failures));
     Ok(found.ways.into_iter().map(reason).chain(failures).collect())
 }
 
 /// What a join that failed left in the host's journal.
-fn last_try(host: IpAddr, failures: Result<Vec<JournalLine>, Why>) -> Reason {
+fn last_try(host: IpAddr, failures: &Result<Vec<JournalLine>, Why>) -> Reason {
     let truth = match failures.as_deref() {
         Err(why) => Truth::Unknown { why: why.clone() },
         Ok([]) => Truth::met("its journal has none that is known"),

@@ -22,6 +22,9 @@ const JOIN: u16 = 9443;
 /// The admin console, from which Embedded Cluster's installer fetches what it installs.
 const CONSOLE: u16 = 30000;
 
+/// What listens, and where.
+type Ports = Vec<(&'static str, u16)>;
+
 /// One way, and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Way {
@@ -91,7 +94,7 @@ async fn from_here(host: IpAddr, numbers: Numbers) -> Vec<Way> {
 }
 
 /// Name, address and ports of each controller that is not known to be dead.
-fn controllers(snapshot: &Snapshot, numbers: Numbers) -> Vec<(Text, IpAddr, Vec<(&'static str, u16)>)> {
+fn controllers(snapshot: &Snapshot, numbers: Numbers) -> Vec<(Text, IpAddr, Ports)> {
     let config = snapshot.host.config.as_ref().map(|fact| &fact.value);
     let api = config.and_then(|config| config.api_port).unwrap_or(API);
     let is_product = !snapshot.kube.installations.is_empty();

@@ -35,6 +35,12 @@ impl Page<'_> {
                 "no join and no `etcd leave`: without quorum etcd refuses both",
             ));
         }
+        if self.has_stopped() && self.quorum.healthy > 0 && self.state != State::NoSpace {
+            // etcd `server/embed/serve.go`: clients are served once the server is ready, which takes a leader.
+            lines.push(Line::never(
+                "no restart of k0s where etcd still runs: until quorum is back it would serve nobody, not even this page",
+            ));
+        }
         if self.state == State::NoSpace {
             lines.push(Line::never(
                 "evict and restart nothing because of NotReady nodes: they live",

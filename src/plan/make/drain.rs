@@ -211,7 +211,7 @@ mod tests {
         assert_eq!(planned(&snapshot), Vec::<String>::new());
         let web = ObjectKey::new("kotsadm", "netbox-netbox");
         change(&mut snapshot.kube.deployments, &web, |web| {
-            web.spread[0].honors_taints = false
+            web.spread[0].honors_taints = false;
         });
         let said = planned(&snapshot);
         assert!(
