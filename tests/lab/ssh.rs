@@ -318,4 +318,24 @@ fn a_connection_that_is_lost_in_the_middle_is_looked_after_and_not_repeated() {
     assert_eq!(restarts(&sshd, 2), 2, "{:?}", sshd.calls(2));
     let entries = journal(&lab);
     assert!(entries.iter().any(|entry| unknown(&entry)), "{entries:#?}");
+    a_dead_host_is_looked_at_from_another_one(&lab);
+}
+
+/// Only where the operator wants it: `look_from_there`.
+fn a_dead_host_is_looked_at_from_another_one(lab: &Lab) {
+    lab.run(&["kill", "3"]);
+    let file = lab.state().join("look.toml");
+    std::fs::write(&file, "look_from_there = true\n").unwrap();
+    let mut console = lab.console(1, &["--config", file.to_str().unwrap()], SIZE);
+    console.wait_for("the loss", SOON, |screen| screen.contains("no spare"));
+    console.press("!");
+    says(
+        &mut console,
+        &[
+            "from 10.77.0.12: ",
+            "etcd's port does not accept there either: the process",
+        ],
+    );
+    console.press("\x03");
+    console.wait_for_exit(SOON);
 }

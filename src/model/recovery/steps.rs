@@ -1,5 +1,7 @@
 //! What to do first, for each state.
 
+use core::net::IpAddr;
+
 use super::{Line, Page, Section};
 use crate::base::{Age, Text};
 use crate::model::dark::State;
@@ -100,15 +102,15 @@ impl Page<'_> {
         let suspect = self.suspect(state);
         let address = state.member.peer_address().unwrap_or_default();
         let mut lines = vec![Line::say(format!("{name} {address}: {}", suspect.sentence()))];
-        let reach = address
-            .parse()
-            .ok()
-            .and_then(|address| self.snapshot.reach.get(&address));
+        let address: Option<IpAddr> = address.parse().ok();
+        let reach = address.and_then(|address| self.snapshot.reach.get(&address));
         let ports = reach.and_then(|reach| reach::ports_line(reach, self.snapshot.now));
         lines.push(Line::say(format!(
             "  {seen}{}",
             ports.map(|ports| format!("; {ports}")).unwrap_or_default()
         )));
+        let there = address.and_then(|address| self.snapshot.there_line(address));
+        lines.extend(there.map(|there| Line::say(format!("  {there}"))));
         match suspect {
             Suspect::K0s | Suspect::NothingRuns | Suspect::CannotTell => {
                 lines.push(Line::command(format!("{START}   # on {name}")));

@@ -2,8 +2,10 @@
 
 use super::*;
 use crate::base::text::is_plain;
+use crate::base::{Why, WhyKind};
 use crate::model::example::{self, Death};
 use crate::model::host::JournalLine;
+use crate::model::reach::there::FromThere;
 
 fn text(recovery: &Recovery) -> String {
     let mut text = format!("{}\n", recovery.diagnosis.headline);
@@ -24,6 +26,21 @@ fn text(recovery: &Recovery) -> String {
 #[test]
 fn quorum_lost_in_full() {
     insta::assert_snapshot!("quorum_lost", text(&example::quorum_lost().recovery()));
+}
+
+#[test]
+fn what_another_controller_sees_of_a_dead_member_stands_beside_what_is_seen_from_here() {
+    let mut snapshot = example::quorum_lost();
+    let [dead, by] = [3, 2].map(|n| example::address(n).as_str().parse().unwrap());
+    let look = FromThere {
+        by,
+        at: example::ago(3),
+        seen: Err(Why::new(WhyKind::Denied, "ssh 10.77.0.12: Permission denied")),
+    };
+    snapshot.there.insert(dead, look);
+    let told = text(&snapshot.recovery());
+    let line = "from 10.77.0.12: not seen, 3 s ago: ssh 10.77.0.12: Permission denied";
+    assert!(told.contains(line), "{told}");
 }
 
 #[test]
