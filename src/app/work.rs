@@ -230,6 +230,7 @@ fn unlock(state: &mut State) -> Result<(), String> {
     }
     if state.work.is_unlocked {
         state.work.is_unlocked = false;
+        state.work.takes_over = false;
         state.say(Severity::Info, "read-only again");
     } else {
         ritual::open(state, Ritual::Unlock);

@@ -11,7 +11,7 @@ use super::args::{Look, OkVerb, Output};
 use super::exit;
 use super::observe::{self, Resolved};
 use super::output::{mark, print, print_json, scenario};
-use crate::base::{Text, Why};
+use crate::base::{Text, Why, WhyKind};
 use crate::live::reach::Numbers;
 use crate::live::reach::newcomer::{self, Way};
 use crate::live::shell::Shell;
@@ -85,7 +85,10 @@ pub fn run(
 fn ways(host: IpAddr, snapshot: &Snapshot) -> eyre::Result<Vec<Reason>> {
     if snapshot.simulated.is_some() {
         let claim = Text::from(format!("{host} reaches the controllers"));
-        let why = newcomer::not_simulated();
+        let why = Why::new(
+            WhyKind::Missing,
+            "the simulated cluster has no host that has not joined",
+        );
         let truth = Truth::Unknown { why };
         return Ok(vec![Reason { claim, truth }]);
     }
@@ -98,11 +101,18 @@ fn ways(host: IpAddr, snapshot: &Snapshot) -> eyre::Result<Vec<Reason>> {
 
 /// What a join that failed left in the host's journal.
 fn last_try(host: IpAddr, failures: &Result<Vec<JournalLine>, Why>) -> Reason {
+    let when = |line: &JournalLine| line.at.map_or_else(|| "undated".to_owned(), |at| at.to_string());
     let truth = match failures.as_deref() {
         Err(why) => Truth::Unknown { why: why.clone() },
         Ok([]) => Truth::met("its journal has none that is known"),
         Ok([.., last]) => match explain(last.text.as_str()) {
-            Some(known) => Truth::unmet(format!("{}; {} ({})", known.meaning, known.advice, last.text)),
+            Some(known) => Truth::unmet(format!(
+                "{}; {} ({}: {})",
+                known.meaning,
+                known.advice,
+                when(last),
+                last.text
+            )),
             None => Truth::unmet(&last.text),
         },
     };

@@ -336,7 +336,7 @@ impl Follower<'_> {
             Question::Doubt { why, may_send_again } => {
                 let again = if *may_send_again { "y sends it again, " } else { "" };
                 format!(
-                    "step {}: its fate is not known ({why}): {again}w goes on without it, a REASON gives up",
+                    "step {}: only you can tell whether it is done ({why}): {again}w goes on without it, a REASON gives up",
                     step.0
                 )
             }

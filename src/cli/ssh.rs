@@ -103,7 +103,7 @@ fn words(global: &Global, arguments: &[String]) -> Result<Vec<String>, Usage> {
     quoted.collect()
 }
 
-/// Flags that name files: here or there, who could tell?
+/// Flags about sources: for here or for there, who could tell?
 fn must_be_ours(global: &Global) -> Result<(), Usage> {
     let named = [
         (global.sim.is_some(), "--sim"),
@@ -112,6 +112,8 @@ fn must_be_ours(global: &Global) -> Result<(), Usage> {
         (global.cluster.is_some(), "--cluster"),
         (global.user.is_some(), "--user"),
         (global.act_as.is_some(), "--as"),
+        (!global.act_as_group.is_empty(), "--as-group"),
+        (global.request_timeout.is_some(), "--request-timeout"),
         (global.etcd_pki.is_some(), "--etcd-pki"),
         (global.k0s_dir.is_some(), "--k0s-dir"),
         (global.config.is_some(), "--config"),

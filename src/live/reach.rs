@@ -4,6 +4,8 @@
 //! snapshots that it is given. Start reading at [`observe`].
 
 pub mod newcomer;
+#[cfg(test)]
+mod stand_in;
 pub mod there;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -210,14 +210,14 @@ impl Tunnel {
     }
 }
 
-/// A name or an address and nothing else: it becomes a word of ssh's.
-fn must_be_host(host: &Text) -> Result<(), Why> {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._:%".contains(c);
-    if !host.is_empty() && host.as_str().chars().all(is_plain) {
+/// `[USER@]HOST` and nothing else: it becomes a word of ssh's.
+pub fn must_be_host(host: &Text) -> Result<(), Why> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._:%@".contains(c);
+    if !host.is_empty() && !host.as_str().starts_with('-') && host.as_str().chars().all(is_plain) {
         return Ok(());
     }
     let text = format!("{:?} is no host for ssh", host.as_str());
-    Err(Why::new(WhyKind::Config, text))
+    Err(Why::new(WhyKind::Config, text).hint("write [USER@]HOST; a port belongs into ~/.ssh/config"))
 }
 
 /// Arguments of an ssh whose standard input and output are a connection that the sshd there makes.

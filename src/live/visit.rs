@@ -14,7 +14,7 @@ use tokio::process::{ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
 use super::program::{self, Piped, Said};
-use super::shell::{SSH_FAILED, SSH_OPTIONS, ssh_trouble};
+use super::shell::{SSH_FAILED, SSH_OPTIONS, must_be_host, ssh_trouble};
 use crate::base::{Text, Why, WhyKind};
 
 const LOOK: &str = include_str!("visit/look.sh");
@@ -122,7 +122,7 @@ pub struct Visit<'a> {
 impl Visit<'_> {
     /// Looks at the host. An error says why this program could not run there, or that there is no way to it.
     pub async fn look(&self) -> Result<Root, Why> {
-        must_be_destination(self.host)?;
+        must_be_host(self.host)?;
         let command = format!("exec sh -c '{LOOK}'");
         let arguments = self.arguments(&command);
         let asked = program::run(self.ssh, &arguments);
@@ -146,7 +146,7 @@ impl Visit<'_> {
 
     /// Copies the program there. It is removed when the copy is dropped, or we are killed.
     pub async fn copy(&self, luggage: &Luggage) -> Result<Kept, Why> {
-        must_be_destination(self.host)?;
+        must_be_host(self.host)?;
         let command = format!("exec sh -c '{KEEP}' sh {} {}", luggage.size, luggage.sha256);
         let (pipe, ssh) = program::piped(self.ssh, &self.arguments(&command))?;
         let (output, input) = pipe.into_inner();
@@ -326,16 +326,6 @@ fn place_in_words(place: &str) -> String {
         Some((place, "closed")) => format!("{place} cannot be written"),
         _ => place.to_owned(),
     }
-}
-
-/// `[USER@]HOST` and nothing else: it becomes a word of ssh's.
-pub fn must_be_destination(host: &Text) -> Result<(), Why> {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._:%@".contains(c);
-    if !host.is_empty() && !host.as_str().starts_with('-') && host.as_str().chars().all(is_plain) {
-        return Ok(());
-    }
-    let text = format!("{:?} is no host for ssh", host.as_str());
-    Err(Why::new(WhyKind::Config, text).hint("write [USER@]HOST; a port belongs into ~/.ssh/config"))
 }
 
 /// A word as every shell reads it back; None where shells differ.

@@ -71,8 +71,8 @@ pub enum Question {
         /// The words.
         words: Text,
     },
-    /// A request may or may not have arrived, and looking does not settle it: `Agreed` sends it again, where it may be,
-    /// `StoppedWaiting` goes on without it.
+    /// A request may or may not have arrived, or is to be done by hand, and looking does not settle it: `Agreed` sends it
+    /// again, where it may be, `StoppedWaiting` goes on without it.
     Doubt {
         /// What is known.
         why: Why,

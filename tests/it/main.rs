@@ -11,6 +11,7 @@ mod parity;
 mod plugin;
 mod readme;
 mod run;
+mod said;
 mod scenarios;
 mod sim;
 mod ssh;

@@ -4,18 +4,13 @@ use std::os::unix::fs::symlink;
 
 use assert_cmd::Command;
 
+use crate::said::said;
+
 fn plugin(arguments: &[&str]) -> (Option<i32>, String, String) {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("kubectl-quorate");
     symlink(env!("CARGO_BIN_EXE_quorate"), &file).unwrap();
-    let output = Command::new(file)
-        .env_clear()
-        .env("HOME", dir.path())
-        .args(arguments)
-        .output()
-        .unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    (output.status.code(), text(output.stdout), text(output.stderr))
+    said(Command::new(file).env_clear().env("HOME", dir.path()).args(arguments))
 }
 
 #[test]

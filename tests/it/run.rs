@@ -6,19 +6,19 @@ use std::time::Duration;
 use assert_cmd::Command;
 use serde_json::Value;
 
+use crate::said::said;
+
 fn quorate(home: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_quorate"))
-        .env_clear()
-        .env("HOME", home)
-        .env("XDG_STATE_HOME", home.join("state"))
-        .env("USER", "ada")
-        .timeout(Duration::from_mins(4))
-        .args(["--sim", "healthy"])
-        .args(arguments)
-        .output()
-        .unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    (output.status.code(), text(output.stdout), text(output.stderr))
+    said(
+        Command::new(env!("CARGO_BIN_EXE_quorate"))
+            .env_clear()
+            .env("HOME", home)
+            .env("XDG_STATE_HOME", home.join("state"))
+            .env("USER", "ada")
+            .timeout(Duration::from_mins(4))
+            .args(["--sim", "healthy"])
+            .args(arguments),
+    )
 }
 
 #[test]

@@ -6,17 +6,17 @@ use assert_cmd::Command;
 use quorate::sim::scenario::NAMES;
 use serde_json::Value;
 
+use crate::said::said;
+
 fn quorate(arguments: &[&str]) -> (Option<i32>, String, String) {
     let home = tempfile::tempdir().unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_quorate"))
-        .env_clear()
-        .env("HOME", home.path())
-        .timeout(Duration::from_mins(2))
-        .args(arguments)
-        .output()
-        .unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    (output.status.code(), text(output.stdout), text(output.stderr))
+    said(
+        Command::new(env!("CARGO_BIN_EXE_quorate"))
+            .env_clear()
+            .env("HOME", home.path())
+            .timeout(Duration::from_mins(2))
+            .args(arguments),
+    )
 }
 
 #[test]

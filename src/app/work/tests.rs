@@ -122,6 +122,12 @@ fn a_lock_is_taken_over_only_after_the_typed_words_and_once() {
     assert_eq!(keys(&mut state, ":take-over\ntake over\n"), []);
     assert_eq!(keys(&mut state, "xy\n"), [order(Risk::Reversible, true)]);
     assert_eq!(keys(&mut state, "xy\n"), [order(Risk::Reversible, false)]);
+    assert_eq!(keys(&mut state, ":take-over\ntake over\nWWy\n"), []);
+    assert_eq!(
+        keys(&mut state, "xy\n"),
+        [order(Risk::Reversible, false)],
+        "read-only again forgets it"
+    );
 }
 
 #[test]

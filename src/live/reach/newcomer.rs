@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use tokio::time::timeout;
 
 use super::{API, ETCD, Numbers, knock};
-use crate::base::{Text, Why, WhyKind};
+use crate::base::{Text, Why};
 use crate::live::host::journal;
 use crate::live::shell::{At, Shell, Trouble};
 use crate::model::Snapshot;
@@ -120,34 +120,17 @@ fn controllers(snapshot: &Snapshot, numbers: Numbers) -> Vec<(Text, IpAddr, Port
     living.map(with_ports).collect()
 }
 
-/// Why nothing can be tried on a simulated cluster.
-pub fn not_simulated() -> Why {
-    Why::new(
-        WhyKind::Missing,
-        "the simulated cluster has no host that has not joined",
-    )
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::base::WhyKind;
+    use crate::live::reach::stand_in::ssh;
     use crate::model::example;
-
-    /// A stand-in for ssh: `to` is where it is to connect, empty for a command, which is `cmd`.
-    fn shell(script: &str) -> Shell {
-        let find = "to=; for cmd; do [ \"$before\" = -W ] && to=$cmd; before=$cmd; done";
-        Shell {
-            ssh: ["sh", "-c", &format!("{find}; {script}"), "sh"]
-                .map(str::to_owned)
-                .to_vec(),
-            ..Shell::default()
-        }
-    }
 
     async fn told(script: &str, snapshot: &Snapshot) -> Newcomer {
         let host = "127.0.0.9".parse().unwrap();
-        ask(&shell(script), host, snapshot, Numbers::default()).await
+        ask(&ssh(script), host, snapshot, Numbers::default()).await
     }
 
     #[tokio::test]

@@ -130,27 +130,15 @@ pub fn unjudged(host: &Text, line: &str) -> Why {
 mod tests {
     use super::*;
     use crate::base::Clock;
+    use crate::live::reach::stand_in::ssh;
     use crate::model::example;
     use crate::model::reach::Service;
-
-    /// A stand-in for ssh: `to` is where it is to connect, empty for a login.
-    fn shell(script: &str) -> Shell {
-        let find = "to=; for word; do [ \"$before\" = -W ] && to=$word; before=$word; done";
-        Shell {
-            ssh: ["sh", "-c", &format!("{find}; {script}"), "sh"]
-                .map(str::to_owned)
-                .to_vec(),
-            ..Shell::default()
-        }
-    }
 
     async fn seen(script: &str) -> Result<Vec<(Service, Knock)>, Why> {
         let (sink, mut observed) = Sink::channel(Clock::start());
         let mut snapshot = example::node_lost(example::Death::Silent);
         snapshot.feeds.clear();
-        round(&shell(script), Numbers::default(), &sink, &snapshot)
-            .await
-            .unwrap();
+        round(&ssh(script), Numbers::default(), &sink, &snapshot).await.unwrap();
         let Observation::FromThere { address, look } = observed.recv().await.unwrap().what else {
             return Err(Why::new(WhyKind::Garbage, "something else"));
         };

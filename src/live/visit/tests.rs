@@ -249,10 +249,10 @@ async fn a_program_that_does_not_start_there_is_not_kept() {
 #[test]
 fn only_hosts_and_words_that_every_shell_reads_alike_are_sent() {
     for host in ["", "-oProxyCommand=x", "a b", "$(x)", "a;b"] {
-        assert!(must_be_destination(&host.into()).is_err(), "{host:?}");
+        assert!(must_be_host(&host.into()).is_err(), "{host:?}");
     }
     for host in ["nbe-1", "ada@10.0.0.1", "fe80::1%eth0"] {
-        assert!(must_be_destination(&host.into()).is_ok(), "{host:?}");
+        assert!(must_be_host(&host.into()).is_ok(), "{host:?}");
     }
     assert_eq!(quote("--timeout=1s").as_deref(), Some("--timeout=1s"));
     assert_eq!(quote("$(id) *").as_deref(), Some("'$(id) *'"));
