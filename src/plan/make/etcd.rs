@@ -180,7 +180,7 @@ pub(super) fn space(intent: &Intent, snapshot: &Snapshot) -> Result<Planned, Why
         );
     }
     draft.warn("a member does not serve while its file is rewritten: seconds for each GiB; watches from older revisions begin anew");
-    draft.warn("on other controllers through ssh: their etcd answers on their own loopback alone");
+    draft.warn("on other controllers through ssh: their etcd answers on their own loopback alone; by hand it takes an etcdctl, which k0s does not ship");
     Ok(draft.finish(&"etcd-space".into()))
 }
 
