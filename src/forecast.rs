@@ -301,6 +301,13 @@ impl<'a> Forecaster<'a> {
         outlooks
     }
 
+    /// What each of these losses would do, were it the only one.
+    pub fn each(&self, losses: &[Loss]) -> Vec<Outlook> {
+        let floor = Floor::new(&self.index);
+        let alone = losses.iter().map(|loss| self.outlook(&mut floor.clone(), loss, &[]));
+        alone.collect()
+    }
+
     fn outlook(&self, floor: &mut Floor<'_>, loss: &Loss, before: &[Text]) -> Outlook {
         let all: BTreeSet<&Text> = before.iter().chain(&loss.nodes).collect();
         let quorum = vote::after(self.snapshot, &self.quorum, &all);

@@ -120,14 +120,19 @@ pub fn forecast(state: &State) -> Foretold {
     }
     let foretold = Forecaster::new(&state.snapshot).map(|forecaster| {
         let chosen = (marked.len() > 1).then(|| Loss::of(marked));
-        let losses = chosen.into_iter().chain(domains(&state.snapshot));
-        let told = losses.filter_map(|loss| told(state, &forecaster, &loss));
+        let losses: Vec<Loss> = chosen.into_iter().chain(domains(&state.snapshot)).collect();
+        let firsts = forecaster.each(&losses).into_iter();
+        let told = firsts.map(|first| Told {
+            second: seconds(state, &forecaster, &first.loss),
+            first,
+        });
         told.map(Arc::new).collect()
     });
     Arc::new(foretold)
 }
 
-fn told(state: &State, forecaster: &Forecaster<'_>, first: &Loss) -> Option<Told> {
+/// What the loss of each other node would do after a first one; nothing where the nodes are many.
+fn seconds(state: &State, forecaster: &Forecaster<'_>, first: &Loss) -> Vec<Outlook> {
     let nodes = &state.snapshot.kube.nodes;
     let others = nodes
         .values()
@@ -135,10 +140,7 @@ fn told(state: &State, forecaster: &Forecaster<'_>, first: &Loss) -> Option<Told
         .filter(|name| !first.nodes.contains(name));
     let others = others.filter(|_| nodes.len() <= FEW_NODES);
     let then = |name: &Text| forecaster.what_if(&[first.clone(), Loss::of([name.clone()])]).pop();
-    Some(Told {
-        second: others.filter_map(then).collect(),
-        first: forecaster.what_if(std::slice::from_ref(first)).pop()?,
-    })
+    others.filter_map(then).collect()
 }
 
 /// Nodes that are marked, as such or by what their loss would do.

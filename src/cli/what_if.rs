@@ -53,8 +53,7 @@ fn foretell(snapshot: &Snapshot, asked: &WhatIf) -> eyre::Result<Result<Vec<Outl
         Err(why) => return Ok(Err(why)),
     };
     if asked.names.is_empty() {
-        let each = forecast::domains(snapshot).into_iter();
-        return Ok(Ok(each.flat_map(|loss| forecaster.what_if(&[loss])).collect()));
+        return Ok(Ok(forecaster.each(&forecast::domains(snapshot))));
     }
     let mut losses = vec![loss(snapshot, &asked.names)?];
     for name in &asked.then {

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::rules::OwnTaints;
 use super::{Fate, Move};
 use crate::base::{Text, Why, WhyKind};
 use crate::model::kube::{Node, Pod, Tolerates, WorkloadKind};
@@ -47,6 +48,7 @@ pub(super) struct Index<'a> {
     pub concerned: Vec<Concerned>,
     pub kins: Vec<Kin<'a>>,
     rows: Vec<Row<'a>>,
+    pub taints: OwnTaints,
     /// By topology key: the domain of each node, as a number.
     pub domains: BTreeMap<Text, Vec<Option<usize>>>,
     /// By claim: the node on whose disk its data are.
@@ -62,6 +64,7 @@ impl<'a> Index<'a> {
         let local = snapshot.kube.claims.iter();
         let mut index = Self {
             concerned,
+            taints: OwnTaints::new(),
             domains: BTreeMap::new(),
             local: local
                 .filter_map(|(key, _)| Some((key, snapshot.kube.pinned(key)?)))
@@ -180,6 +183,7 @@ fn concerned(own: &Placement, kins: &[Kin<'_>]) -> Concerned {
 }
 
 /// What a loss changes.
+#[derive(Clone)]
 pub(super) struct Floor<'i> {
     pub index: &'i Index<'i>,
     /// What each node has left.
@@ -254,10 +258,12 @@ impl<'i> Floor<'i> {
     /// Loses nodes: what is evicted when its time has come, in the order of these times, and what becomes of it. Where
     /// nothing is written any more, nothing moves.
     pub fn lose(&mut self, nodes: &[Text], nothing_moves: bool) -> Lost {
-        for (n, node) in self.index.nodes.iter().enumerate() {
-            self.is_lost[n] |= nodes.contains(&node.name);
+        let falls = self.index.nodes.iter().map(|node| nodes.contains(&node.name));
+        let falls: Vec<bool> = falls.collect();
+        for (is_lost, falls) in self.is_lost.iter_mut().zip(&falls) {
+            *is_lost |= falls;
         }
-        let (evicted, gone_with_nodes) = self.fall_silent(nodes);
+        let (evicted, gone_with_nodes) = self.fall_silent(&falls);
         let left = self.ready.clone();
         let mut moves = Vec::new();
         if !nothing_moves {
@@ -272,12 +278,12 @@ impl<'i> Floor<'i> {
         }
     }
 
-    /// What runs on these nodes serves nobody any more. By delay, what taints will move; and how much goes with the nodes.
-    fn fall_silent(&mut self, nodes: &[Text]) -> (BTreeMap<Tolerates, Vec<usize>>, usize) {
+    /// What runs on nodes that fall serves nobody any more. By delay, what taints will move; and how much goes with the nodes.
+    fn fall_silent(&mut self, falls: &[bool]) -> (BTreeMap<Tolerates, Vec<usize>>, usize) {
         let mut evicted: BTreeMap<Tolerates, Vec<usize>> = BTreeMap::new();
         let mut gone_with_nodes = 0;
         for (n, row) in self.index.rows.iter().enumerate() {
-            let Some(place) = self.at[n].filter(|place| nodes.contains(&self.index.nodes[*place].name)) else {
+            let Some(place) = self.at[n].filter(|place| falls[*place]) else {
                 continue;
             };
             if let Some(ready) = row.workload.and_then(|own| self.ready.get_mut(own)) {

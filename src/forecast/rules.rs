@@ -39,10 +39,12 @@ impl<'i> Floor<'i> {
         let rules = &own.workload.scheduling;
         let concerned = row.workload.and_then(|own| self.index.concerned.get(own));
         let hard = || own.workload.spread.iter().enumerate().filter(|(_, spread)| spread.hard);
+        let keys = hard().filter_map(|(_, own)| self.index.domains.get(&own.topology_key));
+        let keys: Vec<&Vec<Option<usize>>> = keys.collect();
         let is_counted = |place: usize, spread: &Spread| {
             let node = self.index.nodes[place];
             !(without_lost && self.is_lost[place])
-                && hard().all(|(_, own)| node.labels.get(own.topology_key.as_str()).is_some())
+                && keys.iter().all(|domains| domains[place].is_some())
                 && (!spread.honors_affinity || rules.selects_node(&node.name, &node.labels))
                 && (!spread.honors_taints || self.tainted(place, rules).is_none())
         };
@@ -163,22 +165,34 @@ impl<'i> Floor<'i> {
     fn tainted(&self, place: usize, rules: &Scheduling) -> Option<Obstacle> {
         let node: &Node = self.index.nodes[place];
         let forbids = |taint: &Taint| taint.effect != "PreferNoSchedule" && !rules.tolerates(taint);
-        if node.unschedulable && forbids(&taint("node.kubernetes.io/unschedulable", "NoSchedule")) {
+        let taints = &self.index.taints;
+        if node.unschedulable && forbids(&taints.unschedulable) {
             return Some(Obstacle::Unschedulable);
         }
         let is_down = self.is_lost[place] || node.ready.status != Tri::True;
-        let unreachable = || ["NoSchedule", "NoExecute"].map(|effect| taint("node.kubernetes.io/unreachable", effect));
-        let is_forbidden = node.taints.iter().any(forbids) || (is_down && unreachable().iter().any(forbids));
+        let is_forbidden = node.taints.iter().any(forbids) || (is_down && taints.unreachable.iter().any(forbids));
         is_forbidden.then_some(Obstacle::Taint)
     }
 }
 
-fn taint(key: &str, effect: &str) -> Taint {
-    Taint {
-        key: key.into(),
-        value: Text::default(),
-        effect: effect.into(),
-        added: None,
+/// The taints that Kubernetes itself puts on nodes.
+pub(super) struct OwnTaints {
+    unschedulable: Taint,
+    unreachable: [Taint; 2],
+}
+
+impl OwnTaints {
+    pub(super) fn new() -> Self {
+        let taint = |key: &str, effect: &str| Taint {
+            key: key.into(),
+            value: Text::default(),
+            effect: effect.into(),
+            added: None,
+        };
+        Self {
+            unschedulable: taint("node.kubernetes.io/unschedulable", "NoSchedule"),
+            unreachable: ["NoSchedule", "NoExecute"].map(|effect| taint("node.kubernetes.io/unreachable", effect)),
+        }
     }
 }
 

@@ -106,9 +106,7 @@ fn forecast(snapshot: &Snapshot) {
     let losses = forecast::domains(snapshot);
     let took = time(|| {
         let forecaster = Forecaster::new(snapshot).unwrap();
-        for loss in &losses {
-            drop(forecaster.what_if(std::slice::from_ref(loss)));
-        }
+        drop(forecaster.each(&losses));
     });
     row(
         &format!("    forecast of {} losses", losses.len()),
