@@ -13,6 +13,7 @@ use core::net::IpAddr;
 use std::collections::BTreeMap;
 
 use crate::base::{Stamp, Why, WhyKind};
+use crate::model::entry::{Entry, EntryId};
 use crate::model::etcd::{EtcdFacts, MemberId, MembershipView, PeerFacts, Vantage};
 use crate::model::feed::{FeedState, History};
 use crate::model::host::{ClockJump, HostFacts};
@@ -41,6 +42,7 @@ pub struct Assembler {
     host: HostFacts,
     reach: BTreeMap<IpAddr, HostReach>,
     there: BTreeMap<IpAddr, FromThere>,
+    entry: BTreeMap<EntryId, Entry>,
     /// The wall clock minus the time that passed, when it was looked at last.
     clock_ms: Option<i64>,
 }
@@ -95,6 +97,31 @@ impl Assembler {
                 self.reach.entry(address).or_default().ports.extend(reach.ports);
             }
             Observation::FromThere { address, look } => drop(self.there.insert(address, look)),
+            Observation::Entries(ids) => {
+                self.entry.retain(|id, _| ids.contains(id));
+                // How the name that users go to fares is told even where it is not probed: why not.
+                let is_asked = |feed: &FeedId| match feed {
+                    FeedId::Entry(id) => *id == EntryId::Balancer || ids.contains(id),
+                    _ => true,
+                };
+                self.histories.retain(|feed, _| is_asked(feed));
+            }
+            Observation::Entry {
+                id,
+                target,
+                name,
+                path,
+                probed,
+            } => {
+                self.verified(at, FeedId::Entry(id));
+                match self.entry.get_mut(&id) {
+                    // Another name or path is another question: what came of the old one says nothing.
+                    Some(entry) if (&entry.target, &entry.name, &entry.path) == (&target, &name, &path) => {
+                        entry.take(at, probed);
+                    }
+                    Some(_) | None => drop(self.entry.insert(id, Entry::first(target, name, path, at, probed))),
+                }
+            }
             Observation::Host { name, is_root } => {
                 self.host.name = name;
                 self.host.is_root = is_root;
@@ -116,6 +143,7 @@ impl Assembler {
             host: self.host.clone(),
             reach: self.reach.clone(),
             there: self.there.clone(),
+            entry: self.entry.clone(),
         };
         if self.forget_removed_members(&snapshot) {
             snapshot.etcd = self.etcd.clone();
@@ -158,7 +186,8 @@ impl Assembler {
             | FeedId::EtcdStore
             | FeedId::EtcdDisk
             | FeedId::Host(_)
-            | FeedId::Ports(_) => self.histories.entry(feed).or_insert_with(|| History::begin(at)),
+            | FeedId::Ports(_)
+            | FeedId::Entry(_) => self.histories.entry(feed).or_insert_with(|| History::begin(at)),
         }
     }
 

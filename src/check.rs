@@ -2,6 +2,7 @@
 //! snapshot and a policy and at nothing else. Start reading at [`TABLE`], then one family, such as [`etcd`].
 
 pub mod capacity;
+pub mod entry;
 pub mod etcd;
 pub mod external;
 pub mod failover;
@@ -113,6 +114,7 @@ pub const TABLE: &[&[Check]] = &[
     failover::CHECKS,
     recovery::CHECKS,
     network::CHECKS,
+    entry::CHECKS,
     host::CHECKS,
     feeds::CHECKS,
 ];

@@ -3,6 +3,7 @@
 
 pub mod act;
 pub mod dial;
+pub mod entry;
 pub mod etcd;
 pub mod host;
 pub mod kube;

@@ -3,6 +3,7 @@
 
 pub mod dark;
 pub mod detection;
+pub mod entry;
 pub mod etcd;
 pub mod example;
 pub mod fact;

@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use tokio::sync::mpsc;
 
 use crate::base::{Clock, Stamp, Text, Why};
+use crate::model::entry::{EntryId, Probed};
 use crate::model::etcd::{DiskTimes, LocalStatus, MemberId, MembershipView};
 use crate::model::feed::HostPart;
 use crate::model::host::{Certificate, Containers, Disk, K0sConfig, K0sStatus, Link, Process, Unit};
@@ -95,6 +96,21 @@ pub enum Observation {
         address: IpAddr,
         /// What came of it.
         look: FromThere,
+    },
+    /// The ways in that are probed from now on; what was known of others is of the past.
+    Entries(BTreeSet<EntryId>),
+    /// What came of a probe of a way in; verifies its feed, whatever came of it.
+    Entry {
+        /// Which.
+        id: EntryId,
+        /// Where it was dialled: host and port.
+        target: Text,
+        /// The host name that it was asked for.
+        name: Text,
+        /// The path that it was asked for.
+        path: Text,
+        /// What came of it.
+        probed: Probed,
     },
     /// Who we are.
     Host {

@@ -10,7 +10,7 @@ use super::screen::Screen;
 use super::state::State;
 use super::subject::pods_of;
 use super::{filter, memo, sort};
-use crate::base::{Natural, Text, Why};
+use crate::base::{Natural, Text, Why, WhyKind};
 use crate::check::{self, CheckId, Finding, Outcome};
 use crate::forecast::Domain;
 use crate::model::etcd::{Member, MemberId};
@@ -370,10 +370,11 @@ pub struct Untold<'a> {
     pub stored: Option<&'a Text>,
 }
 
-/// The checks that cannot tell.
+/// The checks that cannot tell, but for those that have nothing to look at until something happens: nobody can mend that.
 pub fn untold(state: &State) -> impl Iterator<Item = Untold<'_>> {
     let outcomes = state.derived.report.outcomes.iter();
     outcomes.filter_map(|(check, outcome)| match outcome {
+        Outcome::CannotTell { why, .. } if why.kind == WhyKind::NoOccasion => None,
         Outcome::CannotTell { feed, why, stored } => Some(Untold {
             check: *check,
             feed: *feed,

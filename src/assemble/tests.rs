@@ -320,3 +320,34 @@ fn what_an_old_server_failed_to_say_is_not_held_against_a_new_one() {
     say(&mut assembler, 2, feed(nodes, Report::Begun));
     assert_eq!(assembler.snapshot(at(3)).feed(nodes).word(), "syncing");
 }
+
+#[test]
+fn ways_in_keep_their_past_until_another_question_is_asked() {
+    use crate::model::entry::{EntryId, Probed};
+    let id = EntryId::Balancer;
+    let probe = |name: &str, status: u16| Observation::Entry {
+        id,
+        target: "netbox.example.com:443".into(),
+        name: name.into(),
+        path: "/login/".into(),
+        probed: Probed {
+            status: Some(status),
+            ..Probed::default()
+        },
+    };
+    let mut assembler = Assembler::new();
+    say(&mut assembler, 1, Observation::Entries([id].into()));
+    say(&mut assembler, 2, probe("a", 200));
+    say(&mut assembler, 3, probe("a", 503));
+    let snapshot = assembler.snapshot(at(4));
+    assert_eq!(snapshot.entry[&id].gap.map(|gap| gap.failed), Some(1));
+    assert!(
+        snapshot.feed(FeedId::Entry(id)).is_live(),
+        "a failure is an answer, too"
+    );
+    say(&mut assembler, 5, probe("b", 200));
+    assert_eq!(assembler.snapshot(at(6)).entry[&id].gap, None);
+    say(&mut assembler, 7, Observation::Entries([].into()));
+    let gone = assembler.snapshot(at(8));
+    assert!(gone.entry.is_empty());
+}

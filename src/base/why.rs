@@ -40,6 +40,8 @@ pub enum WhyKind {
     Config,
     /// Not asked yet, or depends on something else that is not known.
     NotYet,
+    /// It shows only in an event that did not happen.
+    NoOccasion,
     /// Not wanted, or not applicable here.
     Disabled,
 }

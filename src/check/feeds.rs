@@ -25,16 +25,18 @@ enum Family {
     Kubernetes,
     Etcd,
     Host,
+    Entry,
 }
 
 impl Family {
-    const ALL: [Family; 3] = [Family::Kubernetes, Family::Etcd, Family::Host];
+    const ALL: [Family; 4] = [Family::Kubernetes, Family::Etcd, Family::Host, Family::Entry];
 
     const fn of(feed: FeedId) -> Self {
         match feed {
             FeedId::Api | FeedId::ApiLocal | FeedId::Kube(_) => Family::Kubernetes,
             FeedId::EtcdLocal | FeedId::EtcdStore | FeedId::EtcdPeer(_) | FeedId::EtcdDisk => Family::Etcd,
             FeedId::Host(_) | FeedId::Ports(_) => Family::Host,
+            FeedId::Entry(_) => Family::Entry,
         }
     }
 
@@ -43,6 +45,7 @@ impl Family {
             Family::Kubernetes => "kubernetes",
             Family::Etcd => "etcd",
             Family::Host => "host",
+            Family::Entry => "entry",
         }
     }
 }
@@ -54,7 +57,12 @@ const fn is_required(feed: FeedId) -> bool {
         FeedId::Kube(kind) => {
             !kind.is_custom() && !matches!(kind, KubeKind::Claims | KubeKind::Volumes | KubeKind::DisruptionBudgets)
         }
-        FeedId::ApiLocal | FeedId::EtcdStore | FeedId::EtcdDisk | FeedId::Host(_) | FeedId::Ports(_) => false,
+        FeedId::ApiLocal
+        | FeedId::EtcdStore
+        | FeedId::EtcdDisk
+        | FeedId::Host(_)
+        | FeedId::Ports(_)
+        | FeedId::Entry(_) => false,
     }
 }
 
@@ -110,7 +118,8 @@ fn is_of_dead_member(snapshot: &Snapshot, feed: FeedId) -> bool {
         | FeedId::EtcdStore
         | FeedId::EtcdDisk
         | FeedId::Host(_)
-        | FeedId::Ports(_) => false,
+        | FeedId::Ports(_)
+        | FeedId::Entry(_) => false,
     }
 }
 

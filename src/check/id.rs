@@ -55,6 +55,11 @@ pub enum CheckId {
     NetworkNat,
     NetworkLinkSpeed,
     NetworkEncryption,
+    EntryUsers,
+    EntryBalancer,
+    EntryNames,
+    EntryExpiry,
+    EntryConsole,
     HostControlPlane,
     HostClock,
     HostDisk,
@@ -64,7 +69,7 @@ pub enum CheckId {
 
 impl CheckId {
     /// Every check.
-    pub const ALL: [CheckId; 49] = [
+    pub const ALL: [CheckId; 54] = [
         CheckId::EtcdQuorum,
         CheckId::EtcdSpare,
         CheckId::EtcdMemberLost,
@@ -109,6 +114,11 @@ impl CheckId {
         CheckId::NetworkNat,
         CheckId::NetworkLinkSpeed,
         CheckId::NetworkEncryption,
+        CheckId::EntryUsers,
+        CheckId::EntryBalancer,
+        CheckId::EntryNames,
+        CheckId::EntryExpiry,
+        CheckId::EntryConsole,
         CheckId::HostControlPlane,
         CheckId::HostClock,
         CheckId::HostDisk,
@@ -163,6 +173,11 @@ impl CheckId {
             CheckId::NetworkNat => "network.nat",
             CheckId::NetworkLinkSpeed => "network.link-speed",
             CheckId::NetworkEncryption => "network.encryption",
+            CheckId::EntryUsers => "entry.users",
+            CheckId::EntryBalancer => "entry.balancer",
+            CheckId::EntryNames => "entry.names",
+            CheckId::EntryExpiry => "entry.expiry",
+            CheckId::EntryConsole => "entry.console",
             CheckId::HostControlPlane => "host.control-plane",
             CheckId::HostClock => "host.clock",
             CheckId::HostDisk => "host.disk",

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::args::{Look, Output};
 use super::observe::{self, Resolved};
 use super::output::below::{self, HostDocument, ReachDocument};
+use super::output::entry::{self, EntryDocument};
 use super::output::feeds::{FeedDocument, feeds};
 use super::output::status_text::feed_row;
 use super::output::table::table;
@@ -34,6 +35,8 @@ struct DoctorDocument<'a> {
     below: HostDocument,
     /// How the ports of the other controllers are reached.
     reach: Vec<ReachDocument>,
+    /// The ways in for users and administrators.
+    entry: Vec<EntryDocument>,
     feeds: Vec<FeedDocument>,
 }
 
@@ -50,6 +53,7 @@ pub fn run(resolved: &Resolved, look: &Look) -> eyre::Result<ExitCode> {
         diagnosis: snapshot.diagnosis(),
         below: below::host(&snapshot),
         reach: below::reach(&snapshot),
+        entry: entry::entries(&snapshot),
         feeds: feeds(&snapshot),
     };
     match look.output {
@@ -81,6 +85,7 @@ fn text(document: &DoctorDocument<'_>) -> String {
     sections.push(list("Diagnosis:", &lines));
     sections.push(below::host_text(&document.below));
     sections.push(below::reach_text(&document.reach));
+    sections.push(entry::text(&document.entry));
     sections.retain(|section| !section.is_empty());
     let rows: Vec<Vec<String>> = document.feeds.iter().map(feed_row).collect();
     sections.push(table(&["SOURCE", "STATE", "LAST ANSWER", "BECAUSE"], &rows));

@@ -174,7 +174,8 @@ fn observe(place: Place, clock: Clock, cluster: Option<Cluster>, clerk: Option<C
         live::host::observe(place.host.clone(), sink.clone()),
         live::kube::health::observe(place.own_kubeconfig(), sink.clone()),
         live::reach::observe(place.ports, sink.clone(), snapshots()),
-        live::reach::there::observe(place.from_there.clone(), place.ports, sink, snapshots()),
+        live::reach::there::observe(place.from_there.clone(), place.ports, sink.clone(), snapshots()),
+        live::entry::observe(place.entry.clone(), sink, snapshots()),
     );
     observer.add(sources.0);
     observer.add(sources.1);
@@ -184,6 +185,7 @@ fn observe(place: Place, clock: Clock, cluster: Option<Cluster>, clerk: Option<C
     observer.add(sources.5);
     observer.add(sources.6);
     observer.add(sources.7);
+    observer.add(sources.8);
     if let Some(answering) = answering {
         observer.add(answering);
     }

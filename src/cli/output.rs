@@ -2,6 +2,7 @@
 
 pub mod below;
 pub mod check;
+pub mod entry;
 pub mod feeds;
 pub mod plan;
 pub mod prometheus;

@@ -7,12 +7,14 @@ use std::sync::Arc;
 use crate::base::Text;
 use crate::config::Settings;
 use crate::live::act::{Chore, Hosts};
+use crate::live::entry::Watch;
 use crate::live::etcd::EtcdPki;
 use crate::live::host::Places;
 use crate::live::kube::KubeSource;
 use crate::live::layout::{self, Layout, Overrides};
 use crate::live::reach::Numbers;
 use crate::live::shell::Shell;
+use crate::model::entry::way::Wish;
 use crate::plan::action::ServiceVerb;
 use crate::sim::wire::Cluster;
 use crate::sim::world::fault::Fault;
@@ -33,6 +35,8 @@ pub struct Place {
     pub root: PathBuf,
     /// Ports of other hosts that no file here tells.
     pub ports: Numbers,
+    /// How the ways in for users and administrators are probed.
+    pub entry: Watch,
     /// How other hosts are asked what they reach, where the operator wants it.
     pub from_there: Option<Shell>,
     /// The scenario, where nothing is real.
@@ -54,6 +58,13 @@ impl Place {
             etcd_endpoint: ETCD_ENDPOINT.to_owned(),
             root: PathBuf::from("/"),
             ports: Numbers::default(),
+            entry: Watch {
+                wish: settings.entry.probe.value.then(|| Wish {
+                    site: settings.entry.url.value.clone(),
+                    ..Wish::default()
+                }),
+                every: settings.entry.every.value,
+            },
             from_there: settings.look_from_there.value.then(Shell::default),
             simulated: None,
         }
@@ -74,6 +85,15 @@ impl Place {
             ports: Numbers {
                 kubelet: cluster.kubelet_port(),
                 ssh: cluster.ssh_port(),
+            },
+            entry: Watch {
+                wish: Some(Wish {
+                    site: None,
+                    users_port: cluster.users_port(),
+                    console_port: cluster.console_port(),
+                    balancer: Some(cluster.balancer()),
+                }),
+                every: Settings::default().entry.every.value,
             },
             from_there: None,
             simulated: Some(scenario),

@@ -60,6 +60,7 @@ const fn is_final(id: FeedId, kind: WhyKind) -> bool {
         | WhyKind::Missing
         | WhyKind::Denied
         | WhyKind::Config
+        | WhyKind::NoOccasion
         | WhyKind::Disabled => true,
         WhyKind::TimedOut
         | WhyKind::Unreachable

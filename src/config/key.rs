@@ -95,6 +95,10 @@ pub const KEYS: &[Key] = &[
     ),
     key!("log_file", None, log_file),
     key!("log_level", None, log_level),
+    key!("entry.probe", None, entry.probe),
+    key!("entry.url", None, entry.url),
+    // A source that is silent for longer than this counts as late.
+    key!("entry.every", None, entry.every, SECOND, SECOND * 120),
     key!(
         "policy.certificate_warning",
         None,

@@ -10,6 +10,7 @@ use super::key::KEYS;
 use super::value::{Color, LogLevel, Origin, Setting};
 use crate::base::Text;
 use crate::model::Policy;
+use crate::model::entry::way;
 use crate::model::policy::{NodeSize, Site};
 
 /// Sizes are set in gigabytes, as the HA document writes them.
@@ -52,8 +53,21 @@ pub struct Settings {
     pub log_file: Setting<Option<PathBuf>>,
     /// `log_level`: how much is logged.
     pub log_level: Setting<LogLevel>,
+    /// Section `[entry]`.
+    pub entry: EntrySettings,
     /// Section `[policy]`.
     pub policy: PolicySettings,
+}
+
+/// How the ways in for users and administrators are probed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntrySettings {
+    /// `entry.probe`: whether they are.
+    pub probe: Setting<bool>,
+    /// `entry.url`: where users go. None: as the NetBoxEnterprise says.
+    pub url: Setting<Option<way::Site>>,
+    /// `entry.every`: from one probe of a way in to the next. While a host is lost, users' ways are probed each second.
+    pub every: Setting<Duration>,
 }
 
 /// Thresholds of the checks; what each means is said at [`Policy`].
@@ -99,6 +113,11 @@ impl Default for Settings {
             timeout: Setting::default(Duration::from_secs(10)),
             log_file: Setting::default(None),
             log_level: Setting::default(LogLevel::Info),
+            entry: EntrySettings {
+                probe: Setting::default(true),
+                url: Setting::default(None),
+                every: Setting::default(Duration::from_mins(1)),
+            },
             policy: PolicySettings {
                 certificate_warning: Setting::default(policy.certificate_warning),
                 certificate_critical: Setting::default(policy.certificate_critical),

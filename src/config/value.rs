@@ -12,6 +12,7 @@ use toml::de::DeValue;
 use super::error::Problem;
 use super::key::Written;
 use crate::base::Text;
+use crate::model::entry::way;
 use crate::model::intent::read_zones;
 use crate::model::policy::Site;
 
@@ -252,6 +253,18 @@ const fn site_word(site: Site) -> &'static str {
         Site::Auto => "auto",
         Site::SingleLocation => "single-location",
         Site::MultiZone => "multi-zone",
+    }
+}
+
+/// Where users go.
+impl Value for way::Site {
+    fn parse(word: &str) -> Result<Self, Problem> {
+        let site = way::Site::parse(word, false);
+        site.ok_or_else(|| Problem::new("is not https://HOST[:PORT][/PATH]"))
+    }
+
+    fn show(&self) -> String {
+        self.url()
     }
 }
 

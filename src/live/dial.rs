@@ -42,6 +42,21 @@ impl Target {
         let name = ServerName::try_from(host.clone()).map_err(|_| wrong("names no host"))?;
         Ok(Self { host, port, name })
     }
+
+    /// A host that is asked for by another name than the one it is dialled by. Errors: Config.
+    pub fn named(host: &str, port: u16, name: &str) -> Result<Self, Why> {
+        let wrong = |_| Why::new(WhyKind::Config, format!("{name:?} is not a host name"));
+        Ok(Self {
+            host: host.to_owned(),
+            port,
+            name: ServerName::try_from(name.to_owned()).map_err(wrong)?,
+        })
+    }
+
+    /// For whom the certificate must be made.
+    pub const fn server_name(&self) -> &ServerName<'static> {
+        &self.name
+    }
 }
 
 impl fmt::Display for Target {

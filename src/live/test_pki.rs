@@ -82,6 +82,21 @@ impl TestCa {
         Arc::new(config)
     }
 
+    /// A server that lets everybody in, as a web server does.
+    pub fn open_server(cert: &TestCert) -> Arc<ServerConfig> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![CertificateDer::from_pem_slice(cert.cert_pem.as_bytes()).unwrap()],
+                PrivateKeyDer::from_pem_slice(cert.key_pem.as_bytes()).unwrap(),
+            )
+            .unwrap();
+        Arc::new(config)
+    }
+
     /// Files as on a controller, in a directory of their own.
     pub fn controller(&self, client: &TestCert, peer: &TestCert) -> TestDir {
         let dir = tempfile::tempdir().unwrap();

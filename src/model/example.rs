@@ -178,6 +178,7 @@ pub fn healthy() -> Snapshot {
             .filter_map(|n| Some((address(n).as_str().parse().ok()?, host::reach())))
             .collect(),
         there: BTreeMap::new(),
+        entry: host::entries(),
     };
     for n in 1..=3 {
         controller(&mut snapshot.kube, n);
@@ -195,7 +196,14 @@ fn feeds() -> BTreeMap<FeedId, FeedState> {
     let reached = [2, 3]
         .into_iter()
         .filter_map(|n| address(n).as_str().parse().ok().map(FeedId::Ports));
-    let ids = fixed.into_iter().chain(peers).chain(kinds).chain(parts).chain(reached);
+    let entries = host::entries().into_keys().map(FeedId::Entry);
+    let ids = fixed
+        .into_iter()
+        .chain(peers)
+        .chain(kinds)
+        .chain(parts)
+        .chain(reached)
+        .chain(entries);
     ids.map(|id| (id, FeedState::Live { as_of: ago(0) })).collect()
 }
 
@@ -378,6 +386,7 @@ fn product(kube: &mut KubeFacts) {
         ],
         external_postgresql: Some(true),
         external_redis: Some(true),
+        urls: vec!["https://netbox.example.com".into()],
     };
     let key = ObjectKey::new("kotsadm", "netbox");
     put(&mut kube.netbox_enterprises, KubeKind::NetBoxEnterprises, key, netbox);

@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::entry::EntryId;
 use super::etcd::MemberId;
 use crate::base::{Stamp, Text, Why};
 
@@ -214,6 +215,8 @@ pub enum FeedId {
     Host(HostPart),
     /// The TCP ports of another controller, as they are reached from here.
     Ports(IpAddr),
+    /// A way in for users or administrators.
+    Entry(EntryId),
 }
 
 impl fmt::Display for FeedId {
@@ -228,6 +231,7 @@ impl fmt::Display for FeedId {
             FeedId::EtcdDisk => f.pad("etcd.disk"),
             FeedId::Host(part) => f.pad(&format!("host.{}", part.name())),
             FeedId::Ports(address) => f.pad(&format!("ports.{address}")),
+            FeedId::Entry(id) => f.pad(&format!("entry.{id}")),
         }
     }
 }
@@ -251,6 +255,7 @@ impl FromStr for FeedId {
                 .ok_or_else(unknown),
             Some(("api", "local")) => Ok(FeedId::ApiLocal),
             Some(("ports", address)) => address.parse().map(FeedId::Ports).map_err(|_| unknown()),
+            Some(("entry", id)) => id.parse().map(FeedId::Entry).map_err(|_| unknown()),
             Some(("etcd", "disk")) => Ok(FeedId::EtcdDisk),
             Some(("etcd", "local")) => Ok(FeedId::EtcdLocal),
             Some(("etcd", "store")) => Ok(FeedId::EtcdStore),
@@ -500,7 +505,7 @@ impl History {
 impl FeedId {
     /// How long a silence of this source is ordinary. Api and etcd are asked every 1 to 2 s; a watch proves itself at least
     /// every 25 s (its server-side timeout); etcd's store and health checks every 5 s; host facts are read every 10 s,
-    /// certificates every 10 min; ports of a controller whose etcd answers once a minute.
+    /// certificates every 10 min; ports of a controller whose etcd answers once a minute; ways in at least every 2 min.
     pub const fn patience(self) -> Patience {
         let (lagging, lost) = match self {
             FeedId::Api => (5, 7),
@@ -511,6 +516,7 @@ impl FeedId {
             FeedId::ApiLocal => (12, 20),
             FeedId::Host(_) | FeedId::EtcdDisk => (30, 60),
             FeedId::Ports(_) => (90, 150),
+            FeedId::Entry(_) => (150, 300),
         };
         Patience {
             lagging_after: Duration::from_secs(lagging),

@@ -41,4 +41,7 @@ pub struct NetBoxEnterprise {
     pub external_postgresql: Option<bool>,
     /// `spec.redis.external`.
     pub external_redis: Option<bool>,
+    /// `spec.netbox.urls`: where users go.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub urls: Vec<Text>,
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::entry::{Entry, EntryId};
 use super::etcd::EtcdFacts;
 use super::fact::{Fact, ObjectKey};
 use super::feed::{FeedId, FeedState, KubeKind};
@@ -40,6 +41,9 @@ pub struct Snapshot {
     /// The ports of controllers that do not answer here, as another one reaches them.
     #[serde(default)]
     pub there: BTreeMap<IpAddr, FromThere>,
+    /// The ways in for users and administrators, as they were probed from here.
+    #[serde(default)]
+    pub entry: BTreeMap<EntryId, Entry>,
 }
 
 /// The simulated cluster that a snapshot shows.
@@ -87,6 +91,7 @@ impl Snapshot {
             host: HostFacts::default(),
             reach: BTreeMap::new(),
             there: BTreeMap::new(),
+            entry: BTreeMap::new(),
         }
     }
 

@@ -5,6 +5,7 @@ mod addresses;
 mod api;
 mod cluster;
 mod door;
+mod entry;
 mod gated;
 mod member;
 mod metrics;

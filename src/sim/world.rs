@@ -3,6 +3,7 @@
 
 pub mod api;
 mod below;
+mod entry;
 pub mod etcd;
 mod event;
 pub mod fault;
@@ -29,6 +30,7 @@ mod workload;
 
 use jiff::{SignedDuration, Timestamp};
 
+use self::entry::Balancer;
 use self::etcd::Etcd;
 use self::host::{Component, Host, HostId, Path};
 use self::lease::{Office, Post};
@@ -95,6 +97,7 @@ pub struct World {
     etcd: Etcd,
     posts: Vec<Post>,
     lifecycle: Lifecycle,
+    balancer: Balancer,
     dice: fastrand::Rng,
     start: Timestamp,
     now_ms: u64,
@@ -119,6 +122,7 @@ impl World {
             etcd: Etcd::new(scenario.cluster.etcd, &[]),
             posts: Vec::new(),
             lifecycle: Lifecycle::default(),
+            balancer: Balancer::default(),
             dice: fastrand::Rng::with_seed(scenario.seed),
             start,
             now_ms: 0,
@@ -166,6 +170,7 @@ impl World {
         self.run_etcd();
         self.run_compactor();
         self.watch_etcd();
+        self.check_pool();
         self.run_offices();
         self.run_k0s();
         self.run_kubelets();

@@ -86,6 +86,7 @@ pub fn short(why: &Why) -> &str {
         | WhyKind::Denied
         | WhyKind::Config
         | WhyKind::NotYet
+        | WhyKind::NoOccasion
         | WhyKind::Disabled => why.text.as_str(),
     }
 }

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::json::{at, bool_at, conditions, text_at};
+use super::json::{at, bool_at, conditions, list_at, text_at};
 use super::{Row, json_key};
-use crate::base::Why;
+use crate::base::{Text, Why};
 use crate::model::KubeKind;
 use crate::model::product::{Installation, NetBoxEnterprise};
 use crate::port::KubeObject;
@@ -36,6 +36,16 @@ pub fn netbox_enterprise(raw: &Value) -> Result<Row, Why> {
         conditions: conditions(raw),
         external_postgresql: bool_at(raw, &["spec", "postgresql", "external"]),
         external_redis: bool_at(raw, &["spec", "redis", "external"]),
+        urls: urls(raw),
     };
     Ok((key, KubeObject::NetBoxEnterprise(row)))
+}
+
+/// No more URLs than this are kept.
+const MAX_URLS: usize = 16;
+
+/// `spec.netbox.urls` (NetBoxEnterprise CRD reference 2.1).
+fn urls(raw: &Value) -> Vec<Text> {
+    let urls = list_at(raw, &["spec", "netbox", "urls"]).iter();
+    urls.filter_map(Value::as_str).take(MAX_URLS).map(Text::new).collect()
 }

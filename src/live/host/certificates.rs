@@ -121,7 +121,8 @@ fn parse_pem(path: &Path, bytes: &[u8]) -> Result<Vec<Certificate>, Why> {
     if found.is_empty() { Err(garbage()) } else { Ok(found) }
 }
 
-fn describe(path: &Path, x509: &X509Certificate<'_>) -> Option<Certificate> {
+/// What a certificate says. None where it cannot be said.
+pub(in crate::live) fn describe(path: &Path, x509: &X509Certificate<'_>) -> Option<Certificate> {
     let names = x509.subject_alternative_name().ok()?;
     Some(Certificate {
         path: path.to_string_lossy().as_ref().into(),

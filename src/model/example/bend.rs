@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{add_pod, address, ago, change, healthy, lease, member_id, name, node, now, pod, put, wall_ago};
 use crate::base::{Text, Why, WhyKind};
+use crate::model::entry::{EntryId, Probed};
 use crate::model::etcd::{MemberId, Vantage};
 use crate::model::feed::{FeedId, FeedState, History, KubeKind};
 use crate::model::kube::{ApiHealth, Checked, Owner, Taint, Tri};
@@ -56,7 +57,7 @@ pub fn syncing() -> Snapshot {
     let mut snapshot = empty();
     let started = healthy().feeds.into_keys();
     snapshot.feeds = started
-        .filter(|id| !matches!(id, FeedId::EtcdPeer(_) | FeedId::Ports(_)))
+        .filter(|id| !matches!(id, FeedId::EtcdPeer(_) | FeedId::Ports(_) | FeedId::Entry(_)))
         .map(|id| (id, FeedState::Syncing { since: ago(1) }))
         .collect();
     snapshot.host.name = name(1);
@@ -85,6 +86,9 @@ fn knock(snapshot: &mut Snapshot, n: u8, death: Death) {
         Death::Refused => (Knock::Refused, Knock::Connected),
         Death::Silent => (Knock::Silent, Knock::Silent),
     };
+    for id in [EntryId::Users(address), EntryId::Console(address)] {
+        fail(snapshot, id, death.why(n));
+    }
     let ports = [
         port(Service::Etcd, 2_380, dead),
         port(Service::Api, 6_443, dead),
@@ -234,12 +238,26 @@ pub fn cut_off(unplugged: bool) -> Snapshot {
     kill_member(&mut snapshot, 3, Death::Silent, 40);
     lose_quorum_reads(&mut snapshot, 40);
     snapshot.etcd.spare_zero_since = None;
+    fail(&mut snapshot, EntryId::Balancer, Death::Silent.why(1));
     if let Some(links) = snapshot.host.links.as_mut().filter(|_| unplugged) {
         for link in &mut links.value {
             link.carrier = Some(false);
         }
     }
     snapshot
+}
+
+/// A way in is probed again, and does not serve.
+fn fail(snapshot: &mut Snapshot, id: EntryId, why: Why) {
+    if let Some(entry) = snapshot.entry.get_mut(&id) {
+        entry.take(
+            ago(2),
+            Probed {
+                why: Some(why),
+                ..Probed::default()
+            },
+        );
+    }
 }
 
 /// Switches a source off, as where it is not configured; etcd's sources take what they told with them.
@@ -263,7 +281,8 @@ pub fn turn_off(snapshot: &mut Snapshot, feed: FeedId) {
         | FeedId::EtcdStore
         | FeedId::EtcdDisk
         | FeedId::Host(_)
-        | FeedId::Ports(_) => {}
+        | FeedId::Ports(_)
+        | FeedId::Entry(_) => {}
     }
     snapshot.feeds.insert(feed, FeedState::Off { why });
 }
@@ -287,7 +306,8 @@ pub fn lose_feed(snapshot: &mut Snapshot, feed: FeedId) {
         | FeedId::EtcdStore
         | FeedId::EtcdDisk
         | FeedId::Host(_)
-        | FeedId::Ports(_) => {}
+        | FeedId::Ports(_)
+        | FeedId::Entry(_) => {}
     }
     snapshot.feeds.insert(feed, lost(120, why));
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{address, ago, fact, name, wall_ago};
 use crate::base::Text;
+use crate::model::entry::{Entry, EntryId, Presented, Probed};
 use crate::model::etcd::DiskTimes;
 use crate::model::feed::{FeedId, HostPart};
 use crate::model::host::{
@@ -183,5 +184,37 @@ pub(super) fn reach() -> HostReach {
             port(Service::Api, 6_443),
             port(Service::Kubelet, 10_250),
         ]),
+    }
+}
+
+/// The ways in, all served: the users' name, and gateway and Admin Console on each node.
+pub(super) fn entries() -> BTreeMap<EntryId, Entry> {
+    let nodes = (1..=3).filter_map(|n| address(n).as_str().parse().ok());
+    let ids = nodes.flat_map(|address| [EntryId::Users(address), EntryId::Console(address)]);
+    let ids = ids.chain([EntryId::Balancer]);
+    ids.map(|id| (id, entry(id, served()))).collect()
+}
+
+/// A way in, after one probe.
+pub(super) fn entry(id: EntryId, probed: Probed) -> Entry {
+    let site = "netbox.example.com";
+    let (target, name, path) = match id {
+        EntryId::Balancer => (format!("{site}:443"), site.to_owned(), "/login/"),
+        EntryId::Users(address) => (format!("{address}:443"), site.to_owned(), "/login/"),
+        EntryId::Console(address) => (format!("{address}:30000"), address.to_string(), "/"),
+    };
+    Entry::first(target.into(), name.into(), path.into(), ago(20), probed)
+}
+
+fn served() -> Probed {
+    Probed {
+        status: Some(200),
+        took_us: Some(4_200),
+        certificate: Some(Presented {
+            subject: "CN=netbox.example.com".into(),
+            names: vec!["netbox.example.com".into(), name(1), name(2), name(3)],
+            not_after: ago(0).plus(std::time::Duration::from_secs(310 * DAY)).wall,
+        }),
+        why: None,
     }
 }

@@ -209,6 +209,7 @@ const fn is_an_answer(kind: WhyKind) -> bool {
         | WhyKind::Denied
         | WhyKind::Config
         | WhyKind::NotYet
+        | WhyKind::NoOccasion
         | WhyKind::Disabled => false,
     }
 }

@@ -10,12 +10,12 @@ use tokio::net::TcpListener;
 use crate::sim::world::Network;
 use crate::sim::world::host::HostId;
 
-/// The API server's, etcd's peer, etcd's client, the kubelet's and the ssh port: the real ones (but for ssh, which takes
-/// root), and others for a machine on which somebody already listens on all addresses (a real controller).
-const PORTS: [[u16; 5]; 3] = [
-    [6443, 2380, 2379, 10250, 2222],
-    [16443, 12380, 12379, 20250, 12222],
-    [26443, 22380, 22379, 30250, 22222],
+/// The API server's, etcd's peer, etcd's client, the kubelet's, the ssh, the gateway's and the Admin Console's port: the real
+/// ones (but for ssh and the gateway, which take root), and others for a machine on which somebody already listens on all addresses (a real controller).
+const PORTS: [[u16; 7]; 3] = [
+    [6443, 2380, 2379, 10250, 2222, 8443, 30000],
+    [16443, 12380, 12379, 20250, 12222, 18443, 30001],
+    [26443, 22380, 22379, 30250, 22222, 28443, 30002],
 ];
 /// How many prefixes are tried with each set of ports.
 const TRIES: u32 = 16;
@@ -36,6 +36,10 @@ pub struct Addresses {
     pub kubelet_port: u16,
     /// Of every host's sshd.
     pub ssh_port: u16,
+    /// Of the gateway on every host.
+    pub users_port: u16,
+    /// Of the Admin Console on every host.
+    pub console_port: u16,
     /// Held while the prefix is ours.
     _claim: TcpListener,
 }
@@ -44,20 +48,23 @@ impl Addresses {
     /// Finds a prefix and ports that nobody uses.
     pub async fn claim() -> io::Result<Self> {
         let mut failure = io::Error::from(io::ErrorKind::AddrInUse);
-        for [api_port, peer_port, client_port, kubelet_port, ssh_port] in PORTS {
+        for [api_port, peer_port, others @ ..] in PORTS {
+            let [client_port, kubelet_port, ssh_port, users_port, console_port] = others;
             for _ in 0..TRIES {
                 let network = Network {
                     prefix: next_prefix(),
                     api_port,
                     peer_port,
                 };
-                match hold(&network, [client_port, kubelet_port, ssh_port]).await {
+                match hold(&network, others).await {
                     Ok(claim) => {
                         return Ok(Self {
                             network,
                             client_port,
                             kubelet_port,
                             ssh_port,
+                            users_port,
+                            console_port,
                             _claim: claim,
                         });
                     }
@@ -66,6 +73,12 @@ impl Addresses {
             }
         }
         Err(failure)
+    }
+
+    /// Of the load balancer: the address of the network itself, on which no host is.
+    pub fn balancer(&self) -> SocketAddr {
+        let [a, b, c] = self.network.prefix;
+        (Ipv4Addr::new(a, b, c, 10), self.users_port).into()
     }
 
     /// The host at an address. The system's own loopback address is whoever runs quorate: `here`.
@@ -81,7 +94,7 @@ impl Addresses {
 
 /// The address of the network itself, on which no host is: whoever listens there has the prefix. All ports must be free; one
 /// of them is held.
-async fn hold(network: &Network, others: [u16; 3]) -> io::Result<TcpListener> {
+async fn hold(network: &Network, others: [u16; 5]) -> io::Result<TcpListener> {
     let [a, b, c] = network.prefix;
     let at = |port| SocketAddr::from((Ipv4Addr::new(a, b, c, 10), port));
     let claim = TcpListener::bind(at(network.api_port)).await?;
@@ -112,10 +125,13 @@ mod tests {
         let host = |last| one.host(Ipv4Addr::new(a, b, c, last).into(), HostId(2));
         assert_eq!((host(11), host(13)), (HostId(1), HostId(3)));
         assert_eq!(one.host(Ipv4Addr::LOCALHOST.into(), HostId(2)), HostId(2));
-        assert!(
-            hold(&one.network, [one.client_port, one.kubelet_port, one.ssh_port])
-                .await
-                .is_err()
-        );
+        let others = [
+            one.client_port,
+            one.kubelet_port,
+            one.ssh_port,
+            one.users_port,
+            one.console_port,
+        ];
+        assert!(hold(&one.network, others).await.is_err());
     }
 }

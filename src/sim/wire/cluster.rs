@@ -43,6 +43,9 @@ pub struct Cluster {
     etcd_endpoint: String,
     kubelet_port: u16,
     ssh_port: u16,
+    users_port: u16,
+    console_port: u16,
+    balancer: SocketAddr,
     _tasks: JoinSet<()>,
     _folder: TempDir,
 }
@@ -68,11 +71,14 @@ impl Cluster {
         let here = here.ok_or_else(|| io::Error::other(format!("the scenario has no host {}", scenario.here)))?;
         let folder = folder()?;
         let (tick, ticks) = watch::channel(0);
+        let authorities = Authorities::new()?;
+        let (_, entry_tls) = watch::channel(authorities.entry_server()?);
         let mut keeper = Keeper {
             built: scenario.cluster.clone(),
             clock,
             offset_ms: begins_ms.saturating_sub(began.mono_ms),
-            authorities: Authorities::new()?,
+            entry_tls,
+            authorities,
             folder: folder.path().to_owned(),
             street: Street {
                 shared: Arc::clone(&shared),
@@ -85,6 +91,7 @@ impl Cluster {
             doors: JoinSet::new(),
         };
         keeper.step().await?;
+        keeper.open_balancer().await;
         let hurry = Arc::new(Notify::new());
         let mut tasks = JoinSet::new();
         tasks.spawn(keeper.run(Arc::clone(&hurry)));
@@ -93,6 +100,9 @@ impl Cluster {
             etcd_endpoint: format!("https://{}:{}", here.address, addresses.client_port),
             kubelet_port: addresses.kubelet_port,
             ssh_port: addresses.ssh_port,
+            users_port: addresses.users_port,
+            console_port: addresses.console_port,
+            balancer: addresses.balancer(),
             here,
             handle: Handle { shared, hurry },
             _tasks: tasks,
@@ -128,6 +138,21 @@ impl Cluster {
     /// Of every host's sshd.
     pub const fn ssh_port(&self) -> u16 {
         self.ssh_port
+    }
+
+    /// Of the gateway on every host.
+    pub const fn users_port(&self) -> u16 {
+        self.users_port
+    }
+
+    /// Of the Admin Console on every host.
+    pub const fn console_port(&self) -> u16 {
+        self.console_port
+    }
+
+    /// The load balancer before the gateways.
+    pub const fn balancer(&self) -> SocketAddr {
+        self.balancer
     }
 
     /// A way to change it, which may outlive it.
@@ -203,6 +228,8 @@ struct Keeper {
     /// World time minus the clock's.
     offset_ms: u64,
     authorities: Authorities,
+    /// What users and administrators are shown.
+    entry_tls: watch::Receiver<Arc<ServerConfig>>,
     folder: PathBuf,
     street: Street,
     tick: watch::Sender<u64>,
@@ -263,6 +290,9 @@ impl Keeper {
                 Service::Peer => (network.peer_port, &peer),
                 Service::Kubelet => (addresses.kubelet_port, &api),
                 Service::Ssh => (addresses.ssh_port, &api),
+                Service::Users => (addresses.users_port, &self.entry_tls),
+                Service::Console => (addresses.console_port, &self.entry_tls),
+                Service::Balancer => continue,
             };
             let at = SocketAddr::new(address, port);
             let door = Door::open(self.street.clone(), host.id, service, at, tls.clone()).await;
@@ -278,6 +308,14 @@ impl Keeper {
         };
         self.controllers.insert(host.id, controller);
         Ok(())
+    }
+
+    /// The load balancer is there from the beginning, and knows no host of its own.
+    async fn open_balancer(&mut self) {
+        let (street, at) = (self.street.clone(), self.street.addresses.balancer());
+        let here = street.here;
+        let door = Door::open(street, here, Service::Balancer, at, self.entry_tls.clone()).await;
+        self.doors.spawn(door);
     }
 
     fn refresh(&mut self) -> io::Result<()> {

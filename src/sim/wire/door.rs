@@ -15,7 +15,7 @@ use tokio_rustls::TlsAcceptor;
 use super::addresses::Addresses;
 use super::gated::{Flow, Gated};
 use super::plug::Plug;
-use super::{Shared, api, member, peer};
+use super::{Shared, api, entry, member, peer};
 use crate::sim::world::World;
 use crate::sim::world::host::{Component, HostId, Path, Run};
 
@@ -32,16 +32,24 @@ pub enum Service {
     Kubelet,
     /// sshd: it greets, and nobody can log in.
     Ssh,
+    /// The gateway: users' way in.
+    Users,
+    /// The Admin Console's node port.
+    Console,
+    /// The load balancer, which is a machine of its own: whoever knocks, its door knows only its own host.
+    Balancer,
 }
 
 impl Service {
     /// Every service of a controller.
-    pub const ALL: [Service; 5] = [
+    pub const ALL: [Service; 7] = [
         Service::Api,
         Service::Client,
         Service::Peer,
         Service::Kubelet,
         Service::Ssh,
+        Service::Users,
+        Service::Console,
     ];
 
     /// How what listens fares on a host.
@@ -51,6 +59,23 @@ impl Service {
             Service::Client | Service::Peer => world.run(host, Component::Etcd),
             Service::Kubelet => world.run(host, Component::Kubelet),
             Service::Ssh => world.machine_run(host),
+            Service::Users => world.gateway_run(host),
+            Service::Console => world.console_run(host),
+            Service::Balancer => Run::Running,
+        }
+    }
+
+    /// What becomes of packets from a host to what listens on another.
+    fn path(self, world: &World, from: HostId, to: HostId) -> Path {
+        match self {
+            Service::Balancer => world.path_to_balancer(from),
+            Service::Api
+            | Service::Client
+            | Service::Peer
+            | Service::Kubelet
+            | Service::Ssh
+            | Service::Users
+            | Service::Console => world.path(from, to),
         }
     }
 }
@@ -133,7 +158,7 @@ impl Door {
         let (run, path) = self
             .street
             .shared
-            .with(|world| (service.run(world, host), world.path(here, host)));
+            .with(|world| (service.run(world, host), service.path(world, here, host)));
         if run == Run::Dead {
             self.gates.clear();
             self.connections.shutdown().await;
@@ -190,6 +215,9 @@ impl Door {
                 Service::Api => api::converse(stream, shared, host).await,
                 Service::Client => member::converse(stream, shared, host).await,
                 Service::Peer => peer::converse(stream, from.ip(), shared, host).await,
+                Service::Users | Service::Console | Service::Balancer => {
+                    entry::converse(stream, shared, host, service).await;
+                }
                 Service::Kubelet | Service::Ssh => {}
             }
         });
@@ -213,7 +241,7 @@ async fn accept(listener: Option<&TcpListener>) -> io::Result<(TcpStream, Socket
 
 /// A frozen process accepts, because the kernel does it, and says nothing.
 fn flow(world: &World, from: HostId, to: HostId, service: Service) -> Flow {
-    let is_silent = from != to && world.path(from, to) == Path::Silent;
+    let is_silent = service.path(world, from, to) == Path::Silent;
     if is_silent || service.run(world, to) == Run::Frozen {
         Flow::Stalled
     } else {

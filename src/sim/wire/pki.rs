@@ -142,6 +142,24 @@ impl Authorities {
         })
     }
 
+    /// The gateway and the Admin Console: a certificate for users, and everybody is let in.
+    pub fn entry_server(&self) -> io::Result<Arc<ServerConfig>> {
+        let names = ["netbox.example.com", "*.example.com"];
+        let own = self.kubernetes.issue(&Subject::new("netbox.example.com", &names))?;
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(io::Error::other)?
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![CertificateDer::from_pem_slice(own.cert.as_bytes()).map_err(io::Error::other)?],
+                PrivateKeyDer::from_pem_slice(own.key.as_bytes()).map_err(io::Error::other)?,
+            )
+            .map_err(io::Error::other)?;
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Arc::new(config))
+    }
+
     /// A server with a peer certificate.
     pub fn peer_server(&self, peer: &Issued) -> io::Result<Arc<ServerConfig>> {
         self.etcd.server(peer)

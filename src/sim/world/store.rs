@@ -158,6 +158,19 @@ impl Store {
             .take_while(move |(key, _)| key.resource == resource && namespace.is_none_or(|own| key.namespace == own))
     }
 
+    /// The objects of a namespace whose names begin so.
+    pub fn named<'a>(
+        &'a self,
+        resource: Resource,
+        namespace: &'a str,
+        prefix: &'a str,
+    ) -> impl Iterator<Item = (&'a Key, &'a Object)> {
+        let from = Key::new(resource, namespace, prefix);
+        let is_named =
+            move |key: &Key| key.resource == resource && key.namespace == namespace && key.name.starts_with(prefix);
+        self.objects.range(from..).take_while(move |(key, _)| is_named(key))
+    }
+
     /// Every object, in the order of their keys.
     pub fn all(&self) -> impl Iterator<Item = (&Key, &Object)> {
         self.objects.iter()

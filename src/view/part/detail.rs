@@ -3,6 +3,7 @@
 
 mod chapter;
 mod check;
+mod entry;
 mod k0s;
 mod loss;
 mod member;
@@ -131,6 +132,10 @@ fn of_feed(state: &State, theme: &Theme, id: FeedId) -> Vec<Paragraph> {
     if let Some(stored) = state.snapshot.kube.stored.as_ref().filter(|_| id == FeedId::EtcdStore) {
         rows.extend(of_store(state, stored));
         return rows;
+    }
+    if let FeedId::Entry(own) = id {
+        let entry = state.snapshot.entry.get(&own);
+        rows.extend(entry.map(|entry| entry::rows(state, entry)).unwrap_or_default());
     }
     rows.extend(words::dated(&state.snapshot, &feed).map(|age| ("last answer", age, Role::Stale)));
     rows.extend(feed.why().map(because).unwrap_or_default());

@@ -2,6 +2,9 @@
 
 use crate::app::rows::ready_word;
 use crate::app::{RowId, State};
+use crate::base::WhyKind;
+use crate::check::{CheckId, Outcome, Severity};
+use crate::model::entry::EntryId;
 use crate::model::kube::{Node, Tri};
 use crate::model::quorum::Health;
 use crate::model::{FeedId, FeedState, KubeKind, ObjectKey};
@@ -134,6 +137,7 @@ pub fn heading(state: &State, theme: &Theme) -> Heading {
         let zones = words::count(state.snapshot.zone_names().len(), "zone");
         summary.push((format!("{ready} of {} Ready, {zones}", nodes.len()), role));
     }
+    summary.extend(users(state));
     match fresh::note(state, &feed) {
         Some(note) => summary.push(note),
         None => summary.extend(api(state, theme)),
@@ -142,6 +146,36 @@ pub fn heading(state: &State, theme: &Theme) -> Heading {
         title: "Nodes",
         summary,
         note: String::new(),
+    }
+}
+
+/// While a host is lost: whether users get in all the same, and the last time that they did not.
+fn users(state: &State) -> Option<(String, Role)> {
+    if !state.snapshot.is_host_lost() {
+        return None;
+    }
+    let mut outcomes = state.derived.report.outcomes.iter();
+    let (_, outcome) = outcomes.find(|(check, _)| *check == CheckId::EntryUsers)?;
+    match outcome {
+        Outcome::Holds => {
+            let entry = state.snapshot.entry.get(&EntryId::Balancer);
+            let gap = entry.and_then(|entry| entry.gap).filter(|gap| gap.until.is_some());
+            let gap = gap.map(|gap| format!(", gap of {}", words::age(gap.length(state.snapshot.now))));
+            Some((format!("users served{}", gap.unwrap_or_default()), Role::Ok))
+        }
+        Outcome::Broken { findings, .. } => {
+            let is_critical = findings.iter().any(|own| own.severity == Severity::Critical);
+            Some(if is_critical {
+                ("users NOT served".to_owned(), Role::Critical)
+            } else {
+                ("users served in part".to_owned(), Role::Warning)
+            })
+        }
+        Outcome::CannotTell { why, .. } if !matches!(why.kind, WhyKind::Config | WhyKind::Disabled) => {
+            Some(("users: cannot tell".to_owned(), Role::Unknown))
+        }
+        // Where nobody wants it probed, nothing is missed.
+        Outcome::CannotTell { .. } | Outcome::NotApplicable { .. } => None,
     }
 }
 

@@ -17,7 +17,7 @@ fn enter_drills_down_and_esc_returns() {
     assert_eq!(state.screen, Screen::Overview);
     press(&mut state, "G<enter>");
     assert_eq!(state.screen, Screen::Findings);
-    assert!(page(&state, 80, 24).contains("> i info"));
+    assert!(page(&state, 80, 24).contains("> ? unknown"), "{}", page(&state, 80, 24));
 }
 
 #[test]

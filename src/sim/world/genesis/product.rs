@@ -106,7 +106,7 @@ impl World {
         let body = json!({
             "spec": {
                 "postgresql": {"external": true}, "redis": {"external": true},
-                "netbox": {"replicas": 3, "worker": {"replicas": 3}},
+                "netbox": {"replicas": 3, "urls": ["https://netbox.example.com"], "worker": {"replicas": 3}},
                 "diode": {"enabled": true, "ingester": {"replicas": 3}, "reconciler": {"replicas": 3},
                     "auth": {"replicas": 3}, "hydra": {"replicas": 3}},
             },

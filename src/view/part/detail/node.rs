@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::chapter::{Chapter, Paragraph, findings};
-use super::k0s;
+use super::{entry, k0s};
 use crate::app::rows::ready_word;
 use crate::app::{RowId, State};
 use crate::base::Text;
@@ -21,6 +21,7 @@ pub fn chapters(state: &State, theme: &Theme, node: &Node) -> Vec<Chapter> {
     chapters.extend(findings(state, &RowId::Node(node.name.clone())));
     chapters.push(heartbeat(state, theme, node));
     chapters.extend(member(state, theme, node));
+    chapters.extend(entry::chapters(state, node));
     chapters.push(pods(state, theme, node));
     chapters.extend(k0s::chapters(state, &node.name, address, None));
     chapters

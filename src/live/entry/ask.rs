@@ -1,0 +1,239 @@
+//! One probe of a way in: lookup, TCP, TLS with the host name that users go to, one GET; told by hop, with whatever
+//! certificate the server showed. Start reading at [`Asker::ask`].
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::Empty;
+use hyper::Request;
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper::header::{HOST, USER_AGENT};
+use hyper_util::rt::TokioIo;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
+use tokio::net::{TcpStream, lookup_host};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::base::{Why, WhyKind};
+use crate::live::dial::{Hop, Target, broken, failed, timed_out};
+use crate::live::host::certificates::describe;
+use crate::live::tls;
+use crate::model::entry::way::{Way, bracketed};
+use crate::model::entry::{Presented, Probed};
+
+/// A name with more addresses than this is dialled at the first ones only.
+const MAX_ADDRESSES: usize = 4;
+/// A certificate with more names than this is told with the first ones only.
+const MAX_NAMES: usize = 64;
+/// The request, by its name.
+const GET: Hop = Hop::Request("GET");
+
+/// Asks at one way in.
+pub struct Asker {
+    way: Way,
+    tls: Arc<ClientConfig>,
+    connect: Duration,
+    whole: Duration,
+    /// A lookup that outlived its probe: the next one waits for it, so that not more than one thread ever hangs.
+    lookup: Option<JoinHandle<io::Result<Vec<SocketAddr>>>>,
+}
+
+impl Asker {
+    /// `connect` bounds one TCP connect, `whole` all of a probe.
+    pub const fn new(way: Way, tls: Arc<ClientConfig>, connect: Duration, whole: Duration) -> Self {
+        Self {
+            way,
+            tls,
+            connect,
+            whole,
+            lookup: None,
+        }
+    }
+
+    /// Where it asks.
+    pub const fn way(&self) -> &Way {
+        &self.way
+    }
+
+    /// What comes of one probe. An error is this host's own: no route, or no address for the name.
+    pub async fn ask(&mut self) -> Result<Probed, Why> {
+        let target = Target::named(self.way.host.as_str(), self.way.port, self.way.name.as_str())?;
+        let whole = self.whole;
+        let (mut hop, mut certificate) = (Hop::Lookup, None);
+        let began = Instant::now();
+        let asked = timeout(whole, self.converse(&target, &mut hop, &mut certificate)).await;
+        let asked = asked.unwrap_or_else(|_| Err(timed_out(&target, hop, whole)));
+        match asked {
+            Ok(status) => Ok(Probed {
+                status: Some(status),
+                took_us: u64::try_from(began.elapsed().as_micros()).ok(),
+                certificate,
+                why: None,
+            }),
+            Err(why) if is_ours(hop, why.kind) => Err(why),
+            Err(why) => Ok(Probed {
+                certificate,
+                why: Some(why),
+                ..Probed::default()
+            }),
+        }
+    }
+
+    async fn converse(
+        &mut self,
+        target: &Target,
+        hop: &mut Hop,
+        certificate: &mut Option<Presented>,
+    ) -> Result<u16, Why> {
+        let addresses = self.addresses(target).await?;
+        *hop = Hop::Connect;
+        let tcp = self.open(target, &addresses).await?;
+        *hop = Hop::Handshake;
+        let stream = TlsConnector::from(Arc::clone(&self.tls))
+            .connect(target.server_name().clone(), tcp)
+            .await
+            .map_err(|error| broken(target, Hop::Handshake, &error))?;
+        *certificate = stream.get_ref().1.peer_certificates().and_then(presented);
+        *hop = GET;
+        self.get(target, stream).await
+    }
+
+    async fn addresses(&mut self, target: &Target) -> Result<Vec<SocketAddr>, Why> {
+        let lookup = self.lookup.get_or_insert_with(|| {
+            let (host, port) = (self.way.host.as_str().to_owned(), self.way.port);
+            tokio::spawn(async move {
+                let found = lookup_host((host, port)).await?;
+                Ok(found.take(MAX_ADDRESSES).collect())
+            })
+        });
+        let found = lookup.await;
+        self.lookup = None;
+        let words = match found {
+            Ok(Ok(addresses)) if !addresses.is_empty() => return Ok(addresses),
+            Ok(Ok(_)) => "the name has no address".to_owned(),
+            Ok(Err(error)) => error.to_string(),
+            Err(error) => error.to_string(),
+        };
+        Err(failed(target, Hop::Lookup, WhyKind::Unreachable, words))
+    }
+
+    async fn open(&self, target: &Target, addresses: &[SocketAddr]) -> Result<TcpStream, Why> {
+        let mut failure = None;
+        for address in addresses {
+            match timeout(self.connect, TcpStream::connect(address)).await {
+                Ok(Ok(tcp)) => return Ok(tcp),
+                Ok(Err(error)) => failure = Some(broken(target, Hop::Connect, &error)),
+                Err(_) => failure = Some(timed_out(target, Hop::Connect, self.connect)),
+            }
+        }
+        Err(failure.unwrap_or_else(|| failed(target, Hop::Lookup, WhyKind::Unreachable, "the name has no address")))
+    }
+
+    /// One GET; of the answer only the status is read.
+    async fn get(&self, target: &Target, stream: TlsStream<TcpStream>) -> Result<u16, Why> {
+        let (mut requests, connection) = http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| broken(target, GET, &error))?;
+        let host = bracketed(self.way.name.as_str());
+        let host = if self.way.port == 443 {
+            host
+        } else {
+            format!("{host}:{}", self.way.port)
+        };
+        let request = Request::get(self.way.path.as_str())
+            .header(HOST, host)
+            .header(USER_AGENT, concat!("quorate/", env!("CARGO_PKG_VERSION")))
+            .body(Empty::<Bytes>::new())
+            .map_err(|error| failed(target, GET, WhyKind::Config, error.to_string()))?;
+        let answer = requests.send_request(request);
+        tokio::pin!(answer, connection);
+        let answer = tokio::select! {
+            biased;
+            answer = &mut answer => answer,
+            // The connection has ended. What it brought before is still there to be read.
+            _ = &mut connection => answer.await,
+        };
+        let answer = answer.map_err(|error| broken(target, GET, &error))?;
+        Ok(answer.status().as_u16())
+    }
+}
+
+/// Whether a failure says nothing of the other side.
+const fn is_ours(hop: Hop, kind: WhyKind) -> bool {
+    matches!(hop, Hop::Lookup) || matches!(kind, WhyKind::Missing | WhyKind::Denied | WhyKind::Config)
+}
+
+/// What the server's own certificate says, the first of the chain.
+fn presented(chain: &[CertificateDer<'_>]) -> Option<Presented> {
+    let (_, x509) = x509_parser::parse_x509_certificate(chain.first()?).ok()?;
+    let mut read = describe(Path::new(""), &x509)?;
+    read.names.truncate(MAX_NAMES);
+    Some(Presented {
+        subject: read.subject,
+        names: read.names,
+        not_after: read.not_after,
+    })
+}
+
+/// TLS that takes whatever certificate a server shows. What it shows is judged by the checks, and nothing secret is sent.
+pub fn any_certificate() -> Result<Arc<ClientConfig>, Why> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Why::new(WhyKind::Tls, tls::words(&error)))?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    // A resumed session shows no certificate anew.
+    config.resumption = rustls::client::Resumption::disabled();
+    Ok(Arc::new(config))
+}
+
+/// Proves that the server has the key of the certificate that it shows, and no more.
+#[derive(Debug)]
+struct AnyCertificate(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, cert, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, cert, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
