@@ -41,6 +41,9 @@ fn feed_is_settled(snapshot: &Snapshot, id: FeedId, state: &FeedState, has_patie
         FeedState::Syncing { .. } | FeedState::Lost { .. } if id == FeedId::EtcdStore && is_lit(&snapshot.feeds) => {
             true
         }
+        // A way in is asked again in a minute; and in the dark nobody waits for one.
+        FeedState::Lost { .. } if matches!(id, FeedId::Entry(_)) => true,
+        FeedState::Syncing { .. } if matches!(id, FeedId::Entry(_)) => !has_patience,
         FeedState::Lost { why, .. } if is_final(id, why.kind) => true,
         // While an API server answers, its lists are on their way.
         FeedState::Lost { .. } if matches!(id, FeedId::Kube(_)) && snapshot.feed(FeedId::Api).is_live() => false,
@@ -128,6 +131,15 @@ mod tests {
         ));
         let syncing = example::syncing();
         assert!(!is_settled(&syncing, syncing.now));
+    }
+
+    #[test]
+    fn a_way_in_is_awaited_for_a_while_and_not_once_it_failed() {
+        let way = FeedId::Entry(crate::model::entry::EntryId::Balancer);
+        let syncing = || FeedState::Syncing { since: example::now() };
+        assert!(!settled(way, syncing(), 4));
+        assert!(settled(way, syncing(), 5));
+        assert!(settled(way, lost(WhyKind::Unreachable), 0));
     }
 
     #[test]
