@@ -132,7 +132,8 @@ fn is_told(snapshot: &Snapshot) -> bool {
             true
         }
     };
-    kinds.iter().all(is_told)
+    let is_stored = || matches!(snapshot.feed(FeedId::EtcdStore), FeedState::Stored { .. });
+    kinds.iter().all(is_told) || is_stored()
 }
 
 /// Why the name that users go to is not probed, if so.
