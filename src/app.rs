@@ -67,6 +67,8 @@ pub enum Msg {
     Answer(Answer),
     /// Something new about guided actions.
     Work(work::News),
+    /// What earlier sessions wrote into the timeline, the oldest first.
+    Past(Vec<timeline::Entry>),
     /// Something to tell the operator that no snapshot carries.
     Notice(Message),
 }
@@ -92,6 +94,8 @@ pub enum Effect {
     Copy(String),
     /// Run a plan, or tell a run something.
     Work(work::Order),
+    /// Write down what is new in the timeline, or changed in its newest entry.
+    Keep(Vec<timeline::Entry>),
 }
 
 /// A move in the log.

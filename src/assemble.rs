@@ -18,6 +18,7 @@ use crate::model::etcd::{EtcdFacts, MemberId, MembershipView, PeerFacts, Vantage
 use crate::model::feed::{FeedState, History};
 use crate::model::host::{ClockJump, HostFacts};
 use crate::model::kube::{Endpoint, KubeFacts};
+use crate::model::past::Past;
 use crate::model::quorum::MembershipSource;
 use crate::model::reach::HostReach;
 use crate::model::reach::there::FromThere;
@@ -43,6 +44,7 @@ pub struct Assembler {
     reach: BTreeMap<IpAddr, HostReach>,
     there: BTreeMap<IpAddr, FromThere>,
     entry: BTreeMap<EntryId, Entry>,
+    past: Past,
     /// The wall clock minus the time that passed, when it was looked at last.
     clock_ms: Option<i64>,
 }
@@ -122,6 +124,7 @@ impl Assembler {
                     Some(_) | None => drop(self.entry.insert(id, Entry::first(target, name, path, at, probed))),
                 }
             }
+            Observation::Past(past) => self.past = past,
             Observation::Host { name, is_root } => {
                 self.host.name = name;
                 self.host.is_root = is_root;
@@ -144,6 +147,7 @@ impl Assembler {
             reach: self.reach.clone(),
             there: self.there.clone(),
             entry: self.entry.clone(),
+            past: self.past.clone(),
         };
         if self.forget_removed_members(&snapshot) {
             snapshot.etcd = self.etcd.clone();

@@ -28,11 +28,13 @@ pub mod rehearse;
 pub mod report;
 pub mod run;
 pub mod screenshot;
+pub mod scribe;
 pub mod settle;
 pub mod sim;
 pub mod ssh;
 pub mod status;
 pub mod themes;
+pub mod timeline;
 pub mod what_if;
 pub mod wish;
 
@@ -79,6 +81,7 @@ fn dispatch(cli: Cli) -> eyre::Result<ExitCode> {
         Some(Command::Run { wish, answers }) => run::begin(&settings, &wish, &answers),
         Some(Command::Resume { run, answers }) => run::resume(&settings, run, &answers),
         Some(Command::Journal { run, output }) => journal::run(&settings, run, output),
+        Some(Command::Timeline(wanted)) => timeline::run(&settings, &wanted),
         Some(Command::OkTo { verb, node, at, look }) => ok_to::run(&settings, (verb, at), &node, &look),
         Some(Command::Ssh(asked)) => ssh::run(&cli.global, &asked),
         Some(Command::Rbac { who }) => rbac::run(who),

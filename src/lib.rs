@@ -4,6 +4,7 @@ pub mod app;
 pub mod assemble;
 pub mod base;
 pub mod check;
+pub mod chronicle;
 pub mod cli;
 pub mod config;
 pub mod forecast;

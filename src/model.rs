@@ -14,6 +14,8 @@ pub mod journal;
 pub mod k0s;
 pub mod kube;
 pub mod labels;
+pub mod leader;
+pub mod past;
 pub mod placement;
 pub mod policy;
 pub mod product;

@@ -18,6 +18,7 @@ use crate::model::kube::{
     ApiHealth, Claim, DisruptionBudget, Endpoint, Lease, Node, Pod, ReplicaSet, Volume, Workload,
 };
 use crate::model::labels::Labels;
+use crate::model::past::Past;
 use crate::model::product::{Installation, NetBoxEnterprise};
 use crate::model::reach::HostReach;
 use crate::model::reach::there::FromThere;
@@ -112,6 +113,8 @@ pub enum Observation {
         /// What came of it.
         probed: Probed,
     },
+    /// What earlier sessions on this host saw.
+    Past(Past),
     /// Who we are.
     Host {
         /// This host's name.

@@ -6,6 +6,7 @@ mod backend;
 mod crew;
 mod deck;
 mod desk;
+mod diary;
 mod guard;
 mod input;
 pub mod linear;
@@ -16,6 +17,7 @@ mod suspend;
 pub use crew::{Crew, Foreman};
 pub use deck::Deck;
 pub use desk::{Clerk, Desk};
+pub use diary::{Diary, Scribe};
 pub use guard::restore;
 pub use log::{LogError, init_log};
 
@@ -68,6 +70,17 @@ pub struct Options {
     pub has_tour: bool,
 }
 
+/// Whom the console talks to, beside its operator.
+#[derive(Debug)]
+pub struct Others {
+    /// Who answers questions.
+    pub desk: Desk,
+    /// Who runs guided actions.
+    pub crew: Crew,
+    /// Who writes the timeline down.
+    pub diary: Diary,
+}
+
 /// Reads a theme by its name.
 pub type ReadTheme = dyn Fn(&str) -> Result<Theme, ThemeError> + Send + Sync;
 
@@ -88,18 +101,13 @@ impl fmt::Debug for Themes {
 
 /// Shows the console until the operator leaves or a signal ends it. The first frame does not wait for a snapshot. Returns
 /// an error if there is no terminal, or none any more; the terminal is restored in every case.
-pub async fn run(
-    snapshots: watch::Receiver<Arc<Snapshot>>,
-    desk: Desk,
-    crew: Crew,
-    options: Options,
-) -> io::Result<()> {
+pub async fn run(snapshots: watch::Receiver<Arc<Snapshot>>, others: Others, options: Options) -> io::Result<()> {
     if !io::stdout().is_terminal() {
         let hint = "standard output is not a terminal; use `quorate status` or `quorate check` for files and pipes";
         return Err(io::Error::new(io::ErrorKind::Unsupported, hint));
     }
     let guard = Guard::enter()?;
-    let mut console = Console::new(snapshots, desk, crew, options)?;
+    let mut console = Console::new(snapshots, others, options)?;
     let result = console.run().await;
     drop(guard);
     result
@@ -116,8 +124,7 @@ struct Console {
     terminal: Screen,
     log: LogView,
     snapshots: watch::Receiver<Arc<Snapshot>>,
-    desk: Desk,
-    crew: Crew,
+    others: Others,
     /// Whether the other side of `snapshots` is still there.
     is_fed: bool,
     /// Whether the next frame may differ from the last.
@@ -127,12 +134,8 @@ struct Console {
 }
 
 impl Console {
-    fn new(
-        mut snapshots: watch::Receiver<Arc<Snapshot>>,
-        desk: Desk,
-        crew: Crew,
-        options: Options,
-    ) -> io::Result<Self> {
+    fn new(mut snapshots: watch::Receiver<Arc<Snapshot>>, others: Others, options: Options) -> io::Result<Self> {
+        let crew = &others.crew;
         let output = BufWriter::with_capacity(OUTPUT_BYTES, io::stdout());
         let terminal = Terminal::new(QuietBackend::new(output))?;
         let mut state = State::new(Arc::clone(&snapshots.borrow_and_update()), options.policy.clone());
@@ -154,8 +157,7 @@ impl Console {
             terminal,
             log: LogView::default(),
             snapshots,
-            desk,
-            crew,
+            others,
             is_fed: true,
             is_dirty: true,
             wants_shell: false,
@@ -180,13 +182,16 @@ impl Console {
                         return Ok(());
                     }
                 }
-                answer = self.desk.answer() => self.take_answers(answer)?,
-                news = self.crew.news() => {
+                answer = self.others.desk.answer() => self.take_answers(answer)?,
+                news = self.others.crew.news() => {
                     self.take(Msg::Work(news))?;
+                }
+                past = self.others.diary.past() => {
+                    self.take(Msg::Past(past))?;
                 }
                 changed = self.snapshots.changed(), if self.is_fed => {
                     if changed.is_ok() {
-                        self.take_snapshot();
+                        self.take_snapshot()?;
                     } else {
                         self.lose_feed();
                     }
@@ -252,13 +257,14 @@ impl Console {
                     let told = self.options.deck.play(&command);
                     update(&mut self.state, Msg::Notice(told));
                 }
-                Effect::Ask(id, question) => self.desk.ask(id, question),
-                Effect::Cancel(id) => self.desk.cancel(id),
+                Effect::Ask(id, question) => self.others.desk.ask(id, question),
+                Effect::Cancel(id) => self.others.desk.cancel(id),
                 Effect::Work(order) => {
-                    if let Some(told) = self.crew.order(order) {
+                    if let Some(told) = self.others.crew.order(order) {
                         update(&mut self.state, Msg::Notice(told));
                     }
                 }
+                Effect::Keep(entries) => self.others.diary.keep(entries),
                 Effect::Copy(text) => self.terminal.backend_mut().copy(&text)?,
             }
         }
@@ -283,17 +289,17 @@ impl Console {
         for _ in 0..MAX_DRAINED {
             let Some(answer) = next else { break };
             self.take(Msg::Answer(answer))?;
-            next = self.desk.waiting();
+            next = self.others.desk.waiting();
         }
         Ok(())
     }
 
-    fn take_snapshot(&mut self) {
+    fn take_snapshot(&mut self) -> io::Result<()> {
         let snapshot = Arc::clone(&self.snapshots.borrow_and_update());
         let before = self.state.clone();
-        update(&mut self.state, Msg::Snapshot(snapshot));
+        self.take(Msg::Snapshot(snapshot))?;
         log::changes(&before, &self.state);
-        self.is_dirty = true;
+        Ok(())
     }
 
     /// The console stays open with what it has.

@@ -77,7 +77,7 @@ pub const TABLE: &[Entry] = &[
     entry(&["placement", "workload", "deployments", "statefulsets", "daemonsets", "sts", "ds"], Argument::Optional("WORKLOAD", workloads), "where replicas run, or those of one workload", Does::Act(|state, name| show(state, Screen::Placement, name))),
     entry(&["pods", "pod", "po"], Argument::Optional("POD", pods), "all pods, or one of them", Does::Act(|state, name| show(state, Screen::Pods, name))),
     entry(&["findings"], Argument::None, "what is wrong and what to do", Does::Press(Command::Go(Screen::Findings))),
-    entry(&["timeline", "changes"], Argument::None, "what changed since the console opened", Does::Press(Command::Go(Screen::Timeline))),
+    entry(&["timeline", "changes"], Argument::None, "what changed, since the console opened and before", Does::Press(Command::Go(Screen::Timeline))),
     entry(&["feeds"], Argument::None, "sources and how fresh they are", Does::Press(Command::Go(Screen::Feeds))),
     entry(&["log"], Argument::None, "what quorate saw and did", Does::Press(Command::Go(Screen::Log))),
     entry(&["readiness", "ready", "checklist"], Argument::None, "the HA document's checklist, ticked by observation", Does::Press(Command::Go(Screen::Readiness))),

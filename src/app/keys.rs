@@ -198,7 +198,7 @@ pub const TABLE: &[Binding] = &[
     bind(Context::Anywhere, &[Key::char('4')], Command::Go(Screen::Placement), "", "placement: where replicas run"),
     bind(Context::Anywhere, &[Key::char('5')], Command::Go(Screen::Pods), "", "pods: all of them, or those of a node or workload"),
     bind(Context::Anywhere, &[Key::char('6')], Command::Go(Screen::Findings), "", "findings: what is wrong and what to do"),
-    bind(Context::Anywhere, &[Key::char('7')], Command::Go(Screen::Timeline), "", "timeline: what changed since the console opened"),
+    bind(Context::Anywhere, &[Key::char('7')], Command::Go(Screen::Timeline), "", "timeline: what changed, since the console opened and before"),
     bind(Context::Anywhere, &[Key::char('8')], Command::Go(Screen::Feeds), "", "feeds: sources and how fresh they are"),
     bind(Context::Anywhere, &[Key::char('9')], Command::Go(Screen::Log), "", "log: what quorate saw and did"),
     bind(Context::Anywhere, &[Key::char('i')], Command::Go(Screen::Forecast), "", "what if: what the loss of each node or zone would do; of marked nodes, together"),

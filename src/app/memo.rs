@@ -88,10 +88,15 @@ fn known<T>(memo: Option<&(Question, Arc<T>)>, question: &Question) -> Option<Ar
         .map(|(_, answer)| Arc::clone(answer))
 }
 
+/// Whether the rows of a screen follow from the snapshot alone.
+const fn is_kept(screen: Screen) -> bool {
+    !matches!(screen, Screen::Actions | Screen::Forecast | Screen::Timeline)
+}
+
 /// The rows of a screen, filtered and sorted.
 pub fn rows(state: &State, screen: Screen) -> Arc<Vec<RowId>> {
     // They follow from more than the snapshot, and are few.
-    if matches!(screen, Screen::Actions | Screen::Forecast) {
+    if !is_kept(screen) {
         return Arc::new(work_out(state, screen));
     }
     let filter = state.filters.get(&screen).map_or("", String::as_str);
@@ -102,8 +107,7 @@ pub fn rows(state: &State, screen: Screen) -> Arc<Vec<RowId>> {
 /// What the rows of a screen say, in lower case, in the order of [`all`].
 pub fn texts(state: &State, screen: Screen) -> Arc<Vec<String>> {
     let known = known(state.memo.texts.as_ref(), &question(state, screen, ""));
-    let is_kept = !matches!(screen, Screen::Actions | Screen::Forecast);
-    known.filter(|_| is_kept).unwrap_or_else(|| {
+    known.filter(|_| is_kept(screen)).unwrap_or_else(|| {
         let rows = all(state, screen);
         Arc::new(rows.iter().map(|row| searched(state, row).to_lowercase()).collect())
     })

@@ -39,7 +39,7 @@ pub enum RowId {
     /// A source.
     Feed(FeedId),
     /// An entry of the timeline, by its number.
-    Change(u64),
+    Change(i64),
     /// What a loss would do.
     Loss(Domain),
     /// An action that is offered, by its name.

@@ -2,6 +2,7 @@
 
 use super::rows::{RowId, feed_name, finding, placement, pod_state, ready_word, told, untold};
 use super::state::State;
+use super::timeline::Entry;
 use crate::base::Text;
 use crate::forecast::tell;
 
@@ -50,9 +51,7 @@ pub fn searched(state: &State, row: &RowId) -> String {
             let names: Vec<&str> = checks.map(|untold| untold.check.name()).collect();
             format!("unknown cannot tell {feed} {}", names.join(" "))
         }
-        RowId::Change(number) => state.timeline.entry(*number).map_or_else(String::new, |entry| {
-            format!("{} {} {}", entry.topic.word(), entry.subject, entry.text)
-        }),
+        RowId::Change(number) => state.timeline.entry(*number).map_or_else(String::new, Entry::words),
         RowId::Loss(domain) => told(state, domain).map_or_else(String::new, |own| tell::columns(&own.first).join(" ")),
         RowId::Offer(name) => name.to_string(),
         RowId::Run(id) => state.work.run(id).map_or_else(String::new, |view| {

@@ -116,7 +116,7 @@ fn key(state: &State, row: &RowId, column: &str) -> Option<Key> {
         RowId::Change(number) => {
             let entry = state.timeline.entry(*number)?;
             match column {
-                "time" => Some(Key::Number(i64::try_from(entry.number).ok()?)),
+                "time" => Some(Key::Number(entry.number)),
                 "what" => text(entry.topic.word()),
                 "subject" => text(&entry.subject),
                 _ => None,

@@ -1,17 +1,24 @@
-//! What changed since the console opened, worked out from successive snapshots. What is not known changes nothing: a state is
+//! What changed: since the console opened, worked out from successive snapshots; before that, as earlier sessions wrote it
+//! down. What is not known changes nothing: a state is
 //! compared with the last one known, and a source that is lost is one entry, not one for each of its rows. Start reading at
 //! [`Timeline::note`].
 
+mod entry;
 mod facts;
 mod returned;
 
+pub use entry::{Entry, Topic};
+
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{Ring, Stamp, Text, WhyKind};
+use crate::base::{Age, Ring, Stamp, Text, WhyKind};
 use crate::check::Severity;
 use crate::model::{FeedId, FeedState, KubeKind, Policy, Snapshot};
+use crate::plan::RunView;
+use crate::plan::view::Ending;
 
 use super::state::Derived;
 use facts::{Now, pods_moved};
@@ -23,69 +30,21 @@ const MAX_RETURNED: usize = 20;
 /// Pods that come and go within so many milliseconds are one entry.
 const PODS_TOGETHER_MS: u64 = 10_000;
 
-/// What an entry is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[allow(missing_docs)]
-pub enum Topic {
-    Feed,
-    Endpoint,
-    Node,
-    Heartbeat,
-    Member,
-    Health,
-    Leader,
-    Spare,
-    Workload,
-    Pods,
-    Finding,
-    Return,
-}
-
-impl Topic {
-    /// The topic in one word.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Topic::Feed => "feed",
-            Topic::Endpoint => "API server",
-            Topic::Node => "node",
-            Topic::Heartbeat => "heartbeat",
-            Topic::Member => "member",
-            Topic::Health => "health",
-            Topic::Leader => "leader",
-            Topic::Spare => "spare",
-            Topic::Workload => "workload",
-            Topic::Pods => "pods",
-            Topic::Finding => "finding",
-            Topic::Return => "came back",
-        }
-    }
-}
-
-/// One thing that changed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
-    /// Counts up from 0.
-    pub number: u64,
-    /// When it was noticed.
-    pub at: Stamp,
-    /// What it is about.
-    pub topic: Topic,
-    /// Which one.
-    pub subject: Text,
-    /// What it is now, and what it was.
-    pub text: Text,
-    /// How bad it is now; None where it is good.
-    pub severity: Option<Severity>,
-    /// Pods created, told to go, and gone, where it is about pods.
-    pub pods: Option<[usize; 3]>,
+/// Where a timeline stood: see [`Timeline::since`].
+#[derive(Debug)]
+pub struct Mark {
+    next: i64,
+    newest: Option<Entry>,
 }
 
 /// The newest entries, and the last known states that they are told from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timeline {
     entries: Ring<Entry>,
-    next: u64,
+    /// What earlier sessions wrote, the oldest first.
+    #[serde(default)]
+    past: Arc<Vec<Entry>>,
+    next: i64,
     known: BTreeMap<Topic, BTreeMap<Text, Text>>,
     /// Whether some kind is, or was until the last snapshot, not told by the API.
     #[serde(default)]
@@ -99,6 +58,7 @@ impl Default for Timeline {
     fn default() -> Self {
         Self {
             entries: Ring::new(MAX_ENTRIES),
+            past: Arc::default(),
             next: 0,
             known: BTreeMap::new(),
             was_dark: false,
@@ -108,16 +68,71 @@ impl Default for Timeline {
 }
 
 impl Timeline {
-    /// The entries, the newest first.
+    /// The entries, the newest first, those of earlier sessions last.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.iter().rev()
+        self.entries.iter().rev().chain(self.past.iter().rev())
     }
 
     /// One entry, while it is kept.
-    pub fn entry(&self, number: u64) -> Option<&Entry> {
+    pub fn entry(&self, number: i64) -> Option<&Entry> {
+        if number < 0 {
+            let back = usize::try_from(number.unsigned_abs()).ok()?;
+            return self.past.get(self.past.len().checked_sub(back)?);
+        }
         let first = self.entries.iter().next()?.number;
         let index = usize::try_from(number.checked_sub(first)?).ok()?;
         self.entries.iter().nth(index)
+    }
+
+    /// How many entries are of this session.
+    pub fn own(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Takes in what earlier sessions wrote, the oldest first; of too much only the newest.
+    pub fn remember(&mut self, mut past: Vec<Entry>) {
+        past.drain(..past.len().saturating_sub(MAX_ENTRIES));
+        for (number, entry) in (1..).zip(past.iter_mut().rev()) {
+            entry.number = -number;
+        }
+        self.past = Arc::new(past);
+    }
+
+    /// Where it stands.
+    pub fn mark(&self) -> Mark {
+        Mark {
+            next: self.next,
+            newest: self.entries.iter().next_back().cloned(),
+        }
+    }
+
+    /// What was added or changed since then, the oldest first.
+    pub fn since(&self, mark: &Mark) -> Vec<Entry> {
+        let before = mark.newest.as_ref();
+        let known = |entry: &&Entry| before.is_some_and(|own| own.number == entry.number && own == *entry);
+        let newest = self.entries.iter().rev();
+        let mut fresh: Vec<Entry> = newest
+            .take_while(|entry| entry.number + 1 >= mark.next)
+            .filter(|entry| !known(entry))
+            .cloned()
+            .collect();
+        fresh.reverse();
+        fresh
+    }
+
+    /// Takes note of how a run of this console stands.
+    pub fn note_run(&mut self, at: Stamp, view: &RunView) {
+        let subject = Text::from(format!("{} {}", view.run.0, view.plan.intent));
+        let state = Text::from(view.standing());
+        let severity = match view.ended {
+            Some(Ending::Finished) => None,
+            Some(Ending::Stopped { .. } | Ending::Abandoned { .. }) => Some(Severity::Warning),
+            None => Some(Severity::Info),
+        };
+        let known = self.known.entry(Topic::Run).or_default();
+        if known.insert(subject.clone(), state.clone()).as_ref() != Some(&state) {
+            self.push(Entry::new(at, Topic::Run, subject, state.as_str(), severity));
+        }
     }
 
     /// Takes note of what changed from one snapshot to the next.
@@ -128,6 +143,7 @@ impl Timeline {
             self.compare(snapshot.now, topic, states, is_whole, &untold);
         }
         self.note_return(before, snapshot);
+        self.note_pauses(before, snapshot);
         if let Some((counts, names)) = pods_moved(before, snapshot) {
             self.note_pods(snapshot.now, counts, &names);
         }
@@ -147,25 +163,25 @@ impl Timeline {
         found.truncate(MAX_RETURNED);
         for own in &found {
             let subject = Text::new(&format!("{} {}", own.kind.word(), own.key));
-            self.push(
+            let text = own.words();
+            self.push(Entry::new(
                 snapshot.now,
                 Topic::Return,
                 subject,
-                &own.words(),
+                &text,
                 Some(Severity::Info),
-                None,
-            );
+            ));
         }
         if more > 0 {
             let text = format!("and {more} more are otherwise than they were shown");
-            self.push(
+            let severity = Some(Severity::Info);
+            self.push(Entry::new(
                 snapshot.now,
                 Topic::Return,
                 "objects".into(),
                 &text,
-                Some(Severity::Info),
-                None,
-            );
+                severity,
+            ));
         }
         self.was_dark = !is_light(snapshot);
         if !self.was_dark {
@@ -174,7 +190,7 @@ impl Timeline {
                 1 => "all told by the API again; 1 was otherwise than it was shown".to_owned(),
                 some => format!("all told by the API again; {some} were otherwise than they were shown"),
             };
-            self.push(snapshot.now, Topic::Return, "objects".into(), &text, None, None);
+            self.push(Entry::new(snapshot.now, Topic::Return, "objects".into(), &text, None));
         }
     }
 
@@ -204,7 +220,7 @@ impl Timeline {
                 None => format!("{state}{detail}"),
             };
             if !is_first {
-                self.push(at, topic, subject.clone(), &text, severity, None);
+                self.push(Entry::new(at, topic, subject.clone(), &text, severity));
             }
             known.insert(subject, state);
         }
@@ -214,14 +230,8 @@ impl Timeline {
             } else {
                 ("gone", Some(Severity::Info))
             };
-            self.push(
-                at,
-                topic,
-                subject.clone(),
-                &format!("{word} (was {was})"),
-                severity,
-                None,
-            );
+            let text = format!("{word} (was {was})");
+            self.push(Entry::new(at, topic, subject.clone(), &text, severity));
             known.remove(&subject);
         }
         self.known.insert(topic, known);
@@ -250,27 +260,34 @@ impl Timeline {
                 (entry.text, entry.pods) = (Text::new(&text), Some(total));
             }
         } else {
-            self.push(at, Topic::Pods, "pods".into(), &text, Some(Severity::Info), Some(total));
+            self.push(Entry {
+                pods: Some(total),
+                ..Entry::new(at, Topic::Pods, "pods".into(), &text, Some(Severity::Info))
+            });
         }
     }
 
-    fn push(
-        &mut self,
-        at: Stamp,
-        topic: Topic,
-        subject: Text,
-        text: &str,
-        severity: Option<Severity>,
-        pods: Option<[usize; 3]>,
-    ) {
+    /// Pauses of heartbeats that ended since the snapshot before.
+    fn note_pauses(&mut self, before: &Snapshot, snapshot: &Snapshot) {
+        for (node, pauses) in &snapshot.kube.pauses {
+            let known = before.kube.pauses.get(node).and_then(|known| known.last());
+            let fresh = pauses
+                .iter()
+                .filter(|pause| known.is_none_or(|known| pause.ended > known.ended));
+            for pause in fresh {
+                let text = format!("no heartbeat for {}, then it came again", Age(pause.lasted));
+                self.push(Entry {
+                    lasted: Some(pause.lasted),
+                    ..Entry::new(pause.ended, Topic::Pause, node.clone(), &text, Some(Severity::Info))
+                });
+            }
+        }
+    }
+
+    fn push(&mut self, entry: Entry) {
         self.entries.push(Entry {
             number: self.next,
-            at,
-            topic,
-            subject,
-            text: Text::new(text),
-            severity,
-            pods,
+            ..entry
         });
         self.next += 1;
     }
@@ -287,135 +304,4 @@ fn is_light(snapshot: &Snapshot) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::example::{self, Death};
-
-    fn told(snapshots: &[Snapshot]) -> Vec<String> {
-        let policy = Policy::default();
-        let mut timeline = Timeline::default();
-        let mut before: Option<&Snapshot> = None;
-        for snapshot in snapshots {
-            let derived = Derived::of(snapshot, &policy);
-            timeline.note(before.unwrap_or(snapshot), snapshot, &derived, &policy);
-            before = Some(snapshot);
-        }
-        let entries = timeline.entries();
-        entries
-            .map(|entry| format!("{} {} {}", entry.topic.word(), entry.subject, entry.text))
-            .collect()
-    }
-
-    #[test]
-    fn the_first_look_is_no_change() {
-        assert_eq!(told(&[example::healthy(), example::healthy()]), [""; 0]);
-    }
-
-    #[test]
-    fn the_loss_of_a_node_is_told_and_its_return() {
-        let healthy = example::healthy;
-        let lost = told(&[healthy(), example::node_lost(Death::Refused)]);
-        for needed in [
-            "node nbe-3 NotReady (was Ready)",
-            "health nbe-3 DEAD (was healthy)",
-            "spare etcd 0 to spare (was 1 to spare)",
-            "workload kotsadm/netbox-netbox 2/3 ready (was 3/3 ready)",
-        ] {
-            assert!(
-                lost.iter().any(|entry| entry.starts_with(needed)),
-                "{needed}: {lost:#?}"
-            );
-        }
-        assert!(
-            lost.iter().any(|entry| entry.starts_with("pods pods 1 created, ")),
-            "{lost:#?}"
-        );
-        let back = told(&[healthy(), example::node_lost(Death::Refused), healthy()]);
-        assert!(back.iter().any(|entry| entry.contains("resolved (was ")), "{back:#?}");
-        assert!(
-            back.contains(&"node nbe-3 Ready (was NotReady)".to_owned()),
-            "{back:#?}"
-        );
-    }
-
-    #[test]
-    fn a_finding_is_not_resolved_by_losing_its_source() {
-        let pending = "finding placement.pending deployment/kotsadm/netbox-netbox";
-        let of = |told: &[String]| -> Vec<String> {
-            let own = told.iter().filter(|entry| entry.starts_with(pending));
-            own.cloned().collect()
-        };
-        let lost = example::node_lost(Death::Refused);
-        let mut unheard = lost.clone();
-        example::lose_feed(&mut unheard, FeedId::Kube(KubeKind::Pods));
-        let healthy = example::healthy;
-        let appears = format!("{pending} warning: 1 pod of netbox-netbox pending");
-        let unsaid = told(&[healthy(), lost.clone(), unheard.clone()]);
-        assert_eq!(of(&unsaid), std::slice::from_ref(&appears));
-        let same = told(&[healthy(), lost.clone(), unheard.clone(), lost.clone()]);
-        assert_eq!(
-            of(&same),
-            std::slice::from_ref(&appears),
-            "it is known again, and the same"
-        );
-        let resolved = format!("{pending} resolved (was warning)");
-        assert_eq!(of(&told(&[healthy(), lost, unheard, healthy()])), [resolved, appears]);
-    }
-
-    #[test]
-    fn what_happened_in_the_dark_is_told_when_the_light_returns() {
-        let told = told(&[
-            example::healthy(),
-            example::quorum_lost(),
-            example::node_lost(Death::Refused),
-        ]);
-        let node = "came back Node nbe-3 NotReady (was Ready)";
-        assert!(told.iter().any(|entry| entry == node), "{told:#?}");
-    }
-
-    /// As sources return one after the other, each difference is told once, and at last how many there were.
-    #[test]
-    fn the_list_of_differences_is_closed_when_all_is_told_again() {
-        let returns = |snapshots: &[Snapshot]| -> Vec<String> {
-            let mut told = told(snapshots);
-            told.retain(|entry| entry.starts_with("came back"));
-            told.reverse();
-            told
-        };
-        let (dark, light) = (example::quorum_lost(), example::node_lost(Death::Refused));
-        let mut dawn = light.clone();
-        example::lose_feed(&mut dawn, FeedId::Kube(KubeKind::Pods));
-        dawn.kube.pods = dark.kube.pods.clone();
-        let slowly = returns(&[example::healthy(), dark.clone(), dawn, light.clone(), light.clone()]);
-        let mut at_once = returns(&[example::healthy(), dark.clone(), light]);
-        assert!(slowly.len() > 3, "{slowly:#?}");
-        let (before, last) = slowly.split_at(slowly.len() - 1);
-        assert_eq!(
-            last,
-            [format!(
-                "came back objects all told by the API again; {} were otherwise than they were shown",
-                before.len()
-            )]
-        );
-        let mut sorted = slowly.clone();
-        sorted.sort();
-        at_once.sort();
-        assert_eq!(sorted, at_once, "each once, however they come");
-        assert_eq!(
-            returns(&[example::healthy(), dark, example::healthy()]),
-            ["came back objects all told by the API again, and as they were shown"]
-        );
-    }
-
-    #[test]
-    fn a_lost_source_is_one_entry_and_its_rows_none() {
-        let told = told(&[example::healthy(), example::quorum_lost()]);
-        let of = |word: &str| told.iter().filter(|entry| entry.starts_with(word)).count();
-        assert_eq!((of("feed api lost"), of("feed kube")), (1, 0), "{told:#?}");
-        assert_eq!(
-            (of("node "), of("workload "), of("pods "), of("heartbeat ")),
-            (0, 0, 0, 0),
-            "{told:#?}"
-        );
-    }
-}
+mod tests;

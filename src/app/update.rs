@@ -14,7 +14,12 @@ use crate::model::Snapshot;
 /// Takes in one fact.
 pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
     let before = sheet::standing(state);
+    let mark = state.timeline.mark();
     let mut effects = take(state, msg);
+    let fresh = state.timeline.since(&mark);
+    if !fresh.is_empty() {
+        effects.push(Effect::Keep(fresh));
+    }
     // What is open says what is asked, so no question is forgotten and none stays when its sheet goes.
     let mut now = sheet::standing(state);
     for (id, question) in before {
@@ -68,6 +73,11 @@ fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
         }
         Msg::Work(news) => {
             work::take(state, news);
+            Vec::new()
+        }
+        Msg::Past(entries) => {
+            state.timeline.remember(entries);
+            follow_rows(state);
             Vec::new()
         }
         Msg::Notice(message) => {

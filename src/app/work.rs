@@ -125,6 +125,7 @@ pub fn take(state: &mut State, news: News) {
             if !run.is_open() && !had_ended {
                 tell_ending(state, &run.view);
             }
+            state.timeline.note_run(state.snapshot.now, &run.view);
             let known = state.work.run.as_ref().map(|old| &old.view.run);
             let new = (known != Some(&run.view.run)).then(|| RowId::Run(run.view.run.clone()));
             state.work.run = Some(*run);

@@ -32,6 +32,7 @@ pub fn endpoint(epoch: u64) -> Observation {
         is_preferred: true,
         since: at(0),
         version: None,
+        cluster: None,
     })
 }
 

@@ -56,7 +56,8 @@ pub const CHECKS: &[Check] = &[
         group: Group::RecoverySpeed,
         profile: Profile::Any,
         title: "no node was nearly taken for dead",
-        looks_at: "pauses between the renewals of a kubelet's lease, by its own clock, since quorate watches",
+        looks_at: "pauses between the renewals of a kubelet's lease, by its own clock, while quorate watched: in this session, and in those \
+                   of the last 7 days that this host has on record",
         why: "a pause near the grace period is a false failover that has just not happened",
         fix: "look at the node's network and disk at those times; see the timeline",
         statement: Some(
@@ -228,13 +229,16 @@ fn flapping(snapshot: &Snapshot) -> Looked {
 }
 
 fn nearly_dead(snapshot: &Snapshot, node: &Text, near: Duration) -> Option<Finding> {
-    let pauses = snapshot.kube.pauses.get(node)?;
-    let close: Vec<_> = pauses.iter().filter(|pause| pause.lasted >= near).collect();
-    let longest = close.iter().map(|pause| pause.lasted).max()?;
-    let lines = close.iter().rev().map(|pause| {
-        let ago = Age(snapshot.now.since(pause.ended));
-        format!("no heartbeat for {}, until {ago} ago", Age(pause.lasted))
-    });
+    let past = snapshot.past.pauses.get(node).into_iter().flatten();
+    let past = past.map(|pause| (pause.lasted, snapshot.wall_age(pause.ended)));
+    let now = snapshot.kube.pauses.get(node).into_iter().flatten();
+    let now = now.map(|pause| (pause.lasted, snapshot.now.since(pause.ended)));
+    let close: Vec<_> = past.chain(now).filter(|(lasted, _)| *lasted >= near).collect();
+    let longest = close.iter().map(|(lasted, _)| *lasted).max()?;
+    let lines = close
+        .iter()
+        .rev()
+        .map(|(lasted, ago)| format!("no heartbeat for {}, until {} ago", Age(*lasted), Age(*ago)));
     Some(Finding {
         check: CheckId::FailoverFlapping,
         severity: if close.len() >= 3 {
@@ -249,10 +253,20 @@ fn nearly_dead(snapshot: &Snapshot, node: &Text, near: Duration) -> Option<Findi
             Age(longest)
         )
         .into(),
-        evidence: evidence(lines),
+        evidence: evidence(lines.chain(watched(snapshot))),
         consequence: "a pause longer than the grace period evicts its pods although it lives".into(),
         remedy: format!("look at the network, the disk and the load of {node} at these times").into(),
     })
+}
+
+/// For how long somebody looked, before this session began.
+fn watched(snapshot: &Snapshot) -> Option<String> {
+    let (past, since) = (&snapshot.past, snapshot.past.since?);
+    Some(format!(
+        "watched for {} of the {} before this session",
+        Age(past.watched),
+        Age(snapshot.wall_age(since))
+    ))
 }
 
 #[cfg(test)]

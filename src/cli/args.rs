@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use jiff::Timestamp;
 
 use super::sim::Scenarios;
 use super::wish::Wish;
@@ -159,6 +160,8 @@ pub enum Command {
         #[arg(short, long, value_enum, default_value_t)]
         output: Output,
     },
+    /// What consoles on this host noticed: every change, and when nobody watched
+    Timeline(TimelineOf),
     /// Whether a controller may be stopped, removed or added now. Exits 0 yes, 1 no, 3 cannot tell
     OkTo {
         /// What is to be done
@@ -268,6 +271,39 @@ pub struct Rehearse {
     /// How to print
     #[arg(short, long, global = true, value_enum, default_value_t)]
     pub output: Output,
+}
+
+/// Which changes to print, and how.
+#[derive(Debug, Clone, Args)]
+pub struct TimelineOf {
+    /// Only from then on: 12h ago, or at 2026-11-29T03:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = parse_since)]
+    pub since: Option<Since>,
+    /// Only changes that contain this, whatever the case
+    #[arg(long, value_name = "TEXT")]
+    pub filter: Option<String>,
+    /// How to print
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Output,
+}
+
+/// A moment of the past.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Since {
+    /// So long ago.
+    Ago(Duration),
+    /// Then.
+    At(Timestamp),
+}
+
+impl Since {
+    /// The moment.
+    pub fn before(self, now: Timestamp) -> Timestamp {
+        match self {
+            Since::At(at) => at,
+            Since::Ago(ago) => now.checked_sub(ago).unwrap_or(Timestamp::MIN),
+        }
+    }
 }
 
 /// What to do with themes.
@@ -468,6 +504,14 @@ fn parse_days(raw: &str) -> Result<Duration, String> {
     }
 }
 
+/// Reads a moment: how long ago, or a point in time with its offset.
+fn parse_since(raw: &str) -> Result<Since, String> {
+    let ago = <Duration as Value>::parse(raw).ok().map(Since::Ago);
+    let at = || raw.parse().ok().map(Since::At);
+    ago.or_else(at)
+        .ok_or_else(|| format!("{raw:?} is no moment: write how long ago, such as 90m or 2d, or 2026-11-29T03:00:00Z"))
+}
+
 /// Reads a time such as `500ms`, `10s` or `2m`, as the configuration does.
 fn parse_timeout(raw: &str) -> Result<Duration, String> {
     let timeout = <Duration as Value>::parse(raw).map_err(|problem| problem.to_string())?;
@@ -525,6 +569,16 @@ mod tests {
         assert_eq!(parse_size("80x24"), Ok((80, 24)));
         for wrong in ["", "80", "80x", "0x24", "80x501", "axb", "80x24x1"] {
             assert!(parse_size(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_moment_is_an_age_or_a_point_in_time() {
+        assert_eq!(parse_since("2h"), Ok(Since::Ago(Duration::from_hours(2))));
+        let at = "2026-11-29T03:00:00Z";
+        assert_eq!(parse_since(at), Ok(Since::At(at.parse().unwrap())));
+        for wrong in ["", "yesterday", "2026-11-29", "-2h"] {
+            assert!(parse_since(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -13,6 +13,7 @@ use super::args::{CheckOutput, Checking};
 use super::exit::{self, Usage};
 use super::observe::{self, Resolved};
 use super::output::{check as document, print, print_json, print_json_line, prometheus};
+use super::scribe;
 use crate::check::{self, CheckId, Level, Outcome, Report};
 use crate::model::{Policy, Snapshot};
 
@@ -26,7 +27,7 @@ pub fn run(resolved: &Resolved, wanted: &Checking) -> eyre::Result<ExitCode> {
             follow(snapshots, wanted.output, judge)
         })?
     } else {
-        let snapshot = observe::look(resolved, wanted.timeout)?.snapshot;
+        let snapshot = scribe::with_past(resolved, observe::look(resolved, wanted.timeout)?.snapshot);
         let report = judge(&snapshot);
         exit::unless_closed(show(&snapshot, &report, wanted.output))?;
         report.verdict.level

@@ -297,7 +297,7 @@ pub fn state_dir(resolved: &Resolved) -> Result<PathBuf, Why> {
 }
 
 /// Who runs this, as far as the system tells: behind sudo, the one who called it.
-fn operator(environment: &BTreeMap<String, String>, host: Text) -> Operator {
+pub fn operator(environment: &BTreeMap<String, String>, host: Text) -> Operator {
     let named = ["SUDO_USER", "USER", "LOGNAME"]
         .iter()
         .find_map(|name| environment.get(*name).filter(|value| !value.is_empty()));

@@ -6,17 +6,20 @@ use std::process::ExitCode;
 use color_eyre::eyre;
 
 use super::ack;
-use super::conduct::Conductor;
+use super::conduct::{self, Conductor};
 use super::deck;
 use super::exit::Usage;
 use super::foreman;
 use super::log;
-use super::observe::{self, Resolved};
+use super::observe::{self, Observing, Resolved};
+use super::scribe::{self, Hired, Post};
 use super::themes;
 use crate::app::Message;
+use crate::base::Why;
 use crate::check::Severity;
+use crate::chronicle;
 use crate::plan::RunView;
-use crate::tui::{self, Crew, Deck, Desk, Options};
+use crate::tui::{self, Crew, Deck, Desk, Diary, Options, Others};
 
 /// Whether the guided tour begins with the console.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,14 +68,19 @@ pub fn run(resolved: &Resolved, tour: Tour) -> eyre::Result<ExitCode> {
         if let Some(cluster) = &observing.cluster {
             options.deck = deck::deck(cluster, observing.clock.clone());
         }
+        let (diary, scribe) = diary(&observing, resolved)?;
         let (crew, foreman) = Crew::open();
         let conductor = Conductor::new(&observing, resolved)?;
         let working = tokio::spawn(foreman::work(conductor, foreman));
+        let others = Others { desk, crew, diary };
         let shown = if is_linear {
-            tui::linear::run(snapshots, desk, crew, options).await
+            tui::linear::run(snapshots, others, options).await
         } else {
-            tui::run(snapshots, desk, crew, options).await
+            tui::run(snapshots, others, options).await
         };
+        if let Some(scribe) = scribe {
+            scribe.leave();
+        }
         // The terminal is given back, and the observing goes on until the run is paused.
         if let Ok(Some(open)) = working.await {
             eprintln!("{}", left_open(&open));
@@ -83,6 +91,22 @@ pub fn run(resolved: &Resolved, tour: Tour) -> eyre::Result<ExitCode> {
     runtime.shutdown_background();
     outcome?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Who writes the timeline down. What happens to a simulated cluster is nobody's past.
+fn diary(observing: &Observing, resolved: &Resolved) -> Result<(Diary, Option<Hired>), Why> {
+    if observing.cluster.is_some() {
+        return Ok((Diary::default(), None));
+    }
+    let (diary, scribe) = Diary::open();
+    let post = Post {
+        dir: chronicle::dir(&conduct::state_dir(resolved)?),
+        operator: conduct::operator(&resolved.environment, observing.place.host.name.clone()),
+        snapshots: observing.observer.snapshots.clone(),
+        sink: observing.sink.clone(),
+        clock: observing.clock.clone(),
+    };
+    Ok((diary, Some(scribe::hire(scribe, post))))
 }
 
 /// What is said of a run that is not at its end when the console is.

@@ -13,7 +13,6 @@ use super::output::table::table;
 use super::output::{print, print_json};
 use crate::base::{Text, Why};
 use crate::plan::event::Sent;
-use crate::plan::view::Ending;
 use crate::plan::{Entry, RunEvent, RunId, RunView};
 use crate::run::journal::{Archive, Story};
 use crate::run::place;
@@ -85,19 +84,7 @@ fn row(view: &RunView) -> Row<'_> {
         began: view.began,
         user: &view.operator.user,
         host: &view.operator.host,
-        state: state(view),
-    }
-}
-
-/// How a run stands, in a few words.
-pub fn state(view: &RunView) -> String {
-    let at = || view.current().map_or(0, |(step, _)| step.id.0);
-    match &view.ended {
-        Some(Ending::Finished) => "finished".to_owned(),
-        Some(Ending::Stopped { step, .. }) => format!("stopped at step {}", step.0),
-        Some(Ending::Abandoned { .. }) => "abandoned".to_owned(),
-        None if view.paused.is_some() => format!("paused at step {}", at()),
-        None => format!("open at step {}", at()),
+        state: view.standing(),
     }
 }
 
@@ -127,7 +114,7 @@ fn tell(story: &Story, output: Output) -> eyre::Result<()> {
     match output {
         Output::Json => print_json(&Told {
             schema: "quorate.run/v1",
-            state: state(&story.view),
+            state: story.view.standing(),
             torn_bytes: story.torn_bytes,
             view: &story.view,
             entries: &story.entries,
@@ -139,7 +126,7 @@ fn tell(story: &Story, output: Output) -> eyre::Result<()> {
 
 fn story_text(story: &Story) -> String {
     let view = &story.view;
-    let mut text = format!("{}  {}: {}\n", view.run.0, view.plan.intent, state(view));
+    let mut text = format!("{}  {}: {}\n", view.run.0, view.plan.intent, view.standing());
     for entry in &story.entries {
         let _ = writeln!(text, "{:.0}  {}", entry.at, line(view, &entry.event));
     }

@@ -23,6 +23,7 @@ use crate::live::etcd::change::Hand;
 use crate::live::kube::Changes;
 use crate::live::{self, Observer};
 use crate::model::Snapshot;
+use crate::port::Sink;
 use crate::sim::wire::Cluster;
 use crate::tui::Clerk;
 
@@ -115,6 +116,8 @@ pub struct Observing {
     pub clock: Clock,
     /// The cluster, where it is a simulated one.
     pub cluster: Option<Cluster>,
+    /// Where goes what no source tells.
+    pub sink: Sink,
     changes: Changes,
 }
 
@@ -175,7 +178,7 @@ fn observe(place: Place, clock: Clock, cluster: Option<Cluster>, clerk: Option<C
         live::kube::health::observe(place.own_kubeconfig(), sink.clone()),
         live::reach::observe(place.ports, sink.clone(), snapshots()),
         live::reach::there::observe(place.from_there.clone(), place.ports, sink.clone(), snapshots()),
-        live::entry::observe(place.entry.clone(), sink, snapshots()),
+        live::entry::observe(place.entry.clone(), sink.clone(), snapshots()),
     );
     observer.add(sources.0);
     observer.add(sources.1);
@@ -194,6 +197,7 @@ fn observe(place: Place, clock: Clock, cluster: Option<Cluster>, clerk: Option<C
         place,
         clock,
         cluster,
+        sink,
         changes,
     }
 }

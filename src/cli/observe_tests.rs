@@ -62,6 +62,7 @@ fn as_the_api_gives(objects: &[(&str, Value)], at: Stamp) -> KubeFacts {
         is_preferred: true,
         since: at,
         version: None,
+        cluster: None,
     };
     let mut say = |what| api.apply(Observed { at, what });
     say(Observation::Endpoint(endpoint));

@@ -8,11 +8,12 @@ use super::args::Record;
 use super::check::policy;
 use super::observe::{self, Resolved};
 use super::output::{print, record};
+use super::scribe;
 use crate::check;
 
 /// Looks once and writes the record to standard output. What it says is no failure of the command.
 pub fn run(resolved: &Resolved, wanted: &Record) -> eyre::Result<ExitCode> {
-    let snapshot = observe::look(resolved, wanted.timeout)?.snapshot;
+    let snapshot = scribe::with_past(resolved, observe::look(resolved, wanted.timeout)?.snapshot);
     let report = check::run(&snapshot, &policy(resolved));
     print(&record::text(&snapshot, &report, wanted.output))?;
     Ok(ExitCode::SUCCESS)

@@ -14,7 +14,6 @@ use self::talk::Talk;
 use super::args::Answers;
 use super::conduct::{self, Conductor, Running};
 use super::exit::{self, Usage};
-use super::journal;
 use super::observe::{self, Observing, Resolved};
 use super::output::{plan as document, print};
 use super::wish::Wish;
@@ -213,7 +212,7 @@ fn pause(because: &str) -> Input {
 }
 
 fn ending(view: &RunView, talk: &Talk) -> ExitCode {
-    talk.say(&format!("run {}: {}", view.run.0, journal::state(view)));
+    talk.say(&format!("run {}: {}", view.run.0, view.standing()));
     if is_reversible(view) {
         talk.say(&format!("`quorate run undo {} --write` takes it back", view.run.0));
     }
@@ -236,7 +235,7 @@ fn left(view: &RunView, talk: &Talk) -> ExitCode {
     talk.say(&format!(
         "run {} is {}; `quorate resume {0} --write` goes on with it",
         view.run.0,
-        journal::state(view)
+        view.standing()
     ));
     ExitCode::from(exit::CANNOT_TELL)
 }

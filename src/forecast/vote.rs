@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::{Text, Why, WhyKind};
 use crate::model::quorum::{Quorum, Role};
-use crate::model::{ObjectKey, Snapshot};
+use crate::model::{Snapshot, leader};
 
 /// etcd after the loss.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,26 +94,22 @@ pub(super) fn after(snapshot: &Snapshot, quorum: &Quorum, lost: &BTreeSet<&Text>
 /// Leases of kube-system that lead something in every cluster, and what.
 const OFFICES: [(&str, &str); 2] = [
     (
-        "kube-controller-manager",
+        leader::CONTROLLER_MANAGER,
         "kube-controller-manager: heartbeats are counted from zero by the next one",
     ),
     (
-        "kube-scheduler",
+        leader::SCHEDULER,
         "kube-scheduler: nothing is scheduled until the next one leads, about 20 s",
     ),
 ];
 
-/// The node from which kube-controller-manager leads: its lease's holder is `HOST_UUID` (client-go `leaderelection`, by
-/// kube-controller-manager's `Run`).
+/// The node from which kube-controller-manager leads.
 pub(super) fn controller_manager(snapshot: &Snapshot) -> Option<Text> {
-    holder(snapshot, OFFICES[0].0)
+    holder(snapshot, leader::CONTROLLER_MANAGER)
 }
 
 fn holder(snapshot: &Snapshot, office: &str) -> Option<Text> {
-    let lease = snapshot.kube.leases.get(&ObjectKey::new("kube-system", office))?;
-    let holder = lease.value.holder.as_ref()?;
-    let (host, _) = holder.as_str().rsplit_once('_')?;
-    Some(Text::new(host))
+    snapshot.leader_of(office).map(|leader| leader.host)
 }
 
 /// What was led from these nodes, in words.

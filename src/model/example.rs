@@ -13,6 +13,7 @@ use super::fact::{Fact, ObjectKey, Table};
 use super::feed::{FeedId, FeedState, History, HostPart, KubeKind};
 use super::k0s::{ClusterConfig, ControlNode, EtcdMemberObject};
 use super::kube::{Amounts, Condition, Endpoint, KubeFacts, Lease, Machine, Node, Tri};
+use super::past::Past;
 use super::product::{Installation, NetBoxEnterprise};
 use super::snapshot::Snapshot;
 use crate::base::{Stamp, Text};
@@ -167,6 +168,7 @@ pub fn healthy() -> Snapshot {
                 is_preferred: true,
                 since: ago(600),
                 version: Some("v1.37.2+k0s.0".into()),
+                cluster: None,
             }),
             local: Some(fact(FeedId::ApiLocal, 590, host::api_health())),
             ..KubeFacts::default()
@@ -179,6 +181,7 @@ pub fn healthy() -> Snapshot {
             .collect(),
         there: BTreeMap::new(),
         entry: host::entries(),
+        past: Past::default(),
     };
     for n in 1..=3 {
         controller(&mut snapshot.kube, n);

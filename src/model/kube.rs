@@ -369,6 +369,9 @@ pub struct Endpoint {
     pub since: Stamp,
     /// Kubernetes version, once told.
     pub version: Option<Text>,
+    /// The uid of the namespace `kube-system`, once told: it lives as long as the cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<Text>,
 }
 
 /// What an API server says about itself: `/livez` and `/readyz`, check by check.

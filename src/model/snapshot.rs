@@ -14,6 +14,7 @@ use super::fact::{Fact, ObjectKey};
 use super::feed::{FeedId, FeedState, KubeKind};
 use super::host::HostFacts;
 use super::kube::{KubeFacts, Lease, Node};
+use super::past::Past;
 use super::reach::HostReach;
 use super::reach::there::FromThere;
 use crate::base::{Stamp, Text, Why, WhyKind};
@@ -44,6 +45,9 @@ pub struct Snapshot {
     /// The ways in for users and administrators, as they were probed from here.
     #[serde(default)]
     pub entry: BTreeMap<EntryId, Entry>,
+    /// What earlier sessions on this host saw.
+    #[serde(default, skip_serializing_if = "Past::is_empty")]
+    pub past: Past,
 }
 
 /// The simulated cluster that a snapshot shows.
@@ -92,6 +96,7 @@ impl Snapshot {
             reach: BTreeMap::new(),
             there: BTreeMap::new(),
             entry: BTreeMap::new(),
+            past: Past::default(),
         }
     }
 

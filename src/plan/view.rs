@@ -178,6 +178,18 @@ impl Status {
 }
 
 impl RunView {
+    /// How it stands, in a few words.
+    pub fn standing(&self) -> String {
+        let at = || self.current().map_or(0, |(step, _)| step.id.0);
+        match &self.ended {
+            Some(Ending::Finished) => "finished".to_owned(),
+            Some(Ending::Stopped { step, .. }) => format!("stopped at step {}", step.0),
+            Some(Ending::Abandoned { .. }) => "abandoned".to_owned(),
+            None if self.paused.is_some() => format!("paused at step {}", at()),
+            None => format!("open at step {}", at()),
+        }
+    }
+
     /// All lines of a journal.
     pub fn fold<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Result<Self, Illegal> {
         let mut entries = entries.into_iter();

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::log::{self, LogView};
 use super::signals::Signals;
-use super::{Crew, Deck, Desk, Options, gather};
+use super::{Deck, Options, Others, gather};
 use crate::app::{Effect, Message, Msg, Screen, State, line, update};
 use crate::base::WhyKind;
 use crate::check::Severity;
@@ -28,13 +28,8 @@ const FIRST_FACTS: Duration = Duration::from_secs(3);
 const SIZE: (u16, u16) = (200, 60);
 
 /// Prints and reads until the operator leaves, the input ends, or a signal comes.
-pub async fn run(
-    snapshots: watch::Receiver<Arc<Snapshot>>,
-    desk: Desk,
-    crew: Crew,
-    options: Options,
-) -> io::Result<()> {
-    let mut console = Console::new(snapshots, desk, crew, options);
+pub async fn run(snapshots: watch::Receiver<Arc<Snapshot>>, others: Others, options: Options) -> io::Result<()> {
+    let mut console = Console::new(snapshots, others, options);
     let mut signals = Signals::listen()?;
     let mut lines = lines();
     say(&["quorate, one line at a time. help says what can be typed, quit leaves.".to_owned()])?;
@@ -50,15 +45,16 @@ pub async fn run(
                 Some(_) => {}
                 None => return say(&["The input ended; quorate leaves.".to_owned()]),
             },
-            answer = console.desk.answer() => {
-                update(&mut console.state, Msg::Answer(answer));
+            answer = console.others.desk.answer() => {
+                console.learn(Msg::Answer(answer));
                 console.say_page()?;
             }
-            news = console.crew.news() => {
-                update(&mut console.state, Msg::Work(news));
+            news = console.others.crew.news() => {
+                console.learn(Msg::Work(news));
                 console.say_message()?;
                 console.say_page()?;
             }
+            past = console.others.diary.past() => console.learn(Msg::Past(past)),
             changed = console.snapshots.changed(), if console.is_fed => {
                 if changed.is_ok() {
                     console.take_snapshot()?;
@@ -102,14 +98,14 @@ struct Console {
     log: LogView,
     deck: Deck,
     snapshots: watch::Receiver<Arc<Snapshot>>,
-    desk: Desk,
-    crew: Crew,
+    others: Others,
     /// Whether the other side of `snapshots` is still there.
     is_fed: bool,
 }
 
 impl Console {
-    fn new(mut snapshots: watch::Receiver<Arc<Snapshot>>, desk: Desk, crew: Crew, options: Options) -> Self {
+    fn new(mut snapshots: watch::Receiver<Arc<Snapshot>>, others: Others, options: Options) -> Self {
+        let crew = &others.crew;
         let mut state = State::new(Arc::clone(&snapshots.borrow_and_update()), options.policy);
         update(&mut state, Msg::Resize(SIZE.0, SIZE.1));
         state.work.is_manned = crew.is_manned();
@@ -124,8 +120,7 @@ impl Console {
             log: LogView::default(),
             deck: options.deck,
             snapshots,
-            desk,
-            crew,
+            others,
             is_fed: true,
         }
     }
@@ -146,7 +141,25 @@ impl Console {
         // That nothing was told by then is worth a screen as well.
         let _ = timeout(FIRST_FACTS, told).await;
         let snapshot = Arc::clone(&self.snapshots.borrow_and_update());
-        update(&mut self.state, Msg::Snapshot(snapshot));
+        self.learn(Msg::Snapshot(snapshot));
+    }
+
+    /// Takes in a fact, which wishes for nothing but to be written down.
+    fn learn(&mut self, msg: Msg) {
+        for effect in update(&mut self.state, msg) {
+            match effect {
+                Effect::Keep(entries) => self.others.diary.keep(entries),
+                Effect::Ask(id, question) => self.others.desk.ask(id, question),
+                Effect::Cancel(id) => self.others.desk.cancel(id),
+                Effect::Quit
+                | Effect::Redraw
+                | Effect::Suspend
+                | Effect::Log(_)
+                | Effect::Sim(_)
+                | Effect::Copy(_)
+                | Effect::Work(_) => {}
+            }
+        }
     }
 
     /// Does what a line says. Returns whether to leave.
@@ -159,10 +172,11 @@ impl Console {
                     match effect {
                         Effect::Quit => return Ok(true),
                         Effect::Log(by) => self.log.step(by),
-                        Effect::Work(order) => told = self.crew.order(order),
+                        Effect::Work(order) => told = self.others.crew.order(order),
                         Effect::Sim(command) => told = Some(self.deck.play(&command)),
-                        Effect::Ask(id, question) => self.desk.ask(id, question),
-                        Effect::Cancel(id) => self.desk.cancel(id),
+                        Effect::Ask(id, question) => self.others.desk.ask(id, question),
+                        Effect::Cancel(id) => self.others.desk.cancel(id),
+                        Effect::Keep(entries) => self.others.diary.keep(entries),
                         // A pipe must not get an escape.
                         Effect::Copy(_) => told = Some(Message::new(Severity::Info, NOT_COPIED)),
                         // The terminal is not ours: its own ctrl-z suspends.
@@ -191,7 +205,7 @@ impl Console {
     fn take_snapshot(&mut self) -> io::Result<()> {
         let snapshot = Arc::clone(&self.snapshots.borrow_and_update());
         let before = self.state.clone();
-        update(&mut self.state, Msg::Snapshot(snapshot));
+        self.learn(Msg::Snapshot(snapshot));
         log::changes(&before, &self.state);
         log::collect();
         let changes = self.told.changes(&self.state, &self.theme);

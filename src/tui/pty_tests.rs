@@ -49,7 +49,12 @@ fn console() {
         .unwrap();
     let result = runtime.block_on(async {
         let (sender, snapshots) = watch::channel(Arc::new(healthy()));
-        let console = run(snapshots, super::Desk::open().0, super::Crew::default(), options);
+        let others = super::Others {
+            desk: super::Desk::open().0,
+            crew: super::Crew::default(),
+            diary: super::Diary::default(),
+        };
+        let console = run(snapshots, others, options);
         if how == "panic" {
             tokio::select! {
                 result = console => result,

@@ -154,7 +154,7 @@ pub const FORECAST: [Column; 7] = [
 
 /// The timeline.
 pub const TIMELINE: [Column; 5] = [
-    words("time", 0, 9),
+    words("time", 0, 12),
     words("age", 2, 8),
     words("what", 1, 10),
     name("subject", 0, 26),

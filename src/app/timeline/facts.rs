@@ -9,7 +9,7 @@ use crate::base::Text;
 use crate::check::{Outcome, Severity};
 use crate::model::kube::{Tri, WorkloadKind};
 use crate::model::quorum::{Health, Role};
-use crate::model::{FeedId, FeedState, KubeKind, ObjectKey, Policy, Snapshot, stored};
+use crate::model::{FeedId, FeedState, KubeKind, ObjectKey, Policy, Snapshot, leader, stored};
 
 /// How many names of pods an entry lists.
 const MAX_NAMES: usize = 3;
@@ -75,6 +75,8 @@ pub fn states(
     }
     if is_current(snapshot, KubeKind::Leases) {
         all.push((Topic::Heartbeat, heartbeats(snapshot, policy), false));
+        all.push((Topic::Office, offices(snapshot), false));
+        all.push((Topic::Lock, vec![lock(snapshot)], false));
     }
     if with_workloads && is_current(snapshot, KubeKind::Deployments) {
         all.push((Topic::Workload, workloads(snapshot, derived), false));
@@ -138,6 +140,30 @@ fn heartbeats(snapshot: &Snapshot, policy: &Policy) -> Vec<Now> {
             )
         })
         .collect()
+}
+
+/// Who leads the parts of the control plane of which one works at a time.
+fn offices(snapshot: &Snapshot) -> Vec<Now> {
+    let offices = leader::OFFICES.into_iter().filter_map(|office| {
+        let leader = snapshot.leader_of(office)?;
+        Some(if leader.is_valid {
+            now(office, format!("led from {}", leader.host), None)
+        } else {
+            Now {
+                detail: format!(": the lease of {} ran out", leader.host),
+                ..now(office, "led by nobody", Some(Severity::Warning))
+            }
+        })
+    });
+    offices.collect()
+}
+
+/// Who runs a guided action, here or elsewhere, as the cluster's own lock tells.
+fn lock(snapshot: &Snapshot) -> Now {
+    match snapshot.run_lock() {
+        Some(lock) => now("guided actions", &lock.holder, Some(Severity::Info)),
+        None => now("guided actions", "nobody acts", None),
+    }
 }
 
 fn workloads(snapshot: &Snapshot, derived: &Derived) -> Vec<Now> {

@@ -9,6 +9,7 @@ use crate::check::{CheckId, Severity};
 use crate::model::example::{self, ago, change, name};
 use crate::model::feed::HostPart;
 use crate::model::kube::{Pause, Tolerates};
+use crate::model::past::{Past, PastPause};
 use crate::model::{FeedId, ObjectKey, Snapshot};
 
 /// The healthy example, whose pods of one workload stay so long on a dead node.
@@ -108,4 +109,30 @@ fn near_misses_are_counted() {
         .pauses
         .insert(name(2), vec![pause(16), pause(17), pause(18)]);
     one(CheckId::FailoverFlapping, &snapshot, Severity::Warning, "node/nbe-2");
+}
+
+#[test]
+fn near_misses_of_earlier_sessions_count_and_how_long_was_watched_is_told() {
+    let mut snapshot = example::healthy();
+    let wall = |hours: i64| snapshot.now.wall - jiff::SignedDuration::from_hours(hours);
+    let pause = |hours, seconds| PastPause {
+        ended: wall(hours),
+        lasted: Duration::from_secs(seconds),
+    };
+    let pauses = vec![pause(30, 17), pause(20, 14), pause(5, 16)];
+    snapshot.past = Past {
+        since: Some(wall(48)),
+        watched: Duration::from_hours(6),
+        pauses: [(name(2), pauses)].into(),
+    };
+    let finding = one(CheckId::FailoverFlapping, &snapshot, Severity::Info, "node/nbe-2");
+    let told = evidence(&finding);
+    for needed in [
+        "no heartbeat for 16 s, until 5 h ago",
+        "no heartbeat for 17 s, until 1 d 6 h ago",
+        "watched for 6 h of the 2 d before this session",
+    ] {
+        assert!(told.contains(needed), "{needed}: {finding:#?}");
+    }
+    assert!(!told.contains("14 s"), "{finding:#?}");
 }

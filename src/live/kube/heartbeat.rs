@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::fault::Fault;
 use super::session::Session;
-use crate::base::{Why, WhyKind};
+use crate::base::{Text, Why, WhyKind};
 
 /// What is read.
 pub const PATH: &str = "/api/v1/namespaces/kube-system";
@@ -24,6 +24,14 @@ pub enum Pulse {
     /// It does not serve. One that asks us to wait (429) does not either: that is its own load, or its storage that is not
     /// ready yet, and another server may have neither.
     Failed(Why),
+}
+
+/// The uid of what is read, which stands for the cluster; None where it is not told.
+pub async fn cluster(session: &Session) -> Option<Text> {
+    let body = session.get_quickly(PATH).await.ok()?;
+    let object: Value = serde_json::from_slice(&body).ok()?;
+    let uid = object.pointer("/metadata/uid")?.as_str()?;
+    (!uid.is_empty()).then(|| Text::new(uid))
 }
 
 /// Asks once.

@@ -9,7 +9,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use super::catalog::Catalog;
 use super::elect::elect;
 use super::follow::{self, Shared, follow};
-use super::heartbeat::{Pulse, beat};
+use super::heartbeat::{self, Pulse, beat};
 use super::kubeconfig::Access;
 use super::pause::Backoff;
 use super::session::Session;
@@ -47,6 +47,7 @@ impl<'a> Watchman<'a> {
             is_preferred: session.server == access.preferred,
             since: sink.clock().now(),
             version: None,
+            cluster: None,
         };
         Self {
             access,
@@ -78,7 +79,7 @@ impl<'a> Watchman<'a> {
         tokio::select! {
             ended = self.heartbeats(&recovered, &doubt, snapshots) => ended,
             Err(closed) = try_join_all(kinds) => Err(closed),
-            Err(closed) = self.tell_version() => Err(closed),
+            Err(closed) = self.introduce() => Err(closed),
         }
     }
 
@@ -127,13 +128,14 @@ impl<'a> Watchman<'a> {
         self.sink.report(FeedId::Api, Report::Failed(why)).await
     }
 
-    /// Asks for the version until it is told.
-    async fn tell_version(&self) -> Result<(), Closed> {
+    /// Asks for the version until it is told, and once for the cluster's name.
+    async fn introduce(&self) -> Result<(), Closed> {
         let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
         loop {
             if let Ok(version) = follow::server_version(self.session).await {
                 let endpoint = Endpoint {
                     version: Some(version),
+                    cluster: heartbeat::cluster(self.session).await,
                     ..self.endpoint.clone()
                 };
                 return self.sink.send(Observation::Endpoint(endpoint)).await;

@@ -138,6 +138,7 @@ impl Vantage {
             is_preferred: server == self.here,
             since: at,
             version: Some(Text::new(world.api_server(server).version)),
+            cluster: None,
         }));
         seen.extend(KubeKind::ALL.map(|kind| feed(FeedId::Kube(kind), Report::Begun)));
         match Pulse::of(world, self.here, server) {

@@ -37,6 +37,7 @@ pub fn title(state: &State, row: &RowId) -> String {
         RowId::Workload(kind, key) => format!("{} {key}", kind.word()),
         RowId::Pod(key) => format!("pod {key}"),
         RowId::Finding(check, _) | RowId::Check(check) => check.to_string(),
+        RowId::Change(number) if *number < 0 => "change, by an earlier session".to_owned(),
         RowId::Change(number) => format!("change {number}"),
         RowId::Loss(_) => format!("if {} is lost", rows::name(state, row)),
         RowId::Offer(name) => name.to_string(),

@@ -1,4 +1,4 @@
-//! What changed since the console opened.
+//! What changed, since the console opened and before.
 
 use crate::app::{RowId, State};
 use crate::view::part::footer;
@@ -16,9 +16,12 @@ pub fn render(state: &State, theme: &Theme, rows: &[RowId]) -> Vec<Vec<Cell>> {
     entries
         .map(|entry| {
             let (glyph, role) = entry.severity.map_or((Glyph::Ok, Role::Ok), footer::severity);
-            let age = words::coarse_age(state.snapshot.now.since(entry.at));
+            let now = state.snapshot.now;
+            let age = words::coarse_age(entry.age(now));
+            let is_today = entry.at.wall.strftime("%F").to_string() == now.wall.strftime("%F").to_string();
+            let form = if is_today { "%H:%M:%SZ" } else { "%m-%d %H:%MZ" };
             vec![
-                cell(entry.at.wall.strftime("%H:%M:%SZ").to_string(), Role::Dim),
+                cell(entry.at.wall.strftime(form).to_string(), Role::Dim),
                 cell(age, Role::Dim),
                 cell(entry.topic.word(), Role::Dim),
                 cell(entry.subject.to_string(), Role::Text),
@@ -30,10 +33,14 @@ pub fn render(state: &State, theme: &Theme, rows: &[RowId]) -> Vec<Vec<Cell>> {
 
 /// How many there are.
 pub fn heading(state: &State) -> Heading {
-    let count = state.timeline.entries().count();
+    let own = state.timeline.own();
+    let past = state.timeline.entries().count() - own;
     let mut summary = vec![("since the console opened, newest first".to_owned(), Role::Dim)];
-    if count > 0 {
-        summary.insert(0, (words::count(count, "change"), Role::Text));
+    if own > 0 {
+        summary.insert(0, (words::count(own, "change"), Role::Text));
+    }
+    if past > 0 {
+        summary.push((format!("{past} from before"), Role::Dim));
     }
     Heading {
         title: "Timeline",

@@ -1,4 +1,4 @@
-//! What changed since the console opened, and the selected change in full.
+//! What changed, since the console opened and before, and the selected change in full.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
