@@ -5,6 +5,7 @@
 
 pub mod commands;
 mod events;
+pub mod failover;
 pub mod filter;
 mod fuzzy;
 pub mod key;

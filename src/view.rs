@@ -37,8 +37,11 @@ use crate::app::state::SMALL;
 use crate::app::{Geometry, RowId, Screen, State, rows};
 use part::section::{self, Heading};
 use part::table::Shown;
-use part::{detail, footer, help, palette, quorum, sheet, small, tabs, tour, verdict, work};
+use part::{detail, failover, footer, help, palette, quorum, sheet, small, tabs, tour, verdict, work};
 use theme::Role;
+
+/// From this height on there is room for a line about a lost node.
+const ROOMY: u16 = 20;
 
 /// Draws one frame.
 pub fn render(state: &State, theme: &Theme, frame: &mut Frame) -> Geometry {
@@ -64,6 +67,9 @@ pub fn render(state: &State, theme: &Theme, frame: &mut Frame) -> Geometry {
     };
     let body = render_last(tour::render(state, theme, width), body, buf);
     let body = render_last(work::banner(state, theme, width), body, buf);
+    // On a low terminal the findings need the line more.
+    let lost = failover::banner(state, theme, width).filter(|_| area.height >= ROOMY);
+    let body = render_last(lost, body, buf);
     let geometry = render_body(state, theme, body, buf);
     under_palette(geometry, palette::render(state, theme, body, buf))
 }

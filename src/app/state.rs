@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::failover::Failovers;
 use super::list::Cursor;
 use super::memo::Memo;
 use super::prompt::Prompt;
@@ -260,8 +261,11 @@ pub struct State {
     pub snapshot: Arc<Snapshot>,
     /// What follows from it.
     pub derived: Arc<Derived>,
-    /// What changed since the console opened.
+    /// What changed since the console opened, and before.
     pub timeline: Timeline,
+    /// Lost nodes, and how far they are made good.
+    #[serde(default)]
+    pub failovers: Failovers,
     /// What counts as wrong.
     pub policy: Policy,
     /// Columns and rows of the terminal.
@@ -319,9 +323,13 @@ impl State {
         let derived = Derived::of(&snapshot, &policy);
         let mut timeline = Timeline::default();
         timeline.note(&snapshot, &snapshot, &derived, &policy);
+        let mut failovers = Failovers::default();
+        // At the first look nothing can have ended.
+        failovers.note(&snapshot, &policy);
         Self {
             derived: Arc::new(derived),
             timeline,
+            failovers,
             snapshot,
             policy,
             size: (80, 24),

@@ -20,6 +20,7 @@ use crate::model::{FeedId, FeedState, KubeKind, Policy, Snapshot};
 use crate::plan::RunView;
 use crate::plan::view::Ending;
 
+use super::failover::{Failover, tell};
 use super::state::Derived;
 use facts::{Now, pods_moved};
 
@@ -118,6 +119,15 @@ impl Timeline {
             .collect();
         fresh.reverse();
         fresh
+    }
+
+    /// Takes note of a lost node that is made good, or came back.
+    pub fn note_failover(&mut self, at: Stamp, failover: Failover) {
+        let (text, severity) = (tell::summary(&failover), tell::severity(&failover));
+        self.push(Entry {
+            failover: Some(Arc::new(failover.clone())),
+            ..Entry::new(at, Topic::Failover, failover.node, &text, severity)
+        });
     }
 
     /// Takes note of how a run of this console stands.
@@ -219,7 +229,9 @@ impl Timeline {
                 Some(was) => format!("{state}{detail} (was {was})"),
                 None => format!("{state}{detail}"),
             };
-            if !is_first {
+            // That sources begin to answer is how every session begins.
+            let is_start = topic == Topic::Feed && was.is_none() && severity.is_none();
+            if !is_first && !is_start {
                 self.push(Entry::new(at, topic, subject.clone(), &text, severity));
             }
             known.insert(subject, state);

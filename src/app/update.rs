@@ -91,6 +91,10 @@ fn take_snapshot(state: &mut State, snapshot: Arc<Snapshot>) {
     state.derived = Arc::new(Derived::of(&snapshot, &state.policy));
     let before = Arc::clone(&state.snapshot);
     state.timeline.note(&before, &snapshot, &state.derived, &state.policy);
+    let now = snapshot.now;
+    for ended in state.failovers.note(&snapshot, &state.policy) {
+        state.timeline.note_failover(now, ended);
+    }
     state.snapshot = snapshot;
     marks::prune(state);
     work::refresh(state);

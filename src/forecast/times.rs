@@ -48,6 +48,9 @@ pub struct Eviction {
 pub struct Times {
     /// From what they count.
     pub counted_from: Text,
+    /// Whether kube-controller-manager is lost, too, so that they count from the last renewal of its lease.
+    #[serde(default)]
+    pub is_led_from_there: bool,
     /// The node is called Unknown: traffic leaves its pods.
     pub unknown: Band,
     /// It is tainted: pods' delays begin.
@@ -103,6 +106,7 @@ pub(super) fn of(snapshot: &Snapshot, loss: &Loss, moves: &[Move], quorum: &Quor
     let tainted = unknown.later(period, period + SLACK + NEXT_TAINT * further);
     let times = Times {
         counted_from: counted_from.into(),
+        is_led_from_there,
         unknown,
         tainted,
         evicted: evictions(moves, tainted),

@@ -11,7 +11,9 @@ use super::part::table::Cell;
 use super::part::{feeds, findings, forecast, members, nodes, pods, readiness, timeline, verdict, work, workloads};
 use super::theme::{Colors, Glyph, Glyphs, Theme};
 use super::{ladder, picture, words};
+use crate::app::failover::{Stage, tell};
 use crate::app::{RowId, Screen, State, line, rows};
+use crate::base::Text;
 
 /// Columns that a text may take before it is broken: as much as people like to read.
 const WIDTH: u16 = 100;
@@ -42,9 +44,23 @@ fn headline(state: &State, theme: &Theme) -> String {
     format!("{mark}Verdict {}: {line}", verdict::look(verdict.level).1)
 }
 
+/// Where each lost node stands.
+fn lost(state: &State) -> impl Iterator<Item = String> {
+    let now = state.snapshot.now.wall;
+    let open = state.failovers.open().iter();
+    open.map(move |own| format!("Lost: {}", tell::line(own, now)))
+}
+
+/// The steps that are told as they are reached. The seconds between them would be said for ever.
+fn stages(state: &State) -> Vec<(Text, Stage)> {
+    let open = state.failovers.open().iter();
+    open.map(|own| (own.node.clone(), own.stage())).collect()
+}
+
 /// The verdict and what is shown, as lines.
 pub fn page(state: &State, theme: &Theme) -> Vec<String> {
     let mut lines = vec![headline(state, theme)];
+    lines.extend(lost(state));
     if state.help.is_some() {
         lines.extend(line::HELP.map(str::to_owned));
     }
@@ -154,6 +170,7 @@ fn once(text: &str) -> String {
 #[derive(Debug, Default)]
 pub struct Told {
     verdict: String,
+    stages: Vec<(Text, Stage)>,
     screen: Option<(Screen, String)>,
     rows: BTreeMap<RowId, String>,
     /// On the snapshot's own clock.
@@ -164,6 +181,7 @@ impl Told {
     /// Takes note that the whole page was told.
     pub fn page(&mut self, state: &State, theme: &Theme) {
         self.verdict = steady(&headline(state, theme));
+        self.stages = stages(state);
         self.rows(state, theme);
     }
 
@@ -185,6 +203,11 @@ impl Told {
         if self.verdict != verdict {
             self.verdict = verdict;
             lines.push(headline);
+        }
+        let stages = stages(state);
+        if self.stages != stages {
+            self.stages = stages;
+            lines.extend(lost(state));
         }
         let is_early = state.snapshot.now.mono_ms.saturating_sub(self.at_ms) < PAUSE_MS;
         if is_early || state.is_text() || self.screen != Some(place(state)) {
@@ -341,7 +364,7 @@ mod tests {
         let lost = open(lost());
         let early = told.changes(&lost, &theme);
         assert!(
-            early.len() == 1 && early[0].starts_with("Verdict WARNING: "),
+            early.len() == 2 && early[0].starts_with("Verdict WARNING: ") && early[1].starts_with("Lost: nbe-3 "),
             "{early:?}"
         );
         told.at_ms -= PAUSE_MS;

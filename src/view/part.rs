@@ -1,6 +1,7 @@
 //! The parts that screens are made of, one per file: pure functions from the state to text.
 
 pub mod detail;
+pub mod failover;
 pub mod feeds;
 pub mod findings;
 pub mod footer;

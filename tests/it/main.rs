@@ -4,6 +4,7 @@
 
 mod assets;
 mod cli;
+mod failover;
 mod forecast;
 mod layers;
 mod losses;

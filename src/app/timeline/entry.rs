@@ -1,9 +1,11 @@
 //! One thing that changed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::app::failover::Failover;
 use crate::base::{Stamp, Text};
 use crate::check::Severity;
 
@@ -28,6 +30,7 @@ pub enum Topic {
     Return,
     Pause,
     Run,
+    Failover,
     Session,
 }
 
@@ -50,6 +53,7 @@ impl Topic {
             Topic::Return => "came back",
             Topic::Pause => "pause",
             Topic::Run => "run",
+            Topic::Failover => "failover",
             Topic::Session => "watch",
         }
     }
@@ -76,6 +80,9 @@ pub struct Entry {
     /// How long a heartbeat paused, where it is about that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lasted: Option<Duration>,
+    /// The whole story, where a lost node is made good or came back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failover: Option<Arc<Failover>>,
 }
 
 impl Entry {
@@ -90,6 +97,7 @@ impl Entry {
             severity,
             pods: None,
             lasted: None,
+            failover: None,
         }
     }
 

@@ -21,7 +21,7 @@ use crate::base::Why;
 use crate::check::{self as checks, Finding};
 use crate::model::FeedId;
 use crate::model::stored::Stored;
-use crate::view::part::{footer, members};
+use crate::view::part::{failover, footer, members};
 use crate::view::theme::{Role, Theme};
 use crate::view::words;
 use chapter::{Chapter, Paragraph};
@@ -62,7 +62,7 @@ fn chapters(state: &State, theme: &Theme, row: &RowId) -> Option<Vec<Chapter>> {
         RowId::Finding(check, subject) => only(of_finding(state, finding(state, *check, subject)?)),
         RowId::Check(check) => check::chapters(state, theme, *check)?,
         RowId::Untold(feed) => only(of_untold(state, *feed)),
-        RowId::Change(number) => only(of_change(state.timeline.entry(*number)?)),
+        RowId::Change(number) => only(of_change(state, state.timeline.entry(*number)?)),
         RowId::Loss(domain) => loss::chapters(&*rows::told(state, domain)?),
         RowId::Offer(name) => plan::offer(state, theme, state.work.offer(name)?),
         RowId::Run(id) => plan::run(state, theme, state.work.run(id)?),
@@ -114,8 +114,8 @@ fn of_untold(state: &State, feed: FeedId) -> Vec<Paragraph> {
     rows
 }
 
-fn of_change(entry: &Entry) -> Vec<Paragraph> {
-    vec![
+fn of_change(state: &State, entry: &Entry) -> Vec<Paragraph> {
+    let mut rows = vec![
         (
             "noticed",
             entry.at.wall.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
@@ -123,7 +123,10 @@ fn of_change(entry: &Entry) -> Vec<Paragraph> {
         ),
         (entry.topic.word(), entry.subject.to_string(), Role::Text),
         ("is now", entry.text.to_string(), Role::Text),
-    ]
+    ];
+    let story = entry.failover.iter().flat_map(|own| failover::story(own, state));
+    rows.extend(chapter::labelled("in full", story));
+    rows
 }
 
 fn of_feed(state: &State, theme: &Theme, id: FeedId) -> Vec<Paragraph> {

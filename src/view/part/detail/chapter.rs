@@ -14,6 +14,12 @@ use crate::view::{fresh, words};
 /// A label, a text, and how the text looks.
 pub type Paragraph = (&'static str, String, Role);
 
+/// The label on the first row of several.
+pub fn labelled(label: &'static str, rows: impl Iterator<Item = (String, Role)>) -> impl Iterator<Item = Paragraph> {
+    let labels = std::iter::once(label).chain(std::iter::repeat(""));
+    labels.zip(rows).map(|(label, (text, role))| (label, text, role))
+}
+
 /// What one source says.
 #[derive(Debug)]
 pub struct Chapter {

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use super::chapter::{Chapter, Paragraph, findings};
+use super::chapter::{Chapter, Paragraph, findings, labelled};
 use super::{entry, k0s};
+use crate::app::failover::Failover;
 use crate::app::rows::ready_word;
 use crate::app::{RowId, State};
 use crate::base::Text;
 use crate::model::kube::{Amounts, Condition, Node, Taint, Tri};
 use crate::model::placement::Tally;
 use crate::model::{FeedId, KubeKind, ObjectKey};
-use crate::view::part::{members, nodes, quorum};
+use crate::view::part::{failover, members, nodes, quorum};
 use crate::view::theme::{Role, Theme};
 use crate::view::{fresh, words};
 
@@ -18,6 +19,7 @@ use crate::view::{fresh, words};
 pub fn chapters(state: &State, theme: &Theme, node: &Node) -> Vec<Chapter> {
     let address = node.address.as_ref().map(Text::as_str);
     let mut chapters = vec![own(state, node)];
+    chapters.extend(state.failovers.of(&node.name).map(|own| lost(state, own)));
     chapters.extend(findings(state, &RowId::Node(node.name.clone())));
     chapters.push(heartbeat(state, theme, node));
     chapters.extend(member(state, theme, node));
@@ -25,6 +27,13 @@ pub fn chapters(state: &State, theme: &Theme, node: &Node) -> Vec<Chapter> {
     chapters.push(pods(state, theme, node));
     chapters.extend(k0s::chapters(state, &node.name, address, None));
     chapters
+}
+
+/// How far its loss is made good.
+fn lost(state: &State, own: &Failover) -> Chapter {
+    let rows = labelled("", failover::story(own, state).into_iter());
+    let source = "counted from the last heartbeat, beside what was foretold".to_owned();
+    Chapter::of("Failover", source, rows.collect())
 }
 
 /// What the Node object says.
@@ -59,12 +68,6 @@ fn own(state: &State, node: &Node) -> Chapter {
         ("uid", node.uid.to_string(), Role::Dim),
     ]);
     Chapter::of_feed(state, "Node", FeedId::Kube(KubeKind::Nodes), rows)
-}
-
-/// The label on the first row of several.
-fn labelled(label: &'static str, rows: impl Iterator<Item = (String, Role)>) -> impl Iterator<Item = Paragraph> {
-    let labels = std::iter::once(label).chain(std::iter::repeat(""));
-    labels.zip(rows).map(|(label, (text, role))| (label, text, role))
 }
 
 fn ready(state: &State, node: &Node) -> Paragraph {
