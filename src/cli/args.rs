@@ -106,7 +106,7 @@ pub enum Command {
     Status(Look),
     /// Run all checks. Exits 0 ok, 1 warning, 2 critical, 3 cannot tell
     Check(Checking),
-    /// The HA document's checklist as a written record
+    /// A written record: the HA document's checklist, or an incident
     Report(Record),
     /// Accept a finding for a while; it stays visible
     Ack(Ack),
@@ -451,8 +451,14 @@ pub enum CheckOutput {
 #[derive(Debug, Clone, Args)]
 pub struct Record {
     /// The checklist with date, cluster and evidence
-    #[arg(long, required = true)]
+    #[arg(long, required_unless_present = "since", conflicts_with = "since")]
     pub readiness: bool,
+    /// What happened since then: timeline, lost nodes, findings, actions. 12h ago, or at 2026-11-29T03:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = parse_since)]
+    pub since: Option<Since>,
+    /// Other names for nodes, pods, zones, people, addresses and the cluster, each the same everywhere
+    #[arg(long, requires = "since")]
+    pub redact: bool,
     /// In which form
     #[arg(short, long, value_enum, default_value_t)]
     pub output: RecordForm,

@@ -1,9 +1,12 @@
 //! What headless commands print: documents for programs, tables for people. Pure functions of a snapshot.
 
+pub mod alias;
 pub mod below;
+pub mod block;
 pub mod check;
 pub mod entry;
 pub mod feeds;
+pub mod incident;
 pub mod plan;
 pub mod prometheus;
 pub mod rbac;

@@ -1,22 +1,13 @@
 //! `quorate report --readiness`: the checklist as a written record, in Markdown or HTML. Pure. One list of blocks is made of
-//! what was found, and each form writes it out; names from the cluster are escaped in both.
+//! what was found.
 
+use super::block::{self, Block};
 use crate::base::Text;
 use crate::check::{self, Check, Finding, Group, Outcome, Report};
 use crate::cli::args::RecordForm;
 use crate::model::Snapshot;
 
-/// A piece of the record.
-enum Block {
-    /// A heading of this depth.
-    Heading(u8, String),
-    Paragraph(String),
-    /// What somebody else said, word for word.
-    Quote(String),
-    /// What is called how.
-    Facts(Vec<(String, String)>),
-    List(Vec<String>),
-}
+const TITLE: &str = "Readiness for high availability";
 
 /// The record.
 pub fn text(snapshot: &Snapshot, report: &Report, form: RecordForm) -> String {
@@ -32,10 +23,7 @@ pub fn text(snapshot: &Snapshot, report: &Report, form: RecordForm) -> String {
         }
     }
     sources(&mut blocks, snapshot);
-    match form {
-        RecordForm::Markdown => markdown(&blocks),
-        RecordForm::Html => html(&blocks),
-    }
+    block::text(&blocks, TITLE, form)
 }
 
 fn head(snapshot: &Snapshot, report: &Report) -> Vec<Block> {
@@ -69,7 +57,7 @@ fn head(snapshot: &Snapshot, report: &Report) -> Vec<Block> {
         fact("Cannot tell", of("cannot-tell")),
         fact("Not applicable", of("not-applicable")),
     ];
-    let mut blocks = vec![Block::Heading(1, "Readiness for high availability".to_owned())];
+    let mut blocks = vec![Block::Heading(1, TITLE.to_owned())];
     if let Some(simulated) = &snapshot.simulated {
         let text = format!("SIMULATED CLUSTER ({}): nothing of this is real.", simulated.scenario);
         blocks.push(Block::Paragraph(text));
@@ -108,7 +96,7 @@ fn statement(blocks: &mut Vec<Block>, report: &Report, check: &Check, outcome: &
     }
 }
 
-fn found(blocks: &mut Vec<Block>, report: &Report, finding: &Finding) {
+pub(super) fn found(blocks: &mut Vec<Block>, report: &Report, finding: &Finding) {
     let (severity, subject) = (finding.severity.word(), &finding.subject);
     blocks.push(Block::Paragraph(format!("{severity}, {subject}: {}", finding.title)));
     blocks.push(Block::List(finding.evidence.iter().map(ToString::to_string).collect()));
@@ -130,79 +118,6 @@ fn sources(blocks: &mut Vec<Block>, snapshot: &Snapshot) {
         (id.to_string(), format!("{}{why}", state.word()))
     });
     blocks.push(Block::Facts(facts.collect()));
-}
-
-fn markdown(blocks: &[Block]) -> String {
-    let mut out = String::new();
-    for block in blocks {
-        let lines: Vec<String> = match block {
-            Block::Heading(depth, text) => vec![format!("{} {}", "#".repeat(usize::from(*depth)), plain(text))],
-            Block::Paragraph(text) => vec![plain(text)],
-            Block::Quote(text) => vec![format!("> {}", plain(text))],
-            Block::Facts(facts) => {
-                let facts = facts.iter();
-                facts
-                    .map(|(name, value)| format!("- **{}:** {}", plain(name), plain(value)))
-                    .collect()
-            }
-            Block::List(lines) => lines.iter().map(|line| format!("- {}", plain(line))).collect(),
-        };
-        out.push_str(&lines.join("\n"));
-        out.push_str("\n\n");
-    }
-    out.truncate(out.trim_end().len());
-    out.push('\n');
-    out
-}
-
-/// Escapes what Markdown, or the HTML within it, would take for markup.
-fn plain(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        if "\\`*_{}[]<>#|~!&".contains(c) {
-            out.push('\\');
-        }
-        out.push(c);
-    }
-    out
-}
-
-const STYLE: &str = "body{font:16px/1.5 sans-serif;max-width:50em;margin:2em auto;padding:0 1em}\
-                     h3{margin-bottom:.2em}blockquote{color:#555;margin:.3em 0 .3em 1em}dt{font-weight:bold}dd{margin:0 0 .3em 1em}";
-
-fn html(blocks: &[Block]) -> String {
-    let mut out = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>Readiness for high \
-         availability</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
-    );
-    for block in blocks {
-        let text = match block {
-            Block::Heading(depth, text) => format!("<h{depth}>{}</h{depth}>", escaped(text)),
-            Block::Paragraph(text) => format!("<p>{}</p>", escaped(text)),
-            Block::Quote(text) => format!("<blockquote>{}</blockquote>", escaped(text)),
-            Block::Facts(facts) => {
-                let each = facts
-                    .iter()
-                    .map(|(name, value)| format!("<dt>{}</dt><dd>{}</dd>\n", escaped(name), escaped(value)));
-                format!("<dl>\n{}</dl>", each.collect::<String>())
-            }
-            Block::List(lines) => {
-                let each = lines.iter().map(|line| format!("<li>{}</li>\n", escaped(line)));
-                format!("<ul>\n{}</ul>", each.collect::<String>())
-            }
-        };
-        out.push_str(&text);
-        out.push('\n');
-    }
-    out.push_str("</body>\n</html>\n");
-    out
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
 }
 
 #[cfg(test)]
