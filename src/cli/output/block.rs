@@ -19,6 +19,7 @@ pub enum Block {
 
 impl Block {
     /// The same with other words.
+    #[must_use]
     pub fn map(self, change: &impl Fn(&str) -> String) -> Self {
         let each = |lines: Vec<String>| lines.iter().map(|line| change(line)).collect();
         match self {

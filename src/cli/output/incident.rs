@@ -196,7 +196,7 @@ fn names(of: &Incident<'_>) -> Aliases {
         ) {
             name("node", &entry.subject);
         }
-        for own in entry.failover.iter() {
+        if let Some(own) = &entry.failover {
             name("node", &own.node);
             own.pods.iter().for_each(|leaving| name("pod", &leaving.pod.name));
         }
