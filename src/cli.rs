@@ -54,8 +54,11 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return exit::usage(&error),
     };
+    let is_monitored = cli.is_monitored();
     match dispatch(cli) {
         Ok(code) => code,
+        // To a monitoring system, 1 is a warning about the cluster.
+        Err(report) if is_monitored => exit::unknown(&report),
         Err(report) => exit::failed(&report),
     }
 }

@@ -31,6 +31,7 @@ use ratatui::Terminal;
 use tokio::sync::watch;
 
 use crate::app::{Effect, Geometry, Message, Msg, State, tour, update};
+use crate::base::Text;
 use crate::check::Severity;
 use crate::model::question::Answer;
 use crate::model::{Policy, Snapshot};
@@ -64,6 +65,8 @@ pub struct Options {
     pub messages: Vec<Message>,
     /// What can be done to a simulated cluster.
     pub deck: Deck,
+    /// The namespace that workloads and pods are filtered by to begin with.
+    pub namespace: Option<Text>,
     /// Whether actions may be run from the beginning (`--write`).
     pub is_unlocked: bool,
     /// Whether the tour begins with the console.
@@ -138,7 +141,8 @@ impl Console {
         let crew = &others.crew;
         let output = BufWriter::with_capacity(OUTPUT_BYTES, io::stdout());
         let terminal = Terminal::new(QuietBackend::new(output))?;
-        let mut state = State::new(Arc::clone(&snapshots.borrow_and_update()), options.policy.clone());
+        let mut state = State::new(Arc::clone(&snapshots.borrow_and_update()), options.policy.clone())
+            .in_namespace(options.namespace.as_ref());
         state.themes.clone_from(&options.themes.names);
         state.work.is_manned = crew.is_manned();
         state.work.is_unlocked = options.is_unlocked && crew.is_manned();

@@ -1,4 +1,5 @@
-//! What a screen is filtered by, in k9s's notation: `text`, `!text`, `-f text` or `~text`, `-l key=value,key!=value,key`.
+//! What a screen is filtered by, in k9s's notation: `text`, `!text`, `-f text` or `~text`, `-l key=value,key!=value,key`; and
+//! `-n namespace`, as kubectl has it.
 //! Start reading at [`Filter::parse`].
 
 use super::fuzzy::Ranking;
@@ -20,6 +21,8 @@ pub enum Filter {
     Fuzzy(String),
     /// Their labels meet all of these.
     Labels(Vec<Requirement>),
+    /// They are in this namespace.
+    Namespace(String),
 }
 
 /// What a label must be, as in `kubectl get -l`.
@@ -41,6 +44,9 @@ impl Filter {
         let raw = raw.trim();
         if let Some(selector) = option(raw, "-l") {
             return requirements(selector).map(Filter::Labels);
+        }
+        if let Some(namespace) = option(raw, "-n") {
+            return Ok(Filter::Namespace(namespace.to_owned()));
         }
         if let Some(text) = option(raw, "-f").or_else(|| raw.strip_prefix('~')) {
             return Ok(Filter::Fuzzy(text.trim().to_owned()));
@@ -73,6 +79,10 @@ impl Filter {
                     labels.is_some_and(|labels| wanted.iter().all(|requirement| requirement.is_met(labels)))
                 };
                 rows.into_iter().filter(meets).collect()
+            }
+            Filter::Namespace(wanted) => {
+                let is_in = |row: &RowId| namespace(row).is_some_and(|own| wanted.is_empty() || own.as_str() == wanted);
+                rows.into_iter().filter(is_in).collect()
             }
         }
     }
@@ -140,6 +150,30 @@ fn labels<'a>(state: &'a State, row: &RowId) -> Option<&'a Labels> {
     }
 }
 
+/// The namespace of what a row shows; None where its kind has none.
+fn namespace(row: &RowId) -> Option<&Text> {
+    match row {
+        RowId::Workload(_, key) | RowId::Pod(key) => Some(&key.namespace),
+        RowId::Node(_)
+        | RowId::Member(_)
+        | RowId::Finding(..)
+        | RowId::Check(_)
+        | RowId::Untold(_)
+        | RowId::Feed(_)
+        | RowId::Change(_)
+        | RowId::Loss(_)
+        | RowId::Offer(_)
+        | RowId::Run(_) => None,
+    }
+}
+
+/// Begins with one namespace on the screens of workloads and pods; every other screen shows all, findings above all.
+pub fn begin_in(state: &mut State, namespace: &Text) {
+    for screen in [Screen::Placement, Screen::Pods] {
+        set(state, screen, &format!("-n {namespace}"));
+    }
+}
+
 /// Filters a screen; an empty text lifts the filter.
 pub fn set(state: &mut State, screen: Screen, text: &str) {
     if text.is_empty() {
@@ -155,28 +189,33 @@ pub fn active(state: &State, screen: Screen) -> Option<Filter> {
     let raw = state.filters.get(&screen).filter(|raw| !raw.trim().is_empty())?;
     Filter::parse(raw)
         .ok()
-        .filter(|filter| unlabelled(state, screen, filter).is_none())
+        .filter(|filter| meaningless(state, screen, filter).is_none())
 }
 
 /// Why the filter of the screen shown hides nothing, in a sentence for the operator.
 pub fn problem(state: &State) -> Option<String> {
     match Filter::parse(state.filter()) {
         Err(why) => Some(why),
-        Ok(filter) => unlabelled(state, state.screen, &filter),
+        Ok(filter) => meaningless(state, state.screen, &filter),
     }
 }
 
-/// A selector means nothing where no row has labels.
-fn unlabelled(state: &State, screen: Screen, filter: &Filter) -> Option<String> {
-    let is_selector = matches!(filter, Filter::Labels(_));
-    let rows = if is_selector { all(state, screen) } else { Vec::new() };
-    let none = !rows.is_empty() && rows.iter().all(|row| labels(state, row).is_none());
-    none.then(|| {
-        format!(
-            "rows of {} have no labels; -l selects nodes, workloads and pods",
-            screen.name()
-        )
-    })
+/// A selector means nothing where no row has labels, and a namespace where no row is in one.
+fn meaningless(state: &State, screen: Screen, filter: &Filter) -> Option<String> {
+    let (has, problem): (&dyn Fn(&RowId) -> bool, _) = match filter {
+        Filter::Labels(_) => (
+            &|row| labels(state, row).is_some(),
+            "have no labels; -l selects nodes, workloads and pods",
+        ),
+        Filter::Namespace(_) => (
+            &|row| namespace(row).is_some(),
+            "are in no namespace; -n selects workloads and pods",
+        ),
+        Filter::Contains(_) | Filter::Lacks(_) | Filter::Fuzzy(_) => return None,
+    };
+    let rows = all(state, screen);
+    let none = !rows.is_empty() && !rows.iter().any(has);
+    none.then(|| format!("rows of {} {problem}", screen.name()))
 }
 
 #[cfg(test)]
@@ -189,6 +228,7 @@ mod tests {
         assert_eq!(Filter::parse("! Ready"), Ok(Filter::Lacks("ready".into())));
         assert_eq!(Filter::parse("-f nb3"), Ok(Filter::Fuzzy("nb3".into())));
         assert_eq!(Filter::parse("~nb3"), Filter::parse("-f nb3"));
+        assert_eq!(Filter::parse("-n netbox"), Ok(Filter::Namespace("netbox".into())));
         assert_eq!(Filter::parse("-foo"), Ok(Filter::Contains("-foo".into())));
         let all = vec![
             Requirement::Is("a".into(), "b".into()),

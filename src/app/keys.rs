@@ -218,7 +218,7 @@ pub const TABLE: &[Binding] = &[
     bind(Context::Text, &[Key::of(Code::Left)], Command::PreviousScreen, "", "previous screen"),
     bind(Context::Anywhere, &[Key::char('0')], Command::Go(Screen::Readiness), "", "readiness: the HA document's checklist"),
     bind(Context::List, &[Key::of(Code::Enter)], Command::Open, "open", "open the selected row"),
-    bind(Context::List, &[Key::char('/')], Command::OpenFilter, "filter", "filter: text, !text, ~fuzzy or -f fuzzy, -l key=value"),
+    bind(Context::List, &[Key::char('/')], Command::OpenFilter, "filter", "filter: text, !text, ~fuzzy or -f fuzzy, -l key=value, -n namespace"),
     bind(Context::List, &[Key::char('p')], Command::Pods, "pods", "pods of the selected node, member or workload"),
     bind(Context::List, &[Key::char('o')], Command::Jump, "", "go to what the selected finding or check is about"),
     bind(Context::List, &[Key::char('s')], Command::Sort, "sort", "sort by the next column; after the last, by what needs attention"),

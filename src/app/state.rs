@@ -358,6 +358,15 @@ impl State {
         }
     }
 
+    /// The same, where only one namespace is looked at to begin with.
+    #[must_use]
+    pub fn in_namespace(mut self, namespace: Option<&Text>) -> Self {
+        if let Some(namespace) = namespace {
+            super::filter::begin_in(&mut self, namespace);
+        }
+        self
+    }
+
     /// Where the operator is on this screen.
     pub fn cursor(&self) -> Cursor {
         self.cursors.get(&self.screen).cloned().unwrap_or_default()

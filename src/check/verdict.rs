@@ -59,8 +59,8 @@ pub struct Verdict {
 }
 
 /// Judges: critical before cannot-tell of the quorum picture, before warning, before a source that the picture needs and that
-/// was not read yet, before ok. Info leaves ok, and so does an
-/// acknowledged warning.
+/// was not read yet, before ok. Info leaves ok, and so does an acknowledged warning. Where checks were picked without quorum
+/// and spare, all of them must be told.
 pub fn judge(snapshot: &Snapshot, outcomes: &[(CheckId, Outcome)], given: &[Acknowledgement]) -> Verdict {
     let quorum = snapshot.quorum();
     let counted: Vec<&Finding> = super::findings(outcomes)
@@ -86,6 +86,10 @@ pub fn judge(snapshot: &Snapshot, outcomes: &[(CheckId, Outcome)], given: &[Ackn
             next_loss(&quorum)
         );
         (Level::Unknown, format!("{sum}; source {feed}: {}", why.text))
+    } else if let Some((id, why)) = untold_alone(outcomes) {
+        (Level::Unknown, format!("{id} cannot be told: {}", why.text))
+    } else if !is_about_quorum(outcomes) {
+        (Level::Ok, "what was picked holds".to_owned())
     } else {
         let sum = format!("{} of {} controllers healthy", quorum.healthy, quorum.voters);
         (Level::Ok, format!("{sum}: {}", next_loss(&quorum)))
@@ -123,6 +127,23 @@ fn unread(outcomes: &[(CheckId, Outcome)]) -> Option<(FeedId, &Why)> {
     outcomes.iter().find_map(|(id, outcome)| match outcome {
         Outcome::CannotTell { feed, why, .. } if *id == CheckId::FeedsStale => Some((*feed, why)),
         Outcome::CannotTell { .. } | Outcome::Holds | Outcome::Broken { .. } | Outcome::NotApplicable { .. } => None,
+    })
+}
+
+/// Whether quorum or spare were looked at: otherwise the checks were picked, and the verdict is about these alone.
+fn is_about_quorum(outcomes: &[(CheckId, Outcome)]) -> bool {
+    let about = |(id, _): &(CheckId, Outcome)| matches!(id, CheckId::EtcdQuorum | CheckId::EtcdSpare);
+    outcomes.iter().any(about)
+}
+
+/// What cannot be told among checks that were picked by themselves: it is what was asked for.
+fn untold_alone(outcomes: &[(CheckId, Outcome)]) -> Option<(CheckId, &Why)> {
+    if is_about_quorum(outcomes) {
+        return None;
+    }
+    outcomes.iter().find_map(|(id, outcome)| match outcome {
+        Outcome::CannotTell { why, .. } => Some((*id, why)),
+        Outcome::Holds | Outcome::Broken { .. } | Outcome::NotApplicable { .. } => None,
     })
 }
 

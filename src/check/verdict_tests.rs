@@ -4,7 +4,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::*;
 use crate::base::{Why, WhyKind};
-use crate::check::run;
+use crate::check::{run, run_some};
 use crate::model::example::{self, Death, change, healthy, kill_member, member_id, turn_off, view};
 use crate::model::{FeedId, ObjectKey, Policy};
 
@@ -157,6 +157,18 @@ fn no_example_is_wider_than_the_line() {
     let long = fit(&"北".repeat(80));
     assert!(long.width() <= COLUMNS && long.ends_with('…'));
     assert_eq!(fit("short"), "short");
+}
+
+#[test]
+fn picked_checks_alone_are_never_ok_for_want_of_data() {
+    let picked = |snapshot: &Snapshot| {
+        let verdict = run_some(snapshot, &Policy::default(), |id| id == CheckId::NodesThreeControllers).verdict;
+        (verdict.level, verdict.line.to_string())
+    };
+    assert_eq!(picked(&healthy()), said(Level::Ok, "what was picked holds"));
+    let (level, line) = picked(&example::empty());
+    assert_eq!(level, Level::Unknown);
+    assert!(line.starts_with("nodes.three-controllers cannot be told: "), "{line}");
 }
 
 #[test]

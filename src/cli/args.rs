@@ -30,9 +30,17 @@ pub struct Cli {
     pub global: Global,
 }
 
+impl Cli {
+    /// Whether a monitoring system reads the answer.
+    pub fn is_monitored(&self) -> bool {
+        matches!(&self.command, Some(Command::Check(wanted)) if wanted.output == CheckOutput::Plugin)
+    }
+}
+
 /// Flags of every command.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Global options")]
+#[allow(clippy::struct_excessive_bools)] // each is a flag
 pub struct Global {
     /// Look at a simulated cluster: the name of a scenario, or a scenario file
     #[arg(long, global = true, value_name = "SCENARIO|FILE", value_parser = Scenarios)]
@@ -62,6 +70,13 @@ pub struct Global {
         requires = "act_as"
     )]
     pub act_as_group: Vec<String>,
+    /// Begin with the workloads and pods of this namespace; checks, findings and the verdict are about all. The
+    /// namespace of the kubeconfig's context limits nothing
+    #[arg(short, long, global = true, value_name = "NAMESPACE", value_parser = parse_namespace)]
+    pub namespace: Option<Text>,
+    /// Show the workloads and pods of all namespaces: the default. Outranks -n
+    #[arg(short = 'A', long, global = true)]
+    pub all_namespaces: bool,
     /// How long one read from the API may take, such as 30s over a slow line
     #[arg(long, global = true, value_name = "TIME", value_parser = parse_request_timeout)]
     pub request_timeout: Option<String>,
@@ -445,6 +460,8 @@ pub enum CheckOutput {
     Json,
     /// Metrics in the text format of Prometheus
     Prometheus,
+    /// For Nagios, Icinga and their like: one line with figures, then the findings; what fails is UNKNOWN, and exits 3
+    Plugin,
 }
 
 /// Which record to write.
@@ -544,6 +561,14 @@ fn parse_size(raw: &str) -> Result<(u16, u16), String> {
     raw.split_once('x')
         .and_then(|(columns, rows)| Some((read(columns)?, read(rows)?)))
         .ok_or_else(|| format!("{raw:?} is no size: write columns and rows, up to 500, such as 80x24"))
+}
+
+/// A name that Kubernetes would take: what is none could only list nothing, and look as if all were gone.
+fn parse_namespace(raw: &str) -> Result<Text, String> {
+    let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let is_namespace = (1..=63).contains(&raw.len()) && raw.chars().all(is_name) && !raw.starts_with('-');
+    let no_name = || format!("{raw:?} is no namespace: lower-case letters, digits and hyphens, such as kotsadm");
+    is_namespace.then(|| Text::new(raw)).ok_or_else(no_name)
 }
 
 fn parse_override(raw: &str) -> Result<(Text, Text), String> {

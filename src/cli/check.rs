@@ -12,13 +12,17 @@ use super::ack;
 use super::args::{CheckOutput, Checking};
 use super::exit::{self, Usage};
 use super::observe::{self, Resolved};
-use super::output::{check as document, print, print_json, print_json_line, prometheus};
+use super::output::{check as document, plugin, print, print_json, print_json_line, prometheus};
 use super::scribe;
 use crate::check::{self, CheckId, Level, Outcome, Report};
 use crate::model::{Policy, Snapshot};
 
 /// Looks, prints, and exits by the verdict: 0 ok, 1 warning, 2 critical, 3 cannot tell.
 pub fn run(resolved: &Resolved, wanted: &Checking) -> eyre::Result<ExitCode> {
+    if wanted.watch && wanted.output == CheckOutput::Plugin {
+        let message = "a monitoring system asks again by itself: leave --watch out".to_owned();
+        return Err(Usage { message }.into());
+    }
     let pick = Pick::of(wanted)?;
     let policy = policy(resolved);
     let judge = |snapshot: &Snapshot| check::run_some(snapshot, &policy, |id| pick.takes(id));
@@ -50,6 +54,7 @@ fn show(snapshot: &Snapshot, report: &Report, output: CheckOutput) -> io::Result
         CheckOutput::Json => print_json(&document::document(snapshot, report)),
         CheckOutput::Table => print(&document::text(snapshot, report)),
         CheckOutput::Prometheus => print(&prometheus::text(snapshot, report)),
+        CheckOutput::Plugin => print(&plugin::text(snapshot, report)),
     }
 }
 
@@ -67,7 +72,7 @@ async fn follow(
         if shown.as_ref() != Some(&told) {
             let printed = match output {
                 CheckOutput::Json => print_json_line(&document::document(&snapshot, &report)),
-                CheckOutput::Table | CheckOutput::Prometheus => show(&snapshot, &report, output),
+                CheckOutput::Table | CheckOutput::Prometheus | CheckOutput::Plugin => show(&snapshot, &report, output),
             };
             match printed {
                 Ok(()) => shown = Some(told),

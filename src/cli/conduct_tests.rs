@@ -35,6 +35,7 @@ impl Bench {
             problems: Vec::new(),
             environment: BTreeMap::new(),
             simulation: Some(sim::find(scenario).unwrap()),
+            namespace: None,
             may_write: true,
         };
         let mut observing = observe::start(&resolved).await.unwrap();

@@ -57,6 +57,7 @@ pub fn run(resolved: &Resolved, tour: Tour) -> eyre::Result<ExitCode> {
         colors,
         messages,
         deck: Deck::default(),
+        namespace: resolved.namespace.clone(),
         is_unlocked: resolved.may_write,
         has_tour: tour == Tour::Shown,
     };

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use color_eyre::eyre;
 
+use super::output;
 use crate::base::Why;
 
 /// Yes, done, all well.
@@ -63,6 +64,13 @@ pub fn unless_closed(printed: std::io::Result<()>) -> std::io::Result<()> {
             Err(error)
         }
     })
+}
+
+/// Tells a monitoring system that nothing could be looked at, and why; exits 3.
+pub fn unknown(report: &eyre::Report) -> ExitCode {
+    // Where nobody reads, the code still tells.
+    let _ = output::print(&output::plugin::failed(report));
+    ExitCode::from(CANNOT_TELL)
 }
 
 /// Tells an error and chooses the exit code. A reader that went away (a closed pipe) is no error.

@@ -38,6 +38,8 @@ pub struct Resolved {
     pub environment: BTreeMap<String, String>,
     /// The simulated cluster to look at, instead of the real one.
     pub simulation: Option<sim::Named>,
+    /// The namespace that workloads and pods are listed of; None for all. Never the kubeconfig context's.
+    pub namespace: Option<Text>,
     /// Whether the operator allows changes.
     pub may_write: bool,
 }
@@ -58,6 +60,8 @@ pub fn settings(global: &Global) -> Result<Resolved, Usage> {
         problems,
         environment,
         simulation: global.sim.as_deref().map(sim::find).transpose()?,
+        // As in kubectl, -A outranks -n, wherever either stands.
+        namespace: global.namespace.clone().filter(|_| !global.all_namespaces),
         may_write: global.write,
     })
 }

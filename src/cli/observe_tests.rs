@@ -30,6 +30,7 @@ async fn begin(scenario: &str) -> Observing {
         problems: Vec::new(),
         environment: BTreeMap::new(),
         simulation: Some(sim::find(scenario).unwrap()),
+        namespace: None,
         may_write: false,
     };
     start(&resolved).await.unwrap()

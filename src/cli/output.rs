@@ -8,6 +8,7 @@ pub mod entry;
 pub mod feeds;
 pub mod incident;
 pub mod plan;
+pub mod plugin;
 pub mod prometheus;
 pub mod rbac;
 pub mod record;

@@ -32,7 +32,7 @@ pub fn run(resolved: &Resolved, shot: &Shot) -> eyre::Result<ExitCode> {
     };
     let theme = theme.on(Colors::Full, glyphs);
     let (width, height) = shot.size;
-    let mut state = State::new(seen(resolved, shot)?, Policy::default());
+    let mut state = State::new(seen(resolved, shot)?, Policy::default()).in_namespace(resolved.namespace.as_ref());
     update(&mut state, Msg::Resize(width, height));
     state.screen = Screen::ALL
         .into_iter()

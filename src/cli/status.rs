@@ -13,7 +13,7 @@ use crate::check;
 pub fn run(resolved: &Resolved, look: &Look) -> eyre::Result<ExitCode> {
     let snapshot = observe::look(resolved, look.timeout)?.snapshot;
     let report = check::run(&snapshot, &super::check::policy(resolved));
-    let document = status::document(&snapshot, &report.verdict);
+    let document = status::document(&snapshot, &report.verdict, resolved.namespace.as_ref());
     match look.output {
         Output::Json => print_json(&document)?,
         Output::Table => print(&status_text::text(&document))?,

@@ -106,7 +106,8 @@ struct Console {
 impl Console {
     fn new(mut snapshots: watch::Receiver<Arc<Snapshot>>, others: Others, options: Options) -> Self {
         let crew = &others.crew;
-        let mut state = State::new(Arc::clone(&snapshots.borrow_and_update()), options.policy);
+        let mut state = State::new(Arc::clone(&snapshots.borrow_and_update()), options.policy)
+            .in_namespace(options.namespace.as_ref());
         update(&mut state, Msg::Resize(SIZE.0, SIZE.1));
         state.work.is_manned = crew.is_manned();
         state.work.is_unlocked = options.is_unlocked && crew.is_manned();

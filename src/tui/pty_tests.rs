@@ -30,6 +30,7 @@ fn console() {
         before(info);
     }));
     let options = Options {
+        namespace: None,
         is_unlocked: false,
         policy: Policy::default(),
         theme: Theme::default(),

@@ -320,6 +320,101 @@ fn checks_are_picked_by_name_and_told_as_metrics() {
 }
 
 #[test]
+fn a_monitoring_system_reads_a_line_with_figures_and_never_ok_for_want_of_data() {
+    let check = |arguments: &[&str]| run(&[&["check", "-o", "plugin"], arguments].concat());
+    let first = |out: &str| out.lines().next().unwrap_or_default().to_owned();
+    for (scenario, begins, expected) in [
+        (
+            "quorum-lost",
+            "QUORATE CRITICAL - simulated cluster (quorum-lost): quorum lost",
+            2,
+        ),
+        (
+            "node-lost",
+            "QUORATE WARNING - simulated cluster (node-lost): 2 of 3 healthy, no spare",
+            1,
+        ),
+    ] {
+        let (code, out, err) = check(&["--sim", scenario, "--timeout", "30s"]);
+        assert_eq!(code, Some(expected), "{out}{err}");
+        let line = first(&out);
+        assert!(line.starts_with(begins) && line.contains(" | voters=3 live="), "{line}");
+    }
+    let (code, out, _) = check(&["--sim", "healthy", "--timeout", "30s", "--only", "etcd.*"]);
+    assert_eq!((code, out.starts_with("QUORATE OK - ")), (Some(0), true), "{out}");
+
+    let nothing = [&NOTHING[..], &["--timeout", "1s"]].concat();
+    let (code, out, _) = check(&nothing);
+    assert_eq!(code, Some(3));
+    assert!(first(&out).starts_with("QUORATE UNKNOWN - "), "{out}");
+    assert!(
+        first(&out).contains("voters=U live=U spare=U nodes=U nodes_ready=U"),
+        "{out}"
+    );
+    let (code, out, _) = check(&[&nothing[..], &["--only", "zone.labels"]].concat());
+    assert_eq!((code, out.starts_with("QUORATE UNKNOWN - ")), (Some(3), true), "{out}");
+
+    // What fails before anything is looked at is UNKNOWN too: elsewhere 1 would be a warning, and 64 is no level.
+    for wrong in [&["--only", "zoen.*"][..], &["--watch"], &["--sim", "/nonexistent.toml"]] {
+        let (code, out, _) = check(wrong);
+        assert_eq!(
+            (code, out.starts_with("QUORATE UNKNOWN - ")),
+            (Some(3), true),
+            "{wrong:?}: {out}"
+        );
+        assert_eq!(out.lines().count(), 1, "{out}");
+    }
+}
+
+#[test]
+fn a_namespace_limits_the_workloads_shown_and_never_what_is_found() {
+    // The context's namespace is no limit, as it would be in kubectl: it would hide what is wrong elsewhere.
+    let home = home();
+    let context = "apiVersion: v1\nkind: Config\ncurrent-context: a\ncontexts: [{name: a, context: {cluster: a, user: a, \
+                   namespace: velero}}]\nclusters: [{name: a, cluster: {server: 'https://127.0.0.1:9'}}]\nusers: [{name: a, user: {}}]\n";
+    let file = home.path().join("config");
+    fs::write(&file, context).unwrap();
+    let status = |command: &str, flags: &[&str]| -> Value {
+        let mut quorate = quorate(&home);
+        quorate
+            .env("KUBECONFIG", &file)
+            .args([command, "--sim", "node-lost", "--timeout", "30s", "-o", "json"]);
+        serde_json::from_slice(&quorate.args(flags).output().unwrap().stdout).unwrap()
+    };
+    let namespaces = |document: &Value| -> std::collections::BTreeSet<String> {
+        let rows = document["placement"].as_array().unwrap().iter();
+        rows.map(|row| row["namespace"].as_str().unwrap().to_owned()).collect()
+    };
+    let all = status("status", &[]);
+    assert!(namespaces(&all).len() > 2 && all.get("namespace").is_none(), "{all}");
+    let one = status("status", &["-n", "kotsadm"]);
+    assert_eq!(one["namespace"], "kotsadm");
+    assert!(namespaces(&one).iter().eq(["kotsadm"]), "{one}");
+    assert_eq!(
+        (&one["verdict"], &one["quorum"]["spare"]),
+        (&all["verdict"], &all["quorum"]["spare"])
+    );
+    for flags in [
+        &["-A", "-n", "kotsadm"][..],
+        &["--namespace", "kotsadm", "--all-namespaces"],
+    ] {
+        assert_eq!(namespaces(&status("status", flags)), namespaces(&all), "-A outranks -n");
+    }
+    let found = |flags: &[&str]| -> Vec<Value> {
+        let document = status("check", flags);
+        let subjects = document["findings"].as_array().unwrap().iter();
+        subjects.map(|finding| finding["subject"].clone()).collect()
+    };
+    assert_eq!(found(&["-n", "no-such-namespace"]), found(&[]));
+
+    let (_, out, _) = run(&["status", "--sim", "node-lost", "--timeout", "30s", "-n", "nowhere"]);
+    assert!(out.contains("workloads of namespace nowhere alone (-n)"), "{out}");
+    assert_eq!(run(&["status", "-n", "Not_one"]).0, Some(64));
+    let (_, frame, _) = run(&["screenshot", "pods", "-n", "kube-system"]);
+    assert!(frame.contains("filter /-n kube-system: "), "{frame}");
+}
+
+#[test]
 fn findings_are_accepted_listed_and_taken_back() {
     let state = tempfile::tempdir().unwrap();
     let ack = |arguments: &[&str]| {

@@ -34,6 +34,9 @@ pub struct StatusDocument<'a> {
     pub quorum: QuorumDocument,
     pub zones: Vec<ZoneDocument>,
     pub etcd: EtcdDocument,
+    /// The namespace that was asked for, where `placement` is of that one alone; everything else is of all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<Text>,
     pub placement: Vec<PlacementDocument>,
     pub api: Option<ApiDocument>,
     /// Set while nodes, leases, pods and workloads are those of etcd's last committed state, for want of an API server.
@@ -177,7 +180,7 @@ fn stored(snapshot: &Snapshot) -> Option<StoredDocument> {
 }
 
 /// Makes the document.
-pub fn document<'a>(snapshot: &Snapshot, verdict: &'a Verdict) -> StatusDocument<'a> {
+pub fn document<'a>(snapshot: &Snapshot, verdict: &'a Verdict, namespace: Option<&Text>) -> StatusDocument<'a> {
     let quorum = snapshot.quorum();
     StatusDocument {
         schema: SCHEMA,
@@ -189,9 +192,11 @@ pub fn document<'a>(snapshot: &Snapshot, verdict: &'a Verdict) -> StatusDocument
             cluster_id: quorum.membership.cluster_id,
             members: quorum.members.iter().map(|state| member(snapshot, state)).collect(),
         },
+        namespace: namespace.cloned(),
         placement: snapshot
             .placements()
             .iter()
+            .filter(|placement| namespace.is_none_or(|only| placement.key.namespace == *only))
             .map(|placement| placed(snapshot, placement))
             .collect(),
         api: snapshot.kube.endpoint.as_ref().map(|endpoint| ApiDocument {

@@ -3,7 +3,7 @@
 use super::below;
 use super::check::headline;
 use super::feeds::FeedDocument;
-use super::status::{MemberDocument, NodeDocument, PlacementDocument, StatusDocument, StoredDocument};
+use super::status::{MemberDocument, NodeDocument, StatusDocument, StoredDocument};
 use super::table::table;
 use crate::base::Age;
 
@@ -15,7 +15,7 @@ pub fn text(status: &StatusDocument<'_>) -> String {
         nodes(status),
         members(status),
     ];
-    sections.push(placement(&status.placement));
+    sections.push(placement(status));
     if status.recovery.diagnosis.state.is_dark() {
         sections.push(below::recovery_text(&status.recovery));
     }
@@ -129,8 +129,9 @@ fn member_row(member: &MemberDocument) -> Vec<String> {
     ]
 }
 
-fn placement(rows: &[PlacementDocument]) -> String {
-    let rows: Vec<Vec<String>> = rows
+fn placement(status: &StatusDocument<'_>) -> String {
+    let rows: Vec<Vec<String>> = status
+        .placement
         .iter()
         .map(|row| {
             let nodes = row
@@ -155,10 +156,13 @@ fn placement(rows: &[PlacementDocument]) -> String {
             ]
         })
         .collect();
+    let limit = status.namespace.as_ref().map_or_else(String::new, |name| {
+        format!("workloads of namespace {name} alone (-n); all else is of every namespace\n")
+    });
     if rows.is_empty() {
-        return String::new();
+        return limit;
     }
-    table(&["WORKLOAD", "KIND", "READY", "SPREAD", "NODES"], &rows)
+    limit + &table(&["WORKLOAD", "KIND", "READY", "SPREAD", "NODES"], &rows)
 }
 
 /// The sources that do not answer, so that nobody takes a gap for a fact.

@@ -144,6 +144,7 @@ async fn compare(name: &str) {
         problems: Vec::new(),
         environment: std::collections::BTreeMap::new(),
         simulation: Some(sim::find(name).unwrap()),
+        namespace: None,
         may_write: false,
     };
     let scenario: &Scenario = &resolved.simulation.as_ref().unwrap().scenario;

@@ -104,6 +104,40 @@ fn filters_say_what_they_find_and_never_lie() {
 }
 
 #[test]
+fn a_namespace_limits_workloads_and_pods_and_nothing_else() {
+    let all = state("node_lost");
+    let mut state = state("node_lost").in_namespace(Some(&"kotsadm".into()));
+    assert_eq!(
+        page(&state, 120, 40),
+        page(&all, 120, 40),
+        "the overview shows everything"
+    );
+    press(&mut state, "6");
+    assert!(!page(&state, 120, 40).contains("filter /"), "no finding is hidden");
+    press(&mut state, "4");
+    let workloads = page(&state, 120, 40);
+    assert!(workloads.contains("filter /-n kotsadm: "), "{workloads}");
+    assert!(
+        workloads.contains("netbox-worker") && !workloads.contains("coredns"),
+        "{workloads}"
+    );
+    press(&mut state, "5");
+    let pods = page(&state, 120, 40);
+    assert!(
+        pods.contains("filter /-n kotsadm: ") && !pods.contains("coredns"),
+        "{pods}"
+    );
+    press(&mut state, "<esc>");
+    assert!(!page(&state, 120, 40).contains("filter /"), "esc lifts it");
+    press(&mut state, "2/-n kotsadm");
+    let nodes = page(&state, 120, 40);
+    assert!(
+        nodes.contains("rows of nodes are in no namespace") && nodes.contains("nbe-1"),
+        "{nodes}"
+    );
+}
+
+#[test]
 fn lists_are_sorted_by_their_columns() {
     let mut state = on(state("node_lost"), Screen::Pods);
     let first = |state: &State| {
