@@ -28,10 +28,10 @@ fn open(scenario: &str, here: u16) -> Watched {
     let start = Timestamp::from_second(1_795_000_000).unwrap();
     let mut stage = Stage::open(&file, scenario.into(), start);
     stage.pass(30_000);
-    let state = State::new(Arc::new(stage.snapshot().clone()), Policy::default());
+    let console = State::new(Arc::new(stage.snapshot().clone()), Policy::default());
     Watched {
         stage,
-        state,
+        state: console,
         lines: Vec::new(),
     }
 }
