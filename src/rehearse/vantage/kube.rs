@@ -10,7 +10,7 @@ use crate::model::{FeedId, KubeKind, ObjectKey, Snapshot};
 use crate::port::{KubeEvent, KubeObject, Observation, Report};
 use crate::sim::world::host::{Component, HostId, Path, Run};
 use crate::sim::world::resource::Resource;
-use crate::sim::world::store::{Change, ChangeKind};
+use crate::sim::world::store::{Change, ChangeKind, Key, str_at};
 use crate::sim::world::{Serving, World};
 
 /// A heartbeat may take this long.
@@ -22,6 +22,12 @@ pub(super) struct Session {
     pub server: HostId,
     /// Up to which revision changes were told; None: the objects must be listed anew.
     told: Option<u64>,
+}
+
+/// What stands for the cluster: the uid of its first namespace.
+fn cluster(world: &World) -> Option<Text> {
+    let object = world.store().get(&Key::new(Resource::Namespaces, "", "kube-system"))?;
+    str_at(object, "/metadata/uid").map(Text::new)
 }
 
 /// How an API server answers.
@@ -138,7 +144,7 @@ impl Vantage {
             is_preferred: server == self.here,
             since: at,
             version: Some(Text::new(world.api_server(server).version)),
-            cluster: None,
+            cluster: cluster(world),
         }));
         seen.extend(KubeKind::ALL.map(|kind| feed(FeedId::Kube(kind), Report::Begun)));
         match Pulse::of(world, self.here, server) {
