@@ -1,4 +1,7 @@
 //! The command line: names, flags and their help. One definition makes the parser, `--help`, completions and the man page.
+//! How a value is read: [`read`].
+
+mod read;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -11,9 +14,8 @@ use jiff::Timestamp;
 
 use super::sim::Scenarios;
 use super::wish::Wish;
-use crate::app::{Key, Screen, key};
+use crate::app::{Key, Screen};
 use crate::base::Text;
-use crate::config::value::Value;
 use crate::model::example;
 use crate::rehearse::mishap::Scheduled;
 
@@ -72,13 +74,13 @@ pub struct Global {
     pub act_as_group: Vec<String>,
     /// Begin with the workloads and pods of this namespace; checks, findings and the verdict are about all. The
     /// namespace of the kubeconfig's context limits nothing
-    #[arg(short, long, global = true, value_name = "NAMESPACE", value_parser = parse_namespace)]
+    #[arg(short, long, global = true, value_name = "NAMESPACE", value_parser = read::namespace)]
     pub namespace: Option<Text>,
     /// Show the workloads and pods of all namespaces: the default. Outranks -n
     #[arg(short = 'A', long, global = true)]
     pub all_namespaces: bool,
     /// How long one read from the API may take, such as 30s over a slow line
-    #[arg(long, global = true, value_name = "TIME", value_parser = parse_request_timeout)]
+    #[arg(long, global = true, value_name = "TIME", value_parser = read::request_timeout)]
     pub request_timeout: Option<String>,
     /// Where etcd's certificates are, when not below the k0s directory
     #[arg(long, global = true, value_name = "DIR")]
@@ -292,7 +294,7 @@ pub struct Rehearse {
 #[derive(Debug, Clone, Args)]
 pub struct TimelineOf {
     /// Only from then on: 12h ago, or at 2026-11-29T03:00:00Z
-    #[arg(long, value_name = "TIME", value_parser = parse_since)]
+    #[arg(long, value_name = "TIME", value_parser = read::since)]
     pub since: Option<Since>,
     /// Only changes that contain this, whatever the case
     #[arg(long, value_name = "TEXT")]
@@ -338,7 +340,7 @@ pub struct Shot {
     #[arg(value_parser = PossibleValuesParser::new(Screen::ALL.map(Screen::name)))]
     pub screen: String,
     /// Columns and rows, such as 80x24
-    #[arg(long, value_name = "WxH", default_value = "120x40", value_parser = parse_size)]
+    #[arg(long, value_name = "WxH", default_value = "120x40", value_parser = read::size)]
     pub size: (u16, u16),
     /// Print a picture (SVG) instead of text
     #[arg(long)]
@@ -347,7 +349,7 @@ pub struct Shot {
     #[arg(long, value_name = "NAME", default_value = "healthy", conflicts_with = "sim", value_parser = PossibleValuesParser::new(example::NAMED.map(|(name, _)| name)))]
     pub state: String,
     /// Press these keys first, such as "jj<enter>"
-    #[arg(long, value_name = "KEYS", value_parser = parse_keys)]
+    #[arg(long, value_name = "KEYS", value_parser = read::keys)]
     pub keys: Option<Keys>,
 }
 
@@ -362,7 +364,7 @@ pub struct Look {
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Output,
     /// Wait this long for sources that do not answer, such as 10s
-    #[arg(long, value_name = "TIME", value_parser = parse_timeout)]
+    #[arg(long, value_name = "TIME", value_parser = read::timeout)]
     pub timeout: Option<Duration>,
 }
 
@@ -379,7 +381,7 @@ pub struct Answers {
     #[arg(long, value_name = "WORDS", global = true)]
     pub attest: Vec<Text>,
     /// Let a failed gate pass, and why: one for each gate
-    #[arg(long = "override", value_name = "GATE=REASON", value_parser = parse_override, global = true)]
+    #[arg(long = "override", value_name = "GATE=REASON", value_parser = read::overridden, global = true)]
     pub overrides: Vec<(Text, Text)>,
     /// Take the lock in the cluster from a run whose process is gone for good
     #[arg(long, global = true)]
@@ -437,7 +439,7 @@ pub struct Checking {
     #[arg(short, long, value_enum, default_value_t)]
     pub output: CheckOutput,
     /// Wait this long for sources that do not answer, such as 10s
-    #[arg(long, value_name = "TIME", value_parser = parse_timeout)]
+    #[arg(long, value_name = "TIME", value_parser = read::timeout)]
     pub timeout: Option<Duration>,
     /// Run only these checks, such as "etcd.*"; may be given several times
     #[arg(long, value_name = "GLOB")]
@@ -471,7 +473,7 @@ pub struct Record {
     #[arg(long, required_unless_present = "since", conflicts_with = "since")]
     pub readiness: bool,
     /// What happened since then: timeline, lost nodes, findings, actions. 12h ago, or at 2026-11-29T03:00:00Z
-    #[arg(long, value_name = "TIME", value_parser = parse_since)]
+    #[arg(long, value_name = "TIME", value_parser = read::since)]
     pub since: Option<Since>,
     /// Other names for nodes, pods, zones, people, addresses and the cluster, each the same everywhere
     #[arg(long, requires = "since")]
@@ -480,7 +482,7 @@ pub struct Record {
     #[arg(short, long, value_enum, default_value_t)]
     pub output: RecordForm,
     /// Wait this long for sources that do not answer, such as 10s
-    #[arg(long, value_name = "TIME", value_parser = parse_timeout)]
+    #[arg(long, value_name = "TIME", value_parser = read::timeout)]
     pub timeout: Option<Duration>,
 }
 
@@ -507,7 +509,7 @@ pub struct Ack {
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub reason: Option<String>,
     /// For how long, such as 7d
-    #[arg(long = "for", value_name = "TIME", default_value = "7d", value_parser = parse_days)]
+    #[arg(long = "for", value_name = "TIME", default_value = "7d", value_parser = read::days)]
     pub lasts: Duration,
     /// Take it back
     #[arg(long, requires = "check")]
@@ -515,73 +517,6 @@ pub struct Ack {
     /// List what is accepted
     #[arg(long, conflicts_with_all = ["check", "reason", "withdraw"])]
     pub list: bool,
-}
-
-/// Reads a time from a minute to a year.
-fn parse_days(raw: &str) -> Result<Duration, String> {
-    let lasts = <Duration as Value>::parse(raw).map_err(|problem| problem.to_string())?;
-    if (Duration::from_mins(1)..=Duration::from_hours(366 * 24)).contains(&lasts) {
-        Ok(lasts)
-    } else {
-        Err(format!("{raw:?} is out of bounds: from 1m to 366d"))
-    }
-}
-
-/// Reads a moment: how long ago, or a point in time with its offset.
-fn parse_since(raw: &str) -> Result<Since, String> {
-    let ago = <Duration as Value>::parse(raw).ok().map(Since::Ago);
-    let at = || raw.parse().ok().map(Since::At);
-    ago.or_else(at)
-        .ok_or_else(|| format!("{raw:?} is no moment: write how long ago, such as 90m or 2d, or 2026-11-29T03:00:00Z"))
-}
-
-/// Reads a time such as `500ms`, `10s` or `2m`, as the configuration does.
-fn parse_timeout(raw: &str) -> Result<Duration, String> {
-    let timeout = <Duration as Value>::parse(raw).map_err(|problem| problem.to_string())?;
-    let bounds = Duration::from_millis(100)..=Duration::from_mins(10);
-    if bounds.contains(&timeout) {
-        Ok(timeout)
-    } else {
-        Err(format!("{raw:?} is out of bounds: from 100ms to 10m"))
-    }
-}
-
-/// A time within the setting's bounds, as it was written: it is a setting like those of files.
-fn parse_request_timeout(raw: &str) -> Result<String, String> {
-    let timeout = parse_timeout(raw)?;
-    if timeout < Duration::from_secs(1) {
-        return Err(format!("{raw:?} is out of bounds: from 1s to 10m"));
-    }
-    Ok(raw.to_owned())
-}
-
-/// Reads `80x24`. The bounds keep a slip of the finger from filling the memory.
-fn parse_size(raw: &str) -> Result<(u16, u16), String> {
-    let read = |part: &str| part.parse::<u16>().ok().filter(|cells| (1..=500).contains(cells));
-    raw.split_once('x')
-        .and_then(|(columns, rows)| Some((read(columns)?, read(rows)?)))
-        .ok_or_else(|| format!("{raw:?} is no size: write columns and rows, up to 500, such as 80x24"))
-}
-
-/// A name that Kubernetes would take: what is none could only list nothing, and look as if all were gone.
-fn parse_namespace(raw: &str) -> Result<Text, String> {
-    let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    let is_namespace = (1..=63).contains(&raw.len()) && raw.chars().all(is_name) && !raw.starts_with('-');
-    let no_name = || format!("{raw:?} is no namespace: lower-case letters, digits and hyphens, such as kotsadm");
-    is_namespace.then(|| Text::new(raw)).ok_or_else(no_name)
-}
-
-fn parse_override(raw: &str) -> Result<(Text, Text), String> {
-    match raw.split_once('=') {
-        Some((gate, reason)) if !gate.is_empty() && !reason.trim().is_empty() => {
-            Ok((gate.into(), reason.trim().into()))
-        }
-        _ => Err(format!("{raw:?} names no gate and reason: write GATE=REASON")),
-    }
-}
-
-fn parse_keys(raw: &str) -> Result<Keys, String> {
-    key::parse_sequence(raw).map(Keys).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -593,32 +528,5 @@ mod tests {
     #[test]
     fn the_definition_is_consistent() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn sizes_have_bounds() {
-        assert_eq!(parse_size("80x24"), Ok((80, 24)));
-        for wrong in ["", "80", "80x", "0x24", "80x501", "axb", "80x24x1"] {
-            assert!(parse_size(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn a_moment_is_an_age_or_a_point_in_time() {
-        assert_eq!(parse_since("2h"), Ok(Since::Ago(Duration::from_hours(2))));
-        let at = "2026-11-29T03:00:00Z";
-        assert_eq!(parse_since(at), Ok(Since::At(at.parse().unwrap())));
-        for wrong in ["", "yesterday", "2026-11-29", "-2h"] {
-            assert!(parse_since(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn timeouts_have_bounds() {
-        assert_eq!(parse_timeout("10s").unwrap(), Duration::from_secs(10));
-        assert_eq!(parse_timeout("500ms").unwrap(), Duration::from_millis(500));
-        for wrong in ["", "0s", "-1s", "10", "11m", "soon"] {
-            assert!(parse_timeout(wrong).is_err(), "{wrong}");
-        }
     }
 }
