@@ -126,7 +126,10 @@ async fn supervise(
 fn is_told(snapshot: &Snapshot) -> bool {
     let kinds = [KubeKind::Nodes, KubeKind::NetBoxEnterprises, KubeKind::Deployments];
     let is_told = |kind: &KubeKind| match snapshot.feeds.get(&FeedId::Kube(*kind)) {
-        Some(FeedState::Lost { why, .. }) => matches!(why.kind, WhyKind::Forbidden | WhyKind::Unauthenticated),
+        Some(FeedState::Lost { why, .. }) => matches!(
+            why.kind,
+            WhyKind::Forbidden | WhyKind::Unauthenticated | WhyKind::Missing | WhyKind::Denied | WhyKind::Config
+        ),
         Some(FeedState::Syncing { .. }) | None => false,
         Some(FeedState::Live { .. } | FeedState::Lagging { .. } | FeedState::Stored { .. } | FeedState::Off { .. }) => {
             true

@@ -97,6 +97,10 @@ fn walk(walk: &Walk) {
         screen.contains("actions may be run now")
     });
     if let Some((keys, shown)) = walk.about {
+        // Of rows that are not read yet none can be chosen.
+        console.wait_for("the cluster", A_WHILE, |screen| {
+            screen.contains("nbe-3") && screen.contains(" workloads")
+        });
         console.press(keys);
         console.wait_for("the row", SOON, |screen| screen.contains(shown));
         console.press("a");
