@@ -146,7 +146,10 @@ fn churn(observing: &Observing) {
         "--k0s-dir",
         dir.to_str().unwrap(),
     ];
-    let mut console = Console::start(&argv, &[], SIZE);
+    // What it notices is no part of this machine's history.
+    let state = cluster.root().join("state");
+    let state = [("XDG_STATE_HOME", state.to_str().unwrap())];
+    let mut console = Console::start(&argv, &state, SIZE);
     console.wait_for("the nodes", SOON, |screen| screen.contains("60 of 60 Ready"));
     console.press("5");
     console.wait_for("the pods", SOON, |screen| screen.contains("3012 pods"));
