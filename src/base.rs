@@ -4,6 +4,7 @@
 pub mod age;
 pub mod clock;
 pub mod natural;
+pub mod plural;
 pub mod ring;
 pub mod text;
 pub mod why;
@@ -11,6 +12,7 @@ pub mod why;
 pub use age::Age;
 pub use clock::{Clock, Stamp};
 pub use natural::Natural;
+pub use plural::plural;
 pub use ring::Ring;
 pub use text::Text;
 pub use why::{Why, WhyKind};

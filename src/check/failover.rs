@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::look::{
-    Looked, cannot_tell, evidence, host_subject, is_installed, names, need, need_kinds, outcome, plural,
+    Looked, cannot_tell, certificate_end, evidence, host_subject, is_installed, names, need, need_kinds, outcome,
+    plural,
 };
 use super::{Check, CheckId, Finding, Group, Profile, Severity};
 use crate::base::{Age, Text, Why, WhyKind};
@@ -263,23 +264,9 @@ fn certificates(snapshot: &Snapshot, policy: &Policy) -> Looked {
 }
 
 fn ending(snapshot: &Snapshot, policy: &Policy, certificate: &Certificate) -> Option<Finding> {
-    let expired = snapshot.now.wall >= certificate.not_after;
-    let left = Duration::try_from(certificate.not_after.duration_since(snapshot.now.wall)).unwrap_or_default();
-    let severity = if expired || left <= policy.certificate_critical {
-        Severity::Critical
-    } else if left <= policy.certificate_warning {
-        Severity::Warning
-    } else {
-        return None;
-    };
+    let (severity, ends) = certificate_end(snapshot, policy, certificate.not_after)?;
     let path = certificate.path.as_str();
     let file = path.rsplit("/pki/").next().unwrap_or(path);
-    let title = if expired {
-        let age = Age(snapshot.wall_age(certificate.not_after));
-        format!("certificate {file} ended {age} ago")
-    } else {
-        format!("certificate {file} ends in {}", Age(left))
-    };
     let is_authority = file.ends_with("ca.crt");
     let remedy = if is_authority {
         "a CA is not renewed by a restart, and everything signed by it ends with it: plan its replacement with support"
@@ -291,7 +278,7 @@ fn ending(snapshot: &Snapshot, policy: &Policy, certificate: &Certificate) -> Op
         check: CheckId::CertExpiry,
         severity,
         subject: Text::from(format!("certificate/{path}")),
-        title: title.into(),
+        title: format!("certificate {file} {ends}").into(),
         evidence: evidence([
             format!("{path}: {}", certificate.subject),
             format!("valid until {}", certificate.not_after),

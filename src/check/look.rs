@@ -1,10 +1,15 @@
 //! What the checks share: asking for a source before judging by it, and saying things the same way everywhere.
 
-use super::{Finding, Outcome};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{Finding, Outcome, Severity};
+pub(super) use crate::base::plural;
 use crate::base::{Age, Stamp, Text, Why, WhyKind};
 use crate::model::etcd::{Member, MemberId};
 use crate::model::quorum::{Health, MemberState};
-use crate::model::{FeedId, FeedState, KubeKind, Snapshot};
+use crate::model::{FeedId, FeedState, KubeKind, Policy, Snapshot};
 
 /// Findings, or why nothing can be found.
 pub(super) type Looked = Result<Vec<Finding>, Outcome>;
@@ -164,10 +169,25 @@ pub(super) fn arg(raw: &str) -> String {
     format!("'{}'", raw.replace('\'', r"'\''"))
 }
 
-/// `1 pod`, `2 pods`.
-pub(super) fn plural(count: usize, noun: &str) -> String {
-    let s = if count == 1 { "" } else { "s" };
-    format!("{count} {noun}{s}")
+/// How bad the end of a certificate is, and `ends in 3 d` or `ended 2 h ago`; None while it is far.
+pub(super) fn certificate_end(
+    snapshot: &Snapshot,
+    policy: &Policy,
+    not_after: Timestamp,
+) -> Option<(Severity, String)> {
+    if snapshot.now.wall >= not_after {
+        let ago = Age(snapshot.wall_age(not_after));
+        return Some((Severity::Critical, format!("ended {ago} ago")));
+    }
+    let left = Duration::try_from(not_after.duration_since(snapshot.now.wall)).unwrap_or_default();
+    let severity = if left <= policy.certificate_critical {
+        Severity::Critical
+    } else if left <= policy.certificate_warning {
+        Severity::Warning
+    } else {
+        return None;
+    };
+    Some((severity, format!("ends in {}", Age(left))))
 }
 
 #[cfg(test)]

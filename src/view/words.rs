@@ -1,5 +1,6 @@
 //! Figures in words: ages, buckets, sizes, the three blanks. Coarse on purpose: what only wobbles must not redraw.
 
+pub use crate::base::plural as count;
 use std::time::Duration;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
@@ -89,12 +90,6 @@ pub fn short(why: &Why) -> &str {
         | WhyKind::NoOccasion
         | WhyKind::Disabled => why.text.as_str(),
     }
-}
-
-/// `1 node`, `3 nodes`.
-pub fn count(number: usize, noun: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {noun}{plural}")
 }
 
 /// What stands where there is no value: still loading, empty, or not available.

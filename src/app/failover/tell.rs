@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{End, Failover, Refilled, Stage, after};
-use crate::base::{Age, Text};
+use crate::base::{Age, Text, plural};
 use crate::check::Severity;
 use crate::forecast::{Band, Times, tell};
 use crate::model::kube::{Tolerates, WorkloadKind};
@@ -99,7 +99,10 @@ fn whole(span: Duration) -> Age {
 fn refill(of: &Failover) -> String {
     let sum = |count: fn(&Refilled) -> u32| of.workloads.iter().map(count).sum::<u32>();
     let full = of.workloads.iter().filter(|own| own.elsewhere >= own.before).count();
-    let mut parts = vec![format!("{full} of {} full again", workloads(of.workloads.len()))];
+    let mut parts = vec![format!(
+        "{full} of {} full again",
+        plural(of.workloads.len(), "workload")
+    )];
     for (count, word) in [
         (sum(|own| own.starting), "starting"),
         (sum(|own| own.pending), "Pending"),
@@ -182,21 +185,13 @@ fn evictions(of: &Failover, times: Option<&Times>, shifted: &impl Fn(Band) -> Ba
             notes.push(format!("they tolerate a lost node for {}", Age(delay)));
         }
         Step {
-            what: format!("{} evicted", pods(own.len())),
+            what: format!("{} evicted", plural(own.len(), "pod")),
             foretold: foretold.map(|own| shifted(own.at)).or_else(by_taint),
             seen: last.map(|at| after(of.began, at)),
             notes,
         }
     });
     each.collect()
-}
-
-fn pods(count: usize) -> String {
-    if count == 1 {
-        "1 pod".to_owned()
-    } else {
-        format!("{count} pods")
-    }
 }
 
 /// Everything ready again but what was foretold to stay Pending, and what each workload that is not waits for.
@@ -215,7 +210,7 @@ fn full(of: &Failover, evicted: Option<Band>) -> Option<Step> {
     let has_left = of.evicted() > 0;
     let now = lacking.filter(|_| has_left).map(short_of);
     Some(Step {
-        what: format!("{} ready elsewhere", workloads(whole.len())),
+        what: format!("{} ready elsewhere", plural(whole.len(), "workload")),
         foretold: evicted.map(|band| Band {
             from: band.from,
             to: band.to + COLD_START,
@@ -223,14 +218,6 @@ fn full(of: &Failover, evicted: Option<Band>) -> Option<Step> {
         seen: last.filter(|_| is_full).map(|at| after(of.began, at)),
         notes: foretold.chain(now).collect(),
     })
-}
-
-fn workloads(count: usize) -> String {
-    if count == 1 {
-        "1 workload".to_owned()
-    } else {
-        format!("{count} workloads")
-    }
 }
 
 fn short_of(own: &Refilled) -> String {
@@ -257,7 +244,7 @@ pub fn summary(of: &Failover) -> String {
     let evicted = of.evicted();
     let head = match end {
         End::Returned if evicted == 0 => format!("came back after {lasted}, before any pod was evicted"),
-        End::Returned => format!("came back after {lasted}; {} had been evicted", pods(evicted)),
+        End::Returned => format!("came back after {lasted}; {} had been evicted", plural(evicted, "pod")),
         End::MadeGood => format!("made good elsewhere after {lasted}"),
         End::Waits => format!("not all is made good after {lasted}: {}", refill(of)),
         End::Deleted => format!("its Node was deleted after {lasted}"),

@@ -1,10 +1,8 @@
 //! The certificates that are shown at the entry point: for whom they are made, and when they end.
 
-use std::time::Duration;
-
 use super::{Seen, nothing, subject};
-use crate::base::{Age, Text};
-use crate::check::look::{Looked, evidence, names as listed, need_kinds};
+use crate::base::Text;
+use crate::check::look::{Looked, certificate_end, evidence, names as listed, need_kinds};
 use crate::check::{CheckId, Finding, Severity};
 use crate::model::entry::{Entry, EntryId, Presented};
 use crate::model::{KubeKind, Policy, Snapshot};
@@ -101,30 +99,17 @@ fn ending(
     certificate: &Presented,
     places: &[(EntryId, &Entry)],
 ) -> Option<Finding> {
-    let expired = snapshot.now.wall >= certificate.not_after;
-    let left = Duration::try_from(certificate.not_after.duration_since(snapshot.now.wall)).unwrap_or_default();
-    let severity = if expired || left <= policy.certificate_critical {
-        Severity::Critical
-    } else if left <= policy.certificate_warning {
-        Severity::Warning
-    } else {
-        return None;
-    };
+    let (severity, ends) = certificate_end(snapshot, policy, certificate.not_after)?;
     let whose = if places.iter().any(|(id, _)| id.is_for_users()) {
         "the users' certificate"
     } else {
         "the Admin Console's certificate"
     };
-    let title = if expired {
-        format!("{whose} ended {} ago", Age(snapshot.wall_age(certificate.not_after)))
-    } else {
-        format!("{whose} ends in {}", Age(left))
-    };
     Some(Finding {
         check: CheckId::EntryExpiry,
         severity,
         subject: place(snapshot, places),
-        title: title.into(),
+        title: format!("{whose} {ends}").into(),
         evidence: evidence([
             format!("{}: valid until {}", certificate.subject, certificate.not_after),
             where_shown(places),

@@ -29,6 +29,9 @@ pub struct EntryDocument {
     pub why: Option<Text>,
     pub gap: Option<GapDocument>,
     pub certificate: Option<Presented>,
+    /// What came of the last probe, for people.
+    #[serde(skip)]
+    answer: String,
 }
 
 /// The newest time in which it did not serve.
@@ -63,6 +66,7 @@ pub fn entries(snapshot: &Snapshot) -> Vec<EntryDocument> {
             ended_ms: gap.until.map(|until| millis(now.since(until))),
         }),
         certificate: entry.last.certificate.clone(),
+        answer: entry.last.words(),
     });
     rows.collect()
 }
@@ -71,11 +75,6 @@ pub fn entries(snapshot: &Snapshot) -> Vec<EntryDocument> {
 pub fn text(entries: &[EntryDocument]) -> String {
     let age = |ms| Age(std::time::Duration::from_millis(ms)).to_string();
     let row = |own: &EntryDocument| {
-        let answer = match (own.status, &own.why) {
-            (Some(status), _) => format!("HTTP {status}"),
-            (None, Some(why)) => why.to_string(),
-            (None, None) => "-".to_owned(),
-        };
         let gap = own.gap.as_ref().map_or_else(
             || "-".to_owned(),
             |gap| {
@@ -90,7 +89,7 @@ pub fn text(entries: &[EntryDocument]) -> String {
             own.service.word().to_owned(),
             gap,
             age(own.age_ms),
-            answer,
+            own.answer.clone(),
         ]
     };
     let rows: Vec<Vec<String>> = entries.iter().map(row).collect();

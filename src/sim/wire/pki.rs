@@ -35,6 +35,17 @@ pub struct Issued {
     pub key: String,
 }
 
+impl Issued {
+    fn chain(&self) -> io::Result<Vec<CertificateDer<'static>>> {
+        let own = CertificateDer::from_pem_slice(self.cert.as_bytes()).map_err(io::Error::other)?;
+        Ok(vec![own])
+    }
+
+    fn private(&self) -> io::Result<PrivateKeyDer<'static>> {
+        PrivateKeyDer::from_pem_slice(self.key.as_bytes()).map_err(io::Error::other)
+    }
+}
+
 /// Whom a certificate is for.
 struct Subject<'a> {
     common_name: &'a str,
@@ -102,10 +113,7 @@ impl Authority {
             .with_safe_default_protocol_versions()
             .map_err(io::Error::other)?
             .with_client_cert_verifier(clients)
-            .with_single_cert(
-                vec![CertificateDer::from_pem_slice(own.cert.as_bytes()).map_err(io::Error::other)?],
-                PrivateKeyDer::from_pem_slice(own.key.as_bytes()).map_err(io::Error::other)?,
-            )
+            .with_single_cert(own.chain()?, own.private()?)
             .map_err(io::Error::other)?;
         config.alpn_protocols = ALPN.map(<[u8]>::to_vec).to_vec();
         Ok(Arc::new(config))
@@ -151,10 +159,7 @@ impl Authorities {
             .with_safe_default_protocol_versions()
             .map_err(io::Error::other)?
             .with_no_client_auth()
-            .with_single_cert(
-                vec![CertificateDer::from_pem_slice(own.cert.as_bytes()).map_err(io::Error::other)?],
-                PrivateKeyDer::from_pem_slice(own.key.as_bytes()).map_err(io::Error::other)?,
-            )
+            .with_single_cert(own.chain()?, own.private()?)
             .map_err(io::Error::other)?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Arc::new(config))

@@ -10,7 +10,7 @@ import (
 )
 
 // ownFolders are the directories a host has for itself; they lie in <state>/hosts/N/fs.
-var ownFolders = []string{"/etc/k0s", "/etc/embedded-cluster", "/run/k0s", "/run/systemd", "/var/lib/k0s", dataDir, "/var/log"}
+var ownFolders = []string{"/etc/k0s", "/etc/embedded-cluster", "/run/k0s", "/run/systemd", "/var/lib/k0s", "/var/lib/quorate", dataDir, "/var/log"}
 
 func makeHostDirs(h Host) error {
 	for _, dir := range ownFolders {
