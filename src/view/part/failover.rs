@@ -8,6 +8,8 @@ use crate::app::failover::{Failover, tell};
 use crate::view::theme::{Glyph, Role, Theme};
 use crate::view::words;
 
+const LOST: &str = " LOST ";
+
 /// The line below every screen, while a node is lost; of several the last one, and how many more there are.
 pub fn banner(state: &State, theme: &Theme, width: usize) -> Option<Line<'static>> {
     let open = state.failovers.open();
@@ -17,10 +19,11 @@ pub fn banner(state: &State, theme: &Theme, width: usize) -> Option<Line<'static
         some => format!("; {} more lost", some - 1),
     };
     let text = format!("{}{more}", tell::line(last, state.snapshot.now.wall));
-    let text = words::clip(&text, width.saturating_sub(6), theme.glyph(Glyph::Ellipsis));
+    let room = width.saturating_sub(LOST.len() + 1);
+    let text = words::clip(&text, room, theme.glyph(Glyph::Ellipsis));
     let style = theme.style(Role::Warning);
     Some(Line::from(vec![
-        Span::styled(" LOST ", style.add_modifier(Modifier::REVERSED)),
+        Span::styled(LOST, style.add_modifier(Modifier::REVERSED)),
         Span::styled(format!(" {text}"), style),
     ]))
 }
