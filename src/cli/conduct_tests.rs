@@ -142,6 +142,42 @@ async fn the_second_of_two_is_told_who_holds_the_lock_and_may_take_it_only_when_
     finished(&mut third).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_who_want_the_lock_at_the_same_moment_one_has_it_and_the_other_is_told_who() {
+    let bench = Bench::begin("healthy").await;
+    let take = |user: &str| {
+        let wish = Wish {
+            run: RunId(format!("r-{user}").into()),
+            operator: bench.conductor(user).operator,
+            take_over: false,
+        };
+        let hands = bench.observing.hands();
+        tokio::spawn(async move { ClusterLock::take(hands.kube, wish).await })
+    };
+    // The first time it is made, later it is written over.
+    for round in 0..8 {
+        let (ada, bob) = tokio::join!(take("ada"), take("bob"));
+        match (ada.unwrap(), bob.unwrap()) {
+            (Taken::Ours(lock), Taken::Theirs(why)) => {
+                assert!(why.text.as_str().starts_with("ada on host-of-ada"), "{round}: {why}");
+                lock.release().await;
+            }
+            (Taken::Theirs(why), Taken::Ours(lock)) => {
+                assert!(why.text.as_str().starts_with("bob on host-of-bob"), "{round}: {why}");
+                lock.release().await;
+            }
+            (ada, bob) => panic!("{round}: {} {}", told(&ada), told(&bob)),
+        }
+    }
+}
+
+fn told(taken: &Taken) -> String {
+    match taken {
+        Taken::Ours(_) => "has it".to_owned(),
+        Taken::Theirs(why) | Taken::NoWay(why) => why.to_string(),
+    }
+}
+
 #[test]
 fn the_operator_has_a_name_with_or_without_an_environment() {
     let user = |variables: &[(&str, &str)]| {

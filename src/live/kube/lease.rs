@@ -238,11 +238,21 @@ impl ClusterLock {
         match self.changes.ask(call).await {
             Ok(_) => Ok(()),
             Err(Undone::Refused(fault)) if fault.status.is_some_and(|status| status.as_u16() == 409) => {
-                let text = "somebody else took or renewed the lock in the cluster at the same moment";
-                let why = Why::new(WhyKind::Unavailable, text).hint("look who holds it, then try again");
-                Err(Denied::Theirs(why))
+                self.beaten().await
             }
             Err(Undone::Refused(fault) | Undone::Unknown(fault)) => Err(Denied::NoWay(fault.why)),
+        }
+    }
+
+    /// Somebody wrote at the same moment: who? It can be us, by a request whose answer was lost.
+    async fn beaten(&self) -> Result<(), Denied> {
+        match self.look().await? {
+            Some(held) if held.holder == self.wish.identity() => Ok(()),
+            Some(held) if !held.holder.is_empty() => Err(Denied::Theirs(held.refusal(Timestamp::now()))),
+            Some(_) | None => {
+                let text = "somebody else took the lock in the cluster at the same moment, and gave it back";
+                Err(Denied::Theirs(Why::new(WhyKind::Unavailable, text).hint("try again")))
+            }
         }
     }
 }
