@@ -10,6 +10,10 @@ use crate::model::{FeedId, FeedState, Snapshot};
 /// A source that fails is given this long to recover: another API server may take over, which takes two rounds of asking.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// An API server is given this long where etcd has no quorum: what it then might still say is no news. A healthy one says what
+/// it has much sooner.
+const LAST_WORD: Duration = Duration::from_millis(1500);
+
 /// Whether nothing more is to be expected from waiting.
 pub fn is_settled(snapshot: &Snapshot, began: Stamp) -> bool {
     let waited = snapshot.now.waited_since(began);
@@ -19,19 +23,33 @@ pub fn is_settled(snapshot: &Snapshot, began: Stamp) -> bool {
     if !has_begun {
         return false;
     }
-    let has_patience = waited < PATIENCE && !is_dark(snapshot);
+    let is_dark = is_dark(snapshot, waited);
+    let has_patience = waited < PATIENCE && !is_dark;
     let mut feeds = snapshot.feeds.iter();
-    feeds.all(|(id, state)| feed_is_settled(snapshot, *id, state, has_patience))
+    feeds.all(|(id, state)| is_dark && comes_from_api(*id) || feed_is_settled(snapshot, *id, state, has_patience))
         && (!has_patience || members_are_settled(snapshot))
 }
 
-/// Whether the dark is complete: every API server that is known was asked in vain (before that none is said to be lost), the
-/// store was read to its end, and how etcd stands is decided. Asking again changes nothing.
-fn is_dark(snapshot: &Snapshot) -> bool {
+/// Whether the dark is complete: every API server that is known was asked in vain (before that none is said to be lost) or had
+/// its time, the store was read to its end, and how etcd stands is decided. Asking again changes nothing.
+fn is_dark(snapshot: &Snapshot, waited: Duration) -> bool {
     let standing = || snapshot.quorum().standing;
-    matches!(snapshot.feed(FeedId::Api), FeedState::Lost { as_of: None, .. })
+    let api_is_out = match snapshot.feed(FeedId::Api) {
+        FeedState::Lost { as_of: None, .. } => true,
+        FeedState::Syncing { .. } => waited >= LAST_WORD,
+        FeedState::Lost { .. }
+        | FeedState::Live { .. }
+        | FeedState::Lagging { .. }
+        | FeedState::Stored { .. }
+        | FeedState::Off { .. } => false,
+    };
+    api_is_out
         && matches!(snapshot.feed(FeedId::EtcdStore), FeedState::Stored { why: None, .. })
         && matches!(standing(), Standing::Lost | Standing::Alone { .. })
+}
+
+const fn comes_from_api(id: FeedId) -> bool {
+    matches!(id, FeedId::Api | FeedId::ApiLocal | FeedId::Kube(_))
 }
 
 fn feed_is_settled(snapshot: &Snapshot, id: FeedId, state: &FeedState, has_patience: bool) -> bool {
@@ -178,5 +196,16 @@ mod tests {
             .feeds
             .insert(FeedId::Api, FeedState::Syncing { since: example::now() });
         assert!(!is_settled(&snapshot, began), "another API server may yet answer");
+        let later = Stamp {
+            mono_ms: began.mono_ms + 1500,
+            ..began
+        };
+        snapshot.now = later;
+        assert!(is_settled(&snapshot, began), "without quorum it would have no news");
+        snapshot.feeds.insert(FeedId::Api, FeedState::Live { as_of: later });
+        snapshot
+            .feeds
+            .insert(FeedId::Kube(KubeKind::Pods), FeedState::Syncing { since: began });
+        assert!(!is_settled(&snapshot, began), "but it has");
     }
 }

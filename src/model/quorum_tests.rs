@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::health::judge;
+use super::health::{SILENT, SILENT_TOO, judge};
 use super::*;
 use crate::base::{Text, WhyKind};
 use crate::model::KubeKind;
@@ -205,6 +205,29 @@ fn a_refusal_beside_a_silence_proves_that_our_network_works() {
     let mut snapshot = example::quorum_lost();
     kill_member(&mut snapshot, 3, Death::Silent, 40);
     assert_eq!(snapshot.quorum().standing, Standing::Lost);
+}
+
+#[test]
+fn a_quorum_that_was_lost_before_we_came_is_seen_at_the_first_silence() {
+    let mut snapshot = example::quorum_lost();
+    let mut silent = History::begin(ago(1));
+    silent.failed(ago(0), why(WhyKind::TimedOut));
+    set_peer(&mut snapshot, 3, silent);
+    snapshot.etcd.linearizable = None;
+    snapshot.feeds.remove(&FeedId::Api);
+    assert!(matches!(snapshot.quorum().standing, Standing::Unproven { .. }));
+    let mut written = |seconds: u64| {
+        let stored = FeedState::Stored {
+            as_of: ago(0),
+            revision: 1,
+            written: Some(ago(seconds).wall),
+            why: None,
+        };
+        snapshot.feeds.insert(FeedId::EtcdStore, stored);
+        snapshot.quorum().standing
+    };
+    assert!(matches!(written(12), Standing::Unproven { .. }));
+    assert_eq!(written(40), Standing::Lost);
 }
 
 #[test]

@@ -8,10 +8,14 @@ use super::{Membership, PROOF_FRESH};
 use crate::base::{Age, Stamp, Why, WhyKind};
 use crate::model::Snapshot;
 use crate::model::etcd::{Member, MemberId, Vantage};
-use crate::model::feed::{FeedId, History, HostPart};
+use crate::model::feed::{FeedId, FeedState, History, HostPart};
 
 /// An answer younger than this means "serving now". Members are asked every second.
 pub const FRESH: Duration = Duration::from_secs(3);
+
+/// The last write to a store that nobody could write to for so long lies further back than any election takes, and three
+/// renewals of a node's lease.
+const LONG: Duration = Duration::from_secs(30);
 
 /// Whether a member serves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -140,7 +144,8 @@ impl Snapshot {
         let witness = if is_local { Some(self.now) } else { witness };
         let by_client = self.etcd.serializable.as_ref().filter(|_| is_local);
         let by_peer = self.etcd.peers.get(&member.id).map(|peer| &peer.history);
-        let judged = |history| judge(history, self.now, witness);
+        let proof = if self.is_long_without_leader() { SILENT_TOO } else { SILENT };
+        let judged = |history| judge(history, self.now, witness, proof);
         let health = match (by_client.map(judged), by_peer.map(judged)) {
             (Some(Health::Unknown { .. }), Some(by_peer)) => by_peer,
             (Some(health), _) | (None, Some(health)) => health,
@@ -158,6 +163,16 @@ impl Snapshot {
             },
             health => health,
         }
+    }
+
+    /// Whether the local member knows no leader, and its store says that this is not of now: a member that is silent
+    /// besides was so before we began to ask.
+    fn is_long_without_leader(&self) -> bool {
+        let FeedState::Stored { written: Some(at), .. } = self.feed(FeedId::EtcdStore) else {
+            return false;
+        };
+        let is_current = self.feed(FeedId::EtcdLocal).is_current();
+        is_current && self.known_leader().is_none() && self.now.wall_since(at) >= LONG
     }
 
     /// Why there is no etcd access, or `otherwise`.
@@ -219,9 +234,30 @@ pub(super) const fn is_silence(kind: WhyKind) -> bool {
     matches!(kind, WhyKind::TimedOut | WhyKind::Unreachable | WhyKind::Broken)
 }
 
-/// Judges a member by its answers. A refusal is proof of death at once. Silence is proof only after two questions, and only
-/// when our own network worked (`witness`) while the member had already been silent for long.
-pub(super) fn judge(history: &History, now: Stamp, witness: Option<Stamp>) -> Health {
+/// What makes silence a proof.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Silence {
+    /// So many questions without an answer.
+    questions: u32,
+    /// Our own network worked so long after the last answer.
+    lasts: Duration,
+}
+
+/// While nothing else is known.
+pub(super) const SILENT: Silence = Silence {
+    questions: 2,
+    lasts: FRESH,
+};
+
+/// Where etcd's store proves that the silence is older than our first question.
+pub(super) const SILENT_TOO: Silence = Silence {
+    questions: 1,
+    lasts: Duration::ZERO,
+};
+
+/// Judges a member by its answers. A refusal is proof of death at once. Silence is proof only after some questions, and only
+/// when our own network worked (`witness`) while the member had already been silent.
+pub(super) fn judge(history: &History, now: Stamp, witness: Option<Stamp>, proof: Silence) -> Health {
     let failing = history.failing.as_ref();
     if let Some(run) = failing
         && run.why.kind == WhyKind::Refused
@@ -244,8 +280,8 @@ pub(super) fn judge(history: &History, now: Stamp, witness: Option<Stamp>) -> He
     };
     let silent_since = history.last_ok.unwrap_or(history.since);
     let we_worked =
-        witness.is_some_and(|at| now.waited_since(at) < PROOF_FRESH && at.waited_since(silent_since) >= FRESH);
-    if is_silence(run.why.kind) && run.count >= 2 && we_worked {
+        witness.is_some_and(|at| now.waited_since(at) < PROOF_FRESH && at.waited_since(silent_since) >= proof.lasts);
+    if is_silence(run.why.kind) && run.count >= proof.questions && we_worked {
         return Health::Dead {
             last_seen: history.last_ok,
             why: run.why.clone(),
