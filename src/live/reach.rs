@@ -51,7 +51,7 @@ impl Default for Numbers {
 /// How often to ask, and how long to wait.
 #[derive(Debug, Clone, Copy)]
 struct Pace {
-    /// One connect.
+    /// One connect: long enough for a second try of the kernel, which comes after 1 s.
     connect: Duration,
     /// From one round to the next while etcd there does not answer.
     troubled: Duration,
@@ -62,10 +62,10 @@ struct Pace {
 }
 
 const PACE: Pace = Pace {
-    connect: Duration::from_millis(1500),
+    connect: Duration::from_millis(1200),
     troubled: Duration::from_secs(3),
     calm: Duration::from_mins(1),
-    head_start: Duration::from_secs(2),
+    head_start: Duration::from_millis(500),
 };
 
 /// Asks until nobody reads any more, or no more snapshots come.
@@ -128,7 +128,7 @@ impl Asking {
     async fn run(mut self) -> Result<(), Closed> {
         let feed = FeedId::Ports(self.address);
         self.sink.report(feed, Report::Begun).await?;
-        // The probe decides within a second or two which ports are worth asking.
+        // The probe of a host that is well decides at once which ports are worth asking.
         let first = Instant::now() + self.pace.head_start;
         let address = self.address;
         let decided = self
