@@ -19,7 +19,7 @@ const ME: &str = "dark::without_quorum_every_row_is_what_the_api_last_gave";
 const SOON: Duration = Duration::from_secs(20);
 
 /// Every row by kind and key, without what tells the time of looking.
-type Rows = BTreeMap<String, BTreeMap<String, Value>>;
+pub type Rows = BTreeMap<String, BTreeMap<String, Value>>;
 
 /// Looks once on this host.
 fn inside(file: &str) {
@@ -29,18 +29,32 @@ fn inside(file: &str) {
     std::fs::write(file, kube.to_string()).unwrap();
 }
 
-/// What is seen on host 1, and what of it is from etcd's store.
-fn look(lab: &Lab) -> (Rows, Value) {
+/// What is seen on a host, and what of it is from etcd's store.
+pub fn look(lab: &Lab, host: u8) -> (Rows, Value) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("rows");
     let place = format!("{FILE}={}", file.display());
     let me = std::env::current_exe().unwrap();
-    let output = lab.on_host(1, &["env", &place, me.to_str().unwrap(), "--exact", ME]);
+    let output = lab.on_host(host, &["env", &place, me.to_str().unwrap(), "--exact", ME]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     let seen: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
     let tables = seen["kube"].as_object().unwrap().iter();
     let rows = tables.filter_map(|(kind, table)| Some((kind.clone(), rows(table.as_array()?)?)));
     (rows.collect(), seen["stored"].clone())
+}
+
+/// What the API tells. While a cluster settles its objects change; then two looks are alike.
+pub fn at_rest(lab: &Lab) -> Rows {
+    let deadline = Instant::now() + Duration::from_secs(100);
+    let mut before = look(lab, 1).0;
+    loop {
+        let again = look(lab, 1).0;
+        if again == before {
+            return before;
+        }
+        assert!(Instant::now() < deadline, "the cluster does not come to rest");
+        before = again;
+    }
 }
 
 /// The rows of a table: pairs of a key and a fact.
@@ -51,6 +65,13 @@ fn rows(table: &[Value]) -> Option<BTreeMap<String, Value>> {
         Some((pair[0].to_string(), value))
     };
     table.iter().map(row).collect()
+}
+
+/// Every row that was there is there, as it was.
+pub fn are_alike(before: &Rows, dark: &Rows, fault: &str) {
+    for (kind, rows) in before {
+        assert_eq!(dark.get(kind), Some(rows), "{fault}: {kind}");
+    }
 }
 
 /// Heartbeats go on between two looks.
@@ -100,17 +121,7 @@ fn without_quorum_every_row_is_what_the_api_last_gave() {
         return;
     }
     let lab = Lab::up(&["--zones"]);
-    // While a cluster settles its objects change; then two looks are alike.
-    let deadline = Instant::now() + Duration::from_secs(100);
-    let mut before = look(&lab).0;
-    loop {
-        let again = look(&lab).0;
-        if again == before {
-            break;
-        }
-        assert!(Instant::now() < deadline, "the cluster does not come to rest");
-        before = again;
-    }
+    let mut before = at_rest(&lab);
     for fault in ["kill", "freeze"] {
         lab.run(&[fault, "3"]);
         lab.run(&[fault, "2"]);
@@ -118,7 +129,7 @@ fn without_quorum_every_row_is_what_the_api_last_gave() {
             // An API server that accepts and never answers, too.
             lab.run(&["freeze", "1", "kube-apiserver"]);
         }
-        let (dark, stored) = look(&lab);
+        let (dark, stored) = look(&lab, 1);
         assert_eq!(stored["unread"], serde_json::json!({}), "{fault}");
         assert_eq!(
             stored["kinds"].as_array().map(Vec::len),
@@ -126,9 +137,7 @@ fn without_quorum_every_row_is_what_the_api_last_gave() {
             "{fault}: {stored}"
         );
         assert!(!stored["written"].is_null(), "{fault}: {stored}");
-        for (kind, rows) in &before {
-            assert_eq!(dark.get(kind), Some(rows), "{fault}: {kind}");
-        }
+        are_alike(&before, &dark, fault);
         assert!(before["pods"].len() > 10 && before["volumes"].len() > 2, "{before:?}");
         for host in ["1", "2", "3"] {
             lab.run(&["revive", host]);
@@ -136,7 +145,7 @@ fn without_quorum_every_row_is_what_the_api_last_gave() {
         lab.json_until(1, &["status"], |status| {
             status["quorum"]["spare"] == 1 && status["stored"].is_null()
         });
-        before = look(&lab).0;
+        before = at_rest(&lab);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Half-dark states, told apart by a cold start on the host that they concern, one after the other on one lab: what `doctor`
-//! calls the state, what the verdict says, how `check` exits. In none of them is anything changed. A wrong clock is not among
+//! calls the state, what the verdict says, how `check` exits, and that what is read from etcd's store is what the API told
+//! before. In none of them is anything changed. A wrong clock is not among
 //! them: the hosts of a lab share one; the simulated cluster has it (`clock`).
 
 use std::time::{Duration, Instant};
@@ -7,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::audit::requests;
+use crate::dark::{are_alike, at_rest, look};
 use crate::lab::Lab;
 
 /// One state.
@@ -49,6 +51,18 @@ const CASES: &[Case] = &[
         headline: "while etcd lives",
         exit: 1,
         is_stored: false,
+    },
+    Case {
+        faults: &[
+            &["freeze", "1", "kube-apiserver"],
+            &["freeze", "2", "kube-apiserver"],
+            &["freeze", "3", "kube-apiserver"],
+        ],
+        on: 1,
+        state: "api-dead-here",
+        headline: "while etcd lives",
+        exit: 2,
+        is_stored: true,
     },
     Case {
         faults: &[&["stop", "1", "etcd"]],
@@ -108,10 +122,14 @@ const QUOTA: &str = "16777216";
 fn half_dark_states_are_told_apart() {
     let lab = Lab::up(&["--zones", "--quota", QUOTA]);
     for case in CASES {
+        let before = case.is_stored.then(|| at_rest(&lab));
         for fault in case.faults {
             lab.run(fault);
         }
         tell(&lab, case);
+        if let Some(before) = before {
+            are_alike(&before, &look(&lab, case.on).0, case.headline);
+        }
         if case.on == 1 {
             for host in ["1", "2", "3"] {
                 lab.run(&["revive", host]);

@@ -183,6 +183,7 @@ pub fn feed_row(feed: &FeedDocument) -> Vec<String> {
     let because = match (&feed.why, &feed.hint) {
         (Some(why), Some(hint)) => format!("{why} ({hint})"),
         (Some(why), None) => why.to_string(),
+        (None, _) if feed.state == "syncing" => "no answer yet".to_owned(),
         (None, _) => String::new(),
     };
     vec![feed.id.to_string(), feed.state.to_owned(), last, because]

@@ -144,7 +144,11 @@ impl Snapshot {
         let witness = if is_local { Some(self.now) } else { witness };
         let by_client = self.etcd.serializable.as_ref().filter(|_| is_local);
         let by_peer = self.etcd.peers.get(&member.id).map(|peer| &peer.history);
-        let proof = if self.is_long_without_leader() { SILENT_TOO } else { SILENT };
+        let proof = if self.is_long_without_leader() {
+            SILENT_TOO
+        } else {
+            SILENT
+        };
         let judged = |history| judge(history, self.now, witness, proof);
         let health = match (by_client.map(judged), by_peer.map(judged)) {
             (Some(Health::Unknown { .. }), Some(by_peer)) => by_peer,

@@ -10,13 +10,23 @@ fn one_refusal_is_proof_even_right_after_an_answer() {
 
 #[test]
 fn an_old_refusal_is_no_news() {
-    let judged = judge(&history(Some(60), &[30, 29], WhyKind::Refused), now(), Some(now()), SILENT);
+    let judged = judge(
+        &history(Some(60), &[30, 29], WhyKind::Refused),
+        now(),
+        Some(now()),
+        SILENT,
+    );
     assert!(judged.is_unknown(), "{judged:?}");
 }
 
 #[test]
 fn one_late_answer_is_not_death() {
-    let judged = judge(&history(Some(2), &[1, 0], WhyKind::TimedOut), now(), Some(now()), SILENT);
+    let judged = judge(
+        &history(Some(2), &[1, 0], WhyKind::TimedOut),
+        now(),
+        Some(now()),
+        SILENT,
+    );
     assert!(judged.is_healthy(), "{judged:?}");
     let judged = judge(&history(Some(4), &[0], WhyKind::TimedOut), now(), Some(now()), SILENT);
     assert!(judged.is_unknown(), "{judged:?}");
@@ -56,7 +66,15 @@ fn one_silence_is_proof_where_the_store_says_that_it_is_old() {
     assert!(judge(&silent, now(), Some(ago(1)), SILENT_TOO).is_dead());
     // Where nobody answers, it may still be us; and what was seen a second ago is alive.
     assert!(judge(&silent, now(), None, SILENT_TOO).is_unknown());
-    assert!(judge(&history(Some(1), &[0], WhyKind::TimedOut), now(), Some(now()), SILENT_TOO).is_healthy());
+    assert!(
+        judge(
+            &history(Some(1), &[0], WhyKind::TimedOut),
+            now(),
+            Some(now()),
+            SILENT_TOO
+        )
+        .is_healthy()
+    );
 }
 
 #[test]

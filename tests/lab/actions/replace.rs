@@ -53,7 +53,11 @@ fn the_first_of_two(lab: &Lab) -> (Run<'_>, u8) {
             break n;
         }
         if began.elapsed() > SOON {
-            panic!("nobody was told:\n{}\n{}", runs[0].terminal.screen(), runs[1].terminal.screen());
+            panic!(
+                "nobody was told:\n{}\n{}",
+                runs[0].terminal.screen(),
+                runs[1].terminal.screen()
+            );
         }
     };
     let [ada, bob] = runs;
