@@ -324,7 +324,7 @@ impl<'a> Forecaster<'a> {
             leaders: vote::leaders(self.snapshot, &self.quorum, &loss.nodes),
             gone_with_nodes,
             workloads,
-            claims: self.claims(&loss.nodes),
+            claims: self.index.claims_on(&loss.nodes),
             moves,
             quorum,
             times,
@@ -350,17 +350,6 @@ impl<'a> Forecaster<'a> {
             is_web: best > 0 && own.web_likeness() == best,
         })
         .collect()
-    }
-
-    fn claims(&self, nodes: &[Text]) -> Vec<ClaimLost> {
-        let kube = &self.snapshot.kube;
-        let lost = kube.claims.iter().filter_map(|(key, _)| Some((key, kube.pinned(key)?)));
-        lost.filter(|(_, node)| nodes.contains(node))
-            .map(|(key, node)| ClaimLost {
-                claim: key.clone(),
-                node: node.clone(),
-            })
-            .collect()
     }
 }
 

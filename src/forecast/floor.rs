@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::rules::OwnTaints;
-use super::{Fate, Move};
+use super::{ClaimLost, Fate, Move, Obstacle};
 use crate::base::{Text, Why, WhyKind};
 use crate::model::kube::{Node, Pod, Tolerates, WorkloadKind};
 use crate::model::labels::{Labels, Selector};
@@ -40,15 +40,25 @@ pub(super) struct Concerned {
     pub anti_affinity: Vec<Vec<usize>>,
 }
 
+/// Which nodes would take the pods of a workload, whoever else is there.
+pub(super) struct Fit {
+    /// By node: whether its node selector and affinity let it.
+    pub selects: Vec<bool>,
+    /// By node: what its taints forbid.
+    pub tainted: Vec<Option<Obstacle>>,
+    /// Whether it may also go to a node that is lost.
+    pub tolerates_loss: bool,
+}
+
 /// What a snapshot says, worked out once.
 pub(super) struct Index<'a> {
     pub nodes: Vec<&'a Node>,
     /// In the order of [`Snapshot::placements`].
     pub placements: Vec<Placement>,
     pub concerned: Vec<Concerned>,
+    pub fits: Vec<Fit>,
     pub kins: Vec<Kin<'a>>,
     rows: Vec<Row<'a>>,
-    pub taints: OwnTaints,
     /// By topology key: the domain of each node, as a number.
     pub domains: BTreeMap<Text, Vec<Option<usize>>>,
     /// By claim: the node on whose disk its data are.
@@ -62,9 +72,13 @@ impl<'a> Index<'a> {
         let (kins, rows) = rows(snapshot, &nodes, &placements);
         let concerned = placements.iter().map(|own| concerned(own, &kins)).collect();
         let local = snapshot.kube.claims.iter();
+        let taints = OwnTaints::new();
+        let fits = placements
+            .iter()
+            .map(|own| taints.fit(&own.workload.scheduling, &nodes));
         let mut index = Self {
             concerned,
-            taints: OwnTaints::new(),
+            fits: fits.collect(),
             domains: BTreeMap::new(),
             local: local
                 .filter_map(|(key, _)| Some((key, snapshot.kube.pinned(key)?)))
@@ -112,10 +126,23 @@ impl<'a> Index<'a> {
         })
     }
 
+    /// Claims whose data lie on the disks of these nodes.
+    pub fn claims_on(&self, nodes: &[Text]) -> Vec<ClaimLost> {
+        let lost = self.local.iter().filter(|(_, node)| nodes.contains(node));
+        lost.map(|(claim, node)| ClaimLost {
+            claim: (*claim).clone(),
+            node: (*node).clone(),
+        })
+        .collect()
+    }
+
     /// Rules of workloads on these nodes that no forecast knows.
     pub fn not_judged(&self, nodes: &[Text]) -> Vec<Why> {
         let concerned = self.placements.iter().filter(|own| {
-            own.workload.kind == WorkloadKind::Deployment && nodes.iter().any(|node| own.nodes.contains_key(node))
+            let is_followed = own.workload.kind == WorkloadKind::Deployment;
+            is_followed
+                && !own.workload.scheduling.not_judged.is_empty()
+                && nodes.iter().any(|node| own.nodes.contains_key(node))
         });
         let unknown = concerned.flat_map(|own| own.workload.scheduling.not_judged.iter().map(move |rule| (own, rule)));
         unknown
@@ -182,6 +209,32 @@ fn concerned(own: &Placement, kins: &[Kin<'_>]) -> Concerned {
     }
 }
 
+/// Pods by kin and node, in one piece: a loss begins with a copy of it.
+#[derive(Clone)]
+pub(super) struct Counts {
+    places: usize,
+    counts: Vec<u32>,
+}
+
+impl Counts {
+    fn none(kins: usize, places: usize) -> Self {
+        Self {
+            places,
+            counts: vec![0; kins * places],
+        }
+    }
+
+    pub fn at(&self, kin: usize, place: usize) -> u32 {
+        self.counts.get(kin * self.places + place).copied().unwrap_or(0)
+    }
+
+    fn add(&mut self, kin: usize, place: usize, by: i32) {
+        if let Some(count) = self.counts.get_mut(kin * self.places + place) {
+            *count = count.saturating_add_signed(by);
+        }
+    }
+}
+
 /// What a loss changes.
 #[derive(Clone)]
 pub(super) struct Floor<'i> {
@@ -191,9 +244,9 @@ pub(super) struct Floor<'i> {
     /// Lost nodes.
     pub is_lost: Vec<bool>,
     /// By kin and node: pods that are not being deleted.
-    pub live: Vec<Vec<u32>>,
+    pub live: Counts,
     /// By kin and node: all pods, also those that a dead node keeps.
-    pub all: Vec<Vec<u32>>,
+    pub all: Counts,
     /// By row: where the pod, or what replaced it, runs now. None once nothing runs in its place.
     at: Vec<Option<usize>>,
     /// By row: whether it serves.
@@ -223,8 +276,8 @@ impl<'i> Floor<'i> {
                 })
                 .collect(),
             is_lost: vec![false; places],
-            live: vec![vec![0; places]; index.kins.len()],
-            all: vec![vec![0; places]; index.kins.len()],
+            live: Counts::none(index.kins.len(), places),
+            all: Counts::none(index.kins.len(), places),
             at: index.rows.iter().map(|row| Some(row.place)).collect(),
             serves: index
                 .rows
@@ -237,7 +290,7 @@ impl<'i> Floor<'i> {
         for (n, row) in index.rows.iter().enumerate() {
             floor.take(row, row.place);
             if row.pod.deleting.is_none() {
-                add(&mut floor.live, row.kin, row.place, 1);
+                floor.live.add(row.kin, row.place, 1);
             }
             if let Some(ready) = row.workload.and_then(|own| floor.ready.get_mut(own)) {
                 *ready += u32::from(floor.serves[n]);
@@ -252,7 +305,7 @@ impl<'i> Floor<'i> {
         if let Some(room) = self.room.get_mut(place) {
             *room = std::array::from_fn(|part| room[part].saturating_sub(needs[part]));
         }
-        add(&mut self.all, row.kin, place, 1);
+        self.all.add(row.kin, place, 1);
     }
 
     /// Loses nodes: what is evicted when its time has come, in the order of these times, and what becomes of it. Where
@@ -308,7 +361,7 @@ impl<'i> Floor<'i> {
             let place = self.at[*n].unwrap_or(row.place);
             from.push(self.index.nodes[place].name.clone());
             if delay != Tolerates::Forever {
-                add(&mut self.live, row.kin, place, -1);
+                self.live.add(row.kin, place, -1);
             }
         }
         rows.iter()
@@ -320,12 +373,12 @@ impl<'i> Floor<'i> {
     fn replace(&mut self, n: usize, from: Text, leaves: Tolerates) -> Move {
         let index = self.index;
         let row = &index.rows[n];
-        let own = row.workload.map(|own| &index.placements[own]);
+        let own = row.workload.and_then(|n| Some((n, index.placements.get(n)?)));
         let fate = match (own, &row.pod.owner) {
             _ if leaves == Tolerates::Forever => Fate::Stays,
             (_, None) => Fate::Lost,
-            (Some(own), _) if own.workload.kind == WorkloadKind::StatefulSet => Fate::Held,
-            (Some(own), _) => self.find_place(n, row, own),
+            (Some((_, own)), _) if own.workload.kind == WorkloadKind::StatefulSet => Fate::Held,
+            (Some((own, _)), _) => self.find_place(n, row, own),
             (None, Some(owner)) => Fate::Unknown {
                 why: Why::new(
                     WhyKind::Disabled,
@@ -339,14 +392,14 @@ impl<'i> Floor<'i> {
         Move {
             pod: row.key.clone(),
             from,
-            workload: own.map(|own| (own.workload.kind, own.key.clone())),
+            workload: own.map(|(_, own)| (own.workload.kind, own.key.clone())),
             leaves,
             fate,
         }
     }
 
     /// Lets the replacement of a pod look for a node, and puts it on the likeliest.
-    fn find_place(&mut self, n: usize, row: &Row<'_>, own: &Placement) -> Fate {
+    fn find_place(&mut self, n: usize, row: &Row<'_>, own: usize) -> Fate {
         let demand = self.demand(row, own, false);
         let looked: Vec<_> = (0..self.index.nodes.len())
             .map(|place| self.obstacle(row, &demand, place))
@@ -361,7 +414,7 @@ impl<'i> Floor<'i> {
         // Only a guess: the real scheduler weighs more. Fewest of its kind first, then most room.
         let likely = feasible.iter().copied().min_by_key(|place| {
             let room = self.room[*place];
-            (self.live[row.kin][*place], std::cmp::Reverse(room))
+            (self.live.at(row.kin, *place), std::cmp::Reverse(room))
         });
         let Some(likely) = likely else {
             let without = self.demand(row, own, true);
@@ -383,7 +436,7 @@ impl<'i> Floor<'i> {
             likely: name(likely),
         };
         self.take(row, likely);
-        add(&mut self.live, row.kin, likely, 1);
+        self.live.add(row.kin, likely, 1);
         (self.at[n], self.serves[n]) = (Some(likely), true);
         if let Some(ready) = row.workload.and_then(|own| self.ready.get_mut(own)) {
             *ready += 1;
@@ -396,10 +449,4 @@ impl<'i> Floor<'i> {
 pub(super) const fn needs(row: &Row<'_>) -> Room {
     let requests = &row.pod.requests;
     [requests.cpu_milli, requests.memory_bytes, 1]
-}
-
-fn add(counts: &mut [Vec<u32>], kin: usize, place: usize, by: i32) {
-    if let Some(count) = counts.get_mut(kin).and_then(|own| own.get_mut(place)) {
-        *count = count.saturating_add_signed(by);
-    }
 }

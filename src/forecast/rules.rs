@@ -3,10 +3,9 @@
 //! [`Floor::obstacle`]; [`Floor::demand`] works out what is the same for every node.
 
 use super::Obstacle;
-use super::floor::{Floor, Row, needs};
+use super::floor::{Fit, Floor, Row, needs};
 use crate::base::Text;
 use crate::model::kube::{Node, Spread, Taint, Tri};
-use crate::model::placement::Placement;
 use crate::model::scheduling::{PodTerm, Scheduling};
 
 /// A hard spread constraint, counted.
@@ -27,45 +26,44 @@ struct Where<'i> {
 
 /// What a pod asks for, worked out against everybody who is there.
 pub(super) struct Demand<'i> {
-    rules: &'i Scheduling,
+    fit: &'i Fit,
     spreads: Vec<Counted<'i>>,
     beside: Vec<Where<'i>>,
     apart: Vec<Where<'i>>,
 }
 
 impl<'i> Floor<'i> {
-    /// Works out what a pod asks for. `without_lost`: as if the Nodes that are lost were deleted.
-    pub(super) fn demand(&self, row: &Row<'_>, own: &'i Placement, without_lost: bool) -> Demand<'i> {
-        let rules = &own.workload.scheduling;
-        let concerned = row.workload.and_then(|own| self.index.concerned.get(own));
-        let hard = || own.workload.spread.iter().enumerate().filter(|(_, spread)| spread.hard);
+    /// Works out what a pod of a workload, given by its number, asks for. `without_lost`: as if the Nodes that are lost were
+    /// deleted.
+    pub(super) fn demand(&self, row: &Row<'_>, own: usize, without_lost: bool) -> Demand<'i> {
+        let workload = &self.index.placements[own].workload;
+        let (rules, concerned, fit) = (&workload.scheduling, &self.index.concerned[own], &self.index.fits[own]);
+        let hard = || workload.spread.iter().enumerate().filter(|(_, spread)| spread.hard);
         let keys = hard().filter_map(|(_, own)| self.index.domains.get(&own.topology_key));
         let keys: Vec<&Vec<Option<usize>>> = keys.collect();
         let is_counted = |place: usize, spread: &Spread| {
-            let node = self.index.nodes[place];
             !(without_lost && self.is_lost[place])
                 && keys.iter().all(|domains| domains[place].is_some())
-                && (!spread.honors_affinity || rules.selects_node(&node.name, &node.labels))
-                && (!spread.honors_taints || self.tainted(place, rules).is_none())
+                && (!spread.honors_affinity || fit.selects[place])
+                && (!spread.honors_taints || self.tainted(place, fit).is_none())
         };
         let spreads = hard().filter_map(|(n, spread)| {
-            let kins = concerned?.spread.get(n)?;
+            let kins = concerned.spread.get(n)?;
             self.counted(row, spread, kins, |place| is_counted(place, spread))
         });
-        let terms = |terms: &'i [PodTerm], kins: Option<&Vec<Vec<usize>>>| -> Vec<Where<'i>> {
-            let kins = kins.into_iter().flatten();
+        let terms = |terms: &'i [PodTerm], kins: &[Vec<usize>]| -> Vec<Where<'i>> {
             let found = terms
                 .iter()
                 .zip(kins)
                 .filter_map(|(term, kins)| self.places_of(&term.topology_key, kins, without_lost));
             found.collect()
         };
-        let mut apart = terms(&rules.anti_affinity, concerned.map(|own| &own.anti_affinity));
+        let mut apart = terms(&rules.anti_affinity, &concerned.anti_affinity);
         apart.extend(self.repelled(row, without_lost));
         Demand {
-            rules,
+            fit,
             spreads: spreads.collect(),
-            beside: terms(&rules.affinity, concerned.map(|own| &own.affinity)),
+            beside: terms(&rules.affinity, &concerned.affinity),
             apart,
         }
     }
@@ -92,7 +90,7 @@ impl<'i> Floor<'i> {
                 .and_then(|domain| counts.get_mut(domain))
                 .filter(|_| is_counted(place))
             {
-                *count.get_or_insert(0) += kins.iter().map(|kin| self.live[*kin][place]).sum::<u32>();
+                *count.get_or_insert(0) += kins.iter().map(|kin| self.live.at(*kin, place)).sum::<u32>();
             }
         }
         let eligible = counts.iter().flatten().count();
@@ -116,7 +114,7 @@ impl<'i> Floor<'i> {
                 continue;
             }
             if let Some(found) = domain.and_then(|domain| is_there.get_mut(domain)) {
-                *found |= kins.iter().any(|kin| self.all[*kin][place] > 0);
+                *found |= kins.iter().any(|kin| self.all.at(*kin, place) > 0);
             }
         }
         Some(Where { domains, is_there })
@@ -145,13 +143,8 @@ impl<'i> Floor<'i> {
         let forbidden = |is_so: bool, obstacle| is_so.then_some(obstacle);
         let [cpu, memory, pods] = needs(row);
         let [cpu_left, memory_left, pods_left] = self.room[place];
-        self.tainted(place, demand.rules)
-            .or_else(|| {
-                forbidden(
-                    !demand.rules.selects_node(&node.name, &node.labels),
-                    Obstacle::NodeAffinity,
-                )
-            })
+        self.tainted(place, demand.fit)
+            .or_else(|| forbidden(!demand.fit.selects[place], Obstacle::NodeAffinity))
             .or_else(|| forbidden(pods > pods_left, Obstacle::TooManyPods))
             .or_else(|| forbidden(cpu > cpu_left, Obstacle::Cpu))
             .or_else(|| forbidden(memory > memory_left, Obstacle::Memory))
@@ -162,16 +155,9 @@ impl<'i> Floor<'i> {
     }
 
     /// `NodeUnschedulable` and `TaintToleration`. A lost node gets its taints with the loss.
-    fn tainted(&self, place: usize, rules: &Scheduling) -> Option<Obstacle> {
-        let node: &Node = self.index.nodes[place];
-        let forbids = |taint: &Taint| taint.effect != "PreferNoSchedule" && !rules.tolerates(taint);
-        let taints = &self.index.taints;
-        if node.unschedulable && forbids(&taints.unschedulable) {
-            return Some(Obstacle::Unschedulable);
-        }
-        let is_down = self.is_lost[place] || node.ready.status != Tri::True;
-        let is_forbidden = node.taints.iter().any(forbids) || (is_down && taints.unreachable.iter().any(forbids));
-        is_forbidden.then_some(Obstacle::Taint)
+    fn tainted(&self, place: usize, fit: &Fit) -> Option<Obstacle> {
+        let by_loss = || (self.is_lost[place] && !fit.tolerates_loss).then_some(Obstacle::Taint);
+        fit.tainted[place].or_else(by_loss)
     }
 }
 
@@ -192,6 +178,28 @@ impl OwnTaints {
         Self {
             unschedulable: taint("node.kubernetes.io/unschedulable", "NoSchedule"),
             unreachable: ["NoSchedule", "NoExecute"].map(|effect| taint("node.kubernetes.io/unreachable", effect)),
+        }
+    }
+
+    /// Which nodes would take pods that follow these rules, whoever else is there.
+    pub(super) fn fit(&self, rules: &Scheduling, nodes: &[&Node]) -> Fit {
+        let forbids = |taint: &Taint| taint.effect != "PreferNoSchedule" && !rules.tolerates(taint);
+        let tolerates_loss = !self.unreachable.iter().any(forbids);
+        let tainted = |node: &&Node| {
+            if node.unschedulable && forbids(&self.unschedulable) {
+                return Some(Obstacle::Unschedulable);
+            }
+            let is_down = node.ready.status != Tri::True;
+            let is_forbidden = node.taints.iter().any(forbids) || (is_down && !tolerates_loss);
+            is_forbidden.then_some(Obstacle::Taint)
+        };
+        Fit {
+            selects: nodes
+                .iter()
+                .map(|node| rules.selects_node(&node.name, &node.labels))
+                .collect(),
+            tainted: nodes.iter().map(tainted).collect(),
+            tolerates_loss,
         }
     }
 }
