@@ -1,5 +1,5 @@
 //! Facts that must be true before or after a step. Evaluated on a snapshot, never remembered. What each looks at is in
-//! [`eval`](Condition::eval)'s two halves, `etcd` and `kube`.
+//! [`eval`](Condition::eval)'s parts, `etcd`, `kube` and `entry`.
 
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use crate::model::kube::WorkloadKind;
 use crate::model::quorum::PROOF_FRESH;
 use crate::model::{ObjectKey, Snapshot};
 
+mod entry;
 mod etcd;
 mod kube;
 
@@ -116,6 +117,21 @@ pub enum Condition {
     NodeReady {
         /// Its name; None: any that is not among `known`.
         node: Option<Text>,
+        /// Names when the plan was made.
+        known: Vec<Text>,
+    },
+    /// A node that was not there when the plan was made runs the Kubernetes version of one that was: k0s joins no other.
+    NewNodeAlike {
+        /// Names when the plan was made.
+        known: Vec<Text>,
+    },
+    /// Users are served through a node that was not there when the plan was made.
+    NewNodeServes {
+        /// Names when the plan was made.
+        known: Vec<Text>,
+    },
+    /// The certificate that such a node shows names it.
+    NewNodeNamed {
         /// Names when the plan was made.
         known: Vec<Text>,
     },
@@ -253,6 +269,7 @@ impl Condition {
             | Condition::Labelled { .. }
             | Condition::NewNodeLabelled { .. }
             | Condition::NodeReady { .. }
+            | Condition::NewNodeAlike { .. }
             | Condition::Cordoned { .. }
             | Condition::OutOfService { .. }
             | Condition::NodeDown { .. }
@@ -266,6 +283,8 @@ impl Condition {
             | Condition::ApiLive
             | Condition::Evictable { .. }
             | Condition::NoUpgrade => look.kube(self),
+            Condition::NewNodeServes { known } => look.new_node_serves(known),
+            Condition::NewNodeNamed { known } => look.new_node_named(known),
         }
     }
 
@@ -289,6 +308,9 @@ impl Condition {
             | Condition::Labelled { .. }
             | Condition::NewNodeLabelled { .. }
             | Condition::NodeReady { .. }
+            | Condition::NewNodeAlike { .. }
+            | Condition::NewNodeServes { .. }
+            | Condition::NewNodeNamed { .. }
             | Condition::Cordoned { .. }
             | Condition::OutOfService { .. }
             | Condition::HolderChanged { .. }
@@ -331,6 +353,9 @@ impl Condition {
             Condition::Labelled { node, label, .. } => format!("labelled:{}:{label}", node.key),
             Condition::NewNodeLabelled { label, .. } => format!("labelled:new:{label}"),
             Condition::NodeReady { node, .. } => format!("node-ready:{}", or_new(node.as_ref())),
+            Condition::NewNodeAlike { .. } => "same-version:new".to_owned(),
+            Condition::NewNodeServes { .. } => "serves-users:new".to_owned(),
+            Condition::NewNodeNamed { .. } => "named:new".to_owned(),
             Condition::Cordoned { node, on } => format!("cordoned:{}:{on}", node.key),
             Condition::OutOfService { node, on } => format!("out-of-service:{}:{on}", node.key),
             Condition::NodeDown { node } => format!("node-down:{}", node.key),
@@ -376,6 +401,9 @@ impl Condition {
             Condition::NewNodeLabelled { label, value, .. } => labelled("the new node", label, Some(value)),
             Condition::NodeReady { node: Some(node), .. } => format!("node {node} is Ready"),
             Condition::NodeReady { node: None, .. } => "a new node is Ready".to_owned(),
+            Condition::NewNodeAlike { .. } => "the new node runs the version of the others".to_owned(),
+            Condition::NewNodeServes { .. } => "users are served through the new node".to_owned(),
+            Condition::NewNodeNamed { .. } => "the certificate there names the new node".to_owned(),
             Condition::Cordoned { node, on: true } => format!("{} is cordoned", node.key),
             Condition::Cordoned { node, on: false } => format!("{} takes pods", node.key),
             Condition::OutOfService { node, on: true } => format!("{} is tainted out-of-service", node.key),

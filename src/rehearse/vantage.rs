@@ -2,6 +2,7 @@
 //! that a deadline shows as a failure at once. A test compares it with what the real clients see over loopback.
 //! Start reading at [`Vantage::look`].
 
+mod entry;
 mod etcd;
 mod host;
 mod kube;
@@ -26,6 +27,8 @@ pub struct Vantage {
     is_introduced: bool,
     /// When the facts of this host are read next, in world milliseconds.
     host_due_ms: u64,
+    /// The same for users' ways in.
+    entry_due_ms: u64,
 }
 
 impl Vantage {
@@ -38,6 +41,7 @@ impl Vantage {
             epoch: 0,
             is_introduced: false,
             host_due_ms: 0,
+            entry_due_ms: 0,
         }
     }
 
@@ -68,6 +72,7 @@ impl Vantage {
         host::look(world, self.here, is_due, &mut seen);
         etcd::look(world, self.here, &self.etcd_endpoint, snapshot, &mut seen);
         self.look_at_kube(world, snapshot, at, &mut seen);
+        self.look_at_entry(world, snapshot, &mut seen);
         seen.into_iter().map(|what| Observed { at, what }).collect()
     }
 }

@@ -3,7 +3,7 @@
 
 pub mod api;
 mod below;
-mod entry;
+pub mod entry;
 pub mod etcd;
 mod event;
 pub mod fault;

@@ -1,5 +1,7 @@
 //! Conditions that Kubernetes' objects answer.
 
+use std::collections::BTreeSet;
+
 use super::{Condition, Look};
 use crate::base::{Text, Why, WhyKind};
 use crate::model::feed::{FeedId, FeedState};
@@ -25,6 +27,7 @@ impl Look<'_> {
                 Some(node) => is_ready(node),
             }),
             Condition::NodeReady { node: None, known } => self.new_node(known, is_ready),
+            Condition::NewNodeAlike { known } => self.new_node(known, |node| self.is_alike(node, known)),
             Condition::Cordoned { node, on } => self.node(node, |node| {
                 let now = if node.unschedulable { "cordoned" } else { "not cordoned" };
                 Truth::of(node.unschedulable == *on, now, now)
@@ -139,7 +142,7 @@ impl Look<'_> {
     }
 
     /// The best answer of all nodes that were not known.
-    fn new_node(&self, known: &[Text], judge: impl Fn(&Node) -> Truth) -> Truth {
+    pub(super) fn new_node(&self, known: &[Text], judge: impl Fn(&Node) -> Truth) -> Truth {
         self.nodes(|| {
             let new: Vec<Truth> = self
                 .snapshot
@@ -152,6 +155,27 @@ impl Look<'_> {
             let met = new.iter().find(|truth| truth.is_met()).or(new.first());
             met.cloned().unwrap_or_else(|| Truth::unmet("no new node has come"))
         })
+    }
+
+    fn is_alike(&self, new: &Node, known: &[Text]) -> Truth {
+        let version = &new.kubelet_version;
+        let others = self
+            .snapshot
+            .kube
+            .nodes
+            .values()
+            .filter(|node| known.contains(&node.name));
+        let others: BTreeSet<&Text> = others.map(|node| &node.kubelet_version).collect();
+        let listed: Vec<&str> = others.iter().map(|version| version.as_str()).collect();
+        Truth::of(
+            others.contains(version),
+            format!("{} runs {version}", new.name),
+            format!(
+                "{} runs {version}, the others {}: reset it, and join it with their version",
+                new.name,
+                listed.join(", ")
+            ),
+        )
     }
 
     fn holder_changed(&self, lease: &ObjectKey, from: Option<&Text>) -> Truth {

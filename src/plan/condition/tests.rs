@@ -4,6 +4,7 @@
 
 use super::*;
 use crate::base::{Why, WhyKind};
+use crate::model::entry::EntryId;
 use crate::model::etcd::Vantage;
 use crate::model::example::{self, Death, address, ago, change, healthy, kill_member, member_id, name, now};
 use crate::model::feed::{FeedId, FeedState};
@@ -64,6 +65,15 @@ fn all() -> Vec<Condition> {
         Condition::NodeReady {
             node: Some(name(3)),
             known: Vec::new(),
+        },
+        Condition::NewNodeAlike {
+            known: vec![name(1), name(2)],
+        },
+        Condition::NewNodeServes {
+            known: vec![name(1), name(2)],
+        },
+        Condition::NewNodeNamed {
+            known: vec![name(1), name(2)],
         },
         Condition::Cordoned {
             node: node(3),
@@ -167,6 +177,41 @@ fn names_tell_conditions_apart_and_hold_still() {
     for condition in all() {
         assert!(!condition.claim().is_empty());
         assert!(!condition.claim().as_str().ends_with('.'), "{}", condition.claim());
+    }
+}
+
+#[test]
+fn a_new_node_that_does_not_fit_is_told() {
+    let known = || vec![name(1), name(2)];
+    let mut snapshot = healthy();
+    change(&mut snapshot.kube.nodes, &ObjectKey::new("", name(3)), |node| {
+        node.kubelet_version = "v1.36.1".into()
+    });
+    let truth = Condition::NewNodeAlike { known: known() }.preview(&snapshot);
+    assert_eq!(truth.word(), "no");
+    assert!(
+        truth.text().as_str().contains("runs v1.36.1, the others v1.37.2"),
+        "{truth:?}"
+    );
+
+    let way = snapshot
+        .entry
+        .get_mut(&EntryId::Users(address(3).as_str().parse().unwrap()))
+        .unwrap();
+    way.last.certificate.as_mut().unwrap().names = vec!["netbox.example.com".into()];
+    way.last.status = Some(503);
+    for condition in [
+        Condition::NewNodeServes { known: known() },
+        Condition::NewNodeNamed { known: known() },
+    ] {
+        assert_eq!(word(&condition, &snapshot), "no", "{}", condition.name());
+    }
+    snapshot.entry.clear();
+    for condition in [
+        Condition::NewNodeServes { known: known() },
+        Condition::NewNodeNamed { known: known() },
+    ] {
+        assert_eq!(word(&condition, &snapshot), "cannot tell", "{}", condition.name());
     }
 }
 

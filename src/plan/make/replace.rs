@@ -11,6 +11,7 @@ use super::build::{
 use super::etcd::{address_of, backup_file, backup_steps, remove_member};
 use super::host::{Host, SILENT_MS, product_needs};
 use crate::base::{Age, Text, Why, WhyKind};
+use crate::model::entry::{EntryId, Service};
 use crate::model::etcd::MemberId;
 use crate::model::intent::Intent;
 use crate::model::kube::{Tri, WorkloadKind};
@@ -110,6 +111,7 @@ fn lost(
     draft.count(format!("while step {join_at} joins"), voters + 1, quorum.healthy);
     draft.count("after", voters + 1, quorum.healthy + 1);
     spread_again(&mut draft, snapshot);
+    outside(&mut draft, snapshot, &nodes, &host.name);
     warn_of_traps(&mut draft, host);
     Ok(draft.finish(&host.name))
 }
@@ -220,10 +222,13 @@ pub(super) fn join(draft: &mut Draft, snapshot: &Snapshot, members: &[MemberId],
     );
     draft.push(
         watch("the new node is Ready", "kubectl get nodes -w")
-            .done([Condition::NodeReady {
-                node: None,
-                known: nodes.to_vec(),
-            }])
+            .done([
+                Condition::NodeReady {
+                    node: None,
+                    known: nodes.to_vec(),
+                },
+                Condition::NewNodeAlike { known: nodes.to_vec() },
+            ])
             .within(VOTE),
     );
     if let Some(zone) = zone {
@@ -285,6 +290,33 @@ pub(super) fn spread_again(draft: &mut Draft, snapshot: &Snapshot) {
         .within(PODS * 2),
     );
     draft.steps.extend(restarts);
+}
+
+/// What the cluster does not do by itself. What can be seen of it is awaited, where users' ways in are probed.
+pub(super) fn outside(draft: &mut Draft, snapshot: &Snapshot, known: &[Text], old: &Text) {
+    draft.warn(format!(
+        "outside of the cluster, which no step sees: the load balancer's pool, and the allow-lists of PostgreSQL, Redis and S3, \
+         still know {old} and not the new host"
+    ));
+    let mut ways = snapshot.entry.iter();
+    if !ways.any(|(id, way)| matches!(id, EntryId::Users(_)) && way.service() == Service::Served) {
+        draft.warn(
+            "nor is it seen here whether users get in through the new node, and whether the certificate names it",
+        );
+        return;
+    }
+    let known = known.to_vec();
+    draft.push(
+        watch(
+            "users get in through the new node, under a certificate that names it",
+            "the certificate is that of Secret kotsadm/kotsadm-tls",
+        )
+        .done([
+            Condition::NewNodeServes { known: known.clone() },
+            Condition::NewNodeNamed { known },
+        ])
+        .within(JOIN),
+    );
 }
 
 fn restart_unless_even(snapshot: &Snapshot, key: &ObjectKey, ready: Condition) -> Option<Step> {
@@ -374,5 +406,4 @@ fn warn_of_traps(draft: &mut Draft, host: &Host) {
         "a join that fails: a token that names the lost host (restart deploy/kotsadm for a new one), 'Peer URLs already exists' \
          or 'too many learner' (remove-remnant), 'unhealthy cluster' (the lost member is still listed), another version",
     );
-    draft.warn(format!("outside of the cluster: load balancer, certificate names and allow-lists still know {name} and not the new host"));
 }

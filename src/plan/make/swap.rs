@@ -7,7 +7,7 @@ use super::Planned;
 use super::build::{Draft, by_hand, known_members, known_nodes, permitted, watch};
 use super::etcd::{backup_file, backup_steps};
 use super::host::Host;
-use super::replace::{join, spread_again};
+use super::replace::{join, outside, spread_again};
 use crate::base::{Text, Why, WhyKind};
 use crate::model::Snapshot;
 use crate::model::intent::Intent;
@@ -86,6 +86,7 @@ pub(super) fn plan(
         .within(RESET),
     );
     spread_again(&mut draft, snapshot);
+    outside(&mut draft, snapshot, &known_nodes(snapshot), name);
     draft.warn(format!(
         "{name} serves: the new controller joins first, then {name} leaves. One at a time, never both together"
     ));

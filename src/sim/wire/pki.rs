@@ -13,6 +13,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 
+use crate::sim::world::entry::CERTIFICATE_NAMES;
+
 /// The years in which certificates hold: k0s's hold longer than any demonstration lasts.
 const YEARS: (i32, i32) = (2020, 2070);
 /// The end of one that has expired.
@@ -152,8 +154,9 @@ impl Authorities {
 
     /// The gateway and the Admin Console: a certificate for users, and everybody is let in.
     pub fn entry_server(&self) -> io::Result<Arc<ServerConfig>> {
-        let names = ["netbox.example.com", "*.example.com"];
-        let own = self.kubernetes.issue(&Subject::new("netbox.example.com", &names))?;
+        let own = self
+            .kubernetes
+            .issue(&Subject::new(CERTIFICATE_NAMES[0], &CERTIFICATE_NAMES))?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()

@@ -17,6 +17,8 @@ const FALL: u32 = 2;
 const GATEWAY: &str = "traefik-";
 const CONSOLE: &str = "kurl-proxy-kotsadm-";
 const WEB: &str = "netbox-netbox-";
+/// Whom the certificate of the gateways and of the Admin Console is made for: the name that users go to, then every host.
+pub const CERTIFICATE_NAMES: [&str; 2] = ["netbox.example.com", "*.example.com"];
 
 /// What the load balancer knows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
