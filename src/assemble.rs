@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use crate::base::{Stamp, Why, WhyKind};
 use crate::model::entry::{Entry, EntryId};
 use crate::model::etcd::{EtcdFacts, MemberId, MembershipView, PeerFacts, Vantage};
+use crate::model::external::{External, ServiceId};
 use crate::model::feed::{FeedState, History};
 use crate::model::host::{ClockJump, HostFacts};
 use crate::model::kube::{Endpoint, KubeFacts};
@@ -44,6 +45,7 @@ pub struct Assembler {
     reach: BTreeMap<IpAddr, HostReach>,
     there: BTreeMap<IpAddr, FromThere>,
     entry: BTreeMap<EntryId, Entry>,
+    external: BTreeMap<ServiceId, External>,
     past: Past,
     /// The wall clock minus the time that passed, when it was looked at last.
     clock_ms: Option<i64>,
@@ -124,6 +126,11 @@ impl Assembler {
                     Some(_) | None => drop(self.entry.insert(id, Entry::first(target, name, path, at, probed))),
                 }
             }
+            Observation::External(told) => {
+                let service = told.service();
+                self.verified(at, FeedId::External(service));
+                self.external.insert(service, External { at, told });
+            }
             Observation::Past(past) => self.past = past,
             Observation::Host { name, is_root } => {
                 self.host.name = name;
@@ -147,6 +154,7 @@ impl Assembler {
             reach: self.reach.clone(),
             there: self.there.clone(),
             entry: self.entry.clone(),
+            external: self.external.clone(),
             past: self.past.clone(),
         };
         if self.forget_removed_members(&snapshot) {
@@ -191,7 +199,8 @@ impl Assembler {
             | FeedId::EtcdDisk
             | FeedId::Host(_)
             | FeedId::Ports(_)
-            | FeedId::Entry(_) => self.histories.entry(feed).or_insert_with(|| History::begin(at)),
+            | FeedId::Entry(_)
+            | FeedId::External(_) => self.histories.entry(feed).or_insert_with(|| History::begin(at)),
         }
     }
 

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub use error::ConfigError;
-pub use settings::{Entry, EntrySettings, PolicySettings, Settings};
+pub use settings::{Entry, EntrySettings, ExternalSettings, PolicySettings, Settings};
 pub use value::{Color, LogLevel, Origin, Setting};
 
 use error::Problem;

@@ -6,6 +6,7 @@ pub mod detection;
 pub mod entry;
 pub mod etcd;
 pub mod example;
+pub mod external;
 pub mod fact;
 pub mod feed;
 pub mod host;

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use crate::base::{Clock, Stamp, Text, Why};
 use crate::model::entry::{EntryId, Probed};
 use crate::model::etcd::{DiskTimes, LocalStatus, MemberId, MembershipView};
+use crate::model::external::Told;
 use crate::model::feed::HostPart;
 use crate::model::host::{Certificate, Containers, Disk, K0sConfig, K0sStatus, Link, Process, Unit};
 use crate::model::k0s::{ClusterConfig, ControlNode, EtcdMemberObject, Upgrade};
@@ -113,6 +114,8 @@ pub enum Observation {
         /// What came of it.
         probed: Probed,
     },
+    /// What a service outside the cluster told, or each of its servers; verifies its feed, whatever came of it.
+    External(Told),
     /// What earlier sessions on this host saw.
     Past(Past),
     /// Who we are.

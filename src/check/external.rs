@@ -1,11 +1,18 @@
-//! The external services: does NetBox keep its data outside the cluster? Whether the services themselves are reachable and
-//! highly available is not seen here.
+//! The external services: does NetBox keep its data outside the cluster, and are those who keep it in order? The object says
+//! the first; the services themselves are asked for the second, from this host. Start reading at [`both`].
+
+mod asked;
 
 use super::look::{Looked, arg, cannot_tell, evidence, need_kinds, not_applicable, outcome};
-use super::{Check, CheckId, Finding, Group, Profile, Severity};
+use super::{Check, CheckId, Finding, Group, Outcome, Profile, Severity};
 use crate::base::{Text, Why, WhyKind};
+use crate::model::external::ServiceId;
 use crate::model::product::NetBoxEnterprise;
 use crate::model::{FeedId, KubeKind, Snapshot};
+
+const POSTGRESQL_STATEMENT: &str = "External, highly available PostgreSQL configured and reachable from all nodes";
+const REDIS_STATEMENT: &str =
+    "External, highly available Redis (with Sentinel) configured and reachable from all nodes";
 
 /// The family's checks.
 pub const CHECKS: &[Check] = &[
@@ -13,23 +20,95 @@ pub const CHECKS: &[Check] = &[
         id: CheckId::ExternalPostgresql,
         group: Group::ExternalServices,
         profile: Profile::Any,
-        title: "PostgreSQL is external",
-        looks_at: "spec.postgresql.external of every NetBoxEnterprise; the server itself is not asked",
-        why: "a database inside the cluster has its data on one node, and is lost or waits with it",
-        fix: "move to an external, highly available PostgreSQL with the databases netbox, diode and hydra",
-        statement: Some("External, highly available PostgreSQL configured and reachable from all nodes"),
-        look: |snapshot, _| outcome(external(snapshot, &POSTGRESQL)),
+        title: "PostgreSQL is external and reachable",
+        looks_at: "spec.postgresql.external of every NetBoxEnterprise; and, from this host alone, each server that \
+                   external.postgresql names: TCP, TLS and a login every 5 min",
+        why: "a database inside the cluster has its data on one node, and is lost or waits with it; one that is not reached is lost \
+              to everybody",
+        fix: "move to an external, highly available PostgreSQL with the databases netbox, diode and hydra; open the way to it \
+              from every node",
+        statement: Some(POSTGRESQL_STATEMENT),
+        look: |snapshot, _| outcome(both(snapshot, &POSTGRESQL)),
+    },
+    Check {
+        id: CheckId::ExternalPostgresqlPrimary,
+        group: Group::ExternalServices,
+        profile: Profile::Any,
+        title: "one PostgreSQL server takes changes",
+        looks_at: "pg_is_in_recovery() and transaction_read_only of each server that external.postgresql names, from this host",
+        why: "NetBox saves nothing while its database only reads",
+        fix: "see what the failover manager there says: a failover may be under way, or stuck",
+        statement: Some(POSTGRESQL_STATEMENT),
+        look: |snapshot, _| outcome(asked::primary(snapshot)),
+    },
+    Check {
+        id: CheckId::ExternalPostgresqlStandby,
+        group: Group::ExternalServices,
+        profile: Profile::Any,
+        title: "a PostgreSQL standby streams",
+        looks_at: "pg_stat_replication of the primary, from this host. A managed service shows nobody its standbys",
+        why: "the cluster survives the loss of a node; the database must survive that of its own",
+        fix: "build or mend a streaming standby, with something that fails over to it",
+        statement: Some("The external database, Redis, and object storage must themselves be highly available"),
+        look: |snapshot, _| outcome(asked::standby(snapshot)),
+    },
+    Check {
+        id: CheckId::ExternalPostgresqlDatabases,
+        group: Group::ExternalServices,
+        profile: Profile::Any,
+        title: "the databases netbox, diode and hydra exist",
+        looks_at: "pg_database of the primary, from this host",
+        why: "a part of the product whose database is missing does not start",
+        fix: "create what is missing",
+        statement: Some("Requires three databases: netbox, diode, hydra"),
+        look: |snapshot, _| outcome(asked::databases(snapshot)),
     },
     Check {
         id: CheckId::ExternalRedis,
         group: Group::ExternalServices,
         profile: Profile::Any,
-        title: "Redis is external",
-        looks_at: "spec.redis.external of every NetBoxEnterprise; the server itself is not asked",
-        why: "a queue inside the cluster has its data on one node, and is lost or waits with it",
-        fix: "move to an external, highly available Redis; Diode's queue needs one with Sentinel",
-        statement: Some("External, highly available Redis (with Sentinel) configured and reachable from all nodes"),
-        look: |snapshot, _| outcome(external(snapshot, &REDIS)),
+        title: "Redis is external and reachable",
+        looks_at: "spec.redis.external of every NetBoxEnterprise; and, from this host alone, the server that external.redis \
+                   names: TCP, TLS, a login and INFO replication every 5 min",
+        why: "a queue inside the cluster has its data on one node, and is lost or waits with it; one that is not reached is lost to \
+              everybody",
+        fix: "move to an external, highly available Redis; Diode's queue needs one with Sentinel; open the way to it from every node",
+        statement: Some(REDIS_STATEMENT),
+        look: |snapshot, _| outcome(both(snapshot, &REDIS)),
+    },
+    Check {
+        id: CheckId::ExternalRedisSentinel,
+        group: Group::ExternalServices,
+        profile: Profile::Any,
+        title: "Sentinel could replace a dead Redis master",
+        looks_at: "SENTINEL MASTERS, REPLICAS and CKQUORUM of each Sentinel that external.sentinel names, from this host",
+        why: "without a quorum of Sentinels and a replica, a dead master stays dead, and Diode's queue with it",
+        fix: "start the Sentinels and replicas that are down; three Sentinels on three machines are the least",
+        statement: Some("Sentinel-based Redis is required for durable workloads (the Diode ingestion queue)"),
+        look: |snapshot, _| outcome(asked::sentinel(snapshot)),
+    },
+    Check {
+        id: CheckId::ExternalS3,
+        group: Group::ExternalServices,
+        profile: Profile::Any,
+        title: "the bucket is reachable",
+        looks_at: "HEAD of the bucket that external.s3_bucket names, from this host; with external.s3_may_write a small object \
+                   is written and removed, too",
+        why: "media on a node's disk pin NetBox to that node; media in a bucket that is not reached are not there",
+        fix: "create the bucket, or mend its policy; open the way to it from every node",
+        statement: Some("External S3-compatible storage configured and reachable from all nodes"),
+        look: |snapshot, _| outcome(asked::s3(snapshot)),
+    },
+    Check {
+        id: CheckId::ExternalTls,
+        group: Group::ExternalServices,
+        profile: Profile::Any,
+        title: "the external services are asked through TLS",
+        looks_at: "the connections from this host to all external services that are set, and the ends of their certificates",
+        why: "what goes to a database over a plain connection, anybody on the way can read",
+        fix: "switch TLS on at the service, with a certificate that names its host",
+        statement: None,
+        look: |snapshot, policy| outcome(asked::tls(snapshot, policy)),
     },
 ];
 
@@ -39,6 +118,8 @@ struct Service {
     field: &'static str,
     read: fn(&NetBoxEnterprise) -> Option<bool>,
     needs: &'static str,
+    /// What the service itself tells.
+    asked: fn(&Snapshot) -> Looked,
 }
 
 const POSTGRESQL: Service = Service {
@@ -47,6 +128,7 @@ const POSTGRESQL: Service = Service {
     field: "spec.postgresql.external",
     read: |netbox| netbox.external_postgresql,
     needs: "with streaming replication or managed, and with the databases netbox, diode and hydra",
+    asked: |snapshot| asked::reached(snapshot, CheckId::ExternalPostgresql, ServiceId::Postgresql),
 };
 
 const REDIS: Service = Service {
@@ -55,7 +137,32 @@ const REDIS: Service = Service {
     field: "spec.redis.external",
     read: |netbox| netbox.external_redis,
     needs: "with Sentinel or managed",
+    asked: asked::redis,
 };
+
+/// What the object says, and what the service itself says.
+fn both(snapshot: &Snapshot, service: &Service) -> Looked {
+    let said = external(snapshot, service);
+    if said.as_ref().is_ok_and(|findings| !findings.is_empty()) {
+        return said;
+    }
+    let asked = (service.asked)(snapshot);
+    match (said, asked) {
+        (_, Ok(findings)) if !findings.is_empty() => Ok(findings),
+        (Err(outcome), _) => Err(outcome),
+        (Ok(_), Err(Outcome::CannotTell { feed, why, .. })) => {
+            let text = format!("{} is true, but {}", service.field, why.text);
+            Err(cannot_tell(
+                feed,
+                Why {
+                    text: text.into(),
+                    ..why
+                },
+            ))
+        }
+        (Ok(_), asked) => asked,
+    }
+}
 
 fn external(snapshot: &Snapshot, service: &Service) -> Looked {
     need_kinds(snapshot, &[KubeKind::NetBoxEnterprises])?;
@@ -95,32 +202,5 @@ fn external(snapshot: &Snapshot, service: &Service) -> Looked {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::check::testing::{assert_cannot_tell, assert_holds, one};
-    use crate::model::ObjectKey;
-    use crate::model::example::{change, healthy};
-
-    fn with(external: Option<bool>) -> Snapshot {
-        let mut snapshot = healthy();
-        let key = ObjectKey::new("kotsadm", "netbox");
-        change(&mut snapshot.kube.netbox_enterprises, &key, |netbox| {
-            (netbox.external_postgresql, netbox.external_redis) = (external, external);
-        });
-        snapshot
-    }
-
-    #[test]
-    fn data_inside_the_cluster_are_a_finding_and_silence_is_none() {
-        for id in [CheckId::ExternalPostgresql, CheckId::ExternalRedis] {
-            assert_holds(id, &with(Some(true)));
-            one(
-                id,
-                &with(Some(false)),
-                Severity::Warning,
-                "netboxenterprise/kotsadm/netbox",
-            );
-            assert_cannot_tell(id, &with(None), FeedId::Kube(KubeKind::NetBoxEnterprises));
-        }
-    }
-}
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests;

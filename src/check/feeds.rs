@@ -26,10 +26,17 @@ enum Family {
     Etcd,
     Host,
     Entry,
+    External,
 }
 
 impl Family {
-    const ALL: [Family; 4] = [Family::Kubernetes, Family::Etcd, Family::Host, Family::Entry];
+    const ALL: [Family; 5] = [
+        Family::Kubernetes,
+        Family::Etcd,
+        Family::Host,
+        Family::Entry,
+        Family::External,
+    ];
 
     const fn of(feed: FeedId) -> Self {
         match feed {
@@ -37,6 +44,7 @@ impl Family {
             FeedId::EtcdLocal | FeedId::EtcdStore | FeedId::EtcdPeer(_) | FeedId::EtcdDisk => Family::Etcd,
             FeedId::Host(_) | FeedId::Ports(_) => Family::Host,
             FeedId::Entry(_) => Family::Entry,
+            FeedId::External(_) => Family::External,
         }
     }
 
@@ -46,6 +54,7 @@ impl Family {
             Family::Etcd => "etcd",
             Family::Host => "host",
             Family::Entry => "entry",
+            Family::External => "external",
         }
     }
 }
@@ -62,7 +71,8 @@ const fn is_required(feed: FeedId) -> bool {
         | FeedId::EtcdDisk
         | FeedId::Host(_)
         | FeedId::Ports(_)
-        | FeedId::Entry(_) => false,
+        | FeedId::Entry(_)
+        | FeedId::External(_) => false,
     }
 }
 
@@ -119,7 +129,8 @@ fn is_of_dead_member(snapshot: &Snapshot, feed: FeedId) -> bool {
         | FeedId::EtcdDisk
         | FeedId::Host(_)
         | FeedId::Ports(_)
-        | FeedId::Entry(_) => false,
+        | FeedId::Entry(_)
+        | FeedId::External(_) => false,
     }
 }
 

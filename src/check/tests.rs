@@ -7,6 +7,7 @@ use super::*;
 use crate::base::text::is_plain;
 use crate::model::entry::EntryId;
 use crate::model::example::{self, Death};
+use crate::model::external::ServiceId;
 use crate::model::feed::HostPart;
 use crate::model::policy::Site;
 use crate::model::{FeedId, KubeKind, Policy, Snapshot};
@@ -179,9 +180,21 @@ fn needs(id: CheckId) -> Vec<FeedId> {
         | CheckId::NetworkNat
         | CheckId::EntryNames => kinds(&[KubeKind::Nodes]),
         CheckId::HaEnabled => kinds(&[KubeKind::Installations, KubeKind::Nodes]),
-        CheckId::NbeReady | CheckId::ExternalPostgresql | CheckId::ExternalRedis => {
-            kinds(&[KubeKind::NetBoxEnterprises])
+        CheckId::NbeReady => kinds(&[KubeKind::NetBoxEnterprises]),
+        CheckId::ExternalPostgresql => {
+            let object = kinds(&[KubeKind::NetBoxEnterprises]).into_iter();
+            object.chain([FeedId::External(ServiceId::Postgresql)]).collect()
         }
+        CheckId::ExternalRedis => {
+            let object = kinds(&[KubeKind::NetBoxEnterprises]).into_iter();
+            object.chain([FeedId::External(ServiceId::Redis)]).collect()
+        }
+        CheckId::ExternalPostgresqlPrimary
+        | CheckId::ExternalPostgresqlStandby
+        | CheckId::ExternalPostgresqlDatabases => vec![FeedId::External(ServiceId::Postgresql)],
+        CheckId::ExternalRedisSentinel => vec![FeedId::External(ServiceId::Sentinel)],
+        CheckId::ExternalS3 => vec![FeedId::External(ServiceId::S3)],
+        CheckId::ExternalTls => ServiceId::ALL.map(FeedId::External).to_vec(),
         CheckId::PlacementWebSpread
         | CheckId::PlacementSingleDomain
         | CheckId::PlacementSoftSpread
@@ -278,7 +291,13 @@ fn every_finding_says_all_that_people_need() {
         CheckId::ProductUpgrade,
         CheckId::OperatorReplicas,
         CheckId::ExternalPostgresql,
+        CheckId::ExternalPostgresqlPrimary,
+        CheckId::ExternalPostgresqlStandby,
+        CheckId::ExternalPostgresqlDatabases,
         CheckId::ExternalRedis,
+        CheckId::ExternalRedisSentinel,
+        CheckId::ExternalS3,
+        CheckId::ExternalTls,
         CheckId::PlacementSingleDomain,
         CheckId::PlacementScaling,
         CheckId::PlacementHeadroom,

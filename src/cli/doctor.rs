@@ -9,6 +9,7 @@ use super::args::{Look, Output};
 use super::observe::{self, Resolved};
 use super::output::below::{self, HostDocument, ReachDocument};
 use super::output::entry::{self, EntryDocument};
+use super::output::external::{self, ExternalDocument};
 use super::output::feeds::{FeedDocument, feeds};
 use super::output::status_text::feed_row;
 use super::output::table::table;
@@ -37,6 +38,7 @@ struct DoctorDocument<'a> {
     reach: Vec<ReachDocument>,
     /// The ways in for users and administrators.
     entry: Vec<EntryDocument>,
+    external: Vec<ExternalDocument>,
     feeds: Vec<FeedDocument>,
 }
 
@@ -54,6 +56,7 @@ pub fn run(resolved: &Resolved, look: &Look) -> eyre::Result<ExitCode> {
         below: below::host(&snapshot),
         reach: below::reach(&snapshot),
         entry: entry::entries(&snapshot),
+        external: external::services(&snapshot),
         feeds: feeds(&snapshot),
     };
     match look.output {
@@ -86,6 +89,7 @@ fn text(document: &DoctorDocument<'_>) -> String {
     sections.push(below::host_text(&document.below));
     sections.push(below::reach_text(&document.reach));
     sections.push(entry::text(&document.entry));
+    sections.push(external::text(&document.external));
     sections.retain(|section| !section.is_empty());
     let rows: Vec<Vec<String>> = document.feeds.iter().map(feed_row).collect();
     sections.push(table(&["SOURCE", "STATE", "LAST ANSWER", "BECAUSE"], &rows));

@@ -183,6 +183,7 @@ fn observe(place: Place, clock: Clock, cluster: Option<Cluster>, clerk: Option<C
         live::reach::observe(place.ports, sink.clone(), snapshots()),
         live::reach::there::observe(place.from_there.clone(), place.ports, sink.clone(), snapshots()),
         live::entry::observe(place.entry.clone(), sink.clone(), snapshots()),
+        live::external::observe(place.external.clone(), sink.clone()),
     );
     observer.add(sources.0);
     observer.add(sources.1);
@@ -193,6 +194,7 @@ fn observe(place: Place, clock: Clock, cluster: Option<Cluster>, clerk: Option<C
     observer.add(sources.6);
     observer.add(sources.7);
     observer.add(sources.8);
+    observer.add(sources.9);
     if let Some(answering) = answering {
         observer.add(answering);
     }

@@ -9,15 +9,18 @@ use crate::config::Settings;
 use crate::live::act::{Chore, Hosts};
 use crate::live::entry::Watch;
 use crate::live::etcd::EtcdPki;
+use crate::live::external::{self, Secret, SecretFrom};
 use crate::live::host::Places;
 use crate::live::kube::KubeSource;
 use crate::live::layout::{self, Layout, Overrides};
 use crate::live::reach::Numbers;
 use crate::live::shell::Shell;
 use crate::model::entry::way::Wish;
+use crate::model::external::site;
 use crate::plan::action::ServiceVerb;
 use crate::sim::wire::Cluster;
 use crate::sim::world::fault::Fault;
+use crate::sim::world::outside::OutsideService;
 
 /// The local etcd member's client port, as k0s sets it (`--listen-client-urls`, k0s `pkg/component/controller/etcd.go`).
 const ETCD_ENDPOINT: &str = "https://127.0.0.1:2379";
@@ -37,6 +40,8 @@ pub struct Place {
     pub ports: Numbers,
     /// How the ways in for users and administrators are probed.
     pub entry: Watch,
+    /// How the services outside the cluster are asked.
+    pub external: external::Watch,
     /// How other hosts are asked what they reach, where the operator wants it.
     pub from_there: Option<Shell>,
     /// The scenario, where nothing is real.
@@ -65,6 +70,7 @@ impl Place {
                 }),
                 every: settings.entry.every.value,
             },
+            external: external_services(settings, environment),
             from_there: settings.look_from_there.value.then(Shell::default),
             simulated: None,
         }
@@ -74,6 +80,7 @@ impl Place {
     pub fn simulated(cluster: &Cluster, scenario: Text) -> Self {
         let root = cluster.root();
         let layout = layout::discover(&Overrides::default(), root, &BTreeMap::new());
+        let wish = outside(cluster, &layout);
         Self {
             kube: KubeSource {
                 candidates: layout.kubeconfigs.clone(),
@@ -94,6 +101,10 @@ impl Place {
                     balancer: Some(cluster.balancer()),
                 }),
                 every: Settings::default().entry.every.value,
+            },
+            external: external::Watch {
+                wish: Some(wish),
+                every: Settings::default().external.every.value,
             },
             from_there: None,
             simulated: Some(scenario),
@@ -139,6 +150,98 @@ fn kube_source(settings: &Settings, layout: &Layout) -> KubeSource {
         act_as: settings.act_as.value.clone(),
         act_as_groups: groups.map(|groups| groups.split(',').map(str::to_owned).collect()),
         request_timeout: Some(settings.request_timeout.value),
+    }
+}
+
+/// Where the services of a simulated cluster are. Everybody is let in there.
+fn outside(cluster: &Cluster, layout: &Layout) -> external::Wish {
+    let place = |service| {
+        let at = cluster.outside(service);
+        site::Place {
+            host: at.ip().to_string().into(),
+            port: at.port(),
+        }
+    };
+    let redis = |service| site::RedisSite {
+        server: place(service),
+        user: None,
+        is_plain: false,
+    };
+    external::Wish {
+        ca: Some(layout.k0s_dir.join("pki/ca.crt")),
+        postgresql: Some(external::Postgresql {
+            site: site::PostgresqlSite {
+                servers: vec![place(OutsideService::Postgresql)],
+                user: "quorate".into(),
+                database: "netbox".into(),
+                is_plain: false,
+            },
+            password: SecretFrom::Nowhere,
+        }),
+        redis: Some(external::Redis {
+            site: redis(OutsideService::Redis),
+            password: SecretFrom::Nowhere,
+        }),
+        sentinel: Some(external::Sentinel {
+            sites: vec![redis(OutsideService::Sentinel)],
+            masters: Vec::new(),
+            password: SecretFrom::Nowhere,
+        }),
+        s3: Some(external::S3 {
+            site: site::S3Site {
+                server: place(OutsideService::S3),
+                is_plain: false,
+            },
+            bucket: "netbox".to_owned(),
+            region: "us-east-1".to_owned(),
+            access_key: None,
+            secret: SecretFrom::Nowhere,
+            may_write: false,
+        }),
+    }
+}
+
+/// The services outside the cluster, as far as they are set. A password is in a file, else in the environment.
+fn external_services(settings: &Settings, environment: &BTreeMap<String, String>) -> external::Watch {
+    let own = &settings.external;
+    let secret = |file: &Option<PathBuf>, variable: &str| match (file, environment.get(variable)) {
+        (Some(path), _) => SecretFrom::File(path.clone()),
+        (None, Some(word)) if !word.is_empty() => SecretFrom::Given(Secret::new(word.clone())),
+        (None, _) => SecretFrom::Nowhere,
+    };
+    let postgresql = own.postgresql.value.clone().map(|site| external::Postgresql {
+        site,
+        password: secret(&own.postgresql_password_file.value, "QUORATE_POSTGRESQL_PASSWORD"),
+    });
+    let redis = own.redis.value.clone().map(|site| external::Redis {
+        site,
+        password: secret(&own.redis_password_file.value, "QUORATE_REDIS_PASSWORD"),
+    });
+    let sentinels = Some(own.sentinel.value.clone()).filter(|sites| !sites.is_empty());
+    let sentinel = sentinels.map(|sites| external::Sentinel {
+        sites,
+        masters: own.sentinel_master.value.clone(),
+        password: secret(&own.sentinel_password_file.value, "QUORATE_SENTINEL_PASSWORD"),
+    });
+    let bucket = own.s3_endpoint.value.clone().zip(own.s3_bucket.value.clone());
+    let s3 = bucket.map(|(site, bucket)| external::S3 {
+        site,
+        bucket,
+        region: own.s3_region.value.clone(),
+        access_key: own.s3_access_key.value.clone(),
+        secret: secret(&own.s3_secret_file.value, "QUORATE_S3_SECRET_KEY"),
+        may_write: own.s3_may_write.value,
+    });
+    let wish = external::Wish {
+        ca: own.ca_file.value.clone(),
+        postgresql,
+        redis,
+        sentinel,
+        s3,
+    };
+    external::Watch {
+        wish: own.probe.value.then_some(wish),
+        every: own.every.value,
     }
 }
 

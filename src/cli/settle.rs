@@ -59,9 +59,9 @@ fn feed_is_settled(snapshot: &Snapshot, id: FeedId, state: &FeedState, has_patie
         FeedState::Syncing { .. } | FeedState::Lost { .. } if id == FeedId::EtcdStore && is_lit(&snapshot.feeds) => {
             true
         }
-        // A way in is asked again in a minute; and in the dark nobody waits for one.
-        FeedState::Lost { .. } if matches!(id, FeedId::Entry(_)) => true,
-        FeedState::Syncing { .. } if matches!(id, FeedId::Entry(_)) => !has_patience,
+        // These are asked again in a minute or later; and in the dark nobody waits for one.
+        FeedState::Lost { .. } if matches!(id, FeedId::Entry(_) | FeedId::External(_)) => true,
+        FeedState::Syncing { .. } if matches!(id, FeedId::Entry(_) | FeedId::External(_)) => !has_patience,
         FeedState::Lost { why, .. } if is_final(id, why.kind) => true,
         // While an API server answers, its lists are on their way.
         FeedState::Lost { .. } if matches!(id, FeedId::Kube(_)) && snapshot.feed(FeedId::Api).is_live() => false,

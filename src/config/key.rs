@@ -99,6 +99,27 @@ pub const KEYS: &[Key] = &[
     key!("entry.url", None, entry.url),
     // A source that is silent for longer than this counts as late.
     key!("entry.every", None, entry.every, SECOND, SECOND * 120),
+    key!("external.probe", None, external.probe),
+    // The same.
+    key!("external.every", None, external.every, SECOND * 10, SECOND * 600),
+    key!("external.ca_file", None, external.ca_file),
+    key!("external.postgresql", None, external.postgresql),
+    key!(
+        "external.postgresql_password_file",
+        None,
+        external.postgresql_password_file
+    ),
+    key!("external.redis", None, external.redis),
+    key!("external.redis_password_file", None, external.redis_password_file),
+    key!("external.sentinel", None, external.sentinel),
+    key!("external.sentinel_master", None, external.sentinel_master),
+    key!("external.sentinel_password_file", None, external.sentinel_password_file),
+    key!("external.s3_endpoint", None, external.s3_endpoint),
+    key!("external.s3_bucket", None, external.s3_bucket),
+    key!("external.s3_region", None, external.s3_region),
+    key!("external.s3_access_key", None, external.s3_access_key),
+    key!("external.s3_secret_file", None, external.s3_secret_file),
+    key!("external.s3_may_write", None, external.s3_may_write),
     key!(
         "policy.certificate_warning",
         None,

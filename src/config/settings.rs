@@ -11,6 +11,7 @@ use super::value::{Color, LogLevel, Origin, Setting};
 use crate::base::Text;
 use crate::model::Policy;
 use crate::model::entry::way;
+use crate::model::external::site::{PostgresqlSite, RedisSite, S3Site};
 use crate::model::policy::{NodeSize, Site};
 
 /// Sizes are set in gigabytes, as the HA document writes them.
@@ -55,6 +56,8 @@ pub struct Settings {
     pub log_level: Setting<LogLevel>,
     /// Section `[entry]`.
     pub entry: EntrySettings,
+    /// Section `[external]`.
+    pub external: ExternalSettings,
     /// Section `[policy]`.
     pub policy: PolicySettings,
 }
@@ -68,6 +71,66 @@ pub struct EntrySettings {
     pub url: Setting<Option<way::Site>>,
     /// `entry.every`: from one probe of a way in to the next. While a host is lost, users' ways are probed each second.
     pub every: Setting<Duration>,
+}
+
+/// Where the services outside the cluster are, and how they are asked. Passwords are in files, or in the environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExternalSettings {
+    /// `external.probe`: whether they are asked.
+    pub probe: Setting<bool>,
+    /// `external.every`: from one time to the next.
+    pub every: Setting<Duration>,
+    /// `external.ca_file`: whose signature their certificates must bear. None: that of a CA which this host trusts.
+    pub ca_file: Setting<Option<PathBuf>>,
+    /// `external.postgresql`: its servers, the user and the database.
+    pub postgresql: Setting<Option<PostgresqlSite>>,
+    /// `external.postgresql_password_file`. None: `QUORATE_POSTGRESQL_PASSWORD`, or no password.
+    pub postgresql_password_file: Setting<Option<PathBuf>>,
+    /// `external.redis`: the server.
+    pub redis: Setting<Option<RedisSite>>,
+    /// `external.redis_password_file`. None: `QUORATE_REDIS_PASSWORD`, or no password.
+    pub redis_password_file: Setting<Option<PathBuf>>,
+    /// `external.sentinel`: the Sentinels.
+    pub sentinel: Setting<Vec<RedisSite>>,
+    /// `external.sentinel_master`: the masters that matter. Empty: all that a Sentinel watches.
+    pub sentinel_master: Setting<Vec<Text>>,
+    /// `external.sentinel_password_file`. None: `QUORATE_SENTINEL_PASSWORD`, or no password.
+    pub sentinel_password_file: Setting<Option<PathBuf>>,
+    /// `external.s3_endpoint`: where object storage answers.
+    pub s3_endpoint: Setting<Option<S3Site>>,
+    /// `external.s3_bucket`: the bucket.
+    pub s3_bucket: Setting<Option<String>>,
+    /// `external.s3_region`: what requests are signed for.
+    pub s3_region: Setting<String>,
+    /// `external.s3_access_key`: the name of the key, which is no secret. None: requests are not signed.
+    pub s3_access_key: Setting<Option<String>>,
+    /// `external.s3_secret_file`. None: `QUORATE_S3_SECRET_KEY`.
+    pub s3_secret_file: Setting<Option<PathBuf>>,
+    /// `external.s3_may_write`: whether a small object is written and removed again.
+    pub s3_may_write: Setting<bool>,
+}
+
+impl Default for ExternalSettings {
+    fn default() -> Self {
+        Self {
+            probe: Setting::default(true),
+            every: Setting::default(Duration::from_mins(5)),
+            ca_file: Setting::default(None),
+            postgresql: Setting::default(None),
+            postgresql_password_file: Setting::default(None),
+            redis: Setting::default(None),
+            redis_password_file: Setting::default(None),
+            sentinel: Setting::default(Vec::new()),
+            sentinel_master: Setting::default(Vec::new()),
+            sentinel_password_file: Setting::default(None),
+            s3_endpoint: Setting::default(None),
+            s3_bucket: Setting::default(None),
+            s3_region: Setting::default("us-east-1".to_owned()),
+            s3_access_key: Setting::default(None),
+            s3_secret_file: Setting::default(None),
+            s3_may_write: Setting::default(false),
+        }
+    }
 }
 
 /// Thresholds of the checks; what each means is said at [`Policy`].
@@ -118,6 +181,7 @@ impl Default for Settings {
                 url: Setting::default(None),
                 every: Setting::default(Duration::from_mins(1)),
             },
+            external: ExternalSettings::default(),
             policy: PolicySettings {
                 certificate_warning: Setting::default(policy.certificate_warning),
                 certificate_critical: Setting::default(policy.certificate_critical),

@@ -13,6 +13,7 @@ use super::error::Problem;
 use super::key::Written;
 use crate::base::Text;
 use crate::model::entry::way;
+use crate::model::external::site::{MAX_SERVERS, PostgresqlSite, RedisSite, S3Site};
 use crate::model::intent::read_zones;
 use crate::model::policy::Site;
 
@@ -266,6 +267,102 @@ impl Value for way::Site {
     fn show(&self) -> String {
         self.url()
     }
+}
+
+impl Value for PostgresqlSite {
+    fn parse(word: &str) -> Result<Self, Problem> {
+        Self::parse(word).map_err(Problem::new)
+    }
+
+    fn show(&self) -> String {
+        self.url()
+    }
+}
+
+impl Value for RedisSite {
+    fn parse(word: &str) -> Result<Self, Problem> {
+        Self::parse(word, 6379, false).map_err(Problem::new)
+    }
+
+    fn show(&self) -> String {
+        self.url()
+    }
+}
+
+impl Value for S3Site {
+    fn parse(word: &str) -> Result<Self, Problem> {
+        Self::parse(word).map_err(Problem::new)
+    }
+
+    fn show(&self) -> String {
+        self.url()
+    }
+}
+
+/// The Sentinels: a list, or words separated by commas.
+impl Value for Vec<RedisSite> {
+    fn parse(word: &str) -> Result<Self, Problem> {
+        words(word)
+            .map(sentinel)
+            .collect::<Result<_, _>>()
+            .and_then(not_too_many)
+    }
+
+    fn from_toml(value: &DeValue<'_>) -> Result<Self, Problem> {
+        list(value)?
+            .into_iter()
+            .map(sentinel)
+            .collect::<Result<_, _>>()
+            .and_then(not_too_many)
+    }
+
+    fn show(&self) -> String {
+        let all: Vec<String> = self.iter().map(RedisSite::url).collect();
+        all.join(",")
+    }
+}
+
+fn sentinel(word: &str) -> Result<RedisSite, Problem> {
+    RedisSite::parse(word, 26_379, true).map_err(Problem::new)
+}
+
+/// Names: a list, or words separated by commas.
+impl Value for Vec<Text> {
+    fn parse(word: &str) -> Result<Self, Problem> {
+        not_too_many(words(word).map(Text::from).collect())
+    }
+
+    fn from_toml(value: &DeValue<'_>) -> Result<Self, Problem> {
+        not_too_many(list(value)?.into_iter().map(Text::from).collect())
+    }
+
+    fn show(&self) -> String {
+        let all: Vec<&str> = self.iter().map(AsRef::as_ref).collect();
+        all.join(",")
+    }
+}
+
+fn words(word: &str) -> impl Iterator<Item = &str> {
+    word.split(',').map(str::trim).filter(|word| !word.is_empty())
+}
+
+/// The words of a list in a file, or of one word with commas.
+fn list<'a>(value: &'a DeValue<'_>) -> Result<Vec<&'a str>, Problem> {
+    let all = match value {
+        DeValue::String(word) => return Ok(words(word).collect()),
+        DeValue::Array(all) => all.iter().map(|own| own.get_ref().as_str()).collect(),
+        DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) | DeValue::Table(_) => {
+            None
+        }
+    };
+    all.ok_or_else(|| Problem::new("expected a list of texts").hint("write [\"…\", \"…\"]"))
+}
+
+fn not_too_many<T>(all: Vec<T>) -> Result<Vec<T>, Problem> {
+    if all.len() > MAX_SERVERS {
+        return Err(Problem::new(format!("names more than {MAX_SERVERS}")));
+    }
+    Ok(all)
 }
 
 /// When to use colours.

@@ -43,6 +43,11 @@ impl TestCa {
         }
     }
 
+    /// Its certificate.
+    pub fn pem(&self) -> &str {
+        &self.pem
+    }
+
     /// For the given names and addresses.
     pub fn issue(&self, names: &[&str]) -> TestCert {
         self.issue_until(names, 2100)

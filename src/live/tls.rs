@@ -117,7 +117,8 @@ fn unreadable(path: &Path, error: &io::Error) -> Why {
     }
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Why> {
+/// The certificates in a PEM file: at least one. Blocks. Errors: as [`load`].
+pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Why> {
     // The parser's own error quotes the line that it failed at, which may be a secret.
     let certificates: Vec<_> = CertificateDer::pem_slice_iter(&read(path)?)
         .collect::<Result<_, _>>()

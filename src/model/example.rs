@@ -19,6 +19,7 @@ use super::snapshot::Snapshot;
 use crate::base::{Stamp, Text};
 
 mod bend;
+mod external;
 mod host;
 mod workloads;
 
@@ -181,6 +182,7 @@ pub fn healthy() -> Snapshot {
             .collect(),
         there: BTreeMap::new(),
         entry: host::entries(),
+        external: external::services(),
         past: Past::default(),
     };
     for n in 1..=3 {
@@ -200,13 +202,15 @@ fn feeds() -> BTreeMap<FeedId, FeedState> {
         .into_iter()
         .filter_map(|n| address(n).as_str().parse().ok().map(FeedId::Ports));
     let entries = host::entries().into_keys().map(FeedId::Entry);
+    let services = external::services().into_keys().map(FeedId::External);
     let ids = fixed
         .into_iter()
         .chain(peers)
         .chain(kinds)
         .chain(parts)
         .chain(reached)
-        .chain(entries);
+        .chain(entries)
+        .chain(services);
     ids.map(|id| (id, FeedState::Live { as_of: ago(0) })).collect()
 }
 

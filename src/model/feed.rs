@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::entry::EntryId;
 use super::etcd::MemberId;
+use super::external::ServiceId;
 use crate::base::{Stamp, Text, Why};
 
 /// The kinds of Kubernetes object that are watched, one feed each.
@@ -217,6 +218,8 @@ pub enum FeedId {
     Ports(IpAddr),
     /// A way in for users or administrators.
     Entry(EntryId),
+    /// A service outside the cluster that keeps NetBox's data.
+    External(ServiceId),
 }
 
 impl fmt::Display for FeedId {
@@ -232,6 +235,7 @@ impl fmt::Display for FeedId {
             FeedId::Host(part) => f.pad(&format!("host.{}", part.name())),
             FeedId::Ports(address) => f.pad(&format!("ports.{address}")),
             FeedId::Entry(id) => f.pad(&format!("entry.{id}")),
+            FeedId::External(id) => f.pad(&format!("external.{id}")),
         }
     }
 }
@@ -256,6 +260,7 @@ impl FromStr for FeedId {
             Some(("api", "local")) => Ok(FeedId::ApiLocal),
             Some(("ports", address)) => address.parse().map(FeedId::Ports).map_err(|_| unknown()),
             Some(("entry", id)) => id.parse().map(FeedId::Entry).map_err(|_| unknown()),
+            Some(("external", id)) => id.parse().map(FeedId::External).map_err(|_| unknown()),
             Some(("etcd", "disk")) => Ok(FeedId::EtcdDisk),
             Some(("etcd", "local")) => Ok(FeedId::EtcdLocal),
             Some(("etcd", "store")) => Ok(FeedId::EtcdStore),
@@ -505,7 +510,8 @@ impl History {
 impl FeedId {
     /// How long a silence of this source is ordinary. Api and etcd are asked every 1 to 2 s; a watch proves itself at least
     /// every 25 s (its server-side timeout); etcd's store and health checks every 5 s; host facts are read every 10 s,
-    /// certificates every 10 min; ports of a controller whose etcd answers once a minute; ways in at least every 2 min.
+    /// certificates every 10 min; ports of a controller whose etcd answers once a minute; ways in at least every 2 min;
+    /// external services at least every 10 min.
     pub const fn patience(self) -> Patience {
         let (lagging, lost) = match self {
             FeedId::Api => (5, 7),
@@ -517,6 +523,7 @@ impl FeedId {
             FeedId::Host(_) | FeedId::EtcdDisk => (30, 60),
             FeedId::Ports(_) => (90, 150),
             FeedId::Entry(_) => (150, 300),
+            FeedId::External(_) => (11 * 60, 22 * 60),
         };
         Patience {
             lagging_after: Duration::from_secs(lagging),
@@ -526,68 +533,5 @@ impl FeedId {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-    use crate::base::WhyKind;
-
-    fn at(seconds: u64) -> Stamp {
-        Stamp {
-            mono_ms: 0,
-            ahead_ms: 0,
-            wall: Timestamp::UNIX_EPOCH,
-        }
-        .plus(Duration::from_secs(seconds))
-    }
-
-    #[test]
-    fn every_feed_id_reads_back() {
-        let peer = FeedId::EtcdPeer(MemberId(0x1a0c_4a9f_e222_2d3b));
-        let reached = FeedId::Ports("10.77.0.12".parse().unwrap());
-        let fixed = [
-            FeedId::Api,
-            FeedId::ApiLocal,
-            FeedId::EtcdLocal,
-            FeedId::EtcdDisk,
-            peer,
-            reached,
-        ];
-        let kinds = KubeKind::ALL.map(FeedId::Kube);
-        let parts = HostPart::ALL.map(FeedId::Host);
-        for id in fixed.into_iter().chain(kinds).chain(parts) {
-            assert_eq!(id.to_string().parse::<FeedId>(), Ok(id));
-        }
-        assert!("kube.cats".parse::<FeedId>().is_err());
-    }
-
-    #[test]
-    fn silence_and_errors_age_a_feed() {
-        let patience = FeedId::EtcdLocal.patience();
-        let mut history = History::begin(at(0));
-        assert_eq!(history.state(at(1), patience).word(), "syncing");
-        history.failed(at(1), Why::new(WhyKind::Refused, "refused"));
-        assert_eq!(history.state(at(1), patience).word(), "lost");
-        history.ok(at(2));
-        assert_eq!(history.state(at(3), patience).word(), "live");
-        assert_eq!(history.state(at(5), patience).word(), "lagging");
-        history.failed(at(5), Why::new(WhyKind::TimedOut, "late"));
-        assert_eq!(history.state(at(5), patience).word(), "lagging");
-        let lost = history.state(at(8), patience);
-        assert_eq!(lost.word(), "lost");
-        assert_eq!(lost.as_of(), Some(at(2)));
-    }
-
-    #[test]
-    fn a_new_beginning_forgets_failures_but_no_answer() {
-        let patience = FeedId::Api.patience();
-        let mut history = History::begin(at(0));
-        history.failed(at(1), Why::new(WhyKind::Refused, "refused"));
-        history.begun(at(2));
-        assert_eq!(history.state(at(3), patience), FeedState::Syncing { since: at(2) });
-        history.ok(at(4));
-        history.failed(at(5), Why::new(WhyKind::Refused, "refused"));
-        history.begun(at(6));
-        assert_eq!(history.state(at(6), patience).word(), "lagging");
-        assert_eq!(history.state(at(60), patience).as_of(), Some(at(4)));
-    }
-}
+#[path = "feed/tests.rs"]
+mod tests;

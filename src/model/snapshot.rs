@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::entry::{Entry, EntryId};
 use super::etcd::EtcdFacts;
+use super::external::{External, ServiceId};
 use super::fact::{Fact, ObjectKey};
 use super::feed::{FeedId, FeedState, KubeKind};
 use super::host::HostFacts;
@@ -45,6 +46,9 @@ pub struct Snapshot {
     /// The ways in for users and administrators, as they were probed from here.
     #[serde(default)]
     pub entry: BTreeMap<EntryId, Entry>,
+    /// The services outside the cluster, as they were asked from here.
+    #[serde(default)]
+    pub external: BTreeMap<ServiceId, External>,
     /// What earlier sessions on this host saw.
     #[serde(default, skip_serializing_if = "Past::is_empty")]
     pub past: Past,
@@ -96,6 +100,7 @@ impl Snapshot {
             reach: BTreeMap::new(),
             there: BTreeMap::new(),
             entry: BTreeMap::new(),
+            external: BTreeMap::new(),
             past: Past::default(),
         }
     }

@@ -44,7 +44,7 @@ pub struct Expect {
 }
 
 /// The scenarios that quorate brings along, in the order in which people should meet them.
-pub const NAMES: [&str; 26] = [
+pub const NAMES: [&str; 28] = [
     "healthy",
     "ready",
     "demo",
@@ -71,6 +71,8 @@ pub const NAMES: [&str; 26] = [
     "clock",
     "crowded",
     "hostile",
+    "external-degraded",
+    "external-dead",
 ];
 
 impl Scenario {
@@ -127,6 +129,8 @@ impl Scenario {
             "clock" => include_str!("../../assets/scenarios/clock.toml"),
             "crowded" => include_str!("../../assets/scenarios/crowded.toml"),
             "hostile" => include_str!("../../assets/scenarios/hostile.toml"),
+            "external-degraded" => include_str!("../../assets/scenarios/external-degraded.toml"),
+            "external-dead" => include_str!("../../assets/scenarios/external-dead.toml"),
             _ => return None,
         };
         Some(Self::parse(text))

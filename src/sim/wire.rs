@@ -9,6 +9,7 @@ mod entry;
 mod gated;
 mod member;
 mod metrics;
+mod outside;
 mod peer;
 mod pki;
 mod plug;

@@ -18,6 +18,7 @@ mod lease;
 mod lifecycle;
 mod machine;
 mod operator;
+pub mod outside;
 pub mod pod;
 mod read;
 pub mod resource;
@@ -98,6 +99,7 @@ pub struct World {
     posts: Vec<Post>,
     lifecycle: Lifecycle,
     balancer: Balancer,
+    outside: outside::Wrongs,
     dice: fastrand::Rng,
     start: Timestamp,
     now_ms: u64,
@@ -123,6 +125,7 @@ impl World {
             posts: Vec::new(),
             lifecycle: Lifecycle::default(),
             balancer: Balancer::default(),
+            outside: outside::Wrongs::new(),
             dice: fastrand::Rng::with_seed(scenario.seed),
             start,
             now_ms: 0,

@@ -11,6 +11,7 @@ mod access;
 mod actions;
 mod audit;
 mod dark;
+mod external;
 mod half_dark;
 mod healthy;
 mod hostile;

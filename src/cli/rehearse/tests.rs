@@ -28,7 +28,7 @@ const DEADLINE: Duration = Duration::from_mins(1);
 fn plain(snapshot: &Snapshot) -> Value {
     let mut document = serde_json::to_value(snapshot).unwrap();
     let root = document.as_object_mut().unwrap();
-    for field in ["now", "simulated", "feeds", "reach", "entry"] {
+    for field in ["now", "simulated", "feeds", "reach", "entry", "external"] {
         root.remove(field);
     }
     for part in ["certificates", "disk", "containers", "restarts", "clock_jump"] {
@@ -45,7 +45,12 @@ fn plain(snapshot: &Snapshot) -> Value {
     let feeds = snapshot.feeds.iter().filter(|(id, _)| match id {
         FeedId::Kube(_) => is_live,
         FeedId::Host(part) => !matches!(part.name(), "certificates" | "disk" | "containers"),
-        FeedId::EtcdStore | FeedId::ApiLocal | FeedId::EtcdDisk | FeedId::Ports(_) | FeedId::Entry(_) => false,
+        FeedId::EtcdStore
+        | FeedId::ApiLocal
+        | FeedId::EtcdDisk
+        | FeedId::Ports(_)
+        | FeedId::Entry(_)
+        | FeedId::External(_) => false,
         FeedId::Api | FeedId::EtcdLocal | FeedId::EtcdPeer(_) => true,
     });
     let feeds: Map<String, Value> = feeds.map(|(id, state)| (id.to_string(), told(state))).collect();

@@ -57,7 +57,12 @@ pub fn syncing() -> Snapshot {
     let mut snapshot = empty();
     let started = healthy().feeds.into_keys();
     snapshot.feeds = started
-        .filter(|id| !matches!(id, FeedId::EtcdPeer(_) | FeedId::Ports(_) | FeedId::Entry(_)))
+        .filter(|id| {
+            !matches!(
+                id,
+                FeedId::EtcdPeer(_) | FeedId::Ports(_) | FeedId::Entry(_) | FeedId::External(_)
+            )
+        })
         .map(|id| (id, FeedState::Syncing { since: ago(1) }))
         .collect();
     snapshot.host.name = name(1);
@@ -282,7 +287,8 @@ pub fn turn_off(snapshot: &mut Snapshot, feed: FeedId) {
         | FeedId::EtcdDisk
         | FeedId::Host(_)
         | FeedId::Ports(_)
-        | FeedId::Entry(_) => {}
+        | FeedId::Entry(_)
+        | FeedId::External(_) => {}
     }
     snapshot.feeds.insert(feed, FeedState::Off { why });
 }
@@ -307,7 +313,8 @@ pub fn lose_feed(snapshot: &mut Snapshot, feed: FeedId) {
         | FeedId::EtcdDisk
         | FeedId::Host(_)
         | FeedId::Ports(_)
-        | FeedId::Entry(_) => {}
+        | FeedId::Entry(_)
+        | FeedId::External(_) => {}
     }
     snapshot.feeds.insert(feed, lost(120, why));
 }

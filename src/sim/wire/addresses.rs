@@ -9,13 +9,19 @@ use tokio::net::TcpListener;
 
 use crate::sim::world::Network;
 use crate::sim::world::host::HostId;
+use crate::sim::world::outside::OutsideService;
 
-/// The API server's, etcd's peer, etcd's client, the kubelet's, the ssh, the gateway's and the Admin Console's port: the real
+/// The API server's, etcd's peer, etcd's client, the kubelet's, the ssh, the gateway's and the Admin Console's port, and those
+/// of PostgreSQL, Redis, Sentinel and object storage outside the cluster: the real
 /// ones (but for ssh and the gateway, which take root), and others for a machine on which somebody already listens on all addresses (a real controller).
-const PORTS: [[u16; 7]; 3] = [
-    [6443, 2380, 2379, 10250, 2222, 8443, 30000],
-    [16443, 12380, 12379, 20250, 12222, 18443, 30001],
-    [26443, 22380, 22379, 30250, 22222, 28443, 30002],
+const PORTS: [[u16; 11]; 3] = [
+    [6443, 2380, 2379, 10250, 2222, 8443, 30000, 5432, 6379, 26379, 9000],
+    [
+        16443, 12380, 12379, 20250, 12222, 18443, 30001, 15432, 16379, 36379, 19000,
+    ],
+    [
+        26443, 22380, 22379, 30250, 22222, 28443, 30002, 25432, 26380, 46379, 29000,
+    ],
 ];
 /// How many prefixes are tried with each set of ports.
 const TRIES: u32 = 16;
@@ -40,6 +46,8 @@ pub struct Addresses {
     pub users_port: u16,
     /// Of the Admin Console on every host.
     pub console_port: u16,
+    /// Of PostgreSQL, Redis, Sentinel and object storage.
+    pub outside_ports: [u16; 4],
     /// Held while the prefix is ours.
     _claim: TcpListener,
 }
@@ -49,7 +57,14 @@ impl Addresses {
     pub async fn claim() -> io::Result<Self> {
         let mut failure = io::Error::from(io::ErrorKind::AddrInUse);
         for [api_port, peer_port, others @ ..] in PORTS {
-            let [client_port, kubelet_port, ssh_port, users_port, console_port] = others;
+            let [
+                client_port,
+                kubelet_port,
+                ssh_port,
+                users_port,
+                console_port,
+                outside_ports @ ..,
+            ] = others;
             for _ in 0..TRIES {
                 let network = Network {
                     prefix: next_prefix(),
@@ -65,6 +80,7 @@ impl Addresses {
                             ssh_port,
                             users_port,
                             console_port,
+                            outside_ports,
                             _claim: claim,
                         });
                     }
@@ -77,8 +93,25 @@ impl Addresses {
 
     /// Of the load balancer: the address of the network itself, on which no host is.
     pub fn balancer(&self) -> SocketAddr {
+        (self.beside(), self.users_port).into()
+    }
+
+    /// Of the services outside the cluster: the same address.
+    pub fn outside(&self, service: OutsideService) -> SocketAddr {
+        let [postgresql, redis, sentinel, s3] = self.outside_ports;
+        let port = match service {
+            OutsideService::Postgresql => postgresql,
+            OutsideService::Redis => redis,
+            OutsideService::Sentinel => sentinel,
+            OutsideService::S3 => s3,
+        };
+        (self.beside(), port).into()
+    }
+
+    /// The address of the network itself.
+    pub fn beside(&self) -> Ipv4Addr {
         let [a, b, c] = self.network.prefix;
-        (Ipv4Addr::new(a, b, c, 10), self.users_port).into()
+        Ipv4Addr::new(a, b, c, 10)
     }
 
     /// The host at an address. The system's own loopback address is whoever runs quorate: `here`.
@@ -94,7 +127,7 @@ impl Addresses {
 
 /// The address of the network itself, on which no host is: whoever listens there has the prefix. All ports must be free; one
 /// of them is held.
-async fn hold(network: &Network, others: [u16; 5]) -> io::Result<TcpListener> {
+async fn hold(network: &Network, others: [u16; 9]) -> io::Result<TcpListener> {
     let [a, b, c] = network.prefix;
     let at = |port| SocketAddr::from((Ipv4Addr::new(a, b, c, 10), port));
     let claim = TcpListener::bind(at(network.api_port)).await?;
@@ -125,12 +158,17 @@ mod tests {
         let host = |last| one.host(Ipv4Addr::new(a, b, c, last).into(), HostId(2));
         assert_eq!((host(11), host(13)), (HostId(1), HostId(3)));
         assert_eq!(one.host(Ipv4Addr::LOCALHOST.into(), HostId(2)), HostId(2));
+        let [postgresql, redis, sentinel, s3] = one.outside_ports;
         let others = [
             one.client_port,
             one.kubelet_port,
             one.ssh_port,
             one.users_port,
             one.console_port,
+            postgresql,
+            redis,
+            sentinel,
+            s3,
         ];
         assert!(hold(&one.network, others).await.is_err());
     }

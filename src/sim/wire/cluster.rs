@@ -26,6 +26,7 @@ use crate::sim::scenario::{self, Scenario};
 use crate::sim::world::World;
 use crate::sim::world::fault::Fault;
 use crate::sim::world::host::{Host, HostId};
+use crate::sim::world::outside::OutsideService;
 use crate::sim::world::resource::Resource;
 use crate::sim::world::store::Key;
 
@@ -46,6 +47,7 @@ pub struct Cluster {
     users_port: u16,
     console_port: u16,
     balancer: SocketAddr,
+    addresses: Arc<Addresses>,
     _tasks: JoinSet<()>,
     _folder: TempDir,
 }
@@ -92,6 +94,7 @@ impl Cluster {
         };
         keeper.step().await?;
         keeper.open_balancer().await;
+        keeper.open_outside().await?;
         let hurry = Arc::new(Notify::new());
         let mut tasks = JoinSet::new();
         tasks.spawn(keeper.run(Arc::clone(&hurry)));
@@ -103,6 +106,7 @@ impl Cluster {
             users_port: addresses.users_port,
             console_port: addresses.console_port,
             balancer: addresses.balancer(),
+            addresses,
             here,
             handle: Handle { shared, hurry },
             _tasks: tasks,
@@ -153,6 +157,11 @@ impl Cluster {
     /// The load balancer before the gateways.
     pub const fn balancer(&self) -> SocketAddr {
         self.balancer
+    }
+
+    /// A service outside the cluster. Its certificate is made for the address, by the authority of Kubernetes.
+    pub fn outside(&self, service: OutsideService) -> SocketAddr {
+        self.addresses.outside(service)
     }
 
     /// A way to change it, which may outlive it.
@@ -292,7 +301,7 @@ impl Keeper {
                 Service::Ssh => (addresses.ssh_port, &api),
                 Service::Users => (addresses.users_port, &self.entry_tls),
                 Service::Console => (addresses.console_port, &self.entry_tls),
-                Service::Balancer => continue,
+                Service::Balancer | Service::Outside(_) => continue,
             };
             let at = SocketAddr::new(address, port);
             let door = Door::open(self.street.clone(), host.id, service, at, tls.clone()).await;
@@ -316,6 +325,19 @@ impl Keeper {
         let here = street.here;
         let door = Door::open(street, here, Service::Balancer, at, self.entry_tls.clone()).await;
         self.doors.spawn(door);
+    }
+
+    /// So are the services outside.
+    async fn open_outside(&mut self) -> io::Result<()> {
+        let addresses = Arc::clone(&self.street.addresses);
+        let (_, tls) = watch::channel(self.authorities.outside_server(&addresses.beside().to_string())?);
+        for service in OutsideService::ALL {
+            let (street, at) = (self.street.clone(), addresses.outside(service));
+            let here = street.here;
+            let door = Door::open(street, here, Service::Outside(service), at, tls.clone()).await;
+            self.doors.spawn(door);
+        }
+        Ok(())
     }
 
     fn refresh(&mut self) -> io::Result<()> {

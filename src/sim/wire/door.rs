@@ -15,9 +15,10 @@ use tokio_rustls::TlsAcceptor;
 use super::addresses::Addresses;
 use super::gated::{Flow, Gated};
 use super::plug::Plug;
-use super::{Shared, api, entry, member, peer};
+use super::{Shared, api, entry, member, outside, peer};
 use crate::sim::world::World;
 use crate::sim::world::host::{Component, HostId, Path, Run};
+use crate::sim::world::outside::OutsideService;
 
 /// What listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +39,8 @@ pub enum Service {
     Console,
     /// The load balancer, which is a machine of its own: whoever knocks, its door knows only its own host.
     Balancer,
+    /// A service outside the cluster, on a machine of its own.
+    Outside(OutsideService),
 }
 
 impl Service {
@@ -62,13 +65,15 @@ impl Service {
             Service::Users => world.gateway_run(host),
             Service::Console => world.console_run(host),
             Service::Balancer => Run::Running,
+            Service::Outside(service) => world.outside_run(service),
         }
     }
 
     /// What becomes of packets from a host to what listens on another.
     fn path(self, world: &World, from: HostId, to: HostId) -> Path {
         match self {
-            Service::Balancer => world.path_to_balancer(from),
+            // They stand where the load balancer stands.
+            Service::Balancer | Service::Outside(_) => world.path_to_balancer(from),
             Service::Api
             | Service::Client
             | Service::Peer
@@ -204,10 +209,15 @@ impl Door {
         let (gate, watching) = watch::channel(now);
         let tls = TlsAcceptor::from(Arc::clone(&self.tls.borrow()));
         let shared = Arc::clone(&self.street.shared);
-        let stream = Gated::new(tcp, watching);
+        let mut stream = Gated::new(tcp, watching);
         let task = self.connections.spawn(async move {
             if service == Service::Ssh {
                 return greet(stream).await;
+            }
+            if let Service::Outside(service) = service
+                && outside::before_tls(&mut stream, service).await.is_err()
+            {
+                return;
             }
             // Whoever has no certificate of the right authority is sent away by TLS itself.
             let Ok(stream) = tls.accept(stream).await else { return };
@@ -218,6 +228,7 @@ impl Door {
                 Service::Users | Service::Console | Service::Balancer => {
                     entry::converse(stream, shared, host, service).await;
                 }
+                Service::Outside(service) => outside::converse(stream, shared, service).await,
                 Service::Kubelet | Service::Ssh => {}
             }
         });

@@ -23,7 +23,13 @@ pub async fn converse(stream: TlsStream<Gated>, shared: Arc<Shared>, host: HostI
             Service::Balancer => world.balance(),
             // A gateway that finds no web replica says so.
             Service::Users => world.has_web(host),
-            Service::Api | Service::Client | Service::Peer | Service::Kubelet | Service::Ssh | Service::Console => true,
+            Service::Api
+            | Service::Client
+            | Service::Peer
+            | Service::Kubelet
+            | Service::Ssh
+            | Service::Console
+            | Service::Outside(_) => true,
         });
         let mut answer = Response::new(Full::<Bytes>::default());
         if !is_there {

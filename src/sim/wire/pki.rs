@@ -154,9 +154,17 @@ impl Authorities {
 
     /// The gateway and the Admin Console: a certificate for users, and everybody is let in.
     pub fn entry_server(&self) -> io::Result<Arc<ServerConfig>> {
-        let own = self
-            .kubernetes
-            .issue(&Subject::new(CERTIFICATE_NAMES[0], &CERTIFICATE_NAMES))?;
+        self.open_server(&Subject::new(CERTIFICATE_NAMES[0], &CERTIFICATE_NAMES))
+    }
+
+    /// The services outside the cluster, at their address.
+    pub fn outside_server(&self, address: &str) -> io::Result<Arc<ServerConfig>> {
+        self.open_server(&Subject::new("outside", &[address]))
+    }
+
+    /// A server that lets everybody in.
+    fn open_server(&self, subject: &Subject<'_>) -> io::Result<Arc<ServerConfig>> {
+        let own = self.kubernetes.issue(subject)?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::host::{Component, HostId};
+use super::outside::Outside;
 
 /// One thing that happens to the cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,6 +138,11 @@ pub enum Fault {
         host: HostId,
         /// How many.
         count: u32,
+    },
+    /// Something goes wrong with a service outside the cluster.
+    Outside {
+        /// What; `well` mends all.
+        what: Outside,
     },
     /// The etcd peer certificate of a machine is expired.
     ExpireCertificate {

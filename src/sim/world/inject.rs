@@ -53,6 +53,10 @@ impl World {
             Fault::Skew { host, ahead_ms } => self.touch(*host, |machine| machine.skew_ms = *ahead_ms),
             Fault::SilentWatch { host } => self.touch(*host, |machine| machine.is_watch_silent = true),
             Fault::LoseReplies { host, count } => self.touch(*host, |machine| machine.lost_replies = *count),
+            Fault::Outside { what } => {
+                self.strike_outside(*what);
+                Ok(())
+            }
             Fault::ExpireCertificate { host } => self.touch(*host, |machine| machine.is_certificate_expired = true),
         }
     }

@@ -141,6 +141,11 @@ fn of_feed(state: &State, theme: &Theme, id: FeedId) -> Vec<Paragraph> {
         let entry = state.snapshot.entry.get(&own);
         rows.extend(entry.map(|entry| entry::rows(state, entry)).unwrap_or_default());
     }
+    if let FeedId::External(own) = id {
+        let told = state.snapshot.external.get(&own);
+        let servers = told.map(|own| own.told.servers()).unwrap_or_default().into_iter();
+        rows.extend(servers.map(|own| ("server", format!("{}: {}", own.target, own.words), Role::Text)));
+    }
     rows.extend(words::dated(&state.snapshot, &feed).map(|age| ("last answer", age, Role::Stale)));
     rows.extend(feed.why().map(because).unwrap_or_default());
     rows

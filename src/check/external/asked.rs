@@ -1,0 +1,505 @@
+//! What the services outside the cluster told when they were asked from this host. Start reading at [`reached`].
+
+use super::super::look::{Looked, cannot_tell, certificate_end, evidence, names, need};
+use super::super::{CheckId, Finding, Outcome, Severity};
+use crate::base::{Age, Text, Why, WhyKind};
+use crate::model::external::{
+    DATABASES, Database, External, Master, Secured, Seen, Server, ServiceId, Told, Watch, is_managed,
+};
+use crate::model::quorum::Contact;
+use crate::model::{FeedId, FeedState, Policy, Snapshot};
+
+/// What a service told, where that may be used as the truth of now.
+fn told(snapshot: &Snapshot, id: ServiceId) -> Result<&External, Outcome> {
+    let feed = FeedId::External(id);
+    need(snapshot, feed)?;
+    let own = snapshot.external.get(&id);
+    own.ok_or_else(|| cannot_tell(feed, Why::new(WhyKind::NotYet, "no answer yet")))
+}
+
+/// From where, and when: no other host was asked to look.
+fn vantage(snapshot: &Snapshot, external: &External) -> String {
+    let host = if snapshot.host.name.is_empty() {
+        "this host"
+    } else {
+        snapshot.host.name.as_str()
+    };
+    format!("asked from {host} only, {} ago", Age(snapshot.now.since(external.at)))
+}
+
+fn subject<T>(server: &Server<T>) -> Text {
+    Text::from(format!("external/{}", server.target))
+}
+
+/// Whether nobody at all answers this host.
+fn may_be_us(snapshot: &Snapshot) -> bool {
+    matches!(snapshot.contact(), Contact::Unplugged | Contact::NobodyAnswers)
+}
+
+/// Whether every server of a service answers here.
+pub fn reached(snapshot: &Snapshot, check: CheckId, id: ServiceId) -> Looked {
+    let external = told(snapshot, id)?;
+    let servers = external.told.servers();
+    let silent: Vec<&Seen<'_>> = servers.iter().filter(|own| !own.is_reached).collect();
+    if silent.is_empty() {
+        return Ok(Vec::new());
+    }
+    // What this host itself lacks says nothing of the other side.
+    let is_ours = |why: &Why| matches!(why.kind, WhyKind::Missing | WhyKind::Denied | WhyKind::Config);
+    if let Some(why) = silent.iter().find_map(|own| own.why.filter(|why| is_ours(why))) {
+        return Err(cannot_tell(FeedId::External(id), why.clone()));
+    }
+    // Who refuses proves that our network works.
+    let is_refused = |own: &&&Seen<'_>| own.why.is_some_and(|why| why.kind == WhyKind::Refused);
+    if may_be_us(snapshot) && silent.iter().find(is_refused).is_none() {
+        let why = Why::new(WhyKind::Unreachable, "no other host answers: it is us, or all of them");
+        return Err(cannot_tell(FeedId::External(id), why));
+    }
+    let is_all = silent.len() == servers.len();
+    let title = if is_all {
+        format!("{} does not answer", id.title())
+    } else {
+        format!(
+            "{} of {} servers of {} do not answer",
+            silent.len(),
+            servers.len(),
+            id.title()
+        )
+    };
+    let lines = silent.iter().map(|own| own.words.clone());
+    Ok(vec![Finding {
+        check,
+        severity: if is_all && id != ServiceId::Sentinel {
+            Severity::Critical
+        } else {
+            Severity::Warning
+        },
+        subject: Text::from(format!("external/{id}")),
+        title: title.into(),
+        evidence: evidence(lines.chain([vantage(snapshot, external)])),
+        consequence: match id {
+            ServiceId::Postgresql => "without its database NetBox serves nobody, however well the cluster is",
+            ServiceId::Redis => "without Redis NetBox serves nobody, and no job runs",
+            ServiceId::Sentinel => "with too few Sentinels nobody puts a replica in the place of a dead master",
+            ServiceId::S3 => "media and scripts are not there for anybody",
+        }
+        .into(),
+        remedy:
+            "see whether it runs, and what firewalls between it and the nodes allow; ask it from the other nodes too"
+                .into(),
+    }])
+}
+
+/// The servers that told something, or why none did.
+fn answers<T>(id: ServiceId, servers: &[Server<T>]) -> Result<Vec<(&Server<T>, &T)>, Outcome> {
+    let told: Vec<_> = servers
+        .iter()
+        .filter_map(|own| Some((own, own.answer.as_ref().ok()?)))
+        .collect();
+    if told.is_empty() {
+        return Err(untold(id, servers));
+    }
+    Ok(told)
+}
+
+/// Why a server that matters told nothing.
+fn untold<T>(id: ServiceId, servers: &[Server<T>]) -> Outcome {
+    let why = servers.iter().find_map(|own| own.answer.as_ref().err().cloned());
+    cannot_tell(
+        FeedId::External(id),
+        why.unwrap_or_else(|| Why::new(WhyKind::NotYet, "no answer yet")),
+    )
+}
+
+/// PostgreSQL's answer, whole and in part.
+struct Postgres<'a> {
+    external: &'a External,
+    servers: &'a [Server<Database>],
+    told: Vec<(&'a Server<Database>, &'a Database)>,
+}
+
+fn postgres(snapshot: &Snapshot) -> Result<Postgres<'_>, Outcome> {
+    let external = told(snapshot, ServiceId::Postgresql)?;
+    let Told::Postgresql(servers) = &external.told else {
+        return Err(untold::<Database>(ServiceId::Postgresql, &[]));
+    };
+    Ok(Postgres {
+        external,
+        servers,
+        told: answers(ServiceId::Postgresql, servers)?,
+    })
+}
+
+fn state(server: &Server<Database>, own: &Database) -> String {
+    let role = match (own.in_recovery, own.read_only) {
+        (true, _) => "a standby (in recovery)",
+        (false, true) => "no standby, but takes no changes (transaction_read_only is on)",
+        (false, false) => "the primary, takes changes",
+    };
+    format!("{}: PostgreSQL {}, {role}", server.target, own.version)
+}
+
+/// Whether one server takes changes.
+pub fn primary(snapshot: &Snapshot) -> Looked {
+    let own = postgres(snapshot)?;
+    let writable = own.told.iter().filter(|(_, database)| database.is_writable()).count();
+    let is_whole = own.told.len() == own.servers.len();
+    let (severity, title, consequence) = match writable {
+        1 => return Ok(Vec::new()),
+        // The primary may be the one that told nothing.
+        0 if !is_whole => {
+            return Err(untold(ServiceId::Postgresql, own.servers));
+        }
+        0 => (
+            Severity::Critical,
+            "no PostgreSQL server takes changes",
+            "NetBox can show what it has, and save nothing",
+        ),
+        _ => (
+            Severity::Warning,
+            "more than one PostgreSQL server takes changes",
+            "where they do not replicate to each other, what is saved is in one of them only",
+        ),
+    };
+    let lines = own.told.iter().map(|(server, database)| state(server, database));
+    Ok(vec![Finding {
+        check: CheckId::ExternalPostgresqlPrimary,
+        severity,
+        subject: "external/postgresql".into(),
+        title: title.into(),
+        evidence: evidence(lines.chain([vantage(snapshot, own.external)])),
+        consequence: consequence.into(),
+        remedy: "see what the failover manager there (Patroni, pg_auto_failover, the provider) says, and whether external.postgresql \
+                 names the servers that NetBox uses"
+            .into(),
+    }])
+}
+
+/// Whether the databases that the product needs exist.
+pub fn databases(snapshot: &Snapshot) -> Looked {
+    let own = postgres(snapshot)?;
+    let best = own.told.iter().max_by_key(|(_, database)| database.is_writable());
+    let Some((server, database)) = best else {
+        return Ok(Vec::new());
+    };
+    let missing: Vec<&str> = DATABASES
+        .into_iter()
+        .filter(|name| !database.databases.iter().any(|own| own == name))
+        .collect();
+    if missing.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(vec![Finding {
+        check: CheckId::ExternalPostgresqlDatabases,
+        severity: Severity::Warning,
+        subject: subject(server),
+        title: format!("PostgreSQL lacks {}", names(&missing)).into(),
+        evidence: evidence([
+            format!("{}: pg_database lists {}", server.target, list(&database.databases)),
+            vantage(snapshot, own.external),
+        ]),
+        consequence: "the parts of the product that keep their data there do not start".into(),
+        remedy:
+            "create it, owned by the user that the product logs in as; where other names were chosen, acknowledge this"
+                .into(),
+    }])
+}
+
+fn list(all: &[Text]) -> String {
+    if all.is_empty() {
+        "none of them".to_owned()
+    } else {
+        names(all)
+    }
+}
+
+/// Whether a standby would take over.
+pub fn standby(snapshot: &Snapshot) -> Looked {
+    let own = postgres(snapshot)?;
+    let feed = FeedId::External(ServiceId::Postgresql);
+    let Some((server, database)) = own.told.iter().find(|(_, database)| database.is_writable()) else {
+        let why = Why::new(
+            WhyKind::Unavailable,
+            "no primary was found that could name its standbys",
+        );
+        return Err(cannot_tell(feed, why));
+    };
+    if database.standbys.iter().any(|state| state == "streaming") {
+        return Ok(Vec::new());
+    }
+    if is_managed(server.target.as_str()) {
+        let why = Why::new(WhyKind::Forbidden, "a managed service shows nobody its standbys");
+        return Err(cannot_tell(
+            feed,
+            why.hint("see in its console whether it runs in several zones"),
+        ));
+    }
+    // A row without a state is a standby whose state is not ours to see.
+    if database.standbys.iter().any(Text::is_empty) {
+        let why = Why::new(
+            WhyKind::Forbidden,
+            "pg_stat_replication hides the state of the standbys from this user",
+        );
+        return Err(cannot_tell(
+            feed,
+            why.hint("GRANT pg_monitor to the user of external.postgresql"),
+        ));
+    }
+    let states = if database.standbys.is_empty() {
+        "is empty".to_owned()
+    } else {
+        format!("has {}, none streaming", names(&database.standbys))
+    };
+    Ok(vec![Finding {
+        check: CheckId::ExternalPostgresqlStandby,
+        severity: Severity::Warning,
+        subject: subject(server),
+        title: "no PostgreSQL standby streams from the primary".into(),
+        evidence: evidence([
+            format!("{}: pg_stat_replication {states}", server.target),
+            vantage(snapshot, own.external),
+        ]),
+        consequence: "the loss of that one server is an outage, and the loss of what was saved since the last backup"
+            .into(),
+        remedy: "see the standby's log and its primary_conninfo; without one, build one (Patroni, pg_auto_failover)"
+            .into(),
+    }])
+}
+
+/// Whether Redis is in order, as far as it tells itself.
+pub fn redis(snapshot: &Snapshot) -> Looked {
+    let found = reached(snapshot, CheckId::ExternalRedis, ServiceId::Redis)?;
+    let external = told(snapshot, ServiceId::Redis)?;
+    let Told::Redis(servers) = &external.told else {
+        return Ok(found);
+    };
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    let cut_off = answers(ServiceId::Redis, servers)?
+        .into_iter()
+        .filter(|(_, cache)| cache.hears_master == Some(false));
+    Ok(cut_off
+        .map(|(server, cache)| Finding {
+            check: CheckId::ExternalRedis,
+            severity: Severity::Warning,
+            subject: subject(server),
+            title: "the Redis that was asked is a replica cut off from its master".into(),
+            evidence: evidence([
+                format!("{}: role {}, master_link_status is not up", server.target, cache.role),
+                vantage(snapshot, external),
+            ]),
+            consequence: "it takes no changes, and what it shows is old".into(),
+            remedy: "see whether a failover is under way, and what its Sentinels say".into(),
+        })
+        .collect())
+}
+
+/// Whether the Sentinels would replace a dead master.
+pub fn sentinel(snapshot: &Snapshot) -> Looked {
+    let mut found = reached(snapshot, CheckId::ExternalRedisSentinel, ServiceId::Sentinel)?;
+    let external = told(snapshot, ServiceId::Sentinel)?;
+    let Told::Sentinel(servers) = &external.told else {
+        return Ok(found);
+    };
+    let told = match answers(ServiceId::Sentinel, servers) {
+        Ok(told) => told,
+        Err(outcome) => return if found.is_empty() { Err(outcome) } else { Ok(found) },
+    };
+    let mut masters: Vec<&Text> = told
+        .iter()
+        .flat_map(|(_, watch)| watch.masters.iter().map(|own| &own.name))
+        .collect();
+    masters.extend(told.iter().flat_map(|(_, watch)| &watch.unknown));
+    masters.sort_unstable();
+    masters.dedup();
+    if masters.is_empty() {
+        found.push(of_master(
+            snapshot,
+            external,
+            "none",
+            &[(Severity::Warning, "the Sentinels watch no master".to_owned())],
+        ));
+    }
+    found.extend(masters.into_iter().filter_map(|name| {
+        let wrong: Vec<_> = told
+            .iter()
+            .flat_map(|(server, watch)| wrong_with(server, watch, name))
+            .collect();
+        (!wrong.is_empty()).then(|| of_master(snapshot, external, name.as_str(), &wrong))
+    }));
+    // One that told nothing may see what the others do not.
+    if found.is_empty() && told.len() < servers.len() {
+        return Err(untold(ServiceId::Sentinel, servers));
+    }
+    Ok(found)
+}
+
+/// What one Sentinel holds against a master.
+fn wrong_with(server: &Server<Watch>, watch: &Watch, name: &Text) -> Vec<(Severity, String)> {
+    let at = &server.target;
+    let Some(master) = watch.masters.iter().find(|own| own.name == *name) else {
+        return vec![(Severity::Warning, format!("{at}: does not watch it"))];
+    };
+    let Master {
+        address,
+        replicas,
+        replicas_down,
+        sentinels,
+        quorum,
+        ..
+    } = master;
+    let mut wrong = Vec::new();
+    if master.is_down {
+        wrong.push((Severity::Critical, format!("{at}: the master {address} is down")));
+    }
+    if let Some(words) = &master.no_quorum {
+        let line = format!("{at}: {words} ({sentinels} Sentinels known, quorum {quorum})");
+        wrong.push((Severity::Warning, line));
+    }
+    if *replicas == 0 {
+        let line = format!("{at}: no replica hears the master {address} ({replicas_down} down)");
+        wrong.push((Severity::Warning, line));
+    }
+    wrong
+}
+
+fn of_master(snapshot: &Snapshot, external: &External, name: &str, wrong: &[(Severity, String)]) -> Finding {
+    let severity = wrong
+        .iter()
+        .map(|(severity, _)| *severity)
+        .max()
+        .unwrap_or(Severity::Warning);
+    let lines = wrong.iter().map(|(_, line)| line.clone());
+    Finding {
+        check: CheckId::ExternalRedisSentinel,
+        severity,
+        subject: Text::from(format!("external/sentinel/{name}")),
+        title: match severity {
+            Severity::Critical => format!("Redis master {name} is down"),
+            Severity::Warning | Severity::Info => format!("Sentinel could not replace Redis master {name}"),
+        }
+        .into(),
+        evidence: evidence(lines.chain([vantage(snapshot, external)])),
+        consequence: "when the master dies, the Diode queue stands still until somebody acts".into(),
+        remedy:
+            "see SENTINEL CKQUORUM and SENTINEL REPLICAS there; start what is down; three Sentinels on three machines, \
+                 and a replica, are the least"
+                .into(),
+    }
+}
+
+/// Whether the bucket is there, and may be written where that was tried.
+pub fn s3(snapshot: &Snapshot) -> Looked {
+    let found = reached(snapshot, CheckId::ExternalS3, ServiceId::S3)?;
+    let external = told(snapshot, ServiceId::S3)?;
+    let Told::S3(servers) = &external.told else {
+        return Ok(found);
+    };
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    let told = answers(ServiceId::S3, servers)?;
+    let found = told.into_iter().filter_map(|(server, bucket)| {
+        let (title, line, remedy) = match (bucket.exists, &bucket.written) {
+            (Some(false), _) => (
+                format!("the bucket {} does not exist", bucket.name),
+                format!("{}: HEAD of the bucket answers 404", server.target),
+                "create it, or set external.s3_bucket as the product has it",
+            ),
+            (Some(true) | None, Some(Err(why))) => (
+                format!("the bucket {} cannot be written", bucket.name),
+                why.to_string(),
+                "see the policy of the bucket and the rights of the key",
+            ),
+            (Some(true) | None, Some(Ok(())) | None) => return None,
+        };
+        Some(Finding {
+            check: CheckId::ExternalS3,
+            severity: Severity::Critical,
+            subject: subject(server),
+            title: title.into(),
+            evidence: evidence([line, vantage(snapshot, external)]),
+            consequence: "images, attachments and scripts are not there, or cannot be added".into(),
+            remedy: remedy.into(),
+        })
+    });
+    Ok(found.collect())
+}
+
+/// Whether what was asked was asked through TLS, with certificates that are accepted and do not end soon.
+pub fn tls(snapshot: &Snapshot, policy: &Policy) -> Looked {
+    let is_told = |id: &ServiceId| match snapshot.feed(FeedId::External(*id)) {
+        FeedState::Off { why } => why.kind != WhyKind::Config,
+        _ => true,
+    };
+    let mut wanted: Vec<ServiceId> = ServiceId::ALL.into_iter().filter(is_told).collect();
+    if wanted.is_empty() {
+        wanted.push(ServiceId::Postgresql);
+    }
+    let (mut found, mut stale) = (Vec::new(), None);
+    for id in wanted {
+        let external = match told(snapshot, id) {
+            Ok(external) => external,
+            Err(outcome) => {
+                stale.get_or_insert(outcome);
+                continue;
+            }
+        };
+        for server in external.told.servers() {
+            match secured(snapshot, policy, external, &server) {
+                Ok(own) => found.extend(own),
+                Err(why) => drop(stale.get_or_insert(cannot_tell(FeedId::External(id), why))),
+            }
+        }
+    }
+    match stale {
+        Some(outcome) if found.is_empty() => Err(outcome),
+        Some(_) | None => Ok(found),
+    }
+}
+
+/// What is wrong with one connection; or why that is not known.
+fn secured(
+    snapshot: &Snapshot,
+    policy: &Policy,
+    external: &External,
+    server: &Seen<'_>,
+) -> Result<Option<Finding>, Why> {
+    let (service, target) = (external.told.service().title(), server.target);
+    let (severity, title, line) = match (server.secured, server.why) {
+        (Secured::Plain, _) => (
+            Severity::Info,
+            format!("{service} is asked without TLS"),
+            format!("{target}: the settings say so"),
+        ),
+        (Secured::Tls { not_after }, _) => match certificate_end(snapshot, policy, *not_after) {
+            None => return Ok(None),
+            Some((severity, end)) => (
+                severity,
+                format!("the certificate of {service} {end}"),
+                format!("{target}: not after {not_after}"),
+            ),
+        },
+        (Secured::Unknown, Some(why)) if why.kind == WhyKind::Tls => (
+            Severity::Warning,
+            format!("the certificate of {service} is not accepted here"),
+            why.to_string(),
+        ),
+        (Secured::Unknown, Some(why)) => return Err(why.clone()),
+        (Secured::Unknown, None) => return Err(Why::new(WhyKind::NotYet, "no answer yet")),
+    };
+    Ok(Some(Finding {
+        check: CheckId::ExternalTls,
+        severity,
+        subject: Text::from(format!("external/{target}")),
+        title: title.into(),
+        evidence: evidence([line, vantage(snapshot, external)]),
+        consequence:
+            "whoever is on the way may read and change what NetBox saves, or NetBox itself may refuse the connection"
+                .into(),
+        remedy:
+            "switch TLS on there, with a certificate that names the host; external.ca_file names the CA that signed it"
+                .into(),
+    }))
+}

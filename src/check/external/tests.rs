@@ -1,0 +1,313 @@
+use super::*;
+use crate::check::testing::{assert_cannot_tell, assert_holds, evidence, findings, look, one};
+use crate::model::ObjectKey;
+use crate::model::example::{change, healthy};
+use crate::model::external::{Bucket, Cache, Database, Secured, Server, Told, Watch};
+use crate::model::{FeedState, Policy};
+
+fn with(external: Option<bool>) -> Snapshot {
+    let mut snapshot = healthy();
+    let key = ObjectKey::new("kotsadm", "netbox");
+    change(&mut snapshot.kube.netbox_enterprises, &key, |netbox| {
+        (netbox.external_postgresql, netbox.external_redis) = (external, external);
+    });
+    snapshot
+}
+
+/// A healthy cluster where something is wrong with a service.
+fn bent(id: ServiceId, bend: impl FnOnce(&mut Told)) -> Snapshot {
+    let mut snapshot = healthy();
+    bend(&mut snapshot.external.get_mut(&id).unwrap().told);
+    snapshot
+}
+
+fn postgresql(bend: impl FnOnce(&mut Vec<Server<Database>>)) -> Snapshot {
+    bent(ServiceId::Postgresql, |told| match told {
+        Told::Postgresql(servers) => bend(servers),
+        other => panic!("{other:?}"),
+    })
+}
+
+fn sentinel(bend: impl FnOnce(&mut Vec<Server<Watch>>)) -> Snapshot {
+    bent(ServiceId::Sentinel, |told| match told {
+        Told::Sentinel(servers) => bend(servers),
+        other => panic!("{other:?}"),
+    })
+}
+
+fn redis(bend: impl FnOnce(&mut Server<Cache>)) -> Snapshot {
+    bent(ServiceId::Redis, |told| match told {
+        Told::Redis(servers) => bend(&mut servers[0]),
+        other => panic!("{other:?}"),
+    })
+}
+
+fn s3(bend: impl FnOnce(&mut Server<Bucket>)) -> Snapshot {
+    bent(ServiceId::S3, |told| match told {
+        Told::S3(servers) => bend(&mut servers[0]),
+        other => panic!("{other:?}"),
+    })
+}
+
+fn fails<T>(server: &mut Server<T>, kind: WhyKind) {
+    server.secured = Secured::Unknown;
+    server.answer = Err(Why::new(kind, "it says so"));
+}
+
+fn database(server: &mut Server<Database>) -> &mut Database {
+    server.answer.as_mut().unwrap()
+}
+
+/// As where the settings name no service.
+fn not_told(mut snapshot: Snapshot, ids: &[ServiceId]) -> Snapshot {
+    for id in ids {
+        let why = Why::new(WhyKind::Config, "quorate was not told where it is");
+        snapshot.feeds.insert(FeedId::External(*id), FeedState::Off { why });
+        snapshot.external.remove(id);
+    }
+    snapshot
+}
+
+#[test]
+fn data_inside_the_cluster_are_a_finding_and_silence_is_none() {
+    for id in [CheckId::ExternalPostgresql, CheckId::ExternalRedis] {
+        assert_holds(id, &with(Some(true)));
+        one(
+            id,
+            &with(Some(false)),
+            Severity::Warning,
+            "netboxenterprise/kotsadm/netbox",
+        );
+        assert_cannot_tell(id, &with(None), FeedId::Kube(KubeKind::NetBoxEnterprises));
+    }
+}
+
+#[test]
+fn where_nobody_says_where_a_service_is_the_object_alone_proves_nothing() {
+    let snapshot = not_told(healthy(), &ServiceId::ALL);
+    for (id, service) in [
+        (CheckId::ExternalPostgresql, ServiceId::Postgresql),
+        (CheckId::ExternalPostgresqlPrimary, ServiceId::Postgresql),
+        (CheckId::ExternalPostgresqlStandby, ServiceId::Postgresql),
+        (CheckId::ExternalPostgresqlDatabases, ServiceId::Postgresql),
+        (CheckId::ExternalRedis, ServiceId::Redis),
+        (CheckId::ExternalRedisSentinel, ServiceId::Sentinel),
+        (CheckId::ExternalS3, ServiceId::S3),
+        (CheckId::ExternalTls, ServiceId::Postgresql),
+    ] {
+        assert_cannot_tell(id, &snapshot, FeedId::External(service));
+    }
+    let Outcome::CannotTell { why, .. } = look(CheckId::ExternalPostgresql, &snapshot) else {
+        panic!("it cannot tell");
+    };
+    assert_eq!(
+        why.text,
+        "spec.postgresql.external is true, but quorate was not told where it is"
+    );
+    // What is wrong by the object alone stays wrong.
+    let inside = not_told(with(Some(false)), &ServiceId::ALL);
+    one(
+        CheckId::ExternalPostgresql,
+        &inside,
+        Severity::Warning,
+        "netboxenterprise/kotsadm/netbox",
+    );
+}
+
+#[test]
+fn a_service_that_does_not_answer_is_critical_and_one_that_says_no_is_there() {
+    let dead = postgresql(|all| all.iter_mut().for_each(|own| fails(own, WhyKind::Refused)));
+    let finding = one(
+        CheckId::ExternalPostgresql,
+        &dead,
+        Severity::Critical,
+        "external/postgresql",
+    );
+    assert!(evidence(&finding).contains("asked from nbe-1 only"), "{finding:?}");
+    assert_cannot_tell(
+        CheckId::ExternalPostgresqlPrimary,
+        &dead,
+        FeedId::External(ServiceId::Postgresql),
+    );
+    let half = postgresql(|all| fails(&mut all[1], WhyKind::TimedOut));
+    one(
+        CheckId::ExternalPostgresql,
+        &half,
+        Severity::Warning,
+        "external/postgresql",
+    );
+    assert_holds(CheckId::ExternalPostgresqlPrimary, &half);
+    let closed = postgresql(|all| all.iter_mut().for_each(|own| fails(own, WhyKind::Unauthenticated)));
+    assert_holds(CheckId::ExternalPostgresql, &closed);
+    assert_cannot_tell(
+        CheckId::ExternalPostgresqlDatabases,
+        &closed,
+        FeedId::External(ServiceId::Postgresql),
+    );
+    let ours = postgresql(|all| fails(&mut all[0], WhyKind::Missing));
+    assert_cannot_tell(
+        CheckId::ExternalPostgresql,
+        &ours,
+        FeedId::External(ServiceId::Postgresql),
+    );
+    one(
+        CheckId::ExternalS3,
+        &s3(|own| fails(own, WhyKind::Garbage)),
+        Severity::Critical,
+        "external/s3",
+    );
+}
+
+#[test]
+fn it_may_be_us() {
+    let mut cut_off = crate::model::example::cut_off(true);
+    cut_off.kube = healthy().kube;
+    if let Told::Redis(servers) = &mut cut_off.external.get_mut(&ServiceId::Redis).unwrap().told {
+        fails(&mut servers[0], WhyKind::TimedOut);
+    }
+    let found = asked::redis(&cut_off);
+    assert!(matches!(found, Err(Outcome::CannotTell { .. })), "{found:?}");
+}
+
+#[test]
+fn one_primary_takes_changes() {
+    let id = CheckId::ExternalPostgresqlPrimary;
+    let read_only = postgresql(|all| database(&mut all[0]).read_only = true);
+    one(id, &read_only, Severity::Critical, "external/postgresql");
+    let two = postgresql(|all| {
+        let other = database(&mut all[1]);
+        (other.in_recovery, other.read_only) = (false, false);
+    });
+    one(id, &two, Severity::Warning, "external/postgresql");
+    // The one that is not reached may be the primary.
+    let untold = postgresql(|all| fails(&mut all[0], WhyKind::Refused));
+    assert_cannot_tell(id, &untold, FeedId::External(ServiceId::Postgresql));
+}
+
+#[test]
+fn a_standby_streams_or_is_not_ours_to_see() {
+    let id = CheckId::ExternalPostgresqlStandby;
+    let feed = FeedId::External(ServiceId::Postgresql);
+    let states = |states: &[&str]| {
+        postgresql(|all| database(&mut all[0]).standbys = states.iter().map(|own| Text::from(*own)).collect())
+    };
+    assert_holds(id, &states(&["catchup", "streaming"]));
+    one(id, &states(&[]), Severity::Warning, "external/db-1.example.com:5432");
+    one(
+        id,
+        &states(&["backup"]),
+        Severity::Warning,
+        "external/db-1.example.com:5432",
+    );
+    assert_cannot_tell(id, &states(&[""]), feed);
+    let managed = postgresql(|all| {
+        all.truncate(1);
+        all[0].target = "nb.abc.eu-central-1.rds.amazonaws.com:5432".into();
+        database(&mut all[0]).standbys.clear();
+    });
+    assert_cannot_tell(id, &managed, feed);
+}
+
+#[test]
+fn databases_that_are_missing_are_named() {
+    let snapshot = postgresql(|all| database(&mut all[0]).databases.truncate(1));
+    let finding = one(
+        CheckId::ExternalPostgresqlDatabases,
+        &snapshot,
+        Severity::Warning,
+        "external/db-1.example.com:5432",
+    );
+    assert_eq!(finding.title, "PostgreSQL lacks diode, hydra");
+}
+
+#[test]
+fn a_replica_that_is_cut_off_is_found() {
+    let snapshot = redis(|own| own.answer.as_mut().unwrap().hears_master = Some(false));
+    one(
+        CheckId::ExternalRedis,
+        &snapshot,
+        Severity::Warning,
+        "external/cache.example.com:6379",
+    );
+    let dead = redis(|own| fails(own, WhyKind::Refused));
+    one(CheckId::ExternalRedis, &dead, Severity::Critical, "external/redis");
+}
+
+#[test]
+fn sentinels_need_a_quorum_and_a_replica() {
+    let id = CheckId::ExternalRedisSentinel;
+    let each = |bend: fn(&mut crate::model::external::Master)| {
+        sentinel(|all| {
+            for own in all {
+                own.answer.as_mut().unwrap().masters.iter_mut().for_each(bend);
+            }
+        })
+    };
+    let subject = "external/sentinel/diode";
+    let below = each(|master| master.no_quorum = Some("NOQUORUM 1 usable Sentinels".into()));
+    let finding = one(id, &below, Severity::Warning, subject);
+    assert!(evidence(&finding).contains("NOQUORUM"), "{finding:?}");
+    one(id, &each(|master| master.replicas = 0), Severity::Warning, subject);
+    one(id, &each(|master| master.is_down = true), Severity::Critical, subject);
+    let nothing = sentinel(|all| {
+        for own in all {
+            own.answer.as_mut().unwrap().masters.clear();
+        }
+    });
+    one(id, &nothing, Severity::Warning, "external/sentinel/none");
+    let silent = sentinel(|all| fails(&mut all[2], WhyKind::Refused));
+    one(id, &silent, Severity::Warning, "external/sentinel");
+    let closed = sentinel(|all| fails(&mut all[2], WhyKind::Unauthenticated));
+    assert_cannot_tell(id, &closed, FeedId::External(ServiceId::Sentinel));
+}
+
+#[test]
+fn a_bucket_is_there_and_written_only_where_that_was_tried() {
+    let id = CheckId::ExternalS3;
+    let bucket = |exists, written| {
+        s3(|own| {
+            let bucket = own.answer.as_mut().unwrap();
+            (bucket.exists, bucket.written) = (exists, written);
+        })
+    };
+    let subject = "external/s3.example.com:443";
+    assert_holds(id, &bucket(Some(true), Some(Ok(()))));
+    assert_holds(id, &bucket(None, Some(Ok(()))));
+    one(id, &bucket(Some(false), None), Severity::Critical, subject);
+    let refused = || Err(Why::new(WhyKind::Forbidden, "HTTP 403"));
+    one(id, &bucket(Some(true), Some(refused())), Severity::Critical, subject);
+    let closed = s3(|own| fails(own, WhyKind::Forbidden));
+    assert_cannot_tell(id, &closed, FeedId::External(ServiceId::S3));
+}
+
+#[test]
+fn connections_are_encrypted_by_certificates_that_last() {
+    let id = CheckId::ExternalTls;
+    let secured = |secured: Secured| redis(|own| own.secured = secured);
+    let subject = "external/cache.example.com:6379";
+    one(id, &secured(Secured::Plain), Severity::Info, subject);
+    let now = healthy().now.wall;
+    let soon = now
+        + Policy::default()
+            .certificate_critical
+            .try_into()
+            .unwrap_or(jiff::SignedDuration::ZERO);
+    one(
+        id,
+        &secured(Secured::Tls { not_after: soon }),
+        Severity::Critical,
+        subject,
+    );
+    one(id, &redis(|own| fails(own, WhyKind::Tls)), Severity::Warning, subject);
+    // What is not set is not asked for.
+    let some = not_told(healthy(), &[ServiceId::Postgresql, ServiceId::Sentinel, ServiceId::S3]);
+    assert_holds(id, &some);
+    let refused = redis(|own| fails(own, WhyKind::Refused));
+    assert_cannot_tell(id, &refused, FeedId::External(ServiceId::Redis));
+    assert!(
+        findings(id, &secured(Secured::Plain))[0]
+            .title
+            .as_str()
+            .contains("without TLS")
+    );
+}

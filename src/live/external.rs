@@ -1,0 +1,237 @@
+//! The services outside the cluster that keep NetBox's data, asked as an operator would ask them from this host: PostgreSQL,
+//! Redis, its Sentinels, object storage. Each that was set is a feed of its own, at low frequency, and nothing waits for it.
+//! They are only read; an object is written only where the settings allow it. Passwords are read anew each time, stay in
+//! memory while they are used, and are in no text. Start reading at [`observe`].
+
+mod call;
+mod keys;
+mod postgresql;
+mod redis;
+mod s3;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use self::call::{Ask, ask};
+use self::keys::{Keyring, Keys};
+pub use self::keys::{Secret, SecretFrom};
+use crate::base::{Text, Why, WhyKind};
+use crate::model::FeedId;
+use crate::model::external::site::{Place, PostgresqlSite, RedisSite, S3Site};
+use crate::model::external::{Server, ServiceId, Told};
+use crate::port::{Closed, Observation, Report, Sink};
+
+/// What is asked, and how often.
+#[derive(Debug, Clone)]
+pub struct Watch {
+    /// Which services; None: none, because the operator wants it so.
+    pub wish: Option<Wish>,
+    /// From one time to the next.
+    pub every: Duration,
+}
+
+/// Where the services are. What is None was not set.
+#[derive(Debug, Clone, Default)]
+pub struct Wish {
+    /// Whose signature certificates must bear; None: that of a CA which this host trusts.
+    pub ca: Option<PathBuf>,
+    /// PostgreSQL.
+    pub postgresql: Option<Postgresql>,
+    /// Redis.
+    pub redis: Option<Redis>,
+    /// Sentinel.
+    pub sentinel: Option<Sentinel>,
+    /// Object storage.
+    pub s3: Option<S3>,
+}
+
+/// PostgreSQL, and how to log in.
+#[derive(Debug, Clone)]
+pub struct Postgresql {
+    /// Where.
+    pub site: PostgresqlSite,
+    /// The password.
+    pub password: SecretFrom,
+}
+
+/// Redis, and how to log in.
+#[derive(Debug, Clone)]
+pub struct Redis {
+    /// Where.
+    pub site: RedisSite,
+    /// The password.
+    pub password: SecretFrom,
+}
+
+/// Sentinels, and how to log in.
+#[derive(Debug, Clone)]
+pub struct Sentinel {
+    /// Where; at least one.
+    pub sites: Vec<RedisSite>,
+    /// Which masters matter; empty: all.
+    pub masters: Vec<Text>,
+    /// The password.
+    pub password: SecretFrom,
+}
+
+/// A bucket, and how to sign.
+#[derive(Debug, Clone)]
+pub struct S3 {
+    /// Where.
+    pub site: S3Site,
+    /// Its name.
+    pub bucket: String,
+    /// What requests are signed for.
+    pub region: String,
+    /// The key's name; None: requests are not signed.
+    pub access_key: Option<String>,
+    /// The key.
+    pub secret: SecretFrom,
+    /// Whether a small object may be written and removed.
+    pub may_write: bool,
+}
+
+/// How long reading passwords and CAs from a disk may take.
+const READ: Duration = Duration::from_secs(2);
+/// How long asking one server may take. Servers of one service are asked at the same time.
+const WHOLE: Duration = Duration::from_secs(3);
+
+/// Asks until nobody reads any more.
+pub async fn observe(watch: Watch, sink: Sink) {
+    let mut tasks = JoinSet::new();
+    for id in ServiceId::ALL {
+        let service = watch.wish.as_ref().map(|wish| Service::of(id, wish));
+        let off = match service {
+            Some(Some(service)) => {
+                tasks.spawn(keep_asking(service, watch.every, sink.clone()));
+                continue;
+            }
+            Some(None) => not_told(id),
+            None => Why::new(WhyKind::Disabled, "the settings say: do not ask (external.probe)"),
+        };
+        // Where nobody reads, nobody misses it.
+        let _ = sink.report(FeedId::External(id), Report::Off(off)).await;
+    }
+    tasks.join_all().await;
+    tracing::debug!("external services are no longer asked");
+}
+
+fn not_told(id: ServiceId) -> Why {
+    let why = Why::new(WhyKind::Config, "quorate was not told where it is");
+    why.hint(format!("set {}", id.setting()))
+}
+
+async fn keep_asking(mut service: Service, every: Duration, sink: Sink) -> Result<(), Closed> {
+    let feed = FeedId::External(service.id());
+    sink.report(feed, Report::Begun).await?;
+    loop {
+        let began = Instant::now();
+        match service.look().await {
+            Ok(told) => sink.send(Observation::External(told)).await?,
+            Err(why) => sink.report(feed, Report::Failed(why)).await?,
+        }
+        sleep_until(began + every).await;
+    }
+}
+
+/// A service, and what is needed to ask it.
+#[derive(Debug)]
+pub struct Service {
+    asked: Asked,
+    keyring: Keyring,
+    whole: Duration,
+}
+
+#[derive(Debug)]
+enum Asked {
+    Postgresql(Postgresql),
+    Redis(Redis),
+    Sentinel(Sentinel),
+    S3(S3),
+}
+
+impl Service {
+    /// One service of a wish; None where it was not set.
+    pub fn of(id: ServiceId, wish: &Wish) -> Option<Self> {
+        let (asked, from, is_plain) = match id {
+            ServiceId::Postgresql => {
+                let own = wish.postgresql.clone()?;
+                let (from, is_plain) = (own.password.clone(), own.site.is_plain);
+                (Asked::Postgresql(own), from, is_plain)
+            }
+            ServiceId::Redis => {
+                let own = wish.redis.clone()?;
+                let (from, is_plain) = (own.password.clone(), own.site.is_plain);
+                (Asked::Redis(own), from, is_plain)
+            }
+            ServiceId::Sentinel => {
+                let own = wish.sentinel.clone()?;
+                let (from, is_plain) = (own.password.clone(), own.sites.iter().all(|site| site.is_plain));
+                (Asked::Sentinel(own), from, is_plain)
+            }
+            ServiceId::S3 => {
+                let own = wish.s3.clone()?;
+                let (from, is_plain) = (own.secret.clone(), own.site.is_plain);
+                (Asked::S3(own), from, is_plain)
+            }
+        };
+        Some(Self {
+            asked,
+            keyring: Keyring::new(wish.ca.clone(), !is_plain, from),
+            whole: WHOLE,
+        })
+    }
+
+    /// Which it is.
+    pub const fn id(&self) -> ServiceId {
+        match &self.asked {
+            Asked::Postgresql(_) => ServiceId::Postgresql,
+            Asked::Redis(_) => ServiceId::Redis,
+            Asked::Sentinel(_) => ServiceId::Sentinel,
+            Asked::S3(_) => ServiceId::S3,
+        }
+    }
+
+    /// Asks every server of it once. An error is this host's own: what is needed to ask cannot be read.
+    pub async fn look(&mut self) -> Result<Told, Why> {
+        let late = || {
+            Why::new(
+                WhyKind::TimedOut,
+                format!("reading password and CA took more than {READ:?}"),
+            )
+        };
+        let keys = timeout(READ, self.keyring.load()).await.map_err(|_| late())??;
+        let whole = self.whole;
+        Ok(match &self.asked {
+            Asked::Postgresql(own) => Told::Postgresql(all(&own.site.servers, own, &keys, whole).await),
+            Asked::Redis(own) => Told::Redis(all([&own.site.server], own, &keys, whole).await),
+            Asked::Sentinel(own) => {
+                let asked = own.sites.iter().map(|site| {
+                    let one = redis::OneSentinel {
+                        site,
+                        masters: &own.masters,
+                    };
+                    let keys = &keys;
+                    async move { ask(&site.server, &one, keys, whole).await }
+                });
+                Told::Sentinel(join_all(asked).await)
+            }
+            Asked::S3(own) => Told::S3(all([&own.site.server], own, &keys, whole).await),
+        })
+    }
+}
+
+async fn all<A: Ask>(
+    servers: impl IntoIterator<Item = &Place>,
+    service: &A,
+    keys: &Keys,
+    whole: Duration,
+) -> Vec<Server<A::Told>> {
+    join_all(servers.into_iter().map(|place| ask(place, service, keys, whole))).await
+}

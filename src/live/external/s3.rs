@@ -1,0 +1,140 @@
+//! Object storage: HEAD of the bucket and, where the settings allow it, one small object written and removed. Requests are
+//! signed for a minute; what is signed is in no text. Start reading at [`S3::send`].
+
+use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper::header::{HOST, USER_AGENT};
+use hyper::{Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use rusty_s3::{Bucket, Credentials, S3Action, UrlStyle};
+
+use super::S3;
+use super::call::{Ask, Call};
+use crate::base::{Why, WhyKind};
+use crate::live::dial::Hop;
+use crate::model::external;
+
+/// How long a signature counts. Clocks may differ a little.
+const SIGNED_FOR: Duration = Duration::from_mins(1);
+/// The object that is written and removed.
+const OBJECT: &str = "quorate/may-be-removed";
+const CONTENT: &[u8] = b"Written by quorate to see whether it can be, and removed at once.\n";
+
+const HEAD: Hop = Hop::Request("HEAD bucket");
+const PUT: Hop = Hop::Request("PUT object");
+const DELETE: Hop = Hop::Request("DELETE object");
+
+impl Ask for S3 {
+    type Told = external::Bucket;
+
+    async fn ask(&self, call: &mut Call<'_>) -> Result<external::Bucket, Why> {
+        let bucket = self.bucket(call)?;
+        let key = self.access_key.as_ref().zip(call.keys.secret.as_ref());
+        let credentials = key.map(|(name, secret)| Credentials::new(name, secret.reveal()));
+        let credentials = credentials.as_ref();
+        let url = bucket.head_bucket(credentials).sign(SIGNED_FOR);
+        let status = self.send(call, HEAD, "HEAD", url.path(), url.query(), &[]).await?;
+        let exists = match status.as_u16() {
+            200..=299 => Some(true),
+            404 => Some(false),
+            // Whether it is there is not for everybody to see.
+            403 => None,
+            _ => return Err(refused(call, status)),
+        };
+        let written = if self.may_write && exists != Some(false) {
+            Some(self.write(call, &bucket, credentials).await)
+        } else if exists.is_none() {
+            return Err(refused(call, status));
+        } else {
+            None
+        };
+        Ok(external::Bucket {
+            name: self.bucket.as_str().into(),
+            exists,
+            written,
+        })
+    }
+}
+
+impl S3 {
+    fn bucket(&self, call: &Call<'_>) -> Result<Bucket, Why> {
+        let wrong = || call.failed(WhyKind::Config, "this is no endpoint for a bucket");
+        let endpoint = self.site.url().parse().map_err(|_| wrong())?;
+        Bucket::new(endpoint, UrlStyle::Path, self.bucket.clone(), self.region.clone()).map_err(|_| wrong())
+    }
+
+    /// Writes an object and removes it.
+    async fn write(&self, call: &mut Call<'_>, bucket: &Bucket, credentials: Option<&Credentials>) -> Result<(), Why> {
+        let url = bucket.put_object(credentials, OBJECT).sign(SIGNED_FOR);
+        let status = self.send(call, PUT, "PUT", url.path(), url.query(), CONTENT).await?;
+        if !status.is_success() {
+            return Err(refused(call, status));
+        }
+        let url = bucket.delete_object(credentials, OBJECT).sign(SIGNED_FOR);
+        let status = self.send(call, DELETE, "DELETE", url.path(), url.query(), &[]).await?;
+        if !status.is_success() {
+            return Err(refused(call, status).hint(format!("remove {OBJECT} from the bucket by hand")));
+        }
+        Ok(())
+    }
+
+    /// One request over a connection of its own; of the answer only the status is read.
+    async fn send(
+        &self,
+        call: &mut Call<'_>,
+        hop: Hop,
+        method: &str,
+        path: &str,
+        query: Option<&str>,
+        content: &'static [u8],
+    ) -> Result<StatusCode, Why> {
+        let stream = call.connect(self.site.is_plain).await?;
+        call.hop = hop;
+        let server = self.site.url();
+        let host = server.split_once("://").map_or("", |(_, host)| host);
+        // A default port is not part of what is signed.
+        let default = if self.site.is_plain { ":80" } else { ":443" };
+        let request = Request::builder()
+            .method(method)
+            .uri(query.map_or_else(|| path.to_owned(), |query| format!("{path}?{query}")))
+            .header(HOST, host.strip_suffix(default).unwrap_or(host))
+            .header(USER_AGENT, concat!("quorate/", env!("CARGO_PKG_VERSION")))
+            .body(Full::new(Bytes::from_static(content)))
+            .map_err(|_| call.failed(WhyKind::Config, "the request cannot be written"))?;
+        let opened = http1::handshake(TokioIo::new(stream)).await;
+        let (mut requests, connection) = opened.map_err(|error| call.broken(&error))?;
+        let answer = requests.send_request(request);
+        tokio::pin!(answer, connection);
+        let answer = tokio::select! {
+            biased;
+            answer = &mut answer => answer,
+            // The connection has ended. What it brought before is still there to be read.
+            _ = &mut connection => answer.await,
+        };
+        Ok(answer.map_err(|error| call.broken(&error))?.status())
+    }
+}
+
+/// What a status means that is not the wanted one.
+fn refused(call: &Call<'_>, status: StatusCode) -> Why {
+    let (kind, words) = match status.as_u16() {
+        301 | 307 => (
+            WhyKind::Config,
+            "the bucket is in another region, or behind another endpoint",
+        ),
+        400 => (
+            WhyKind::Unauthenticated,
+            "it does not accept the signature: compare key, region and clock",
+        ),
+        401 => (WhyKind::Unauthenticated, "it does not know the key"),
+        403 => (WhyKind::Forbidden, "the key may not do that, or is wrong"),
+        404 => (WhyKind::NotFound, "it is not there"),
+        429 => (WhyKind::Throttled, "it asks to slow down"),
+        500..=599 => (WhyKind::Unavailable, "it cannot serve"),
+        _ => (WhyKind::Garbage, "this is no answer of object storage"),
+    };
+    call.failed(kind, format!("HTTP {}: {words}", status.as_u16()))
+}
