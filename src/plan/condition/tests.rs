@@ -185,7 +185,7 @@ fn a_new_node_that_does_not_fit_is_told() {
     let known = || vec![name(1), name(2)];
     let mut snapshot = healthy();
     change(&mut snapshot.kube.nodes, &ObjectKey::new("", name(3)), |node| {
-        node.kubelet_version = "v1.36.1".into()
+        node.kubelet_version = "v1.36.1".into();
     });
     let truth = Condition::NewNodeAlike { known: known() }.preview(&snapshot);
     assert_eq!(truth.word(), "no");
