@@ -9,6 +9,7 @@ use tokio::time::timeout;
 
 use super::*;
 use crate::cli::observe;
+use crate::cli::settle::Enough;
 use crate::cli::sim;
 use crate::config::Settings;
 use crate::model::quorum::Health;
@@ -39,7 +40,7 @@ impl Bench {
             may_write: true,
         };
         let mut observing = observe::start(&resolved).await.unwrap();
-        observe::settle(&mut observing, DEADLINE).await;
+        observe::settle(&mut observing, DEADLINE, Enough::Everything).await;
         Self {
             observing,
             dir: tempfile::tempdir().unwrap(),

@@ -14,7 +14,7 @@ use super::args::Global;
 use super::exit::Usage;
 use super::log;
 use super::place::{self, Place};
-use super::settle::is_settled;
+use super::settle::{Enough, is_settled};
 use super::sim;
 use crate::base::{Clock, Text};
 use crate::config::{self, ConfigError, Settings, Sources};
@@ -219,13 +219,18 @@ pub struct Seen {
 
 /// Observes until nothing more is to be expected, or until the time is up: then with what there is.
 pub fn look(resolved: &Resolved, timeout: Option<Duration>) -> eyre::Result<Seen> {
+    look_for(resolved, timeout, Enough::Everything)
+}
+
+/// The same, for as much as a command wants to have seen.
+pub fn look_for(resolved: &Resolved, timeout: Option<Duration>, enough: Enough) -> eyre::Result<Seen> {
     let timeout = timeout.unwrap_or(resolved.settings.timeout.value);
     warn_of(&resolved.problems);
     start_log(resolved)?;
     let runtime = runtime()?;
     let seen = runtime.block_on(async {
         let mut observing = start(resolved).await?;
-        settle(&mut observing, timeout).await;
+        settle(&mut observing, timeout, enough).await;
         let snapshots = &mut observing.observer.snapshots;
         Ok::<_, eyre::Report>(Seen {
             snapshot: snapshots.borrow_and_update().clone(),
@@ -251,7 +256,7 @@ where
     let runtime = runtime()?;
     let done = runtime.block_on(async {
         let mut observing = start(resolved).await?;
-        settle(&mut observing, timeout).await;
+        settle(&mut observing, timeout, Enough::Everything).await;
         then(observing.observer.snapshots.clone()).await
     });
     runtime.shutdown_background();
@@ -260,11 +265,11 @@ where
 
 /// Waits until nothing more is to be expected. Late or not: what is known by then is the answer, and it says itself what is
 /// missing.
-pub async fn settle(observing: &mut Observing, timeout: Duration) {
+pub async fn settle(observing: &mut Observing, timeout: Duration, enough: Enough) {
     let began = observing.clock.now();
     let deadline = Instant::now() + timeout;
     let snapshots = &mut observing.observer.snapshots;
-    let settled = snapshots.wait_for(|snapshot| is_settled(snapshot, began));
+    let settled = snapshots.wait_for(|snapshot| is_settled(snapshot, began, enough));
     let _ = timeout_at(deadline, settled).await;
 }
 

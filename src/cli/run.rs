@@ -16,6 +16,7 @@ use super::conduct::{self, Conductor, Running};
 use super::exit::{self, Usage};
 use super::observe::{self, Observing, Resolved};
 use super::output::{plan as document, print};
+use super::settle::Enough;
 use super::wish::Wish;
 use crate::base::{Text, Why, WhyKind};
 use crate::model::Snapshot;
@@ -75,7 +76,7 @@ fn with_observation(
     let runtime = observe::runtime()?;
     let outcome = runtime.block_on(async {
         let mut observing = observe::start(resolved).await?;
-        observe::settle(&mut observing, resolved.settings.timeout.value).await;
+        observe::settle(&mut observing, resolved.settings.timeout.value, Enough::Everything).await;
         let snapshot = observing.observer.snapshots.borrow().clone();
         let mut talk = Talk::open(std::io::stdin().is_terminal() && std::io::stdout().is_terminal());
         work(&observing, snapshot, &mut talk).await

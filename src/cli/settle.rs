@@ -14,8 +14,17 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// it has much sooner.
 const LAST_WORD: Duration = Duration::from_millis(1500);
 
+/// What a command wants to have seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Enough {
+    /// What is left and what is lost.
+    Picture,
+    /// What every source has to say.
+    Everything,
+}
+
 /// Whether nothing more is to be expected from waiting.
-pub fn is_settled(snapshot: &Snapshot, began: Stamp) -> bool {
+pub fn is_settled(snapshot: &Snapshot, began: Stamp, enough: Enough) -> bool {
     let waited = snapshot.now.waited_since(began);
     let has_begun = [FeedId::Api, FeedId::EtcdLocal]
         .iter()
@@ -23,20 +32,26 @@ pub fn is_settled(snapshot: &Snapshot, began: Stamp) -> bool {
     if !has_begun {
         return false;
     }
-    let is_dark = is_dark(snapshot, waited);
+    let is_in_haste = enough == Enough::Picture && waited >= LAST_WORD;
+    let is_dark = is_dark(snapshot, is_in_haste);
     let has_patience = waited < PATIENCE && !is_dark;
+    let is_skipped = |id: FeedId| is_dark && is_in_haste && adds_nothing(id);
+    let is_late = waited >= PATIENCE;
     let mut feeds = snapshot.feeds.iter();
-    feeds.all(|(id, state)| is_dark && comes_from_api(*id) || feed_is_settled(snapshot, *id, state, has_patience))
-        && (!has_patience || members_are_settled(snapshot))
+    feeds.all(|(id, state)| match state {
+        FeedState::Syncing { .. } if is_skipped(*id) => true,
+        FeedState::Syncing { .. } if is_asked_seldom(*id) => is_late,
+        state => feed_is_settled(snapshot, *id, state, has_patience),
+    }) && (!has_patience || members_are_settled(snapshot))
 }
 
-/// Whether the dark is complete: every API server that is known was asked in vain (before that none is said to be lost) or had
-/// its time, the store was read to its end, and how etcd stands is decided. Asking again changes nothing.
-fn is_dark(snapshot: &Snapshot, waited: Duration) -> bool {
+/// Whether the dark is complete: every API server that is known was asked in vain (before that none is said to be lost) or,
+/// in haste, had its time, the store was read to its end, and how etcd stands is decided. Asking again changes nothing.
+fn is_dark(snapshot: &Snapshot, is_in_haste: bool) -> bool {
     let standing = || snapshot.quorum().standing;
     let api_is_out = match snapshot.feed(FeedId::Api) {
         FeedState::Lost { as_of: None, .. } => true,
-        FeedState::Syncing { .. } => waited >= LAST_WORD,
+        FeedState::Syncing { .. } => is_in_haste,
         FeedState::Lost { .. }
         | FeedState::Live { .. }
         | FeedState::Lagging { .. }
@@ -48,8 +63,14 @@ fn is_dark(snapshot: &Snapshot, waited: Duration) -> bool {
         && matches!(standing(), Standing::Lost | Standing::Alone { .. })
 }
 
-const fn comes_from_api(id: FeedId) -> bool {
-    matches!(id, FeedId::Api | FeedId::ApiLocal | FeedId::Kube(_))
+/// Whether a source says nothing of what is left and lost that others do not say sooner, in the dark.
+const fn adds_nothing(id: FeedId) -> bool {
+    matches!(id, FeedId::Api | FeedId::ApiLocal | FeedId::Kube(_)) || is_asked_seldom(id)
+}
+
+/// Whether a source is asked again in a minute or later.
+const fn is_asked_seldom(id: FeedId) -> bool {
+    matches!(id, FeedId::Entry(_) | FeedId::External(_))
 }
 
 fn feed_is_settled(snapshot: &Snapshot, id: FeedId, state: &FeedState, has_patience: bool) -> bool {
@@ -59,9 +80,7 @@ fn feed_is_settled(snapshot: &Snapshot, id: FeedId, state: &FeedState, has_patie
         FeedState::Syncing { .. } | FeedState::Lost { .. } if id == FeedId::EtcdStore && is_lit(&snapshot.feeds) => {
             true
         }
-        // These are asked again in a minute or later; and in the dark nobody waits for one.
-        FeedState::Lost { .. } if matches!(id, FeedId::Entry(_) | FeedId::External(_)) => true,
-        FeedState::Syncing { .. } if matches!(id, FeedId::Entry(_) | FeedId::External(_)) => !has_patience,
+        FeedState::Lost { .. } if is_asked_seldom(id) => true,
         FeedState::Lost { why, .. } if is_final(id, why.kind) => true,
         // While an API server answers, its lists are on their way.
         FeedState::Lost { .. } if matches!(id, FeedId::Kube(_)) && snapshot.feed(FeedId::Api).is_live() => false,
@@ -115,6 +134,10 @@ mod tests {
     use crate::base::Why;
     use crate::model::KubeKind;
     use crate::model::example;
+
+    fn is_settled(snapshot: &Snapshot, began: Stamp) -> bool {
+        super::is_settled(snapshot, began, Enough::Everything)
+    }
 
     fn lost(kind: WhyKind) -> FeedState {
         FeedState::Lost {
@@ -201,11 +224,16 @@ mod tests {
             ..began
         };
         snapshot.now = later;
-        assert!(is_settled(&snapshot, began), "without quorum it would have no news");
+        let has_picture = |snapshot: &Snapshot| super::is_settled(snapshot, began, Enough::Picture);
+        assert!(
+            !is_settled(&snapshot, began),
+            "whoever wants to hear everything waits for it"
+        );
+        assert!(has_picture(&snapshot), "without quorum it would have no news");
         snapshot.feeds.insert(FeedId::Api, FeedState::Live { as_of: later });
         snapshot
             .feeds
             .insert(FeedId::Kube(KubeKind::Pods), FeedState::Syncing { since: began });
-        assert!(!is_settled(&snapshot, began), "but it has");
+        assert!(!has_picture(&snapshot), "but it has");
     }
 }

@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::assemble::Assembler;
 use crate::base::Stamp;
 use crate::cli::observe::{self, Resolved};
-use crate::cli::settle::is_settled;
+use crate::cli::settle::{Enough, is_settled};
 use crate::cli::sim;
 use crate::config::Settings;
 use crate::model::{FeedId, FeedState, Snapshot};
@@ -157,7 +157,7 @@ async fn compare(name: &str) {
     let began = observing.clock.now();
     let deadline = Instant::now() + DEADLINE;
     let snapshots = &mut observing.observer.snapshots;
-    let settled = snapshots.wait_for(|snapshot| is_settled(snapshot, began));
+    let settled = snapshots.wait_for(|snapshot| is_settled(snapshot, began, Enough::Everything));
     timeout_at(deadline, settled).await.unwrap().unwrap();
     let cluster = observing.cluster.as_ref().unwrap();
     let endpoint = cluster.etcd_endpoint().trim_start_matches("https://").to_owned();
