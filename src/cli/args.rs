@@ -137,7 +137,7 @@ pub enum Command {
     },
     /// What the loss of each node or zone would do, or of those named. Exits 0, or 3 cannot tell
     WhatIf(WhatIf),
-    /// Play an action on a simulated cluster (--sim): how long it takes, how it ends
+    /// Play an action on a copy of this cluster: how long it takes, how it ends; sends nothing
     Rehearse(Rehearse),
     /// What was discovered here, which sources work, and what is missing
     Doctor(Look),

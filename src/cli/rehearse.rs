@@ -1,21 +1,23 @@
-//! `quorate rehearse`: a plan, played on a simulated cluster without waiting.
+//! `quorate rehearse`: a plan, played without waiting on a copy of the cluster as it is now. The cluster is only read.
 
 use std::process::ExitCode;
 
 use color_eyre::eyre::{self, eyre};
-use jiff::Timestamp;
 use serde::Serialize;
 
 use super::args::{Output, Rehearse};
-use super::exit::Usage;
-use super::observe::Resolved;
+use super::exit::{self, Usage};
+use super::observe::{self, Resolved};
 use super::output::table::table;
-use super::output::{mark, print, print_json};
+use super::output::{mark, print, print_json, scenario};
+use super::plan::planned;
 use crate::base::{Age, Text};
-use crate::model::Policy;
+use crate::model::Snapshot;
 use crate::model::intent::Intent;
 use crate::plan::Plan;
-use crate::plan::make::{Planned, make};
+use crate::plan::make::Planned;
+use crate::rehearse::cast::{Cast, cast};
+use crate::rehearse::mishap::Scheduled;
 use crate::rehearse::play::{Play, Turn};
 use crate::rehearse::report::{Report, report};
 use crate::rehearse::stage::Stage;
@@ -23,11 +25,17 @@ use crate::rehearse::stage::Stage;
 /// A rehearsal that takes longer than this is of no use to anybody, in milliseconds of the simulated cluster's time.
 const ENOUGH_MS: u64 = 12 * 3_600_000;
 
+/// The wish is fulfilled already.
+const NOTHING: &str = "nothing-to-do";
+/// Too little is known for a copy.
+const CANNOT_TELL: &str = "cannot-tell";
+
 /// What is printed with `-o json`.
 #[derive(Debug, Serialize)]
 struct Document {
     schema: &'static str,
-    simulated: Text,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    simulated: Option<Text>,
     #[serde(flatten)]
     intent: Intent,
     #[serde(flatten)]
@@ -40,6 +48,8 @@ struct Document {
 enum Outcome {
     Played {
         warnings: Vec<Text>,
+        /// What the copy does not have, or takes for something simpler.
+        not_rehearsed: Vec<Text>,
         #[serde(flatten)]
         report: Report,
     },
@@ -49,23 +59,21 @@ enum Outcome {
     },
 }
 
-/// Makes the plan, plays it and prints what happened. Exits 0 where the goal was reached, 1 where it was not.
+/// Looks, makes the plan, plays it on a copy of what was seen and prints what happened. Exits 0 where the goal was reached, 1
+/// where it was not, 3 where too little is known for a copy.
 pub fn run(resolved: &Resolved, asked: &Rehearse) -> eyre::Result<ExitCode> {
-    let Some(simulation) = &resolved.simulation else {
-        return Err(Usage {
-            message: "rehearse plays on a simulated cluster: name one, such as --sim node-lost".to_owned(),
-        }
-        .into());
-    };
-    let mut scenario = simulation.scenario.clone();
-    scenario.seed = asked.seed.unwrap_or(scenario.seed);
-    let stage = Stage::open(&scenario, simulation.name.clone(), Timestamp::now());
     let intent = asked.wish.intent()?;
-    let policy: Policy = resolved.settings.policy();
-    let outcome = match make(&intent, stage.snapshot(), &policy) {
-        Planned::Plan(plan) => played(stage, *plan, &asked.fault)?,
+    let snapshot = observe::look(resolved, None)?.snapshot;
+    let outcome = match planned(resolved, &intent, &snapshot)? {
+        Planned::Plan(plan) => match cast(&snapshot, asked.seed.unwrap_or_default()) {
+            Ok(cast) => played(&snapshot, cast, *plan, &asked.fault)?,
+            Err(why) => Outcome::NotPlayed {
+                result: CANNOT_TELL,
+                because: std::iter::once(why.text).chain(why.hint).collect(),
+            },
+        },
         Planned::Nothing { why } => Outcome::NotPlayed {
-            result: "nothing-to-do",
+            result: NOTHING,
             because: vec![why],
         },
         Planned::Refused { because } => Outcome::NotPlayed {
@@ -73,13 +81,15 @@ pub fn run(resolved: &Resolved, asked: &Rehearse) -> eyre::Result<ExitCode> {
             because: because.iter().map(|why| Text::new(&why.to_string())).collect(),
         },
     };
-    let is_well = match &outcome {
-        Outcome::Played { report, .. } => report.result == "finished",
-        Outcome::NotPlayed { result, .. } => *result == "nothing-to-do",
+    let code = match &outcome {
+        Outcome::Played { report, .. } if report.result == "finished" => exit::YES,
+        Outcome::NotPlayed { result, .. } if *result == NOTHING => exit::YES,
+        Outcome::NotPlayed { result, .. } if *result == CANNOT_TELL => exit::CANNOT_TELL,
+        Outcome::Played { .. } | Outcome::NotPlayed { .. } => exit::NO,
     };
     let document = Document {
         schema: "quorate.rehearse/v1",
-        simulated: simulation.name.clone(),
+        simulated: scenario(&snapshot),
         intent,
         outcome,
     };
@@ -87,10 +97,10 @@ pub fn run(resolved: &Resolved, asked: &Rehearse) -> eyre::Result<ExitCode> {
         Output::Json => print_json(&document)?,
         Output::Table => print(&text(&document))?,
     }
-    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(ExitCode::from(code))
 }
 
-fn played(stage: Stage, wanted: Plan, faults: &[crate::rehearse::mishap::Scheduled]) -> eyre::Result<Outcome> {
+fn played(snapshot: &Snapshot, cast: Cast, wanted: Plan, faults: &[Scheduled]) -> eyre::Result<Outcome> {
     let last = wanted.steps.last().map_or(0, |step| step.id.0);
     if let Some(fault) = faults.iter().find(|fault| fault.step.0 > last) {
         return Err(Usage {
@@ -98,12 +108,17 @@ fn played(stage: Stage, wanted: Plan, faults: &[crate::rehearse::mishap::Schedul
         }
         .into());
     }
+    let stage = Stage::of(&cast, "rehearsal".into(), snapshot.now.wall);
     let warnings = wanted.warnings.clone();
     let mut play = Play::begin(stage, wanted, faults)?;
     loop {
         if let Turn::Ended(ending) = play.turn()? {
             let report = report(&play, &ending);
-            return Ok(Outcome::Played { warnings, report });
+            return Ok(Outcome::Played {
+                warnings,
+                not_rehearsed: cast.notes,
+                report,
+            });
         }
         if play.took_ms() > ENOUGH_MS {
             return Err(eyre!("the rehearsal does not come to an end"));
@@ -112,14 +127,19 @@ fn played(stage: Stage, wanted: Plan, faults: &[crate::rehearse::mishap::Schedul
 }
 
 fn text(document: &Document) -> String {
-    let mut text = mark(Some(&document.simulated));
+    let mut text = mark(document.simulated.as_ref());
     let word = document.intent.word();
     match &document.outcome {
         Outcome::NotPlayed { result, because } => {
             let result = result.replace('-', " ");
             text.extend(because.iter().map(|why| format!("{word}: {result}: {why}\n")));
         }
-        Outcome::Played { warnings, report } => {
+        Outcome::Played {
+            warnings,
+            not_rehearsed,
+            report,
+        } => {
+            text.push_str("REHEARSAL: played on a copy of the cluster; nothing was sent to it\n");
             text.push_str(&headline(word, report));
             text.push_str(&steps(report));
             text.extend(report.faults.iter().map(|fault| {
@@ -127,6 +147,7 @@ fn text(document: &Document) -> String {
                 format!("fault {} struck after {at}\n", fault.fault)
             }));
             text.extend(warnings.iter().map(|warning| format!("note: {warning}\n")));
+            text.extend(not_rehearsed.iter().map(|what| format!("not rehearsed: {what}\n")));
         }
     }
     text

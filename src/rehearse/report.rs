@@ -6,7 +6,7 @@ use super::mishap::Mishap;
 use super::play::Play;
 use crate::base::Text;
 use crate::plan::view::Ending;
-use crate::plan::{RunEvent, StepId};
+use crate::plan::{Condition, RunEvent, StepId};
 
 /// What became of a rehearsal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -34,6 +34,8 @@ pub struct StepReport {
     pub title: Text,
     /// The command that it stands for.
     pub command: Text,
+    /// What had to be so before it, by name.
+    pub gates: Vec<Text>,
     /// When the run came to it, in seconds since the beginning. None: never.
     pub began_s: Option<u64>,
     /// How long it took, in seconds. None: it did not end.
@@ -79,6 +81,7 @@ pub fn report(play: &Play, ending: &Ending) -> Report {
             step: step.id.0,
             title: step.title.clone(),
             command: step.command.clone(),
+            gates: step.needs.iter().map(Condition::name).collect(),
             began_s,
             took_s: began_s.zip(ended_s).map(|(from, to)| to.saturating_sub(from)),
             outcome: state.stage.word(),

@@ -3,6 +3,7 @@
 
 use jiff::Timestamp;
 
+use super::cast::Cast;
 use super::send;
 use super::vantage::Vantage;
 use crate::assemble::Assembler;
@@ -34,13 +35,22 @@ impl Stage {
     pub fn open(scenario: &Scenario, name: Text, start: Timestamp) -> Self {
         let mut world = World::new(scenario, &Network::default(), start);
         world.advance(scenario.begins_at_s.saturating_mul(1_000));
+        Self::watch(world, scenario.here, name)
+    }
+
+    /// A copy of a cluster as it was seen at a moment, watched for a while.
+    pub fn of(cast: &Cast, name: Text, at: Timestamp) -> Self {
+        Self::watch(World::found(&cast.found, at), cast.here, name)
+    }
+
+    fn watch(world: World, here: HostId, name: Text) -> Self {
         let mut assembler = Assembler::new();
         assembler.simulated(Some(Simulated {
             scenario: name,
             speed: 1,
         }));
-        let vantage = Vantage::new(scenario.here, "127.0.0.1:2379".to_owned());
-        let snapshot = Snapshot::empty(stamp(&world, scenario.here));
+        let vantage = Vantage::new(here, "127.0.0.1:2379".to_owned());
+        let snapshot = Snapshot::empty(stamp(&world, here));
         let mut stage = Self {
             world,
             vantage,

@@ -181,6 +181,16 @@ pub enum EtcdLine {
     V36,
 }
 
+impl EtcdLine {
+    /// The release that stands for it.
+    pub const fn version(self) -> &'static str {
+        match self {
+            EtcdLine::V35 => "3.5.33",
+            EtcdLine::V36 => "3.6.16",
+        }
+    }
+}
+
 /// Which k0s the controllers run: they differ in how a member joins and leaves (`k0s_etcd_member_reconciler`, see
 /// `world::k0s`).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]

@@ -8,6 +8,7 @@ pub mod etcd;
 mod event;
 pub mod fault;
 pub mod flags;
+pub mod found;
 mod front;
 mod genesis;
 pub mod host;
@@ -33,6 +34,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use self::entry::Balancer;
 use self::etcd::Etcd;
+use self::genesis::k0s_version;
 use self::host::{Component, Host, HostId, Path};
 use self::lease::{Office, Post};
 use self::lifecycle::Lifecycle;
@@ -76,10 +78,22 @@ impl Default for Network {
     }
 }
 
+/// What its hosts run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Versions {
+    /// Such as `v1.37.2+k0s.0`.
+    pub k0s: String,
+    /// Such as `3.6.16`.
+    pub etcd: String,
+}
+
 /// What the world was built from.
 #[derive(Debug, Clone)]
 struct Plan {
     cluster: Cluster,
+    versions: Versions,
+    /// What NetBox Enterprise's operator has to complain of, whatever else is well.
+    complaint: Option<String>,
     network: Network,
     /// By time.
     faults: Vec<Scheduled>,
@@ -115,6 +129,11 @@ impl World {
             store: Store::new(scenario.seed),
             plan: Plan {
                 cluster: scenario.cluster.clone(),
+                versions: Versions {
+                    k0s: k0s_version(scenario.cluster.k0s).to_owned(),
+                    etcd: scenario.cluster.etcd.version().to_owned(),
+                },
+                complaint: None,
                 network: network.clone(),
                 faults,
                 struck: 0,

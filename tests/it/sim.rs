@@ -52,6 +52,7 @@ fn a_rehearsal_tells_what_would_happen_and_where_it_would_stop() {
         (&"finished".into(), &"cordon".into())
     );
     assert_eq!(told["steps"][0]["outcome"], "done");
+    assert_eq!(told["not_rehearsed"].as_array().unwrap().len(), 0, "{told}");
     let fault = [
         "rehearse",
         "cordon",
@@ -68,8 +69,11 @@ fn a_rehearsal_tells_what_would_happen_and_where_it_would_stop() {
         out.contains("stopped at step 1") && out.contains("fault refused struck"),
         "{out}"
     );
-    let (code, _, err) = quorate(&["rehearse", "cordon", "nbe-3"]);
-    assert!(code == Some(64) && err.contains("--sim node-lost"), "{err}");
+    let (code, out, _) = quorate(&["rehearse", "start-controller", "nbe-2", "--sim", "quorum-lost"]);
+    assert!(
+        code == Some(3) && out.contains("cannot tell: nodes are not known"),
+        "{out}"
+    );
     let (code, _, err) = quorate(&["rehearse", "cordon", "nbe-3", "--sim", "healthy", "--fault", "rain@1"]);
     assert!(code == Some(64) && err.contains("second-node-dies"), "{err}");
 }

@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod copies;
 mod gates;
 mod referee;
 mod scenes;

@@ -86,7 +86,7 @@ fn peer(world: &World, here: HostId, address: &str, authority: &str) -> Result<P
         Ok(PeerAnswer {
             rtt_us: RTT_US + u64::from(slow_ms) * 1_000,
             clock_skew_ms: Some(world.skew_ms(host) - world.skew_ms(here)),
-            version: Some(Text::new(status.version)),
+            version: Some(Text::from(status.version)),
             view: Some(view(Some(ClusterId(cluster)), members)),
         })
     });
@@ -111,7 +111,7 @@ fn local_status(status: etcd::MemberStatus) -> LocalStatus {
     LocalStatus {
         cluster_id: ClusterId(status.cluster_id),
         member_id: MemberId(status.member_id),
-        version: Text::new(status.version),
+        version: Text::from(status.version),
         leader: (status.leader != 0).then_some(MemberId(status.leader)),
         term: status.term,
         raft_index: status.raft_index,

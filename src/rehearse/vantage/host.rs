@@ -64,7 +64,7 @@ fn status(world: &World, here: HostId) -> Observation {
     let why = match world.run(here, Component::K0s) {
         Run::Running => {
             return Observation::HostFact(HostFact::Status(K0sStatus {
-                version: Text::new(world.api_server(here).version),
+                version: Text::from(world.api_server(here).version),
                 role: "controller".into(),
                 pid: Some(Component::K0s.pid()),
                 invocation_id: Some(Text::new(world.invocation_id(here))),

@@ -143,7 +143,7 @@ impl Vantage {
             epoch: self.epoch,
             is_preferred: server == self.here,
             since: at,
-            version: Some(Text::new(world.api_server(server).version)),
+            version: Some(Text::from(world.api_server(server).version)),
             cluster: cluster(world),
         }));
         seen.extend(KubeKind::ALL.map(|kind| feed(FeedId::Kube(kind), Report::Begun)));
@@ -198,7 +198,8 @@ impl Vantage {
     }
 }
 
-/// Addresses of controllers, as far as they are known here: etcd's members first, then k0s's and Kubernetes' objects.
+/// Addresses of controllers, as far as they are known here: etcd's members first, then k0s's and Kubernetes' objects, then
+/// k0s.yaml.
 fn controllers(snapshot: &Snapshot) -> impl Iterator<Item = &str> {
     let views = snapshot.etcd.views.values().flat_map(|view| &view.value.members);
     let members = views.filter_map(|member| member.peer_address());
@@ -206,7 +207,9 @@ fn controllers(snapshot: &Snapshot) -> impl Iterator<Item = &str> {
     let control_nodes = snapshot.kube.control_nodes.values();
     let control_nodes = control_nodes.filter_map(|node| node.address.as_ref());
     let nodes = nodes.filter_map(|node| node.address.as_ref());
-    members.chain(control_nodes.chain(nodes).map(Text::as_str))
+    let config = snapshot.host.config.iter();
+    let sans = config.flat_map(|config| &config.value.api_sans);
+    members.chain(control_nodes.chain(nodes).chain(sans).map(Text::as_str))
 }
 
 fn feed(feed: FeedId, report: Report) -> Observation {

@@ -108,7 +108,7 @@ fn body(request: &Request<Incoming>, world: &World, host: HostId) -> Option<Resu
             let minor = status
                 .version
                 .rsplit_once('.')
-                .map_or(status.version, |(minor, _)| minor);
+                .map_or(status.version.as_str(), |(minor, _)| minor);
             let mut version = json!({"etcdserver": status.version, "etcdcluster": format!("{minor}.0")});
             if let Some(storage) = status.storage_version {
                 version["storage"] = storage.into();

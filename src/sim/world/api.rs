@@ -113,7 +113,7 @@ pub struct Server {
     /// Its `--default-*-toleration-seconds`.
     pub toleration_s: u32,
     /// Which Kubernetes it is, such as `v1.37.2+k0s.0`.
-    pub version: &'static str,
+    pub version: String,
     /// For how many seconds etcd behind it has had no quorum; None while it has one.
     pub without_etcd_s: Option<u64>,
     /// For what etcd refuses writes.

@@ -3,13 +3,15 @@
 
 mod change;
 mod database;
+mod found;
 mod raft;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use self::database::{Contents, Database};
+use self::database::{Contents, Database, QUOTA_BYTES};
+pub use self::found::FoundEtcd;
 use super::World;
 use super::host::{Component, HostId};
 use crate::sim::scenario::EtcdLine;
@@ -74,7 +76,7 @@ pub struct MemberStatus {
     /// Applied.
     pub applied_index: u64,
     /// Such as `3.6.16`.
-    pub version: &'static str,
+    pub version: String,
     /// Bytes.
     pub db_size: u64,
     /// Bytes in use.
@@ -130,6 +132,8 @@ pub(super) struct Etcd {
     /// What is wrong, and which member says so.
     alarms: BTreeSet<(Alarm, u64)>,
     contents: Contents,
+    /// Of every member's database, in bytes.
+    quota: u64,
     /// Since when two running members have been connected, in world milliseconds.
     links: BTreeMap<(HostId, HostId), u64>,
     /// Something happened that may concern connections, leader or membership.
@@ -193,6 +197,7 @@ impl Etcd {
             extra_entries: 12,
             alarms: BTreeSet::new(),
             contents: Contents::default(),
+            quota: QUOTA_BYTES,
             links: BTreeMap::new(),
             is_stirred: true,
             followers: Vec::new(),
@@ -244,10 +249,10 @@ impl World {
             leader,
             raft_index: home.index,
             applied_index: home.index,
-            version: if is_new { "3.6.16" } else { "3.5.33" },
+            version: self.plan.versions.etcd.clone(),
             db_size: home.file_bytes(),
             db_size_in_use: home.used_bytes(),
-            quota: is_new.then_some(Self::quota_bytes()),
+            quota: is_new.then_some(etcd.quota),
             compacted: home.compacted(),
             storage_version: is_new.then_some("3.6.0"),
             errors,

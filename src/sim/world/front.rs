@@ -1,6 +1,5 @@
 //! The API server of each host, as its answers depend on the world.
 
-use super::genesis::k0s_version;
 use super::host::HostId;
 use super::{World, api};
 
@@ -13,7 +12,7 @@ impl World {
             name: self.name_of(host).to_owned(),
             now: self.wall_of(host),
             toleration_s: self.default_toleration_s(host),
-            version: k0s_version(self.plan.cluster.k0s),
+            version: self.plan.versions.k0s.clone(),
             without_etcd_s: (!self.has_quorum(host)).then_some(lost_s),
             alarm: self.alarm(),
         }

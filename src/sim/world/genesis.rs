@@ -7,13 +7,13 @@ mod nodes;
 mod product;
 mod workloads;
 
-pub(super) use self::hostile::complaint;
 pub(super) use self::nodes::{fine_conditions, k0s_version};
 pub(super) use self::product::HA_MISSING;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use self::hostile::complaint;
 use super::World;
 use super::host::HostId;
 use super::lease::{Office, Post};
@@ -48,6 +48,7 @@ impl World {
         self.make_product();
         self.make_workloads();
         if self.plan.cluster.hostile {
+            self.plan.complaint = Some(complaint());
             self.make_hostile();
         }
         let first = self.controllers().next();
@@ -58,7 +59,7 @@ impl World {
                     Office::K0s => self.invocation_id(first).to_owned(),
                     Office::ControllerManager | Office::Scheduler => format!("{}_{uuid}", self.name_of(first)),
                 };
-                self.posts.push(Post::new(office, first, identity));
+                self.posts.push(Post::new(office, Some(first), identity));
             }
         }
         self.lifecycle.rest(&self.store);
@@ -84,13 +85,23 @@ impl World {
         made.map_or(Value::Null, |object| Value::clone(&object))
     }
 
-    /// The address of a host.
+    /// The address of a host; for the next one, the one that it will get.
     pub(super) fn address(&self, host: HostId) -> String {
+        let known = self.hosts.iter().find(|own| own.id == host);
+        if let Some(known) = known {
+            return known.address.clone();
+        }
         let [a, b, c] = self.plan.network.prefix;
-        format!("{a}.{b}.{c}.{}", host.0 + 10)
+        let mut all = (host.0 + 10..).map(|last| format!("{a}.{b}.{c}.{last}"));
+        let is_free = |address: &String| !self.hosts.iter().any(|own| own.address == *address);
+        all.find(is_free).unwrap_or_default()
     }
 
     pub(super) fn peer_url(&self, host: HostId) -> String {
-        format!("https://{}:{}", self.address(host), self.plan.network.peer_port)
+        let (address, port) = (self.address(host), self.plan.network.peer_port);
+        if address.contains(':') {
+            return format!("https://[{address}]:{port}");
+        }
+        format!("https://{address}:{port}")
     }
 }

@@ -86,7 +86,10 @@ impl World {
             return Err(format!("there is no host {host}"));
         }
         if !self.is_on(host) {
-            return Err(format!("{host} is switched off already; revive it first"));
+            return Err(format!(
+                "{} is switched off already; revive it first",
+                self.name_of(host)
+            ));
         }
         Ok(())
     }

@@ -175,7 +175,9 @@ impl World {
         match self.member_remove(asked, id) {
             Ok(_) => Ok(()),
             Err(EtcdError::NoReply) => Err("etcd did not answer".to_owned()),
-            Err(EtcdError::Refused { message, .. }) => Err(format!("etcd does not forget {host}: {message}")),
+            Err(EtcdError::Refused { message, .. }) => {
+                Err(format!("etcd does not forget {}: {message}", self.name_of(host)))
+            }
         }
     }
 

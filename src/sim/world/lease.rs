@@ -93,10 +93,10 @@ pub(super) struct Post {
 }
 
 impl Post {
-    pub fn new(office: Office, holder: HostId, identity: String) -> Self {
+    pub fn new(office: Office, holder: Option<HostId>, identity: String) -> Self {
         Self {
             office,
-            holder: Some(holder),
+            holder,
             identity,
             renewed_ms: 0,
             works_from_ms: 0,

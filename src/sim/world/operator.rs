@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::World;
-use super::genesis::{HA_MISSING, complaint};
+use super::genesis::HA_MISSING;
 use super::host::{Component, HostId};
 use super::pod;
 use super::read::{annotation, is_ready, label, number_at, set, set_condition};
@@ -65,7 +65,8 @@ impl World {
     fn operates(&self, app: &str) -> bool {
         self.store.list(Resource::Pods, None).any(|(_, own)| {
             let host = pod::node(own).and_then(|node| self.host_named(node));
-            label(own, "app") == Some(app)
+            let is_of = |key| label(own, key) == Some(app);
+            (is_of("app") || is_of("app.kubernetes.io/name"))
                 && is_ready(own)
                 && host.is_some_and(|host| self.is_running(host, Component::Kubelet))
         })
@@ -171,13 +172,13 @@ impl World {
         let installation = self.store.list(Resource::Installations, None).last();
         let has_ha =
             installation.is_some_and(|(_, own)| own.pointer("/spec/highAvailability") == Some(&Value::Bool(true)));
-        let is_hostile = self.plan.cluster.hostile;
-        let is_ready = late.is_empty() && has_ha && !is_hostile;
-        let message = match (late.is_empty(), has_ha) {
-            _ if is_hostile => complaint(),
-            (true, true) => "All components are ready".to_owned(),
-            (true, false) => HA_MISSING.to_owned(),
-            (false, _) => format!("Components not ready: {}", late.join(", ")),
+        let complaint = &self.plan.complaint;
+        let is_ready = late.is_empty() && has_ha && complaint.is_none();
+        let message = match (late.is_empty(), has_ha, complaint) {
+            (.., Some(complaint)) => complaint.clone(),
+            (true, true, None) => "All components are ready".to_owned(),
+            (true, false, None) => HA_MISSING.to_owned(),
+            (false, _, None) => format!("Components not ready: {}", late.join(", ")),
         };
         let at = self.wall();
         for (key, netbox) in self.objects(Resource::NetBoxEnterprises) {

@@ -8,6 +8,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+pub(super) use self::fit::selects_node;
 use self::fit::{Place, Reason};
 use super::World;
 use super::event::About;

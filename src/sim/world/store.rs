@@ -125,6 +125,15 @@ impl Store {
         }
     }
 
+    /// The same where history has been forgotten up to a revision.
+    pub(super) fn since(seed: u64, revision: u64) -> Self {
+        Self {
+            revision: revision.max(1),
+            compacted: revision.max(1),
+            ..Self::new(seed)
+        }
+    }
+
     /// The newest revision.
     pub const fn revision(&self) -> u64 {
         self.revision
@@ -214,6 +223,14 @@ impl Store {
         if self.objects.contains_key(&key) {
             return Err(ApiError::exists(&key.resource.qualified(), &key.name));
         }
+        if let Some(meta) = body.get_mut("metadata").and_then(Value::as_object_mut) {
+            meta.retain(|field, _| !["uid", "creationTimestamp", "generation"].contains(&field.as_str()));
+        }
+        Ok(self.put_found(key, body, now))
+    }
+
+    /// Stores an object as it was found elsewhere, and fills in what it does not say about itself.
+    pub(super) fn put_found(&mut self, key: Key, mut body: Value, now: Timestamp) -> Object {
         let uid = self.uid();
         let info = key.resource.info();
         let root = as_map(&mut body);
@@ -224,12 +241,12 @@ impl Store {
         if info.is_namespaced {
             meta.insert("namespace".into(), key.namespace.clone().into());
         }
-        meta.insert("uid".into(), uid.into());
-        meta.insert("creationTimestamp".into(), seconds(now).into());
+        meta.entry("uid").or_insert_with(|| uid.into());
+        meta.entry("creationTimestamp").or_insert_with(|| seconds(now).into());
         if has_generation(key.resource) {
-            meta.insert("generation".into(), 1.into());
+            meta.entry("generation").or_insert_with(|| 1.into());
         }
-        Ok(self.put(key, ChangeKind::Added, body))
+        self.put(key, ChangeKind::Added, body)
     }
 
     /// Replaces an object. `resourceVersion` and `uid` in the body, where given, must be those of the stored one.

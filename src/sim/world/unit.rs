@@ -135,7 +135,7 @@ impl World {
     pub(super) fn stop(&mut self, host: HostId, component: Component) -> Result<(), String> {
         self.must_be_on(host)?;
         if self.run(host, component) == Run::Dead {
-            return Err(format!("{} does not run on {host}", component.name()));
+            return Err(format!("{} does not run on {}", component.name(), self.name_of(host)));
         }
         self.end_process(host, component);
         let again = if component == Component::K0s {
@@ -156,7 +156,10 @@ impl World {
     pub(super) fn stop_unit(&mut self, host: HostId) -> Result<(), String> {
         self.must_be_settled(host)?;
         if self.run(host, Component::K0s) != Run::Running {
-            return Err(format!("k0s does not run on {host}, so its unit cannot be stopped"));
+            return Err(format!(
+                "k0s does not run on {}, so its unit cannot be stopped",
+                self.name_of(host)
+            ));
         }
         self.release_lease(host);
         let ends = self.turns(host, 0, false);
@@ -168,7 +171,7 @@ impl World {
     pub(super) fn start_unit(&mut self, host: HostId) -> Result<(), String> {
         self.must_be_settled(host)?;
         if self.run(host, Component::K0s) != Run::Dead {
-            return Err(format!("the unit of k0s is active on {host} already"));
+            return Err(format!("the unit of k0s is active on {} already", self.name_of(host)));
         }
         let starts = self.turns(host, 0, true);
         self.plan_turns(host, starts);
@@ -192,7 +195,10 @@ impl World {
         self.must_be_on(host)?;
         let machine = self.machine(host);
         if self.is_joining(host) || machine.is_some_and(|machine| !machine.turns.is_empty()) {
-            return Err(format!("processes of {host} are starting or stopping; wait for them"));
+            return Err(format!(
+                "processes of {} are starting or stopping; wait for them",
+                self.name_of(host)
+            ));
         }
         Ok(())
     }

@@ -11,9 +11,12 @@ use serde_json::{Value, json};
 use super::World;
 use super::lease::Office;
 use super::pod::{self, NOT_READY, UNREACHABLE, of_template};
-use super::read::{controller, is_ready, list_at, owner_reference, set, uid};
+use super::read::{annotation, controller, is_ready, list_at, owner_reference, set, uid};
 use super::resource::Resource;
 use super::store::{Key, Object, as_map, str_at};
+
+/// On a workload that was found: the hash that its template has here, and the one that its cluster gave it.
+pub const FOUND_HASH: &str = "quorate.dev/found-hash";
 
 /// Pods by the uid of their owner.
 #[derive(Debug, Default)]
@@ -65,7 +68,6 @@ impl World {
     /// What an owner left behind goes after it: ReplicaSets of Deployments, pods of whatever made them.
     fn collect_orphans(&mut self) {
         let owners = [
-            Resource::Nodes,
             Resource::Deployments,
             Resource::ReplicaSets,
             Resource::StatefulSets,
@@ -80,9 +82,11 @@ impl World {
             let orphans: Vec<Key> = self
                 .store
                 .list(resource, None)
-                // The mirror of a static pod goes with its Node, which pod garbage collection sees to.
+                // The mirror of a static pod goes with its Node, which pod garbage collection sees to; what Jobs and others
+                // own is theirs.
                 .filter(|(_, own)| {
-                    controller(own).is_some_and(|(kind, _, uid)| kind != "Node" && !living.contains(uid))
+                    let is_kept = |kind| ["Deployment", "ReplicaSet", "StatefulSet", "DaemonSet"].contains(&kind);
+                    controller(own).is_some_and(|(kind, _, uid)| is_kept(kind) && !living.contains(uid))
                 })
                 .map(|(key, _)| key.clone())
                 .collect();
@@ -116,12 +120,22 @@ pub(super) fn template_hash(template: &Value) -> String {
     (0..10).map(digit).collect()
 }
 
+/// The hash of a workload's template. One that was found keeps the hash that its cluster gave it, until its template changes.
+pub(super) fn hash_of(owner: &Value) -> String {
+    let hash = template_hash(&owner.pointer("/spec/template").cloned().unwrap_or_default());
+    let found = annotation(owner, FOUND_HASH).and_then(|both| both.split_once('='));
+    match found {
+        Some((ours, theirs)) if ours == hash => theirs.to_owned(),
+        Some(_) | None => hash,
+    }
+}
+
 /// A StatefulSet's pod of an ordinal, with its name.
 pub(super) fn stateful_pod(owner: &Value, ordinal: usize, toleration_s: u32) -> (String, Value) {
     let set_name = str_at(owner, "/metadata/name").unwrap_or_default();
     let name = format!("{set_name}-{ordinal}");
     let template = owner.pointer("/spec/template").cloned().unwrap_or_default();
-    let hash = template_hash(&template);
+    let hash = hash_of(owner);
     let mut pod = of_template(&template, Some(owner_reference(owner)), toleration_s);
     for (label, value) in [
         ("statefulset.kubernetes.io/pod-name", name.clone()),
@@ -131,11 +145,11 @@ pub(super) fn stateful_pod(owner: &Value, ordinal: usize, toleration_s: u32) -> 
         set(&mut pod, &["metadata", "labels", label], value.into());
     }
     set(&mut pod, &["spec", "hostname"], name.clone().into());
-    let volumes: Vec<Value> = list_at(owner, "/spec/volumeClaimTemplates")
+    let own = list_at(owner, "/spec/volumeClaimTemplates")
         .iter()
         .filter_map(|template| str_at(template, "/metadata/name"))
-        .map(|volume| json!({"name": volume, "persistentVolumeClaim": {"claimName": format!("{volume}-{name}")}}))
-        .collect();
+        .map(|volume| json!({"name": volume, "persistentVolumeClaim": {"claimName": format!("{volume}-{name}")}}));
+    let volumes: Vec<Value> = own.chain(list_at(&pod, "/spec/volumes").iter().cloned()).collect();
     set(&mut pod, &["spec", "volumes"], volumes.into());
     (name, pod)
 }
@@ -162,7 +176,7 @@ pub(super) fn claims_of(key: &Key, pod: &Value) -> Vec<Key> {
 /// A DaemonSet's pod for a node: it tolerates what takes other pods away, and fits only there.
 pub(super) fn daemon_pod(owner: &Value, node: &str, toleration_s: u32) -> Value {
     let mut template = owner.pointer("/spec/template").cloned().unwrap_or_default();
-    let hash = template_hash(&template);
+    let hash = hash_of(owner);
     set(
         &mut template,
         &["metadata", "labels", "controller-revision-hash"],

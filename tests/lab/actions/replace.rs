@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use super::story::{Journal, LATE, Run, SOON, is_whole, wait_for};
 use crate::audit::requests;
 use crate::lab::Lab;
+use quorate::plan::Plan;
+use quorate::plan::step::Step;
 
 const REPLACE: [&str; 5] = ["run", "replace-node", "nbe-3", "--confirm", "nbe-3"];
 const WORDS: &str = "nbe-3 is off";
@@ -23,6 +25,7 @@ pub fn a_lost_host_is_replaced_while_much_else_goes_wrong() {
     is_whole(&lab, 1);
 
     lab.run(&["kill", "3"]);
+    let rehearsed = rehearsal(&lab);
     let mut run = Run::start(&lab, 1, &[&REPLACE[..], &["--attest", WORDS]].concat());
     run.until_waiting("nbe-3 is powered off", "not served for 60 s", LATE);
     lab.run(&["freeze", "2"]);
@@ -33,7 +36,39 @@ pub fn a_lost_host_is_replaced_while_much_else_goes_wrong() {
     lab.run(&["join", "4"]);
     let journal = run.until_over("finished", 0, LATE);
     is_told(&journal);
+    is_as_rehearsed(&journal, &rehearsed);
     is_replaced(&lab);
+}
+
+/// The plan, played on a copy of the lab, which is only read.
+fn rehearsal(lab: &Lab) -> Value {
+    let before = changes(lab);
+    let told = lab.json(1, &["rehearse", "replace-node", "nbe-3"]);
+    assert_eq!(told["result"], "finished", "{told:#}");
+    assert_eq!(changes(lab), before, "nothing was sent");
+    told
+}
+
+/// The real run took the same steps in the same order, at the same gates, and sent its requests at the same ones.
+fn is_as_rehearsed(journal: &Journal, rehearsed: &Value) {
+    let plan: Plan = serde_json::from_value(journal.0[0]["plan"].clone()).unwrap();
+    let sent = |step: &Step| {
+        journal
+            .0
+            .iter()
+            .any(|line| line["event"] == "intended" && line["step"] == step.id.0)
+    };
+    let real = plan.steps.iter().map(|step| {
+        let gates: Vec<String> = step.needs.iter().map(|gate| gate.name().to_string()).collect();
+        json!([step.id.0, step.title, gates, sent(step)])
+    });
+    let steps = rehearsed["steps"].as_array().unwrap().iter();
+    let played = steps.map(|step| json!([step["step"], step["title"], step["gates"], step["attempts"] != 0]));
+    // Whether pods must be restarted so that they lie evenly, only their places tell.
+    let is_told = |step: &Value| !step[1].as_str().unwrap().starts_with("restart the pods");
+    let (real, played): (Vec<Value>, Vec<Value>) = (real.filter(is_told).collect(), played.filter(is_told).collect());
+    assert_eq!(real, played);
+    assert!(real.len() > 10, "{real:?}");
 }
 
 /// On both survivors at once: one waits for a person, and the other is told who it is. The host of the other.

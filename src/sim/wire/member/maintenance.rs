@@ -30,7 +30,7 @@ impl Maintenance for LocalMember {
         let status = self.ask(|world| world.etcd_status(self.host)).await?;
         Ok(Response::new(pb::StatusResponse {
             header: self.header(true),
-            version: status.version.to_owned(),
+            version: status.version.clone(),
             db_size: signed(status.db_size),
             leader: status.leader,
             raft_index: status.raft_index,

@@ -23,7 +23,7 @@ impl Bench {
                 name: "nbe-1".to_owned(),
                 now: "2026-11-24T12:00:00Z".parse().unwrap(),
                 toleration_s: 30,
-                version: "v1.37.2+k0s.0",
+                version: "v1.37.2+k0s.0".to_owned(),
                 without_etcd_s: None,
                 alarm: None,
             },

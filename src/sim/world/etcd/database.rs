@@ -9,7 +9,7 @@ use super::super::store::{Key, NotThere, Object};
 use super::{Alarm, EtcdError, Home, not_for_learners};
 
 /// etcd's quota where nothing else is configured (`DefaultQuotaBytes`).
-const QUOTA_BYTES: u64 = 2 << 30;
+pub(super) const QUOTA_BYTES: u64 = 2 << 30;
 /// What a small cluster's newest revisions hold.
 const NEWEST_BYTES: u64 = 24 << 20;
 /// What one more revision holds.
@@ -84,6 +84,29 @@ impl Home {
     }
 }
 
+impl Contents {
+    /// Of a database that holds so many bytes: what is more than usual are old revisions up to this one.
+    pub fn found(used: u64, until: u64) -> Self {
+        Self {
+            masses: used.saturating_sub(NEWEST_BYTES),
+            masses_until: until,
+            noted: 0,
+        }
+    }
+}
+
+impl Database {
+    /// A file of this size whose history is gone up to a revision.
+    pub fn found(file: u64, compacted: u64, contents: Contents) -> Self {
+        Self {
+            compacted,
+            masses: contents.masses,
+            file,
+            stale: None,
+        }
+    }
+}
+
 /// Objects that outlive the store's next change.
 pub(super) fn owned(objects: &BTreeMap<&Key, &Object>) -> BTreeMap<Key, Object> {
     let own = |(key, object): (&&Key, &&Object)| (Key::clone(key), Object::clone(object));
@@ -120,11 +143,6 @@ impl World {
                 Err(NotThere::Future) => Err(FUTURE),
             },
         }
-    }
-
-    /// The quota of every member.
-    pub(super) const fn quota_bytes() -> u64 {
-        QUOTA_BYTES
     }
 
     /// Forgets the history before a revision, through a host's member. Returns the newest revision.
@@ -195,7 +213,7 @@ impl World {
         let Some(leader) = leader.map(|leader| leader.id) else {
             return Err("etcd has no leader now, so its database cannot fill up".to_owned());
         };
-        self.etcd.contents.masses = QUOTA_BYTES;
+        self.etcd.contents.masses = self.etcd.quota;
         self.etcd.contents.masses_until = self.store.revision();
         self.replicate();
         self.etcd.alarms.insert((Alarm::NoSpace, leader));
@@ -225,7 +243,7 @@ impl World {
             .etcd
             .homes
             .iter()
-            .filter(|(_, home)| home.file_bytes() >= QUOTA_BYTES);
+            .filter(|(_, home)| home.file_bytes() >= self.etcd.quota);
         let writing: Vec<(Alarm, u64)> = over
             .filter(|(host, _)| self.has_quorum(**host) && self.is_running(**host, Component::KubeApiserver))
             .map(|(_, home)| (Alarm::NoSpace, home.id))

@@ -37,7 +37,7 @@ fn the_lines_differ_in_what_status_tells() {
         world.advance(10_000);
         let status = world.etcd_status(host(2)).unwrap();
         assert_eq!(
-            (status.version, status.quota, status.storage_version),
+            (status.version.as_str(), status.quota, status.storage_version),
             (version, quota, storage)
         );
         assert_eq!(status.leader, id_of(&world, 1));

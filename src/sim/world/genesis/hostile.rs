@@ -89,6 +89,6 @@ impl World {
 }
 
 /// What NetBox Enterprise's operator has to say in a hostile cluster.
-pub(in crate::sim::world) fn complaint() -> String {
+pub(super) fn complaint() -> String {
     BAD.join(" ")
 }

@@ -103,9 +103,11 @@ impl World {
     pub(in crate::sim::world) fn add_machine(&mut self, is_controller: bool, run: Run) -> HostId {
         let number = u16::try_from(self.hosts.len() + 1).unwrap_or(u16::MAX);
         let id = HostId(number);
+        let mut names = (number..).map(|number| HostId(number).to_string());
+        let is_free = |name: &String| !self.hosts.iter().any(|own| own.name == *name);
         self.hosts.push(Host {
             id,
-            name: id.to_string(),
+            name: names.find(is_free).unwrap_or_default(),
             address: self.address(id),
             is_controller,
         });
@@ -166,7 +168,7 @@ impl World {
                 "conditions": fine_conditions(at, at),
                 "daemonEndpoints": {"kubeletEndpoint": {"Port": 10_250}},
                 "nodeInfo": {
-                    "kubeletVersion": k0s_version(self.plan.cluster.k0s), "kubeProxyVersion": "",
+                    "kubeletVersion": self.plan.versions.k0s, "kubeProxyVersion": "",
                     "architecture": "amd64", "operatingSystem": "linux", "osImage": "Debian GNU/Linux 13 (trixie)",
                     "kernelVersion": "6.12.48", "containerRuntimeVersion": "containerd://2.2.1",
                     "machineID": format!("{number:032x}"), "systemUUID": format!("00000000-0000-0000-0000-{number:012}"),
@@ -229,7 +231,7 @@ impl World {
         let control = json!({
             "metadata": {"annotations": {"autopilot.k0sproject.io/mode": "controller+worker"},
                 "labels": {"kubernetes.io/arch": "amd64", "kubernetes.io/hostname": name, "kubernetes.io/os": "linux"}},
-            "status": {"k0sVersion": k0s_version(family), "addresses": [
+            "status": {"k0sVersion": self.plan.versions.k0s, "addresses": [
                 {"address": address, "type": "InternalIP"}, {"address": name, "type": "Hostname"}]},
         });
         self.write(Resource::ControlNodes, &name, control, at);

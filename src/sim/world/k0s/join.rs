@@ -34,6 +34,18 @@ enum Stage {
     Label,
 }
 
+impl Join {
+    /// Its etcd runs already.
+    pub const fn under_way() -> Self {
+        Self {
+            zone: None,
+            stage: Stage::Vote,
+            due_ms: 0,
+            tries: 0,
+        }
+    }
+}
+
 impl World {
     /// A new machine with an empty disk joins as a controller.
     pub(in crate::sim::world) fn join(&mut self, zone: Option<String>) -> Result<(), String> {

@@ -86,6 +86,22 @@ impl World {
         }
     }
 
+    /// The timers of a cluster that was found have run since the taints were put there.
+    pub(in crate::sim::world) fn find_timers(&mut self) {
+        self.set_timers();
+        let now = self.wall();
+        let mut timers = std::mem::take(&mut self.lifecycle.evictions);
+        for (key, timer) in &mut timers {
+            let node = self.store.get(key).and_then(|pod| pod::node(pod));
+            let node = node.and_then(|node| self.store.get(&Key::new(Resource::Nodes, "", node)));
+            let taints = node.map_or(&[][..], |node| list_at(node, "/spec/taints")).iter();
+            let added = taints.filter_map(|taint| str_at(taint, "/timeAdded")?.parse::<jiff::Timestamp>().ok());
+            let age_ms = added.max().map_or(0, |at| now.as_millisecond() - at.as_millisecond());
+            timer.due_ms = timer.due_ms.saturating_sub(u64::try_from(age_ms).unwrap_or(0));
+        }
+        self.lifecycle.evictions = timers;
+    }
+
     /// Asks for a pod's end; one that no kubelet has taken goes at once.
     pub(in crate::sim::world) fn delete_pod(&mut self, key: &Key) {
         let Some(stored) = self.store.get(key) else { return };

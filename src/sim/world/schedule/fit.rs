@@ -95,7 +95,7 @@ impl Place {
         if !volumes.iter().all(|volume| {
             volume
                 .pointer(required)
-                .is_none_or(|required| matches_terms(required, self))
+                .is_none_or(|required| matches_terms(required, &self.name, &self.node))
         }) {
             return Err(finally("node(s) didn't match PersistentVolume's node affinity"));
         }
@@ -106,15 +106,7 @@ impl Place {
     }
 
     fn is_selected(&self, pod: &Value) -> bool {
-        let selector = pod.pointer("/spec/nodeSelector").and_then(Value::as_object);
-        let required = "/spec/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution";
-        selector
-            .into_iter()
-            .flatten()
-            .all(|(key, value)| label(&self.node, key) == value.as_str())
-            && pod
-                .pointer(required)
-                .is_none_or(|required| matches_terms(required, self))
+        selects_node(pod, &self.name, &self.node)
     }
 
     /// `PodTopologySpread` with `DoNotSchedule`.
@@ -230,25 +222,38 @@ fn count<'a>(constraint: &Value, namespace: &str, pod: &Value, places: &'a [Plac
         let Some(domain) = label(&place.node, key) else {
             continue;
         };
+        let is_alike = |other: &Value| {
+            let mut keys = list_at(constraint, "/matchLabelKeys").iter().filter_map(Value::as_str);
+            keys.all(|key| label(pod, key).is_none() || label(other, key) == label(pod, key))
+        };
         let matching = place.pods.iter().filter(|(space, other)| {
-            space == namespace && !is_deleting(other) && selects(constraint.get("labelSelector"), other)
+            let is_meant = space == namespace && !is_deleting(other);
+            is_meant && selects(constraint.get("labelSelector"), other) && is_alike(other)
         });
         *counts.entry(domain).or_insert(0) += matching.count();
     }
     counts
 }
 
+/// Whether the node selector and the required node affinity of a pod, or of a template, let it onto a node.
+pub(in crate::sim::world) fn selects_node(pod: &Value, name: &str, node: &Value) -> bool {
+    let selector = pod.pointer("/spec/nodeSelector").and_then(Value::as_object);
+    let mut selector = selector.into_iter().flatten();
+    let required = "/spec/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution";
+    selector.all(|(key, value)| label(node, key) == value.as_str())
+        && pod
+            .pointer(required)
+            .is_none_or(|required| matches_terms(required, name, node))
+}
+
 /// Whether a node matches one of a node selector's terms.
-fn matches_terms(required: &Value, place: &Place) -> bool {
+fn matches_terms(required: &Value, name: &str, node: &Value) -> bool {
     list_at(required, "/nodeSelectorTerms").iter().any(|term| {
         let mut fields = list_at(term, "/matchFields").iter();
         let by_name = fields.all(|rule| {
-            let listed = list_at(rule, "/values").iter().any(|name| name == place.name.as_str());
+            let listed = list_at(rule, "/values").iter().any(|own| own == name);
             listed == (str_at(rule, "/operator") == Some("In"))
         });
-        by_name
-            && list_at(term, "/matchExpressions")
-                .iter()
-                .all(|rule| holds(rule, &place.node))
+        by_name && list_at(term, "/matchExpressions").iter().all(|rule| holds(rule, node))
     })
 }

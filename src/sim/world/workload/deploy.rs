@@ -10,7 +10,7 @@ use super::super::read::{
 };
 use super::super::resource::Resource;
 use super::super::store::{Key, Object, str_at};
-use super::{Owned, template_hash};
+use super::{Owned, hash_of};
 
 impl World {
     pub(super) fn run_deployments(&mut self, pods: &Owned) {
@@ -32,7 +32,7 @@ impl World {
     /// One step towards all pods being of the newest template.
     fn roll(&mut self, key: &Key, deployment: &Value, sets: &[(Key, Object)], pods: &Owned) {
         let template = deployment.pointer("/spec/template").cloned().unwrap_or_default();
-        let hash = template_hash(&template);
+        let hash = hash_of(deployment);
         let wanted = number_at(deployment, "/spec/replicas").unwrap_or(1);
         let newest = sets
             .iter()
@@ -114,7 +114,7 @@ impl World {
     }
 
     fn tell_deployment(&mut self, key: &Key, deployment: &Value, sets: &[(Key, Object)], pods: &Owned) {
-        let hash = template_hash(&deployment.pointer("/spec/template").cloned().unwrap_or_default());
+        let hash = hash_of(deployment);
         let wanted = usize::try_from(number_at(deployment, "/spec/replicas").unwrap_or(1)).unwrap_or(0);
         let (mut replicas, mut updated, mut ready) = (0, 0, 0);
         for (_, own) in sets {

@@ -7,9 +7,10 @@ use super::super::event::About;
 use super::super::pod;
 use super::super::read::{is_deleting, is_ready, label, list_at, number_at, set, uid, unset};
 use super::super::resource::Resource;
+use super::super::schedule::selects_node;
 use super::super::store::{Key, Object, str_at};
 use super::deploy::set_count;
-use super::{Owned, claim_of, claims_of, daemon_pod, stateful_pod, template_hash};
+use super::{Owned, claim_of, claims_of, daemon_pod, hash_of, stateful_pod};
 
 /// How long a granted eviction counts as a pod less (`DeletionTimeout` of the disruption controller).
 const DELETION_TIMEOUT_S: i64 = 120;
@@ -57,7 +58,7 @@ impl World {
 
     /// Ends pods beyond the last ordinal and, one after the other, those of an older template; tells how it stands.
     fn settle_stateful(&mut self, key: &Key, owner: &Value, pods: &Owned, wanted: usize) {
-        let hash = template_hash(&owner.pointer("/spec/template").cloned().unwrap_or_default());
+        let hash = hash_of(owner);
         let revision = format!("{}-{hash}", key.name);
         let own: Vec<&(Key, Object)> = pods.active(uid(owner)).collect();
         let ordinal = |pod: &Value| label(pod, "apps.kubernetes.io/pod-index").and_then(|n| n.parse::<usize>().ok());
@@ -98,7 +99,9 @@ impl World {
             let (mut desired, mut current) = (0, 0);
             for (node, stored) in &nodes {
                 let body = daemon_pod(&owner, &node.name, toleration_s);
-                let is_wanted = tolerates_all(&body, stored);
+                let template = owner.pointer("/spec/template");
+                let is_wanted = tolerates_all(&body, stored)
+                    && template.is_none_or(|template| selects_node(template, &node.name, stored));
                 let has_one = own.iter().any(|(_, pod)| target(pod) == Some(node.name.as_str()));
                 desired += usize::from(is_wanted);
                 current += usize::from(is_wanted && has_one);
