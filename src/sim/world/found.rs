@@ -93,6 +93,8 @@ impl World {
             posts: Vec::new(),
             lifecycle: super::lifecycle::Lifecycle::default(),
             balancer: super::entry::Balancer::default(),
+            // No plan looks at the services outside.
+            outside: super::outside::Wrongs::new(),
             dice: fastrand::Rng::with_seed(found.seed),
             start: now,
             now_ms: 0,
