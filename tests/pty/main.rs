@@ -190,7 +190,7 @@ fn a_dumb_terminal_and_a_screen_reader_get_lines_and_not_one_escape() {
         [("TERM", "dumb"), ("ACCESSIBLE", "")],
         [("TERM", "xterm-256color"), ("ACCESSIBLE", "1")],
     ] {
-        let mut console = dead((24, 200), &environment);
+        let mut console = dead((200, 200), &environment);
         console.wait_for("a verdict", SOON, |screen| screen.contains("Verdict UNKNOWN"));
         console.press("feeds\n");
         // The sources may not have spoken yet: then their rows come as a change.
