@@ -5,6 +5,7 @@ pub mod act;
 pub mod dial;
 pub mod entry;
 pub mod etcd;
+mod exchange;
 pub mod external;
 pub mod host;
 pub mod kube;

@@ -11,6 +11,7 @@ use hyper::Uri;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -112,6 +113,23 @@ pub enum DialFrom {
     Anywhere,
     /// An address of our own certificate: etcd's peer port compares the two.
     OurCertificate,
+}
+
+/// TCP to the first of a host's addresses that takes it; `each` bounds one connect.
+pub async fn open_first(
+    target: &Target,
+    addresses: impl IntoIterator<Item = SocketAddr>,
+    each: Duration,
+) -> Result<TcpStream, Why> {
+    let mut failure = failed(target, Hop::Lookup, WhyKind::Unreachable, "the name has no address");
+    for address in addresses.into_iter().take(MAX_ADDRESSES) {
+        match timeout(each, TcpStream::connect(address)).await {
+            Ok(Ok(tcp)) => return Ok(tcp),
+            Ok(Err(error)) => failure = broken(target, Hop::Connect, &error),
+            Err(_) => failure = timed_out(target, Hop::Connect, each),
+        }
+    }
+    Err(failure)
 }
 
 /// Connects, and says in `hop` how far it got: whoever sets the deadline can name the hop that hung.

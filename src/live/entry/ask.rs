@@ -10,9 +10,7 @@ use std::time::Duration;
 use http_body_util::Empty;
 use hyper::Request;
 use hyper::body::Bytes;
-use hyper::client::conn::http1;
 use hyper::header::{HOST, USER_AGENT};
-use hyper_util::rt::TokioIo;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -24,14 +22,13 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::base::{Why, WhyKind};
-use crate::live::dial::{Hop, Target, broken, failed, timed_out};
+use crate::live::dial::{Hop, Target, broken, failed, open_first, timed_out};
+use crate::live::exchange;
 use crate::live::host::certificates::describe;
 use crate::live::tls;
 use crate::model::entry::way::{Way, bracketed};
 use crate::model::entry::{Presented, Probed};
 
-/// A name with more addresses than this is dialled at the first ones only.
-const MAX_ADDRESSES: usize = 4;
 /// A certificate with more names than this is told with the first ones only.
 const MAX_NAMES: usize = 64;
 /// The request, by its name.
@@ -96,7 +93,7 @@ impl Asker {
     ) -> Result<u16, Why> {
         let addresses = self.addresses(target).await?;
         *hop = Hop::Connect;
-        let tcp = self.open(target, &addresses).await?;
+        let tcp = open_first(target, addresses, self.connect).await?;
         *hop = Hop::Handshake;
         let stream = TlsConnector::from(Arc::clone(&self.tls))
             .connect(target.server_name().clone(), tcp)
@@ -112,7 +109,7 @@ impl Asker {
             let (host, port) = (self.way.host.as_str().to_owned(), self.way.port);
             tokio::spawn(async move {
                 let found = lookup_host((host, port)).await?;
-                Ok(found.take(MAX_ADDRESSES).collect())
+                Ok(found.collect())
             })
         });
         let found = lookup.await;
@@ -126,23 +123,8 @@ impl Asker {
         Err(failed(target, Hop::Lookup, WhyKind::Unreachable, words))
     }
 
-    async fn open(&self, target: &Target, addresses: &[SocketAddr]) -> Result<TcpStream, Why> {
-        let mut failure = None;
-        for address in addresses {
-            match timeout(self.connect, TcpStream::connect(address)).await {
-                Ok(Ok(tcp)) => return Ok(tcp),
-                Ok(Err(error)) => failure = Some(broken(target, Hop::Connect, &error)),
-                Err(_) => failure = Some(timed_out(target, Hop::Connect, self.connect)),
-            }
-        }
-        Err(failure.unwrap_or_else(|| failed(target, Hop::Lookup, WhyKind::Unreachable, "the name has no address")))
-    }
-
     /// One GET; of the answer only the status is read.
     async fn get(&self, target: &Target, stream: TlsStream<TcpStream>) -> Result<u16, Why> {
-        let (mut requests, connection) = http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| broken(target, GET, &error))?;
         let host = bracketed(self.way.name.as_str());
         let host = if self.way.port == 443 {
             host
@@ -154,16 +136,8 @@ impl Asker {
             .header(USER_AGENT, concat!("quorate/", env!("CARGO_PKG_VERSION")))
             .body(Empty::<Bytes>::new())
             .map_err(|error| failed(target, GET, WhyKind::Config, error.to_string()))?;
-        let answer = requests.send_request(request);
-        tokio::pin!(answer, connection);
-        let answer = tokio::select! {
-            biased;
-            answer = &mut answer => answer,
-            // The connection has ended. What it brought before is still there to be read.
-            _ = &mut connection => answer.await,
-        };
-        let answer = answer.map_err(|error| broken(target, GET, &error))?;
-        Ok(answer.status().as_u16())
+        let status = exchange::status(stream, request).await;
+        Ok(status.map_err(|error| broken(target, GET, &error))?.as_u16())
     }
 }
 

@@ -16,12 +16,10 @@ use tokio_rustls::TlsConnector;
 
 use super::keys::Keys;
 use crate::base::{Why, WhyKind};
-use crate::live::dial::{Hop, Target, broken, failed, timed_out};
+use crate::live::dial::{Hop, Target, broken, failed, open_first, timed_out};
 use crate::model::external::site::Place;
 use crate::model::external::{Secured, Server};
 
-/// A name with more addresses than this is dialled at the first ones only.
-const MAX_ADDRESSES: usize = 4;
 /// One TCP connect.
 const CONNECT: Duration = Duration::from_millis(1500);
 /// No server has more to say.
@@ -80,16 +78,9 @@ impl Call<'_> {
         self.hop = Hop::Lookup;
         let found = lookup_host((self.place.host.as_str(), self.place.port)).await;
         let addresses = found.map_err(|error| self.failed(WhyKind::Unreachable, error.to_string()))?;
-        let mut failure = self.failed(WhyKind::Unreachable, "the name has no address");
         self.hop = Hop::Connect;
-        for address in addresses.take(MAX_ADDRESSES) {
-            match timeout(CONNECT, TcpStream::connect(address)).await {
-                Ok(Ok(tcp)) => return Ok(Bounded { tcp, left: MAX_BYTES }),
-                Ok(Err(error)) => failure = self.broken(&error),
-                Err(_) => failure = timed_out(&self.target, self.hop, CONNECT),
-            }
-        }
-        Err(failure)
+        let tcp = open_first(&self.target, addresses, CONNECT).await?;
+        Ok(Bounded { tcp, left: MAX_BYTES })
     }
 
     /// An open connection, with TLS or without.

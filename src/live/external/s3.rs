@@ -5,16 +5,15 @@ use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::client::conn::http1;
 use hyper::header::{HOST, USER_AGENT};
 use hyper::{Request, StatusCode};
-use hyper_util::rt::TokioIo;
 use rusty_s3::{Bucket, Credentials, S3Action, UrlStyle};
 
 use super::S3;
 use super::call::{Ask, Call};
 use crate::base::{Why, WhyKind};
 use crate::live::dial::Hop;
+use crate::live::exchange;
 use crate::model::external;
 
 /// How long a signature counts. Clocks may differ a little.
@@ -104,17 +103,8 @@ impl S3 {
             .header(USER_AGENT, concat!("quorate/", env!("CARGO_PKG_VERSION")))
             .body(Full::new(Bytes::from_static(content)))
             .map_err(|_| call.failed(WhyKind::Config, "the request cannot be written"))?;
-        let opened = http1::handshake(TokioIo::new(stream)).await;
-        let (mut requests, connection) = opened.map_err(|error| call.broken(&error))?;
-        let answer = requests.send_request(request);
-        tokio::pin!(answer, connection);
-        let answer = tokio::select! {
-            biased;
-            answer = &mut answer => answer,
-            // The connection has ended. What it brought before is still there to be read.
-            _ = &mut connection => answer.await,
-        };
-        Ok(answer.map_err(|error| call.broken(&error))?.status())
+        let status = exchange::status(stream, request).await;
+        status.map_err(|error| call.broken(&error))
     }
 }
 

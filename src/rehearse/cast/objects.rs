@@ -10,7 +10,7 @@ use crate::model::k0s::{ClusterConfig, ControlNode, EtcdMemberObject};
 use crate::model::kube::{Claim, Condition, DisruptionBudget, Lease, Node, Taint, Volume};
 use crate::model::placement::HOSTNAME;
 use crate::model::product::{Installation, NetBoxEnterprise};
-use crate::model::{FeedState, KubeKind, ObjectKey, Snapshot};
+use crate::model::{FeedState, KubeKind, ObjectKey, Snapshot, Table};
 use crate::sim::world::resource::Resource;
 use crate::sim::world::store::Key;
 
@@ -27,46 +27,35 @@ pub(super) fn objects(snapshot: &Snapshot, notes: &mut Vec<Text>) -> Vec<(Key, V
         let body = json!({"metadata": {"uid": uid}, "status": {"phase": "Active"}});
         put(&mut all, Resource::Namespaces, &ObjectKey::new("", "kube-system"), body);
     }
-    for (key, row) in kube.nodes.iter() {
-        put(&mut all, Resource::Nodes, key, node(&row.value));
-    }
-    for (key, row) in kube.leases.iter() {
-        put(&mut all, Resource::Leases, key, lease(&row.value));
-    }
-    for (key, row) in kube.claims.iter() {
-        put(&mut all, Resource::Claims, key, claim(&row.value));
-    }
-    for (key, row) in kube.volumes.iter() {
-        put(&mut all, Resource::Volumes, key, volume(&row.value));
-    }
-    for (key, row) in kube.disruption_budgets.iter() {
-        put(&mut all, Resource::DisruptionBudgets, key, budget(&row.value));
-    }
-    for (key, row) in kube.etcd_members.iter() {
-        put(&mut all, Resource::EtcdMembers, key, etcd_member(&row.value));
-    }
-    for (key, row) in kube.control_nodes.iter() {
-        put(&mut all, Resource::ControlNodes, key, control_node(&row.value));
-    }
-    for (key, row) in kube.upgrades.iter() {
-        put(
-            &mut all,
-            Resource::Plans,
-            key,
-            json!({"status": {"state": row.value.state}}),
-        );
-    }
-    for (key, row) in kube.cluster_configs.iter() {
-        put(&mut all, Resource::ClusterConfigs, key, cluster_config(&row.value));
-    }
-    for (key, row) in kube.installations.iter() {
-        put(&mut all, Resource::Installations, key, installation(&row.value));
-    }
-    for (key, row) in kube.netbox_enterprises.iter() {
-        put(&mut all, Resource::NetBoxEnterprises, key, netbox(&row.value));
-    }
+    put_all(&mut all, Resource::Nodes, &kube.nodes, node);
+    put_all(&mut all, Resource::Leases, &kube.leases, lease);
+    put_all(&mut all, Resource::Claims, &kube.claims, claim);
+    put_all(&mut all, Resource::Volumes, &kube.volumes, volume);
+    put_all(&mut all, Resource::DisruptionBudgets, &kube.disruption_budgets, budget);
+    put_all(&mut all, Resource::EtcdMembers, &kube.etcd_members, etcd_member);
+    put_all(&mut all, Resource::ControlNodes, &kube.control_nodes, control_node);
+    put_all(
+        &mut all,
+        Resource::Plans,
+        &kube.upgrades,
+        |own| json!({"status": {"state": own.state}}),
+    );
+    put_all(
+        &mut all,
+        Resource::ClusterConfigs,
+        &kube.cluster_configs,
+        cluster_config,
+    );
+    put_all(&mut all, Resource::Installations, &kube.installations, installation);
+    put_all(&mut all, Resource::NetBoxEnterprises, &kube.netbox_enterprises, netbox);
     workloads(snapshot, &mut all, notes);
     all
+}
+
+fn put_all<T>(all: &mut Vec<(Key, Value)>, resource: Resource, rows: &Table<T>, words: impl Fn(&T) -> Value) {
+    for (key, row) in rows.iter() {
+        put(all, resource, key, words(&row.value));
+    }
 }
 
 fn condition(own: &Condition) -> Value {
