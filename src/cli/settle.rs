@@ -11,8 +11,8 @@ use crate::model::{FeedId, FeedState, Snapshot};
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// An API server is given this long where etcd has no quorum: what it then might still say is no news. A healthy one says what
-/// it has much sooner.
-const LAST_WORD: Duration = Duration::from_millis(1500);
+/// it has much sooner. Less than a second: a snapshot's clock advances once a second, and its second beat comes too late.
+const LAST_WORD: Duration = Duration::from_millis(800);
 
 /// What a command wants to have seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
