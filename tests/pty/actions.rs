@@ -19,7 +19,7 @@ struct Walk {
     wish: &'static str,
     /// A scenario's name, or what one is made of.
     scenario: &'static str,
-    /// Keys to the row that it is about, and what shows that they were understood; none for the whole cluster.
+    /// Keys to the row that it is about, the screen's first, and what shows that they were understood; none for the whole cluster.
     about: Option<(&'static str, &'static str)>,
     /// Keys that choose the action among those that are offered.
     choose: &'static str,
@@ -29,7 +29,7 @@ struct Walk {
     meanwhile: &'static [(&'static str, &'static str)],
 }
 
-const NODE: Option<(&str, &str)> = Some(("2G", "> "));
+const NODE: Option<(&str, &str)> = Some(("2G", "> zone-c  nbe-3"));
 
 /// k0s on the third host was stopped by somebody.
 const STOPPED: &str = "about = \"k0s on nbe-3 is stopped\"\n[[fault]]\nat-s = 590\ndo = \"stop-unit\"\nhost = 3\n";
@@ -46,7 +46,7 @@ const WALKS: [Walk; 13] = [
     Walk { wish: "start-controller nbe-3", scenario: STOPPED, about: NODE, choose: "/start-c\r", confirm: "y", meanwhile: &[] },
     Walk { wish: "replace-node nbe-3", scenario: "node-lost", about: NODE, choose: "/replace\r", confirm: "nbe-3", meanwhile: &[("asks you", "xnbe-3 is off\r"), ("lists no new member", ":join zone-c\r")] },
     Walk { wish: "replace-node nbe-3", scenario: "healthy", about: NODE, choose: "/replace\r", confirm: "nbe-3", meanwhile: &[("lists no new member", ":join zone-c\r"), ("still lists member", ":reset nbe-3\r")] },
-    Walk { wish: "rebalance deployment/kotsadm/netbox-worker", scenario: "healthy", about: Some(("4/netbox-worker\r", "> ")), choose: "/rebal\r", confirm: "y", meanwhile: &[] },
+    Walk { wish: "rebalance deployment/kotsadm/netbox-worker", scenario: "healthy", about: Some(("4/netbox-worker\r", "> netbox-worker")), choose: "/rebal\r", confirm: "y", meanwhile: &[] },
     Walk { wish: "enable-ha", scenario: "ha-not-enabled", about: None, choose: ":actions\r/enable\r", confirm: "enable-ha", meanwhile: &[("highAvailability is false", ":enable-ha\r")] },
     Walk { wish: "remove-remnant", scenario: "remnant", about: Some(("3G", "> (never started)")), choose: "/remnant\r", confirm: "127.", meanwhile: &[] },
     Walk { wish: "etcd-backup", scenario: "healthy", about: None, choose: ":actions\r/backup\r", confirm: "y", meanwhile: &[] },
@@ -98,10 +98,12 @@ fn walk(walk: &Walk) {
     });
     if let Some((keys, shown)) = walk.about {
         // Of rows that are not read yet none can be chosen.
-        console.wait_for("the cluster", A_WHILE, |screen| {
-            screen.contains("nbe-3") && screen.contains(" workloads")
+        let (screen, row) = keys.split_at(1);
+        console.press(screen);
+        console.wait_for("the rows", A_WHILE, |screen| {
+            !screen.contains("[overview]") && screen.contains("\n> ")
         });
-        console.press(keys);
+        console.press(row);
         console.wait_for("the row", SOON, |screen| screen.contains(shown));
         console.press("a");
         console.wait_for("the actions", SOON, |screen| screen.contains("[actions]"));
