@@ -10,6 +10,7 @@ pub mod event;
 pub mod gate;
 pub mod input;
 pub mod make;
+mod moves;
 pub mod ok;
 pub mod request;
 pub mod rights;

@@ -56,7 +56,7 @@ pub const CHECKS: &[Check] = &[
         looks_at: "the label topology.kubernetes.io/zone of every node",
         why: "replicas are spread over zones only where every node says in which zone it is; a replaced node comes back \
               without its label",
-        fix: "label each node with its zone, then restart the workloads' rollout, because labels move no running pod",
+        fix: "label each node with its zone, then rebalance the workloads, because labels move no running pod",
         statement: Some("Zone topology labels applied to each node (see Topology-Aware Node Labels)"),
         look: |snapshot, policy| outcome(zones::labels(snapshot, policy)),
     },

@@ -19,7 +19,7 @@ pub const CHECKS: &[Check] = &[
         title: "NetBox's web replicas run on distinct nodes",
         looks_at: "the web Deployment's spread constraints and the nodes of its pods",
         why: "a replica on another node keeps serving while a lost one starts again, which takes minutes",
-        fix: "restart its rollout once every node is ready",
+        fix: "rebalance it once every node is ready",
         statement: Some(
             "NetBox web replicas are forced onto distinct nodes (a hard spread) on multi-node installs that use external S3; other workloads use a softer best-effort spread.",
         ),
@@ -32,7 +32,7 @@ pub const CHECKS: &[Check] = &[
         title: "no workload has all its replicas in one place",
         looks_at: "nodes and zones of the ready replicas of every Deployment and StatefulSet with two or more",
         why: "replicas in one place are lost together",
-        fix: "restart the workload's rollout once every node is ready: pods do not move by themselves",
+        fix: "rebalance the workload once every node is ready: pods do not move by themselves",
         statement: Some("Either way, the loss of one fault domain never takes down every replica of a service."),
         look: |scene, _| outcome(single_domain(scene)),
     },
@@ -71,12 +71,12 @@ pub(super) fn workload_subject(kind: WorkloadKind, key: &ObjectKey) -> Text {
     Text::from(format!("{}/{key}", kind.word().to_ascii_lowercase()))
 }
 
-/// `kubectl -n NAMESPACE rollout restart KIND/NAME`
-fn rollout_restart(placement: &Placement) -> String {
+/// A rollout restart often ends as uneven as it began: new pods are placed while old ones still count.
+fn rebalance(placement: &Placement) -> String {
     format!(
-        "kubectl -n {} rollout restart {}/{}",
-        arg(placement.key.namespace.as_str()),
+        "once every node is ready: quorate run rebalance {}/{}/{}",
         placement.workload.kind.word().to_ascii_lowercase(),
+        arg(placement.key.namespace.as_str()),
         arg(placement.key.name.as_str())
     )
 }
@@ -118,7 +118,6 @@ fn web_findings(snapshot: &Snapshot, web: &Placement) -> Vec<Finding> {
         )];
     }
     let mut findings = Vec::new();
-    let restart = || format!("once every node is ready: {}", rollout_restart(web));
     if !web.is_hard_spread() {
         let title = format!("{name} has no hard spread");
         let consequence = "its replicas may be placed on one node, and be lost together";
@@ -130,7 +129,7 @@ fn web_findings(snapshot: &Snapshot, web: &Placement) -> Vec<Finding> {
     if most >= 2 && is_crowded(snapshot, web) {
         let title = format!("{most} replicas of {name} on {fullest}");
         let consequence = "the loss of that node takes more replicas than it must";
-        findings.push(finding(Severity::Warning, title, consequence, restart()));
+        findings.push(finding(Severity::Warning, title, consequence, rebalance(web)));
     } else if !web.survives_any_loss() {
         let ready_on = web
             .nodes
@@ -204,7 +203,7 @@ fn in_one_place(snapshot: &Snapshot, placement: &Placement, has_zones: bool) -> 
         title: format!("all {ready} ready replicas of {name} are in {place}").into(),
         evidence: evidence(place_lines(placement)),
         consequence: format!("the loss of {place} takes the whole service until replacements have started").into(),
-        remedy: format!("once every node is ready: {}", rollout_restart(placement)).into(),
+        remedy: rebalance(placement).into(),
     })
 }
 

@@ -106,7 +106,7 @@ fn everything_is_answered(plan: &Plan, answers: &Answers, can_ask: bool) -> Resu
     }
     let words = plan.steps.iter().filter_map(|step| match &step.doing {
         Doing::Attest { words } => Some(words),
-        Doing::Act { .. } | Doing::LabelNew { .. } | Doing::ByHand | Doing::Watch => None,
+        Doing::Act { .. } | Doing::LabelNew { .. } | Doing::MoveOne { .. } | Doing::ByHand | Doing::Watch => None,
     });
     let unsaid = words.filter(|words| !answers.attest.contains(words));
     missing.extend(unsaid.map(|words| format!("--attest {:?}", words.as_str())));

@@ -59,7 +59,7 @@ pub enum Wish {
         #[arg(long)]
         undo: bool,
     },
-    /// Restart a workload's pods so that they spread anew
+    /// Move pods of a workload, one after the other, until they lie evenly
     Rebalance {
         /// Which; none: the first that sits badly
         #[arg(value_name = "KIND/NAMESPACE/NAME", value_parser = parse_workload)]

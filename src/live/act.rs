@@ -10,8 +10,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
-
 use super::etcd::change::Hand;
 use super::kube::Changes;
 use super::shell::{At, Shell, Trouble};
@@ -128,7 +126,7 @@ impl Hands {
             Some(path) => Some(self.kube.read(&path).await?),
             None => None,
         };
-        request::call(action, read.as_ref(), Timestamp::now())
+        request::call(action, read.as_ref())
             .ok_or_else(|| Why::new(WhyKind::Config, "this action is no request to the API"))
     }
 }
@@ -153,8 +151,7 @@ impl Act for Hands {
             | Action::Cordon { .. }
             | Action::OutOfService { .. }
             | Action::Evict { .. }
-            | Action::Delete { .. }
-            | Action::RolloutRestart { .. } => self.kube.may(&self.call(action).await?).await,
+            | Action::Delete { .. } => self.kube.may(&self.call(action).await?).await,
             Action::Defragment {
                 address: Some(host), ..
             } => match &self.hosts {
@@ -180,8 +177,7 @@ impl Act for Hands {
             | Action::Cordon { .. }
             | Action::OutOfService { .. }
             | Action::Evict { .. }
-            | Action::Delete { .. }
-            | Action::RolloutRestart { .. } => match self.call(action).await {
+            | Action::Delete { .. } => match self.call(action).await {
                 Ok(call) => self.kube.send(&call).await,
                 Err(why) => Sent::Refused { why },
             },

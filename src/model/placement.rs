@@ -115,6 +115,83 @@ impl Placement {
             (Some(ok), anti) => Some(ok && verdicts.all(|ok| ok) && anti.unwrap_or(true)),
         }
     }
+
+    /// What would have to move for the replicas to lie evenly: as its constraints ask for, and where it has none, over the
+    /// nodes.
+    pub fn surplus(&self, snapshot: &Snapshot) -> Surplus {
+        let mut own: Vec<(&str, u32)> = self
+            .workload
+            .spread
+            .iter()
+            .map(|spread| (spread.topology_key.as_str(), spread.max_skew))
+            .collect();
+        if own.is_empty() || self.workload.hard_host_anti_affinity {
+            own.push((HOSTNAME, 1));
+        }
+        let all = own.into_iter().map(|(label, max_skew)| {
+            let places = self.places(snapshot, label);
+            let counts: Vec<u32> = places.values().map(|place| place.values().sum()).collect();
+            let moves = moves(counts, max_skew);
+            let fullest = places.into_values().max_by_key(|place| place.values().sum::<u32>());
+            Surplus {
+                moves,
+                nodes: fullest.filter(|_| moves > 0).map_or_else(Vec::new, most_of),
+            }
+        });
+        // Of equals the first, as the constraints are written.
+        all.rev().max_by_key(|surplus| surplus.moves).unwrap_or_default()
+    }
+
+    /// How many pods each node of each host or zone has, those without a pod too. A constraint over another label is not
+    /// judged.
+    fn places<'a>(&self, snapshot: &'a Snapshot, label: &str) -> BTreeMap<&'a Text, BTreeMap<&'a Text, u32>> {
+        let mut places: BTreeMap<&Text, BTreeMap<&Text, u32>> = BTreeMap::new();
+        for node in snapshot.kube.nodes.values() {
+            let place = match label {
+                HOSTNAME => Some(&node.name),
+                ZONE => node.zone.as_ref(),
+                _ => None,
+            };
+            if let Some(place) = place {
+                let pods = self.nodes.get(&node.name).map_or(0, |tally| tally.pods);
+                places.entry(place).or_default().insert(&node.name, pods);
+            }
+        }
+        places
+    }
+}
+
+/// Replicas that lie where there are too many.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Surplus {
+    /// How many have to move.
+    pub moves: u32,
+    /// From which nodes the next one goes: any of these.
+    pub nodes: Vec<Text>,
+}
+
+/// The nodes with the most pods.
+fn most_of(place: BTreeMap<&Text, u32>) -> Vec<Text> {
+    let most = place.values().copied().max();
+    let full = place.into_iter().filter(|(_, pods)| Some(*pods) == most);
+    full.map(|(node, _)| node.clone()).collect()
+}
+
+/// How many pods must go from the fullest to the emptiest place until the difference is small enough.
+fn moves(mut counts: Vec<u32>, max_skew: u32) -> u32 {
+    let mut moves = 0;
+    loop {
+        counts.sort_unstable();
+        let [least, .., most] = counts.as_mut_slice() else {
+            return moves;
+        };
+        if *most - *least <= max_skew.max(1) {
+            return moves;
+        }
+        *most -= 1;
+        *least += 1;
+        moves += 1;
+    }
 }
 
 /// Largest minus smallest number of pods over `domains` places, of which those without a pod are not in `tallies`.

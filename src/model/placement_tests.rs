@@ -114,6 +114,38 @@ fn two_on_one_node_break_a_spread_over_nodes() {
 }
 
 #[test]
+fn what_has_to_move_goes_from_the_fullest_place() {
+    let surplus = |label: &str, hosts: &[u8]| {
+        let mut snapshot = healthy();
+        with_set(
+            &mut snapshot,
+            if label.is_empty() { Vec::new() } else { over(label) },
+            hosts,
+        );
+        // Nodes 1 and 2 in one zone, 3 in another.
+        change(&mut snapshot.kube.nodes, &ObjectKey::new("", name(1)), |node| {
+            node.zone = Some("zone-b".into());
+        });
+        let surplus = find(&snapshot, "set").surplus(&snapshot);
+        let nodes: Vec<String> = surplus.nodes.iter().map(ToString::to_string).collect();
+        (surplus.moves, nodes.join(" "))
+    };
+    let none = (0, String::new());
+    assert_eq!(surplus(HOSTNAME, &[1, 2, 3]), none);
+    assert_eq!(surplus(HOSTNAME, &[1, 2]), none);
+    assert_eq!(surplus(HOSTNAME, &[1, 1, 2]), (1, "nbe-1".to_owned()));
+    assert_eq!(
+        surplus("", &[3, 3, 3]),
+        (2, "nbe-3".to_owned()),
+        "without a constraint over the nodes"
+    );
+    assert_eq!(surplus(ZONE, &[1, 1, 3]), none, "two and one");
+    assert_eq!(surplus(ZONE, &[1, 1, 2]), (1, "nbe-1".to_owned()), "three against none");
+    assert_eq!(surplus(ZONE, &[1, 2, 1, 2]), (2, "nbe-1 nbe-2".to_owned()));
+    assert_eq!(surplus("example.com/rack", &[1, 1, 1]), none, "not judged");
+}
+
+#[test]
 fn zones_are_judged_once_nodes_are_labeled() {
     let mut snapshot = healthy();
     with_set(&mut snapshot, over(ZONE), &[1, 2, 2]);

@@ -120,11 +120,6 @@ pub enum Action {
         /// Which.
         target: Target,
     },
-    /// Patch the pod template's `kubectl.kubernetes.io/restartedAt`, as `kubectl rollout restart` does.
-    RolloutRestart {
-        /// Which workload.
-        workload: Target,
-    },
     /// `MemberRemove` by id, sent to this host's member.
     RemoveMember {
         /// Its id.
@@ -181,10 +176,7 @@ impl Action {
             | Action::Compact { .. }
             | Action::Disarm => true,
             Action::Service { verb, .. } => matches!(verb, ServiceVerb::Start | ServiceVerb::Stop),
-            Action::RolloutRestart { .. }
-            | Action::SaveSnapshot { .. }
-            | Action::SavePki { .. }
-            | Action::Defragment { .. } => false,
+            Action::SaveSnapshot { .. } | Action::SavePki { .. } | Action::Defragment { .. } => false,
         }
     }
 

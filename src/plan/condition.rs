@@ -174,21 +174,14 @@ pub enum Condition {
     },
     /// No pod waits for a place.
     NothingPending,
-    /// None of these pods is left, and as many as wanted are ready: the workload was rolled out.
-    RolledOut {
-        /// The workload's kind.
-        kind: WorkloadKind,
-        /// Its name.
-        workload: ObjectKey,
-        /// Uids of its pods when the plan was made.
-        pods: Vec<Text>,
-    },
-    /// The replicas of a workload lie as evenly as its constraints ask for.
+    /// As many replicas of a workload as it wants, no more, are placed as evenly as its constraints ask for.
     SpreadEvenly {
         /// The workload's kind.
         kind: WorkloadKind,
         /// Its name.
         workload: ObjectKey,
+        /// But for so many that have yet to move.
+        but: u32,
     },
     /// Embedded Cluster records high availability.
     HighlyAvailable,
@@ -276,7 +269,6 @@ impl Condition {
             | Condition::HolderChanged { .. }
             | Condition::ReadyElsewhere { .. }
             | Condition::NothingPending
-            | Condition::RolledOut { .. }
             | Condition::SpreadEvenly { .. }
             | Condition::HighlyAvailable
             | Condition::ControllersReady { .. }
@@ -316,7 +308,6 @@ impl Condition {
             | Condition::HolderChanged { .. }
             | Condition::ReadyElsewhere { .. }
             | Condition::NothingPending
-            | Condition::RolledOut { .. }
             | Condition::SpreadEvenly { .. }
             | Condition::HighlyAvailable
             | Condition::ControllersReady { .. }
@@ -362,7 +353,6 @@ impl Condition {
             Condition::HolderChanged { lease, .. } => format!("holder-changed:{lease}"),
             Condition::ReadyElsewhere { workload, .. } => format!("ready-elsewhere:{workload}"),
             Condition::NothingPending => "nothing-pending".to_owned(),
-            Condition::RolledOut { workload, .. } => format!("rolled-out:{workload}"),
             Condition::SpreadEvenly { workload, .. } => format!("spread-evenly:{workload}"),
             Condition::HighlyAvailable => "highly-available".to_owned(),
             Condition::ControllersReady { .. } => "controllers-ready".to_owned(),
@@ -420,8 +410,12 @@ impl Condition {
             }
             Condition::ReadyElsewhere { workload, at_least, .. } => format!("{at_least} ready of {workload}"),
             Condition::NothingPending => "no pod waits for a place".to_owned(),
-            Condition::RolledOut { workload, .. } => format!("all pods of {workload} are new and ready"),
-            Condition::SpreadEvenly { workload, .. } => format!("replicas of {workload} lie as evenly as they should"),
+            Condition::SpreadEvenly { workload, but: 0, .. } => {
+                format!("replicas of {workload} lie as evenly as they should")
+            }
+            Condition::SpreadEvenly { workload, but, .. } => {
+                format!("replicas of {workload} lie as evenly as they should, but for {but}")
+            }
             Condition::HighlyAvailable => "Embedded Cluster records high availability".to_owned(),
             Condition::ControllersReady { at_least } => format!("{at_least} controllers are Ready"),
             Condition::DiskFree { bytes } => format!("{} MiB free on etcd's file system here", bytes >> 20),

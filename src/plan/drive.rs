@@ -289,15 +289,17 @@ impl Turn<'_> {
             return next;
         }
         match (&self.step.doing, goal) {
-            (Doing::Act { .. } | Doing::LabelNew { .. }, Goal::Unclear(why)) => self.look(why),
-            (doing @ (Doing::Act { .. } | Doing::LabelNew { .. }), _) => match doing.request(self.snapshot) {
-                Some(Ok(action)) => self.unless_paused(Next::Send {
-                    step: self.step.id,
-                    action,
-                }),
-                Some(Err(why)) => self.await_goal(&Goal::Missed(why)),
-                None => self.await_goal(goal),
-            },
+            (Doing::Act { .. } | Doing::LabelNew { .. } | Doing::MoveOne { .. }, Goal::Unclear(why)) => self.look(why),
+            (doing @ (Doing::Act { .. } | Doing::LabelNew { .. } | Doing::MoveOne { .. }), _) => {
+                match doing.request(self.snapshot) {
+                    Some(Ok(action)) => self.unless_paused(Next::Send {
+                        step: self.step.id,
+                        action,
+                    }),
+                    Some(Err(why)) => self.await_goal(&Goal::Missed(why)),
+                    None => self.await_goal(goal),
+                }
+            }
             (Doing::Attest { words }, _) => self.unless_paused(Next::Ask {
                 step: self.step.id,
                 question: Question::Attest { words: words.clone() },
@@ -396,7 +398,7 @@ impl Turn<'_> {
         };
         let settle = match &self.step.doing {
             Doing::Act {
-                action: Action::Service { .. } | Action::RolloutRestart { .. },
+                action: Action::Service { .. },
             } => SETTLE_SERVICE,
             _ => SETTLE,
         };
@@ -426,7 +428,7 @@ impl Turn<'_> {
     fn is_action_repeatable(&self) -> bool {
         match &self.step.doing {
             Doing::Act { action } => action.is_repeatable(),
-            Doing::LabelNew { .. } => true,
+            Doing::LabelNew { .. } | Doing::MoveOne { .. } => true,
             Doing::ByHand | Doing::Attest { .. } | Doing::Watch => false,
         }
     }

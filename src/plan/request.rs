@@ -1,7 +1,6 @@
 //! The call of the Kubernetes API that an action stands for: one table for whoever sends it, in earnest or in a rehearsal.
 //! Knows no client. Start reading at [`first_read`], then [`call`].
 
-use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::action::{Action, ObjectKind, Target};
@@ -9,8 +8,6 @@ use crate::base::Text;
 
 /// Frees the pods and volumes of a node that is off (Kubernetes, non-graceful node shutdown).
 pub const OUT_OF_SERVICE: &str = "node.kubernetes.io/out-of-service";
-/// What `kubectl rollout restart` writes into the pod template.
-const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
 /// RFC 7386: built-in and custom kinds take it alike.
 const MERGE_PATCH: &str = "application/merge-patch+json";
 const JSON: &str = "application/json";
@@ -57,8 +54,8 @@ pub fn first_read(action: &Action) -> Option<String> {
     }
 }
 
-/// The call; None for what is not done through the API. `read` is what [`first_read`] names, `at` the time of asking.
-pub fn call(action: &Action, read: Option<&Value>, at: Timestamp) -> Option<Call> {
+/// The call; None for what is not done through the API. `read` is what [`first_read`] names.
+pub fn call(action: &Action, read: Option<&Value>) -> Option<Call> {
     Some(match action {
         Action::Label { node, set } => {
             let value = |value: &Option<Text>| value.as_ref().map_or(Value::Null, |value| value.as_str().into());
@@ -91,14 +88,6 @@ pub fn call(action: &Action, read: Option<&Value>, at: Timestamp) -> Option<Call
             content_type: JSON,
             body: json!({"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": target.uid}}),
         },
-        Action::RolloutRestart { workload } => {
-            let annotations = json!({RESTARTED_AT: format!("{at:.0}")});
-            let template = json!({"metadata": {"annotations": annotations}});
-            patch(
-                workload,
-                json!({"metadata": {"uid": workload.uid}, "spec": {"template": template}}),
-            )
-        }
         Action::RemoveMember { .. }
         | Action::Service { .. }
         | Action::SaveSnapshot { .. }
@@ -170,7 +159,7 @@ mod tests {
     }
 
     fn sent(action: &Action, read: Option<&Value>) -> Call {
-        call(action, read, Timestamp::from_second(1_800_000_000).unwrap()).unwrap()
+        call(action, read).unwrap()
     }
 
     #[test]
@@ -202,11 +191,6 @@ mod tests {
             (delete.method, delete.body["preconditions"]["uid"].as_str()),
             (Method::Delete, Some("u-1"))
         );
-        let workload = target(ObjectKind::Deployment, "ns");
-        let restart = sent(&Action::RolloutRestart { workload }, None);
-        assert_eq!(restart.body["metadata"]["uid"], "u-1");
-        let annotations = &restart.body["spec"]["template"]["metadata"]["annotations"];
-        assert_eq!(annotations[RESTARTED_AT], "2027-01-15T08:00:00Z");
     }
 
     #[test]
@@ -216,7 +200,7 @@ mod tests {
             on,
         };
         assert_eq!(first_read(&action(true)).as_deref(), Some("/api/v1/nodes/it"));
-        assert_eq!(call(&action(true), None, Timestamp::UNIX_EPOCH), None);
+        assert_eq!(call(&action(true), None), None);
         let other = json!({"key": "a", "effect": "NoSchedule"});
         let ours = json!({"key": OUT_OF_SERVICE, "value": "nodeshutdown", "effect": "NoExecute"});
         let read = |taints: Value| json!({"metadata": {"resourceVersion": "7"}, "spec": {"taints": taints}});

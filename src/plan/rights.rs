@@ -1,8 +1,6 @@
 //! What RBAC calls a request, and what plans ask of the Kubernetes API: one specimen of each request, for whoever writes a
 //! role that permits them. Knows no roles and no client. Start reading at [`deeds`].
 
-use jiff::Timestamp;
-
 use super::action::{Action, ObjectKind, Target};
 use super::make::host::LEASES;
 use super::request::{self, Call, Method};
@@ -115,26 +113,20 @@ pub fn deeds() -> Vec<Deed> {
     let delete = |kind, namespace| Action::Delete {
         target: target(kind, namespace),
     };
-    let restart = |kind| Action::RolloutRestart {
-        workload: target(kind, ANY),
-    };
     let evict = Action::Evict {
         pod: target(ObjectKind::Pod, ANY),
     };
     let cordon = Action::Cordon { node: node(), on: true };
     let all = [
         ("label-zones, cordon, uncordon, drain and out-of-service", cordon),
-        ("drain", evict),
+        ("drain, rebalance and replace-node", evict),
         ("replace-node: its Node", delete(ObjectKind::Node, "")),
         ("replace-node: k0s's ControlNode", delete(ObjectKind::ControlNode, "")),
         ("replace-node: k0s's EtcdMember", delete(ObjectKind::EtcdMember, "")),
         ("replace-node: k0s's lease", delete(ObjectKind::Lease, LEASES)),
-        ("rebalance and replace-node", restart(ObjectKind::Deployment)),
-        ("rebalance", restart(ObjectKind::StatefulSet)),
-        ("rebalance", restart(ObjectKind::DaemonSet)),
     ];
     let specimen = |(of, action): (&'static str, Action)| {
-        let call = request::call(&action, None, Timestamp::UNIX_EPOCH)?;
+        let call = request::call(&action, None)?;
         Some(Deed { of, call })
     };
     all.into_iter().filter_map(specimen).collect()
@@ -194,13 +186,13 @@ mod tests {
     #[test]
     fn every_specimen_is_a_request_about_objects() {
         let deeds = deeds();
-        assert_eq!(deeds.len(), 9);
+        assert_eq!(deeds.len(), 6);
         let mut asked: Vec<Attributes> = deeds
             .iter()
             .map(|deed| change(deed.call.method, &deed.call.path).unwrap())
             .collect();
         asked.sort();
         asked.dedup();
-        assert_eq!(asked.len(), 9, "each is named once");
+        assert_eq!(asked.len(), 6, "each is named once");
     }
 }

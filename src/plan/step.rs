@@ -7,9 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use super::action::{Action, ObjectKind, Target};
 use super::condition::Condition;
+use super::moves;
 use crate::base::{Text, Why, WhyKind};
 use crate::model::etcd::ClusterId;
 use crate::model::intent::Intent;
+use crate::model::kube::WorkloadKind;
 use crate::model::{ObjectKey, Snapshot};
 
 /// A step's place in its plan, from 1.
@@ -45,6 +47,14 @@ pub enum Doing {
         /// Label to value.
         set: BTreeMap<Text, Text>,
     },
+    /// quorate evicts a pod of a workload from where there are too many. Which one shows only then: the request names it,
+    /// and the journal the request.
+    MoveOne {
+        /// The workload's kind.
+        kind: WorkloadKind,
+        /// Its name.
+        workload: ObjectKey,
+    },
     /// A person does it elsewhere; quorate notices by observation.
     ByHand,
     /// A person states what cannot be observed.
@@ -62,6 +72,7 @@ impl Doing {
         match self {
             Doing::Act { action } => Some(Ok(action.clone())),
             Doing::LabelNew { known, set } => Some(label_new(snapshot, known, set)),
+            Doing::MoveOne { kind, workload } => Some(moves::next(snapshot, *kind, workload)),
             Doing::ByHand | Doing::Attest { .. } | Doing::Watch => None,
         }
     }
@@ -71,6 +82,7 @@ impl Doing {
         match self {
             Doing::Act { action } => Some(action.clone()),
             Doing::LabelNew { set, .. } => Some(label(node_called("", ""), set)),
+            Doing::MoveOne { workload, .. } => Some(moves::specimen(workload)),
             Doing::ByHand | Doing::Attest { .. } | Doing::Watch => None,
         }
     }
@@ -82,6 +94,7 @@ impl Doing {
             (Doing::LabelNew { known, set }, Action::Label { node, .. }) => {
                 !known.contains(&node.key.name) && *request == label(node.clone(), set)
             }
+            (Doing::MoveOne { workload, .. }, Action::Evict { pod }) => moves::is_of(workload, pod),
             _ => false,
         }
     }

@@ -399,7 +399,7 @@ impl Step {
     pub fn repeats_by_itself(&self) -> bool {
         match &self.doing {
             Doing::Act { action } => action.is_repeatable() && self.risk < Risk::Irreversible,
-            Doing::LabelNew { .. } => true,
+            Doing::LabelNew { .. } | Doing::MoveOne { .. } => true,
             Doing::ByHand | Doing::Attest { .. } | Doing::Watch => false,
         }
     }

@@ -327,7 +327,7 @@ fn lose_replicas(world: &mut World, spared: HostId) {
     let is_meant = |pod: &Value| {
         let app = pod.pointer("/metadata/labels/app").and_then(Value::as_str);
         let node = pod.pointer("/spec/nodeName").and_then(Value::as_str);
-        matches!(app, Some("netbox-netbox" | "kotsadm-rqlite")) && node != spared.as_deref()
+        matches!(app, Some("netbox-netbox" | "netbox-worker" | "kotsadm-rqlite")) && node != spared.as_deref()
     };
     let pods = world.store().list(Resource::Pods, None);
     let meant: Vec<Key> = pods

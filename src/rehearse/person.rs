@@ -119,7 +119,11 @@ impl Person {
             {
                 serve(stage, node, *verb)
             }
-            Doing::Act { .. } | Doing::LabelNew { .. } | Doing::Attest { .. } | Doing::Watch => false,
+            Doing::Act { .. }
+            | Doing::LabelNew { .. }
+            | Doing::MoveOne { .. }
+            | Doing::Attest { .. }
+            | Doing::Watch => false,
         };
         if is_done {
             self.helped = Some(turn);

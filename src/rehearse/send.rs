@@ -93,8 +93,7 @@ impl Sender<'_> {
             | Action::Cordon { .. }
             | Action::OutOfService { .. }
             | Action::Evict { .. }
-            | Action::Delete { .. }
-            | Action::RolloutRestart { .. } => self.call(action),
+            | Action::Delete { .. } => self.call(action),
         }
     }
 
@@ -189,7 +188,7 @@ impl Sender<'_> {
             Some(Err(error)) => return refusal(&error),
             Some(Ok(_)) | None => None,
         };
-        let Some(call) = request::call(action, read.as_ref(), self.world.wall_of(self.here)) else {
+        let Some(call) = request::call(action, read.as_ref()) else {
             return refused(WhyKind::Config, "this is not done through the API");
         };
         let method = match call.method {

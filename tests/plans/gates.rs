@@ -27,6 +27,7 @@ const BEARING: &[Bearing] = &[
     Bearing { plan: "remove-remnant", gates: &["no-upgrade"], mishap: Mishap::UpgradeBegins },
     Bearing { plan: "drain", gates: &["permitted:stop"], mishap: Mishap::SecondDies },
     Bearing { plan: "rebalance", gates: &["nothing-pending"], mishap: Mishap::PodPends },
+    Bearing { plan: "rebalance", gates: &["ready-elsewhere", "nothing-pending"], mishap: Mishap::ReplicasDie },
     Bearing { plan: "etcd-space", gates: &["permitted:disturb"], mishap: Mishap::SecondDies },
     Bearing { plan: "replace-node", gates: &["permitted:remove-dead", "silent", "host-answers"], mishap: Mishap::HostReturns },
     Bearing { plan: "replace-node", gates: &["membership-quiet", "permitted:add"], mishap: Mishap::JoinFails },
@@ -131,8 +132,8 @@ fn every_gate_is_in_a_table() {
             let is_redundant = REDUNDANT
                 .iter()
                 .any(|(name, reason)| *name == kind && !reason.is_empty());
-            // What every restart of a workload asks for is shown once, at the plan that consists of one.
-            let is_shown = kind == "nothing-pending";
+            // What every move of a pod asks for is shown once, at the plan that consists of one.
+            let is_shown = ["nothing-pending", "ready-elsewhere"].contains(&kind.as_str());
             if !bears && !is_redundant && !is_shown {
                 missing.push(format!("{}: {kind}", scene.name));
             }

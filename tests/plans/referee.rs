@@ -19,6 +19,9 @@ use quorate::sim::world::store::{Key, str_at};
 /// lateness only after a few.
 const UNKNOWABLE_MS: u64 = 7_000;
 
+/// Of what the plans move, each has so many.
+const REPLICAS: usize = 3;
+
 /// Voters, and how many of them really serve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Votes {
@@ -136,8 +139,10 @@ impl Referee {
             Action::Defragment { .. } if before.votes.alive < before.votes.voters => {
                 return Err("a member was defragmented while another one was down".to_owned());
             }
-            Action::RolloutRestart { .. } if before.pending > 0 => {
-                return Err("a workload was restarted while a pod had no place".to_owned());
+            Action::Evict { .. } => {
+                if let Some(workload) = moves(play, *step) {
+                    before.may_move(workload)?;
+                }
             }
             _ => {}
         }
@@ -228,6 +233,15 @@ impl Referee {
             } => self.stopped(before, play.stage.world(), node),
             _ => Ok(()),
         }
+    }
+}
+
+/// The workload of which a step moves a pod.
+fn moves(play: &Play, step: StepId) -> Option<&str> {
+    let planned = play.view.plan.steps.iter().find(|own| own.id == step)?;
+    match &planned.doing {
+        Doing::MoveOne { workload, .. } => Some(workload.name.as_str()),
+        _ => None,
     }
 }
 
@@ -390,6 +404,18 @@ impl Facts {
         self.must_not_upgrade(what)?;
         if self.pending > 0 {
             return Err(format!("{what} while a pod had no place"));
+        }
+        Ok(())
+    }
+
+    /// All replicas are there, and no other pod waits for the place.
+    fn may_move(&self, workload: &str) -> Result<(), String> {
+        if self.pending > 0 {
+            return Err(format!("a pod of {workload} was moved while a pod had no place"));
+        }
+        let ready = self.ready.iter().filter(|(own, _)| own == workload).count();
+        if ready < REPLICAS {
+            return Err(format!("a pod of {workload} was moved while {ready} were ready"));
         }
         Ok(())
     }

@@ -13,6 +13,8 @@ use quorate::sim::scenario::{EtcdLine, K0sFamily, Scenario};
 use quorate::sim::world::World;
 use quorate::sim::world::fault::Fault;
 use quorate::sim::world::host::HostId;
+use quorate::sim::world::resource::Resource;
+use quorate::sim::world::store::Key;
 
 /// The families of k0s.
 pub const FAMILIES: [K0sFamily; 3] = [K0sFamily::UpTo134_3, K0sFamily::From134_4, K0sFamily::From135_5];
@@ -33,10 +35,37 @@ fn stop_third(world: &mut World) {
     world.inject(&Fault::StopUnit { host: HostId(3) }).unwrap();
 }
 
-fn cordon_third(world: &mut World) {
-    let key = quorate::sim::world::store::Key::new(quorate::sim::world::resource::Resource::Nodes, "", "nbe-3");
-    let cordon = |node: &mut serde_json::Value| node["spec"]["unschedulable"] = true.into();
+fn cordon(world: &mut World, node: &str, on: bool) {
+    let key = Key::new(Resource::Nodes, "", node);
+    let cordon = |node: &mut serde_json::Value| node["spec"]["unschedulable"] = on.into();
     world.store_mut().change(&key, cordon).unwrap();
+}
+
+fn cordon_third(world: &mut World) {
+    cordon(world, "nbe-3", true);
+}
+
+/// The third host's worker went to the second host, and stayed there.
+fn crowd_second(world: &mut World) {
+    let is_third = |pod: &serde_json::Value| {
+        pod["metadata"]["labels"]["app"] == "netbox-worker" && pod["spec"]["nodeName"] == "nbe-3"
+    };
+    let pods = world.store().list(Resource::Pods, None);
+    let third: Vec<Key> = pods
+        .filter(|(_, pod)| is_third(pod))
+        .map(|(key, _)| key.clone())
+        .collect();
+    assert_eq!(third.len(), 1, "one for each host");
+    for node in ["nbe-1", "nbe-3"] {
+        cordon(world, node, true);
+    }
+    // The taint that keeps pods away comes a moment later.
+    world.advance(world.now_ms() + 10_000);
+    world.store_mut().remove(&third[0]);
+    world.advance(world.now_ms() + 600_000);
+    for node in ["nbe-1", "nbe-3"] {
+        cordon(world, node, false);
+    }
 }
 
 fn fill(world: &mut World) {
@@ -60,7 +89,7 @@ pub const SCENES: [Scene; 14] = [
     Scene { name: "uncordon", scenario: "healthy", prepare: cordon_third, intent: |_| Intent::Uncordon { node: "nbe-3".into() } },
     Scene { name: "drain", scenario: "healthy", prepare: nothing, intent: |_| Intent::Drain { node: "nbe-3".into() } },
     Scene { name: "out-of-service", scenario: "node-lost", prepare: nothing, intent: |_| Intent::OutOfService { node: "nbe-3".into(), undo: false } },
-    Scene { name: "rebalance", scenario: "healthy", prepare: nothing, intent: |_| Intent::Rebalance { workload: Some((WorkloadKind::Deployment, ObjectKey::new("kotsadm", "netbox-worker"))) } },
+    Scene { name: "rebalance", scenario: "healthy", prepare: crowd_second, intent: |_| Intent::Rebalance { workload: Some((WorkloadKind::Deployment, ObjectKey::new("kotsadm", "netbox-worker"))) } },
     Scene { name: "enable-ha", scenario: "ha-not-enabled", prepare: nothing, intent: |_| Intent::EnableHa },
     Scene { name: "remove-remnant", scenario: "remnant", prepare: nothing, intent: |world| Intent::RemoveRemnant { member: remnant(world) } },
     Scene { name: "etcd-backup", scenario: "healthy", prepare: nothing, intent: |_| Intent::EtcdBackup { file: "/root/etcd.db".into() } },

@@ -58,7 +58,7 @@ fn sweep(name: &str) {
         for (s, trial) in begun.iter().enumerate() {
             for (m, mishap) in Mishap::ALL.into_iter().enumerate() {
                 let is_due = is_everything_wanted() || (f + s + m) % (4 * FAMILIES.len()) == 0;
-                let sends = matches!(trial.play.view.current(), Some((step, _)) if matches!(step.doing, Doing::Act { .. } | Doing::LabelNew { .. }));
+                let sends = matches!(trial.play.view.current(), Some((step, _)) if matches!(step.doing, Doing::Act { .. } | Doing::LabelNew { .. } | Doing::MoveOne { .. }));
                 if !is_due || (mishap.is_of_request() && !sends) {
                     continue;
                 }

@@ -33,6 +33,8 @@ const NODE: Option<(&str, &str)> = Some(("2G", "> zone-c  nbe-3"));
 
 /// k0s on the third host was stopped by somebody.
 const STOPPED: &str = "about = \"k0s on nbe-3 is stopped\"\n[[fault]]\nat-s = 590\ndo = \"stop-unit\"\nhost = 3\n";
+/// The third host was away for a while: its pods are where they went.
+const AWAY: &str = "about = \"nbe-3 was away\"\n[[fault]]\nat-s = 100\ndo = \"kill\"\nhost = 3\n[[fault]]\nat-s = 300\ndo = \"revive\"\nhost = 3\n";
 /// Zones that nothing suggests.
 const LABELS: &str = ":label-zones nbe-1=a nbe-2=b nbe-3=c\r";
 
@@ -46,7 +48,7 @@ const WALKS: [Walk; 13] = [
     Walk { wish: "start-controller nbe-3", scenario: STOPPED, about: NODE, choose: "/start-c\r", confirm: "y", meanwhile: &[] },
     Walk { wish: "replace-node nbe-3", scenario: "node-lost", about: NODE, choose: "/replace\r", confirm: "nbe-3", meanwhile: &[("asks you", "xnbe-3 is off\r"), ("lists no new member", ":join zone-c\r")] },
     Walk { wish: "replace-node nbe-3", scenario: "healthy", about: NODE, choose: "/replace\r", confirm: "nbe-3", meanwhile: &[("lists no new member", ":join zone-c\r"), ("still lists member", ":reset nbe-3\r")] },
-    Walk { wish: "rebalance deployment/kotsadm/netbox-worker", scenario: "healthy", about: Some(("4/netbox-worker\r", "> netbox-worker")), choose: "/rebal\r", confirm: "y", meanwhile: &[] },
+    Walk { wish: "rebalance deployment/kotsadm/netbox-worker", scenario: AWAY, about: Some(("4/netbox-worker\r", "> netbox-worker")), choose: "/rebal\r", confirm: "y", meanwhile: &[] },
     Walk { wish: "enable-ha", scenario: "ha-not-enabled", about: None, choose: ":actions\r/enable\r", confirm: "enable-ha", meanwhile: &[("highAvailability is false", ":enable-ha\r")] },
     Walk { wish: "remove-remnant", scenario: "remnant", about: Some(("3G", "> (never started)")), choose: "/remnant\r", confirm: "127.", meanwhile: &[] },
     Walk { wish: "etcd-backup", scenario: "healthy", about: None, choose: ":actions\r/backup\r", confirm: "y", meanwhile: &[] },

@@ -45,7 +45,7 @@ pub(super) fn labels(snapshot: &Snapshot, policy: &Policy) -> Looked {
         evidence: evidence(lacking.chain(carrying)),
         consequence: consequence.into(),
         remedy: format!(
-            "kubectl label node {first} topology.kubernetes.io/zone=ZONE, for each; then restart the rollout of what should move"
+            "kubectl label node {first} topology.kubernetes.io/zone=ZONE, for each; then rebalance what should move"
         )
         .into(),
     }])

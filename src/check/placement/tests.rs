@@ -68,7 +68,7 @@ fn two_web_replicas_on_one_node() {
         finding
             .remedy
             .as_str()
-            .contains("kubectl -n kotsadm rollout restart deployment/netbox-netbox")
+            .contains("quorate run rebalance deployment/kotsadm/netbox-netbox")
     );
 }
 

@@ -124,7 +124,7 @@ fn preview(out: &mut String, plan: &Plan, snapshot: &Snapshot) {
 
 fn show_step(out: &mut String, step: &Step, snapshot: &Snapshot) {
     let doing = match &step.doing {
-        Doing::Act { .. } | Doing::LabelNew { .. } => "",
+        Doing::Act { .. } | Doing::LabelNew { .. } | Doing::MoveOne { .. } => "",
         Doing::ByHand => " (by hand)",
         Doing::Attest { .. } => " (a person states it)",
         Doing::Watch => " (is awaited)",

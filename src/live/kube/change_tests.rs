@@ -41,7 +41,7 @@ async fn over(address: &str, change: Duration) -> Changes {
 }
 
 fn call(action: &Action) -> Call {
-    request::call(action, None, jiff::Timestamp::UNIX_EPOCH).unwrap()
+    request::call(action, None).unwrap()
 }
 
 fn target(kind: ObjectKind, namespace: &str) -> Target {

@@ -52,16 +52,9 @@ impl Look<'_> {
                 ready_elsewhere(placed, node.as_ref(), *at_least)
             }),
             Condition::NothingPending => self.nothing_pending(),
-            Condition::RolledOut { kind, workload, pods } => {
-                self.placed(*kind, workload, |placed| self.rolled_out(placed, pods))
+            Condition::SpreadEvenly { kind, workload, but } => {
+                self.placed(*kind, workload, |placed| self.lies_evenly(placed, *but))
             }
-            Condition::SpreadEvenly { kind, workload } => self.placed(*kind, workload, |placed| {
-                let lies = format!("{} of {}", lying(placed), placed.key);
-                match placed.spread_ok {
-                    Some(is_even) => Truth::of(is_even, &lies, &lies),
-                    None => Truth::met(format!("{lies}; it asks for no spread")),
-                }
-            }),
             Condition::HighlyAvailable => self.highly_available(),
             Condition::Evictable { pod } => self.evictable(pod),
             Condition::NoUpgrade => self.no_upgrade(),
@@ -222,20 +215,15 @@ impl Look<'_> {
         }
     }
 
-    fn rolled_out(&self, placed: &Placement, old: &[Text]) -> Truth {
-        let left = self
-            .snapshot
-            .kube
-            .pods
-            .values()
-            .filter(|pod| old.contains(&pod.uid))
-            .count();
-        if left > 0 {
-            return Truth::unmet(format!("{left} old pods of {} are left", placed.key));
+    /// In the middle of a rollout pods lie well that are about to go.
+    fn lies_evenly(&self, placed: &Placement, but: u32) -> Truth {
+        let pods = placed.unscheduled + placed.nodes.values().map(|tally| tally.pods).sum::<u32>();
+        let wanted = placed.workload.desired;
+        let lies = format!("{} of {}", lying(placed), placed.key);
+        if pods != wanted {
+            return Truth::unmet(format!("{pods} pods of {}, {wanted} wanted", placed.key));
         }
-        let (ready, desired) = (placed.ready(), placed.workload.desired);
-        let said = format!("{ready} of {desired} new pods of {} are ready", placed.key);
-        Truth::of(ready >= desired, &said, &said)
+        Truth::of(placed.surplus(self.snapshot).moves <= but, &lies, &lies)
     }
 
     fn nothing_pending(&self) -> Truth {

@@ -8,6 +8,7 @@ use crate::model::entry::EntryId;
 use crate::model::etcd::Vantage;
 use crate::model::example::{self, Death, address, ago, change, healthy, kill_member, member_id, name, now};
 use crate::model::feed::{FeedId, FeedState};
+use crate::model::kube::Pod;
 
 fn node(n: u8) -> Target {
     Target::pin(&healthy().kube, ObjectKind::Node, ObjectKey::new("", name(n))).unwrap()
@@ -95,14 +96,10 @@ fn all() -> Vec<Condition> {
             at_least: 2,
         },
         Condition::NothingPending,
-        Condition::RolledOut {
-            kind,
-            workload: workload(),
-            pods: Vec::new(),
-        },
         Condition::SpreadEvenly {
             kind,
             workload: workload(),
+            but: 0,
         },
         Condition::HighlyAvailable,
         Condition::ControllersReady { at_least: 3 },
@@ -213,6 +210,35 @@ fn a_new_node_that_does_not_fit_is_told() {
     ] {
         assert_eq!(word(&condition, &snapshot), "cannot tell", "{}", condition.name());
     }
+}
+
+#[test]
+fn in_the_middle_of_a_rollout_no_replicas_lie_evenly() {
+    let evenly = |but| Condition::SpreadEvenly {
+        kind: WorkloadKind::Deployment,
+        workload: ObjectKey::new("kotsadm", "netbox-netbox"),
+        but,
+    };
+    let mut snapshot = healthy();
+    assert_eq!(word(&evenly(0), &snapshot), "yes");
+    let pod = |n: u8| ObjectKey::new("kotsadm", format!("netbox-netbox-6d5f8-{n}"));
+    change(&mut snapshot.kube.pods, &pod(3), |pod| pod.node = Some(name(1)));
+    assert_eq!(
+        (word(&evenly(0), &snapshot), word(&evenly(1), &snapshot)),
+        ("no", "yes")
+    );
+    // The surge of a rollout lies where a pod was missing, and an old one is about to go.
+    let surge = snapshot.kube.pods.get(&pod(3)).unwrap().value.clone();
+    let surge = Pod {
+        node: Some(name(3)),
+        ..surge
+    };
+    example::add_pod(&mut snapshot.kube, "kotsadm", "netbox-netbox-6d5f8-4", surge);
+    assert_eq!(word(&evenly(0), &snapshot), "no");
+    let Truth::Unmet { because } = evenly(0).preview(&snapshot) else {
+        panic!("not even")
+    };
+    assert_eq!(because.text, "4 pods of kotsadm/netbox-netbox, 3 wanted");
 }
 
 #[test]

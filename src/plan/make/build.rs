@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::base::{Text, Why};
-use crate::model::Snapshot;
 use crate::model::etcd::MemberId;
 use crate::model::intent::Intent;
+use crate::model::kube::WorkloadKind;
 use crate::model::quorum::{Quorum, needed};
+use crate::model::{ObjectKey, Snapshot};
 use crate::plan::action::{Action, Target};
 use crate::plan::condition::Condition;
 use crate::plan::gate;
@@ -124,6 +125,24 @@ pub(super) fn label_new(known: &[Text], set: &BTreeMap<Text, Text>) -> Step {
         doing,
         Risk::Reversible,
     )
+}
+
+/// quorate evicts a pod from where there are too many.
+pub(super) fn move_one(kind: WorkloadKind, workload: &ObjectKey, number: u32, count: u32) -> Step {
+    let (namespace, of) = (
+        &workload.namespace,
+        if count > 1 {
+            format!(", {number} of {count}")
+        } else {
+            String::new()
+        },
+    );
+    let title = format!("move a pod of {workload}, unless they lie evenly{of}");
+    let command = format!(
+        "kubectl -n {namespace} get pods -o wide; then kubectl -n {namespace} delete pod POD, one where there are the most"
+    );
+    let workload = workload.clone();
+    step(&title, &command, Doing::MoveOne { kind, workload }, Risk::Reversible)
 }
 
 /// A person does it.

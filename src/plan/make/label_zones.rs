@@ -170,7 +170,7 @@ fn warn_of_pods(draft: &mut Draft, snapshot: &Snapshot, zones: &BTreeMap<Text, T
         draft.warn("running pods do not move, and none has to");
     } else {
         draft.warn(format!(
-            "running pods do not move; these will lie unevenly until rebalance restarts them: {}",
+            "running pods do not move; these will lie unevenly until rebalance moves them: {}",
             uneven.join(", ")
         ));
     }

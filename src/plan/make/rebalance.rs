@@ -1,15 +1,16 @@
-//! `rebalance`: a rollout restart, where replicas sit badly. Running pods do not move by themselves.
+//! `rebalance`: replicas that sit badly are moved, one after the other. Running pods do not move by themselves.
 
 use super::Planned;
-use super::build::{Draft, PODS, SOON, act, pinned, watch};
-use crate::base::{Text, Why, WhyKind};
+use super::build::{Draft, PODS, move_one, pinned};
+use crate::base::{Why, WhyKind};
 use crate::model::intent::Intent;
 use crate::model::kube::WorkloadKind;
 use crate::model::placement::Placement;
 use crate::model::{ObjectKey, Snapshot};
-use crate::plan::action::{Action, ObjectKind, Target};
+use crate::plan::action::{ObjectKind, Target};
 use crate::plan::condition::{Condition, lying};
-use crate::plan::step::Risk;
+use crate::plan::moves::{candidates, held};
+use crate::plan::step::Step;
 
 pub(super) fn plan(
     intent: &Intent,
@@ -23,57 +24,61 @@ pub(super) fn plan(
         ));
     };
     let (kind, key) = (placed.workload.kind, &placed.key);
+    let surplus = placed.surplus(snapshot);
+    if surplus.moves == 0 {
+        return Ok(Planned::nothing(format!(
+            "the pods of {key} lie evenly: {}",
+            lying(placed)
+        )));
+    }
+    if candidates(snapshot, kind, key, &surplus).next().is_none() {
+        return Err(Why::new(WhyKind::Unavailable, held(key, &surplus)));
+    }
+    let mut draft = Draft::new(intent, snapshot);
+    draft.warn(format!("they lie so now: {}", lying(placed)));
+    draft.warn(match placed.ready() {
+        0 | 1 => format!("there is no ready pod of {key} for a while"),
+        ready => {
+            format!("of {ready} ready pods of {key} one is missing at a time, until the one that replaces it is ready")
+        }
+    });
+    if placed.workload.spread.is_empty() && !placed.workload.hard_host_anti_affinity {
+        draft.warn("it asks for no spread: the new pods may lie as badly");
+    }
+    draft.steps.extend(moves(snapshot, placed, surplus.moves));
+    Ok(draft.finish(&key.name))
+}
+
+/// So many steps, each of which moves a pod unless that many lie well.
+pub(super) fn moves(snapshot: &Snapshot, placed: &Placement, count: u32) -> Vec<Step> {
+    let (kind, workload) = (placed.workload.kind, &placed.key);
     let object = match kind {
         WorkloadKind::Deployment => ObjectKind::Deployment,
         WorkloadKind::StatefulSet => ObjectKind::StatefulSet,
         WorkloadKind::DaemonSet => ObjectKind::DaemonSet,
     };
-    let target = Target::pin(&snapshot.kube, object, key.clone())
-        .ok_or_else(|| Why::new(WhyKind::NotFound, format!("there is no {} {key}", kind.word())))?;
-    let mut draft = Draft::new(intent, snapshot);
-    draft.warn(format!("they lie so now: {}", lying(placed)));
-    if placed.ready() < 2 {
-        draft.warn(format!(
-            "{} of {key} is ready: there may be none for a while",
-            placed.ready()
-        ));
-    }
-    if placed.workload.spread.is_empty() && !placed.workload.hard_host_anti_affinity {
-        draft.warn("it asks for no spread: the new pods may lie as badly");
-    }
-    let command = format!(
-        "kubectl -n {} rollout restart {}/{}",
-        key.namespace,
-        kind.word().to_lowercase(),
-        key.name
-    );
-    let workload = target.clone();
-    draft.push(
-        act(
-            format!("restart the pods of {key}"),
-            command,
-            Action::RolloutRestart { workload },
-            Risk::Reversible,
-        )
-        .needs(pinned(&target))
-        .needs([Condition::NothingPending])
-        .done([Condition::RolledOut {
+    let Some(target) = Target::pin(&snapshot.kube, object, workload.clone()) else {
+        return Vec::new();
+    };
+    let ready = Condition::ReadyElsewhere {
+        kind,
+        workload: workload.clone(),
+        node: None,
+        at_least: placed.workload.desired,
+    };
+    let step = |number: u32| {
+        let evenly = Condition::SpreadEvenly {
             kind,
-            workload: key.clone(),
-            pods: pods_of(snapshot, kind, key),
-        }])
-        .within(PODS),
-    );
-    let command = format!("kubectl -n {} get pods -o wide", key.namespace);
-    draft.push(
-        watch(format!("the replicas of {key} lie evenly"), command)
-            .done([Condition::SpreadEvenly {
-                kind,
-                workload: key.clone(),
-            }])
-            .within(SOON),
-    );
-    Ok(draft.finish(&key.name))
+            workload: workload.clone(),
+            but: count - number,
+        };
+        move_one(kind, workload, number, count)
+            .needs(pinned(&target))
+            .needs([Condition::NothingPending, ready.clone()])
+            .done([evenly, ready.clone()])
+            .within(PODS)
+    };
+    (1..=count).map(step).collect()
 }
 
 /// The named one, or the first that lies badly.
@@ -90,13 +95,4 @@ fn choose<'a>(
     found
         .map(Some)
         .ok_or_else(|| Why::new(WhyKind::NotFound, format!("there is no {} {key}", kind.word())))
-}
-
-fn pods_of(snapshot: &Snapshot, kind: WorkloadKind, workload: &ObjectKey) -> Vec<Text> {
-    let pods = snapshot.kube.pods.iter().map(|(key, row)| (key, &row.value));
-    let own = pods.filter(|(key, pod)| {
-        let owner = snapshot.workload_of(key, pod);
-        !pod.is_finished() && owner.is_some_and(|(own, name)| own == kind && name == *workload)
-    });
-    own.map(|(_, pod)| pod.uid.clone()).collect()
 }

@@ -5,19 +5,18 @@
 use std::time::Duration;
 
 use super::Planned;
-use super::build::{
-    Draft, PODS, act, attest, by_hand, known_members, known_nodes, label_new, permitted, pinned, watch,
-};
+use super::build::{Draft, PODS, act, attest, by_hand, known_members, known_nodes, label_new, permitted, watch};
 use super::etcd::{address_of, backup_file, backup_steps, remove_member};
 use super::host::{Host, SILENT_MS, product_needs};
+use super::rebalance;
 use crate::base::{Age, Text, Why, WhyKind};
 use crate::model::entry::{EntryId, Service};
 use crate::model::etcd::MemberId;
 use crate::model::intent::Intent;
-use crate::model::kube::{Tri, WorkloadKind};
+use crate::model::kube::Tri;
 use crate::model::placement::ZONE;
 use crate::model::quorum::{Health, Quorum, Standing};
-use crate::model::{ObjectKey, Policy, Snapshot};
+use crate::model::{Policy, Snapshot};
 use crate::plan::action::{Action, ObjectKind, Target};
 use crate::plan::condition::Condition;
 use crate::plan::gate;
@@ -111,8 +110,8 @@ fn lost(
     draft.count(format!("while step {join_at} joins"), voters + 1, quorum.healthy);
     draft.count("after", voters + 1, quorum.healthy + 1);
     spread_again(&mut draft, snapshot);
-    outside(&mut draft, snapshot, &nodes, &host.name);
     warn_of_traps(&mut draft, host);
+    outside(&mut draft, snapshot, &nodes, &host.name);
     Ok(draft.finish(&host.name))
 }
 
@@ -256,10 +255,10 @@ fn join_command(snapshot: &Snapshot) -> &'static str {
 }
 
 /// What the product runs is ready again, and apart. Pods that run do not move to a new node by themselves: what lies badly
-/// is restarted, what lies well is left alone.
+/// is moved, what lies well is left alone.
 pub(super) fn spread_again(draft: &mut Draft, snapshot: &Snapshot) {
     let mut complete = Vec::new();
-    let mut restarts = Vec::new();
+    let mut moves = Vec::new();
     for need in product_needs(snapshot, None) {
         let Condition::ReadyElsewhere { kind, workload, .. } = need else {
             continue;
@@ -272,10 +271,11 @@ pub(super) fn spread_again(draft: &mut Draft, snapshot: &Snapshot) {
             node: None,
             at_least: desired,
         };
-        complete.push(ready.clone());
-        let asks_for_spread = placed.is_some_and(|placed| !placed.workload.spread.is_empty());
-        if asks_for_spread && kind == WorkloadKind::Deployment {
-            restarts.extend(restart_unless_even(snapshot, &workload, ready));
+        complete.push(ready);
+        if let Some(placed) = placed.filter(|placed| !placed.workload.spread.is_empty()) {
+            // So many come to one of as many nodes as there are now.
+            let nodes = u32::try_from(snapshot.kube.nodes.len()).unwrap_or(u32::MAX);
+            moves.extend(rebalance::moves(snapshot, &placed, (desired / nodes.max(1)).max(1)));
         }
     }
     if complete.is_empty() {
@@ -289,7 +289,7 @@ pub(super) fn spread_again(draft: &mut Draft, snapshot: &Snapshot) {
         .done(complete)
         .within(PODS * 2),
     );
-    draft.steps.extend(restarts);
+    draft.steps.extend(moves);
 }
 
 /// What the cluster does not do by itself. What can be seen of it is awaited, where users' ways in are probed.
@@ -317,25 +317,6 @@ pub(super) fn outside(draft: &mut Draft, snapshot: &Snapshot, known: &[Text], ol
         ])
         .within(JOIN),
     );
-}
-
-fn restart_unless_even(snapshot: &Snapshot, key: &ObjectKey, ready: Condition) -> Option<Step> {
-    let workload = Target::pin(&snapshot.kube, ObjectKind::Deployment, key.clone())?;
-    let spread = Condition::SpreadEvenly {
-        kind: WorkloadKind::Deployment,
-        workload: key.clone(),
-    };
-    let command = format!("kubectl -n {} rollout restart deployment/{}", key.namespace, key.name);
-    let needs = pinned(&workload);
-    let action = Action::RolloutRestart { workload };
-    let title = format!("restart the pods of {key}, unless they lie evenly");
-    Some(
-        act(title, command, action, Risk::Reversible)
-            .needs(needs)
-            .needs([Condition::NothingPending])
-            .done([spread, ready])
-            .within(PODS),
-    )
 }
 
 fn warn_wait_or_replace(draft: &mut Draft, snapshot: &Snapshot, host: &Host) {

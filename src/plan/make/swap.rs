@@ -86,7 +86,6 @@ pub(super) fn plan(
         .within(RESET),
     );
     spread_again(&mut draft, snapshot);
-    outside(&mut draft, snapshot, &known_nodes(snapshot), name);
     draft.warn(format!(
         "{name} serves: the new controller joins first, then {name} leaves. One at a time, never both together"
     ));
@@ -94,6 +93,7 @@ pub(super) fn plan(
         "reset wipes {name} and destroys its local volumes; it must run on {name} itself"
     ));
     draft.warn("while four members vote, two may not fail: no spare is gained before the old one has left");
+    outside(&mut draft, snapshot, &known_nodes(snapshot), name);
     Ok(draft.finish(name))
 }
 

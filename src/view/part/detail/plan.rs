@@ -87,14 +87,16 @@ fn title(step: &Step) -> String {
 
 fn command(step: &Step) -> Vec<Paragraph> {
     let label = match &step.doing {
-        Doing::Act { .. } | Doing::LabelNew { .. } => "does",
+        Doing::Act { .. } | Doing::LabelNew { .. } | Doing::MoveOne { .. } => "does",
         Doing::ByHand => "by hand",
         Doing::Attest { .. } => "you state",
         Doing::Watch => "watches",
     };
     let text = match &step.doing {
         Doing::Attest { words } => words,
-        Doing::Act { .. } | Doing::LabelNew { .. } | Doing::ByHand | Doing::Watch => &step.command,
+        Doing::Act { .. } | Doing::LabelNew { .. } | Doing::MoveOne { .. } | Doing::ByHand | Doing::Watch => {
+            &step.command
+        }
     };
     vec![(label, text.to_string(), Role::Accent)]
 }
