@@ -339,7 +339,9 @@ fn console(snapshot: &Snapshot) -> Looked {
                 return Err(not_applicable("the Admin Console is not installed"));
             }
         }
-        return Err(seen.stale.unwrap_or_else(|| nothing(snapshot)));
+        // Each node is a way in: without them none is known.
+        let unknown = || need_kinds(snapshot, &[KubeKind::Nodes]).err();
+        return Err(seen.stale.or_else(unknown).unwrap_or_else(|| nothing(snapshot)));
     };
     if may_be_us(snapshot, &seen.fresh) {
         return Err(us(*first));

@@ -60,6 +60,19 @@ impl Asked {
             None => Asked::Path(path.to_owned()),
         }
     }
+
+    /// What would permit it, for whoever may not.
+    pub fn needs(&self) -> String {
+        match self {
+            Asked::Path(path) => format!("needs a rule: nonResourceURLs [{path:?}], verbs [\"get\"]"),
+            Asked::Objects(asked) => format!(
+                "needs a rule: apiGroups [{:?}], resources [{:?}], verbs [{:?}]",
+                asked.group,
+                asked.resource(),
+                asked.verb
+            ),
+        }
+    }
 }
 
 /// A change, as RBAC judges it; None for a path that is no object's.

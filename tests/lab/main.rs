@@ -19,5 +19,6 @@ mod losses;
 mod membership;
 mod order;
 mod parity;
+mod roles;
 mod ssh;
 mod sshd;

@@ -153,7 +153,7 @@ fn nobody(reply: &Reply) -> Why {
 fn explain(fault: Fault, question: &Question) -> Why {
     let why = fault.why;
     match why.kind {
-        WhyKind::Forbidden => {
+        WhyKind::Forbidden if why.hint.is_none() => {
             let (group, resource) = match question {
                 Question::Yaml { of, .. } => (of.kind.group(), of.kind.plural()),
                 Question::Events { .. } => ("", "events"),

@@ -10,6 +10,8 @@ use tokio::time::Instant;
 
 use super::fault::Fault;
 use super::session::Session;
+use crate::base::WhyKind;
+use crate::plan::rights::Asked;
 
 /// What lists the groups.
 pub const GROUPS: &str = "/apis";
@@ -47,7 +49,12 @@ impl Catalog {
 }
 
 async fn discover(session: &Session) -> Result<Groups, Fault> {
-    let body = session.get(GROUPS).await?;
+    let body = session.get(GROUPS).await.map_err(|mut fault| {
+        if fault.why.kind == WhyKind::Forbidden {
+            fault.why = fault.why.hint(Asked::get(GROUPS).needs());
+        }
+        fault
+    })?;
     let garbage = || Fault::garbage(&session.server, "answered something that is no list of API groups");
     let answer: Value = serde_json::from_slice(&body).map_err(|_| garbage())?;
     let groups = answer.get("groups").and_then(Value::as_array).ok_or_else(garbage)?;

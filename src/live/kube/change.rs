@@ -8,7 +8,7 @@ use super::session::{Session, Undone};
 use crate::base::{Why, WhyKind};
 use crate::plan::event::Sent;
 use crate::plan::request::{Call, Method};
-use crate::plan::rights::{self, Attributes};
+use crate::plan::rights::{self, Asked, Attributes};
 
 /// Where whoever asks is told what they may.
 pub const REVIEWS: &str = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
@@ -76,16 +76,18 @@ impl Changes {
             }),
         };
         let answer = self.ask(&review).await.map_err(|undone| match undone {
+            Undone::Refused(fault) if fault.why.kind == WhyKind::Forbidden => {
+                let asked = rights::change(review.method, &review.path).map(Asked::Objects);
+                fault.why.hint(asked.map_or_else(String::new, |asked| asked.needs()))
+            }
             Undone::Refused(fault) | Undone::Unknown(fault) => fault.why,
         })?;
         if answer.pointer("/status/allowed").and_then(Value::as_bool) == Some(true) {
             return Ok(());
         }
-        let (group, verb, resource, name) = (&asked.group, asked.verb, asked.resource(), &asked.name);
-        let text = format!("you may not {verb} {resource} {name}");
-        Err(Why::new(WhyKind::Forbidden, text.trim_end()).hint(format!(
-            "needs a rule: apiGroups [{group:?}], resources [{resource:?}], verbs [{verb:?}]; or use the cluster's admin.conf"
-        )))
+        let text = format!("you may not {} {} {}", asked.verb, asked.resource(), asked.name);
+        let hint = format!("{}; or use the cluster's admin.conf", Asked::Objects(asked).needs());
+        Err(Why::new(WhyKind::Forbidden, text.trim_end()).hint(hint))
     }
 }
 

@@ -235,7 +235,7 @@ impl Follower<'_> {
         let resource = self.kind.plural();
         let mut why = Why::new(kind, format!("{verb} {resource}: {}", fault.why.text));
         why.hint = fault.why.hint;
-        if kind == WhyKind::Forbidden {
+        if kind == WhyKind::Forbidden && why.hint.is_none() {
             let group = self.kind.group();
             why = why.hint(format!(
                 "needs a ClusterRole rule: apiGroups [{group:?}], resources [{resource:?}], verbs [\"list\", \"watch\"]"

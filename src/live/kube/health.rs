@@ -16,7 +16,7 @@ use crate::model::kube::{ApiHealth, Checked};
 use crate::port::{Closed, Observation, Report, Sink};
 
 /// What it says about itself.
-pub const SELF_CHECKS: [&str; 2] = ["/livez?verbose", "/readyz?verbose"];
+const SELF_CHECKS: [&str; 2] = ["/livez?verbose", "/readyz?verbose"];
 /// How often it is asked.
 const EVERY: Duration = Duration::from_secs(5);
 /// How long an answer may take: its own check of etcd waits up to 2 s (Kubernetes `storage/storagebackend/factory`).

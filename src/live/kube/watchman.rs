@@ -8,6 +8,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use super::catalog::Catalog;
 use super::elect::elect;
+use super::fault::Fault;
 use super::follow::{self, Shared, follow};
 use super::heartbeat::{self, Pulse, beat};
 use super::kubeconfig::Access;
@@ -128,13 +129,15 @@ impl<'a> Watchman<'a> {
         self.sink.report(FeedId::Api, Report::Failed(why)).await
     }
 
-    /// Asks for the version until it is told, and once for the cluster's name.
+    /// Asks for the version until it is told or forbidden, and once for the cluster's name.
     async fn introduce(&self) -> Result<(), Closed> {
         let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
         loop {
-            if let Ok(version) = follow::server_version(self.session).await {
+            let version = follow::server_version(self.session).await;
+            let is_forbidden = |fault: &Fault| fault.why.kind == WhyKind::Forbidden;
+            if version.as_ref().map_or_else(is_forbidden, |_| true) {
                 let endpoint = Endpoint {
-                    version: Some(version),
+                    version: version.ok(),
                     cluster: heartbeat::cluster(self.session).await,
                     ..self.endpoint.clone()
                 };

@@ -2,7 +2,6 @@
 
 use serde_json::json;
 
-use super::super::health;
 use super::super::rights::{Grants, Role, Rule, Who, roles};
 use super::super::wire::{Reply, empty_cluster, ok};
 use super::answering::{Asker, log, object, yaml};
@@ -59,10 +58,8 @@ async fn every_read_is_granted_by_one_rule_and_no_rule_is_unused() {
     let [role] = <[Role; 1]>::try_from(roles(Who::Viewer)).unwrap();
     let wire = Wire::new(complete);
     let served = controllers(&[1], &wire).await;
-    let (source, directory) = kubeconfig_for(&format!("http://{}", served[0].address), "");
+    let (source, _directory) = kubeconfig_for(&format!("http://{}", served[0].address), "");
     let mut observer = Observer::start(source, &[]);
-    let (sink, _own) = Sink::channel(Clock::start());
-    let here = tokio::spawn(health::observe(Some(directory.path().join("config")), sink));
     let mut asker = Asker::of(&wire);
     let kinds = KubeKind::ALL.map(|kind| yaml(object(kind, "", "it")));
     let others = [Question::Events { of: None }, log(false)];
@@ -80,5 +77,4 @@ async fn every_read_is_granted_by_one_rule_and_no_rule_is_unused() {
         }
         observer.reader.next(|_| Some(())).await;
     }
-    here.abort();
 }
