@@ -224,7 +224,7 @@ pub fn look(resolved: &Resolved, timeout: Option<Duration>) -> eyre::Result<Seen
 
 /// The same, for as much as a command wants to have seen.
 pub fn look_for(resolved: &Resolved, timeout: Option<Duration>, enough: Enough) -> eyre::Result<Seen> {
-    let timeout = timeout.unwrap_or(resolved.settings.timeout.value);
+    let timeout = patience(resolved, timeout);
     warn_of(&resolved.problems);
     start_log(resolved)?;
     let runtime = runtime()?;
@@ -250,7 +250,7 @@ pub fn watch<T, Then>(
 where
     Then: Future<Output = eyre::Result<T>>,
 {
-    let timeout = timeout.unwrap_or(resolved.settings.timeout.value);
+    let timeout = patience(resolved, timeout);
     warn_of(&resolved.problems);
     start_log(resolved)?;
     let runtime = runtime()?;
@@ -261,6 +261,11 @@ where
     });
     runtime.shutdown_background();
     done
+}
+
+/// How long to wait: `--timeout`, else as the settings say.
+fn patience(resolved: &Resolved, flag: Option<Duration>) -> Duration {
+    flag.unwrap_or(resolved.settings.timeout.value)
 }
 
 /// Waits until nothing more is to be expected. Late or not: what is known by then is the answer, and it says itself what is

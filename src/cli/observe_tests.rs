@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use clap::{CommandFactory, Parser};
 use serde_json::Value;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
@@ -13,6 +14,7 @@ use crate::app::sim::Deed;
 use crate::assemble::Assembler;
 use crate::assemble::objects::{from_json, is_wanted};
 use crate::base::Stamp;
+use crate::cli::args::Cli;
 use crate::cli::deck;
 use crate::live::dial::{DialFrom, Hop, Target, dial};
 use crate::live::tls::Loader;
@@ -24,16 +26,98 @@ use crate::port::{KubeEvent, Observation, Observed};
 /// No wait takes longer.
 const DEADLINE: Duration = Duration::from_mins(1);
 
-async fn begin(scenario: &str) -> Observing {
-    let resolved = Resolved {
+fn resolved(simulation: Option<sim::Named>) -> Resolved {
+    Resolved {
         settings: Settings::default(),
         problems: Vec::new(),
         environment: BTreeMap::new(),
-        simulation: Some(sim::find(scenario).unwrap()),
+        simulation,
         namespace: None,
         may_write: false,
-    };
-    start(&resolved).await.unwrap()
+    }
+}
+
+async fn begin(scenario: &str) -> Observing {
+    start(&resolved(Some(sim::find(scenario).unwrap()))).await.unwrap()
+}
+
+/// The settings as this command line and a variable make them.
+fn set_by(words: &[&str], variable: Option<(&str, &str)>) -> Settings {
+    let cli = Cli::try_parse_from([&["quorate"], words].concat()).unwrap();
+    let environment = variable.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let (settings, problems) = config::load(&Sources {
+        flags: &flags(&cli.global),
+        environment: &environment.into_iter().collect(),
+        config_file: None,
+        system_file: Path::new("/nonexistent"),
+    });
+    assert!(problems.is_empty(), "{words:?}: {problems:?}");
+    settings
+}
+
+/// The order of the other levels is tested beside the table of settings.
+#[test]
+fn every_flag_that_has_a_setting_wins_over_its_variable() {
+    /// What is said on the command line alone.
+    const NO_SETTING: [&str; 7] = [
+        "sim",
+        "config",
+        "namespace",
+        "all_namespaces",
+        "write",
+        "help",
+        "version",
+    ];
+    let mut command = Cli::command();
+    command.build();
+    for flag in command
+        .get_arguments()
+        .filter(|flag| !NO_SETTING.contains(&flag.get_id().as_str()))
+    {
+        let name = match flag.get_id().as_str() {
+            "act_as" => "as",
+            "act_as_group" => "as_group",
+            "verbose" => "log_level",
+            id => id,
+        };
+        let key =
+            config::key::find(name).unwrap_or_else(|| panic!("{name} has no setting, or is to stand among those"));
+        let default = (key.shown)(&Settings::default()).0;
+        let value = if default.is_empty() { "/x" } else { &default };
+        let long = format!("--{}", flag.get_long().unwrap());
+        let mut words = vec![long.as_str()];
+        words.extend(flag.get_action().takes_values().then_some(value));
+        if name == "as_group" {
+            words.extend(["--as", "ada"]);
+        }
+        let settings = set_by(&words, key.variable.map(|variable| (variable, value)));
+        assert_eq!((key.shown)(&settings).1, &config::Origin::Flag, "{words:?}");
+    }
+}
+
+/// Flags of single commands have no settings, but one.
+#[test]
+fn the_time_to_wait_is_the_only_setting_that_single_commands_have_a_flag_for() {
+    fn visit(command: &clap::Command, found: &mut BTreeSet<String>) {
+        for own in command.get_subcommands() {
+            let ids = own
+                .get_arguments()
+                .filter(|flag| !flag.is_global_set())
+                .map(|flag| flag.get_id().to_string());
+            found.extend(ids.filter(|id| config::key::find(id).is_some()));
+            visit(own, found);
+        }
+    }
+    let mut found = BTreeSet::new();
+    visit(&Cli::command(), &mut found);
+    assert_eq!(found, BTreeSet::from(["timeout".to_owned()]));
+    let mut resolved = resolved(None);
+    resolved.settings = set_by(&["status"], Some(("QUORATE_TIMEOUT", "7s")));
+    assert_eq!(patience(&resolved, None), Duration::from_secs(7));
+    assert_eq!(
+        patience(&resolved, Some(Duration::from_secs(3))),
+        Duration::from_secs(3)
+    );
 }
 
 async fn seen(observing: &mut Observing, is_so: impl FnMut(&Arc<Snapshot>) -> bool) -> Arc<Snapshot> {

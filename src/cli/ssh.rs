@@ -113,6 +113,8 @@ fn must_be_ours(global: &Global) -> Result<(), Usage> {
         (global.user.is_some(), "--user"),
         (global.act_as.is_some(), "--as"),
         (!global.act_as_group.is_empty(), "--as-group"),
+        (global.namespace.is_some(), "--namespace"),
+        (global.all_namespaces, "--all-namespaces"),
         (global.request_timeout.is_some(), "--request-timeout"),
         (global.etcd_pki.is_some(), "--etcd-pki"),
         (global.k0s_dir.is_some(), "--k0s-dir"),
@@ -131,7 +133,29 @@ fn must_be_ours(global: &Global) -> Result<(), Usage> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::super::args::Cli;
     use super::*;
+
+    #[test]
+    fn no_flag_is_dropped_on_the_way() {
+        for flag in Cli::command().get_arguments().filter(|flag| flag.is_global_set()) {
+            let long = format!("--{}", flag.get_long().unwrap());
+            let value = match flag.get_id().as_str() {
+                "sim" => "healthy",
+                "color" => "never",
+                "request_timeout" => "5s",
+                _ => "x",
+            };
+            let mut words = vec!["quorate", long.as_str()];
+            words.extend(flag.get_action().takes_values().then_some(value));
+            words.extend((long == "--as-group").then_some("--as=x"));
+            let cli = Cli::try_parse_from(words.into_iter().chain(["ssh", "nbe-1"])).unwrap();
+            let told = super::words(&cli.global, &[]);
+            assert!(told.is_err() || !told.unwrap().is_empty(), "{long}");
+        }
+    }
 
     #[test]
     fn flags_that_say_how_go_along_and_those_that_name_files_do_not() {

@@ -37,24 +37,128 @@ fn loaded(
     (settings, errors.iter().map(ToString::to_string).collect())
 }
 
+/// A value that a setting takes: as a flag or a variable has it, and in a file with this setting alone.
+fn sample(key: &Key) -> (String, String) {
+    const WORDS: [&str; 16] = [
+        "20s",
+        "2h",
+        "5ms",
+        "true",
+        "never",
+        "debug",
+        "3",
+        "multi-zone",
+        "a=b",
+        "https://a.example/x",
+        "https://a.example",
+        "postgresql://ada@db-1.example/netbox",
+        "redis://10.0.0.1:6379",
+        "/x",
+        "x",
+        "any",
+    ];
+    let (section, name) = key.name.rsplit_once('.').unwrap_or(("", key.name));
+    let header = if section.is_empty() {
+        String::new()
+    } else {
+        format!("[{section}]\n")
+    };
+    for word in WORDS {
+        for written in [
+            format!("{word:?}"),
+            word.to_owned(),
+            format!("[{word:?}]"),
+            "{ a = \"b\" }".to_owned(),
+        ] {
+            let file = format!("{header}{name} = {written}\n");
+            let right = |errors: Vec<String>| errors.is_empty();
+            if right(loaded(&[(key.name, word)], &[], None, None).1) && right(loaded(&[], &[], Some(&file), None).1) {
+                return (word.to_owned(), file);
+            }
+        }
+    }
+    panic!("{} takes none of these: add a word that it takes", key.name)
+}
+
+/// Which level a setting comes from.
+fn origin(
+    key: &Key,
+    flags: &[(&'static str, &str)],
+    environment: &[(&str, &str)],
+    user: Option<&str>,
+    system: Option<&str>,
+) -> String {
+    let (settings, errors) = loaded(flags, environment, user, system);
+    assert_eq!(errors, Vec::<String>::new(), "{}", key.name);
+    match (key.shown)(&settings).1 {
+        Origin::Flag => "flag".to_owned(),
+        Origin::Environment(name) => (*name).to_owned(),
+        Origin::UserFile(_) => "user".to_owned(),
+        Origin::SystemFile(_) => "system".to_owned(),
+        Origin::Default => "default".to_owned(),
+    }
+}
+
 #[test]
-fn each_level_wins_over_the_one_below() {
-    let file = |theme: &str| format!("theme = {theme:?}\n");
-    let theme =
-        |flags: &[(&'static str, &str)], environment: &[(&str, &str)], user: Option<&str>, system: Option<&str>| {
-            let (settings, errors) = loaded(flags, environment, user, system);
-            assert_eq!(errors, Vec::<String>::new());
-            settings.theme
-        };
-    let (user, system) = (file("user"), file("system"));
-    let (user, system) = (Some(user.as_str()), Some(system.as_str()));
-    let variable = [("QUORATE_THEME", "variable")];
-    assert_eq!(theme(&[("theme", "flag")], &variable, user, system).value, "flag");
-    assert_eq!(theme(&[], &variable, user, system).value, "variable");
-    assert_eq!(theme(&[], &[], user, system).value, "user");
-    assert_eq!(theme(&[], &[], None, system).value, "system");
-    assert_eq!(theme(&[], &[], None, None), Setting::default("default".to_owned()));
-    assert_eq!(theme(&[("theme", "flag")], &[], None, None).origin, Origin::Flag);
+fn each_level_of_every_setting_wins_over_the_one_below() {
+    for key in key::KEYS {
+        let (word, file) = sample(key);
+        let (flag, file) = ([(key.name, word.as_str())], Some(file.as_str()));
+        assert_eq!(origin(key, &[], &[], None, None), "default", "{}", key.name);
+        assert_eq!(origin(key, &[], &[], None, file), "system", "{}", key.name);
+        assert_eq!(origin(key, &[], &[], file, file), "user", "{}", key.name);
+        let variable = key.variable.map(|name| (name, word.as_str()));
+        if let Some(variable) = variable {
+            assert_eq!(origin(key, &[], &[variable], file, file), variable.0, "{}", key.name);
+        }
+        let variables: Vec<(&str, &str)> = variable.into_iter().collect();
+        assert_eq!(origin(key, &flag, &variables, file, file), "flag", "{}", key.name);
+    }
+}
+
+#[test]
+fn what_a_person_wishes_wins_over_files_and_what_a_terminal_can_does_not() {
+    for (conventions, wins) in [(&WISHES, true), (&ABILITIES, false)] {
+        for convention in conventions {
+            let values = ["1", "dumb", "linux", "vt100"].into_iter();
+            let value = values.clone().find(|value| (convention.applies)(value)).unwrap();
+            let variable = [(convention.variable, value)];
+            for (name, word) in convention.settings {
+                let key = key::find(name).unwrap();
+                let file = sample(key).1;
+                let (flag, file) = ([(*name, *word)], Some(file.as_str()));
+                assert_eq!(origin(key, &[], &variable, None, None), convention.variable);
+                let expected = if wins { convention.variable } else { "system" };
+                assert_eq!(origin(key, &[], &variable, None, file), expected, "{variable:?} {name}");
+                assert_eq!(origin(key, &flag, &variable, file, file), "flag", "{variable:?} {name}");
+            }
+        }
+    }
+    let ascii = key::find("ascii").unwrap();
+    for (at, name) in LOCALE.into_iter().enumerate() {
+        let mut all: Vec<(&str, &str)> = LOCALE[at..].iter().map(|name| (*name, "C")).collect();
+        assert_eq!(origin(ascii, &[], &all, None, None), name);
+        assert_eq!(origin(ascii, &[], &all, None, Some("ascii = false\n")), "system");
+        all[0].1 = "C.UTF-8";
+        assert_eq!(origin(ascii, &[], &all, None, None), "default", "{name} decides");
+    }
+}
+
+#[test]
+fn the_users_file_has_one_place() {
+    let file = |variables: &[(&str, &str)]| {
+        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        user_file(&variables.iter().map(own).collect())
+    };
+    let home = ("HOME", "/home/me");
+    let below_home = Some("/home/me/.config/quorate/config.toml".into());
+    assert_eq!(
+        file(&[home, ("XDG_CONFIG_HOME", "/c")]),
+        Some("/c/quorate/config.toml".into())
+    );
+    assert_eq!(file(&[home, ("XDG_CONFIG_HOME", "relative")]), below_home);
+    assert_eq!(file(&[home]), below_home);
+    assert_eq!(file(&[]), None);
 }
 
 #[test]
