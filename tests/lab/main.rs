@@ -22,3 +22,4 @@ mod parity;
 mod roles;
 mod ssh;
 mod sshd;
+mod visits;

@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::console::Console;
 use crate::lab::Lab;
 use crate::sshd::Sshd;
+use crate::visits;
 
 /// How long quorate may take to look, to reach a host that hangs, and to say so.
 const SOON: Duration = Duration::from_mins(1);
@@ -197,6 +198,7 @@ fn give_up(mut console: Console) {
 fn a_host_that_cannot_be_reached_is_named_and_its_step_is_left_to_a_person() {
     let lab = Lab::up(&["--zones"]);
     let sshd = Sshd::start(&lab, &[2]);
+    visits::whatever_happens_is_told_and_nothing_stays(&lab, &sshd);
     let by_hand = "do it by hand: ssh root@10.77.0.12 systemctl restart k0scontroller";
     let note = "step 1 has to be done by hand";
 

@@ -163,7 +163,8 @@ impl<'a> Sshd<'a> {
         self.program(host, "sudo", "echo 'sudo: a password is required' >&2; exit 1");
     }
 
-    fn program(&self, host: u8, name: &str, script: &str) {
+    /// What the sessions on a host find instead of a program.
+    pub fn program(&self, host: u8, name: &str, script: &str) {
         let file = format!("bin-{host}/{name}");
         self.write(&file, &format!("#!/bin/sh\n{script}\n"));
         fs::set_permissions(self.dir().join(file), fs::Permissions::from_mode(0o755)).unwrap();
