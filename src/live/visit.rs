@@ -9,9 +9,10 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use ring::digest::{Context, SHA256};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines, Take};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines, Take};
 use tokio::process::{ChildStdin, ChildStdout, Command};
-use tokio::time::timeout;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
 
 use super::program::{self, Piped, Said};
 use super::shell::{SSH_FAILED, SSH_OPTIONS, must_be_host, ssh_trouble};
@@ -32,13 +33,19 @@ pub struct Deadlines {
     pub copy: Duration,
     /// Until the other side says that it removed the copy.
     pub remove: Duration,
+    /// How long the other side hears nothing of us before it removes the copy. A program that runs goes on without its file.
+    pub silence: Duration,
 }
+
+/// How often the other side hears of us.
+const BEAT: Duration = Duration::from_secs(10);
 
 /// The deadlines in force.
 pub const DEADLINES: Deadlines = Deadlines {
     look: Duration::from_secs(20),
     copy: Duration::from_mins(10),
     remove: Duration::from_secs(10),
+    silence: Duration::from_mins(1),
 };
 
 /// The executable to take along.
@@ -147,36 +154,39 @@ impl Visit<'_> {
     /// Copies the program there. It is removed when the copy is dropped, or we are killed.
     pub async fn copy(&self, luggage: &Luggage) -> Result<Kept, Why> {
         must_be_host(self.host)?;
-        let command = format!("exec sh -c '{KEEP}' sh {} {}", luggage.size, luggage.sha256);
+        let silence = DEADLINES.silence.as_secs();
+        let command = format!("exec sh -c '{KEEP}' sh {} {} {silence}", luggage.size, luggage.sha256);
         let (pipe, ssh) = program::piped(self.ssh, &self.arguments(&command))?;
         let (output, input) = pipe.into_inner();
         let said = BufReader::new(output.take(MOST_SAID)).lines();
-        let begun = Kept {
-            program: String::new(),
-            said,
-            input,
-            ssh,
-        };
-        timeout(DEADLINES.copy, self.fill(begun, luggage))
+        timeout(DEADLINES.copy, self.fill(said, input, ssh, luggage))
             .await
             .unwrap_or_else(|_| Err(self.late("did not take the whole program", DEADLINES.copy)))
     }
 
-    async fn fill(&self, mut copy: Kept, luggage: &Luggage) -> Result<Kept, Why> {
+    async fn fill(&self, mut said: Told, mut input: ChildStdin, ssh: Piped, luggage: &Luggage) -> Result<Kept, Why> {
         let broken = |error: io::Error| Why::new(WhyKind::Broken, format!("{}: {error}", self.host));
         let mut file = luggage.open().map_err(broken)?;
         // A pipe that breaks has its reason on the other side, which comes first.
-        let sent = tokio::io::copy(&mut file, &mut copy.input).await;
-        while let Ok(Some(line)) = copy.said.next_line().await {
+        let sent = tokio::io::copy(&mut file, &mut input).await;
+        while let Ok(Some(line)) = said.next_line().await {
             if let Some(program) = told(&line, "ready") {
-                program.clone_into(&mut copy.program);
-                return Ok(copy);
+                let program = program.to_owned();
+                let mut beating = JoinSet::new();
+                beating.spawn(beat(input));
+                return Ok(Kept {
+                    program,
+                    said,
+                    beating,
+                    ssh,
+                });
             }
             if let Some(why) = self.refusal(&line) {
                 return Err(why);
             }
         }
-        let said = copy.ssh.end().await;
+        drop(input);
+        let said = ssh.end().await;
         match (said.code, sent) {
             (Some(0), Err(error)) => Err(broken(error)),
             _ => Err(self.failed(&said)),
@@ -270,14 +280,24 @@ impl Visit<'_> {
     }
 }
 
+/// What the other side says, line by line.
+type Told = Lines<BufReader<Take<ChildStdout>>>;
+
 /// The program on the other host. It is gone soon after this is.
 pub struct Kept {
     /// Where it is there.
     program: String,
-    said: Lines<BufReader<Take<ChildStdout>>>,
-    /// While it is open, the copy stays.
-    input: ChildStdin,
+    said: Told,
+    /// While it goes on, the copy stays.
+    beating: JoinSet<()>,
     ssh: Piped,
+}
+
+/// Lets the other side hear of us, until it cannot.
+async fn beat(mut input: ChildStdin) {
+    while input.write_all(b".").await.is_ok() {
+        sleep(BEAT).await;
+    }
 }
 
 impl Kept {
@@ -291,10 +311,10 @@ impl Kept {
         let Self {
             program,
             mut said,
-            input,
+            mut beating,
             ssh,
         } = self;
-        drop(input);
+        beating.shutdown().await;
         let seen = async {
             while let Ok(Some(line)) = said.next_line().await {
                 if told(&line, "removed").is_some() {

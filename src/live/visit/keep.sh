@@ -1,11 +1,12 @@
 # Takes a program of $1 bytes with the SHA-256 $2 from standard input into a private directory, and keeps it there until
-# standard input ends: also when the other side is killed or the connection breaks. Sent by quorate as one word in single
-# quotes: none may stand in here.
+# standard input ends, also when the other side is killed or the connection breaks; or until it is silent for $3 seconds:
+# a server may not notice for hours that a network is gone. Sent by quorate as one word in single quotes: none may stand in
+# here.
 set -f
 umask 077
 LC_ALL=C
 export LC_ALL
-size=$1 sum=$2 dir= tried=
+size=$1 sum=$2 silence=$3 dir= tried=
 room=$((size / 1024 + 1024))
 drop() {
     if [ -n "$dir" ]; then
@@ -57,6 +58,10 @@ if said=$("$dir/quorate" --version 2>&1 < /dev/null); then :; else
     exit 1
 fi
 echo "quorate:ready $dir/quorate"
-cat > /dev/null
+if command -v timeout > /dev/null 2>&1; then
+    while beat=$(timeout "$silence" head -c 1) && [ -n "$beat" ]; do :; done
+else
+    cat > /dev/null
+fi
 drop
 echo "quorate:removed"

@@ -18,7 +18,7 @@ struct Host {
     name: Text,
 }
 
-const PROGRAMS: [&str; 15] = [
+const PROGRAMS: [&str; 16] = [
     "sh",
     "id",
     "uname",
@@ -34,6 +34,7 @@ const PROGRAMS: [&str; 15] = [
     "true",
     "printf",
     "setsid",
+    "timeout",
 ];
 
 impl Host {
@@ -165,6 +166,52 @@ async fn whatever_ends_us_or_the_connection_the_other_side_tidies_up() {
         begun = timeout(Duration::from_mins(1), has_begun) => begun.unwrap(),
     }
     host.is_clean().await;
+}
+
+/// What the other side says of a program of no bytes, when it hears something or nothing of us afterwards. Its input stays
+/// open.
+fn kept_for_a_second(host: &Host, heard: &str) -> (String, bool) {
+    let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    let command = format!("exec sh -c '{KEEP}' sh 0 {empty} 1");
+    let [program, arguments @ ..] = &host.ssh[..] else {
+        panic!("no program")
+    };
+    let mut ssh = std::process::Command::new(program)
+        .args(arguments)
+        .arg(command)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = ssh.stdin.take().unwrap();
+    std::io::Write::write_all(&mut input, heard.as_bytes()).unwrap();
+    let mut said = String::new();
+    ssh.stdout.take().unwrap().read_to_string(&mut said).unwrap();
+    drop(input);
+    (said, ssh.wait().unwrap().success())
+}
+
+#[test]
+fn a_host_that_hears_nothing_of_us_any_more_keeps_nothing() {
+    let host = Host::with(&[]);
+    for heard in ["", "..."] {
+        let (said, is_well) = kept_for_a_second(&host, heard);
+        assert!(
+            is_well && said.contains("quorate:ready") && said.ends_with("quorate:removed\n"),
+            "{said}"
+        );
+        assert!(host.left().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_host_without_timeout_keeps_it_until_the_connection_ends() {
+    let host = Host::with(&[("timeout", "")]);
+    fs::remove_file(host.dir.path().join("bin/timeout")).unwrap();
+    let copy = host.visit().copy(&host.luggage()).await.unwrap();
+    assert_eq!(host.left().len(), 1);
+    copy.remove().await.unwrap();
+    assert!(host.left().is_empty());
 }
 
 #[tokio::test]
