@@ -18,6 +18,7 @@ pub mod navigate;
 pub mod paper;
 pub mod prompt;
 mod reading;
+pub mod replay;
 pub mod rows;
 pub mod screen;
 mod search;
@@ -97,6 +98,10 @@ pub enum Effect {
     Work(work::Order),
     /// Write down what is new in the timeline, or changed in its newest entry.
     Keep(Vec<timeline::Entry>),
+    /// Write to this file what the flight recorder holds, and go on; an empty name leaves the place to the recorder.
+    Record(String),
+    /// Move in the recording that is shown.
+    Replay(replay::Wish),
 }
 
 /// A move in the log.

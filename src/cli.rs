@@ -24,7 +24,10 @@ pub mod output;
 pub mod place;
 pub mod plan;
 pub mod rbac;
+pub mod record;
+pub mod recorder;
 pub mod rehearse;
+pub mod replay;
 pub mod report;
 pub mod run;
 pub mod screenshot;
@@ -85,6 +88,8 @@ fn dispatch(cli: Cli) -> eyre::Result<ExitCode> {
         Some(Command::Resume { run, answers }) => run::resume(&settings, run, &answers),
         Some(Command::Journal { run, output }) => journal::run(&settings, run, output),
         Some(Command::Timeline(wanted)) => timeline::run(&settings, &wanted),
+        Some(Command::Record(wanted)) => record::run(&settings, &wanted),
+        Some(Command::Replay(wanted)) => replay::run(&settings, &wanted),
         Some(Command::OkTo { verb, node, at, look }) => ok_to::run(&settings, (verb, at), &node, &look),
         Some(Command::Ssh(asked)) => ssh::run(&cli.global, &asked),
         Some(Command::Rbac { who }) => rbac::run(who),

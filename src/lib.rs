@@ -13,6 +13,7 @@ pub mod model;
 pub mod pb;
 pub mod plan;
 pub mod port;
+pub mod recording;
 pub mod rehearse;
 pub mod run;
 pub mod sim;

@@ -11,6 +11,8 @@ mod guard;
 mod input;
 pub mod linear;
 mod log;
+mod recorder;
+pub mod replay;
 mod signals;
 mod suspend;
 
@@ -20,6 +22,7 @@ pub use desk::{Clerk, Desk};
 pub use diary::{Diary, Scribe};
 pub use guard::restore;
 pub use log::{LogError, init_log};
+pub use recorder::{Item, Recorder, Reel};
 
 use std::fmt;
 use std::io::{self, BufWriter, IsTerminal, Stdout};
@@ -82,6 +85,8 @@ pub struct Others {
     pub crew: Crew,
     /// Who writes the timeline down.
     pub diary: Diary,
+    /// Who records everything that is taken in.
+    pub recorder: Recorder,
 }
 
 /// Reads a theme by its name.
@@ -193,6 +198,9 @@ impl Console {
                 past = self.others.diary.past() => {
                     self.take(Msg::Past(past))?;
                 }
+                told = self.others.recorder.told() => {
+                    self.take(Msg::Notice(told))?;
+                }
                 changed = self.snapshots.changed(), if self.is_fed => {
                     if changed.is_ok() {
                         self.take_snapshot()?;
@@ -209,12 +217,12 @@ impl Console {
         self.is_dirty = true;
         if !suspend::has_shell() {
             let text = "nobody would bring quorate back: no shell started it as a job";
-            self.state.say(Severity::Info, text);
+            self.tell(Message::new(Severity::Info, text));
             return Ok(());
         }
         suspension.sleep().await?;
         let size = self.terminal.size()?;
-        update(&mut self.state, Msg::Resize(size.width, size.height));
+        self.feed(Msg::Resize(size.width, size.height));
         self.terminal.clear()
     }
 
@@ -247,7 +255,7 @@ impl Console {
     fn take(&mut self, msg: Msg) -> io::Result<bool> {
         self.is_dirty = true;
         let theme = self.state.theme.clone();
-        let effects = update(&mut self.state, msg);
+        let effects = self.feed(msg);
         if self.state.theme != theme {
             self.take_theme(theme);
         }
@@ -259,20 +267,36 @@ impl Console {
                 Effect::Log(by) => self.log.step(by),
                 Effect::Sim(command) => {
                     let told = self.options.deck.play(&command);
-                    update(&mut self.state, Msg::Notice(told));
+                    self.tell(told);
                 }
                 Effect::Ask(id, question) => self.others.desk.ask(id, question),
                 Effect::Cancel(id) => self.others.desk.cancel(id),
                 Effect::Work(order) => {
                     if let Some(told) = self.others.crew.order(order) {
-                        update(&mut self.state, Msg::Notice(told));
+                        self.tell(told);
                     }
                 }
                 Effect::Keep(entries) => self.others.diary.keep(entries),
                 Effect::Copy(text) => self.terminal.backend_mut().copy(&text)?,
+                Effect::Record(file) => {
+                    if let Some(told) = self.others.recorder.write(&file) {
+                        self.tell(told);
+                    }
+                }
+                Effect::Replay(_) => {}
             }
         }
         Ok(false)
+    }
+
+    /// The one way by which the state changes: what it takes in is recorded.
+    fn feed(&mut self, msg: Msg) -> Vec<Effect> {
+        self.others.recorder.take(&self.state, &msg);
+        update(&mut self.state, msg)
+    }
+
+    fn tell(&mut self, message: Message) {
+        self.feed(Msg::Notice(message));
     }
 
     /// Looks as the operator chose; a broken theme is told and `before` stays.
@@ -282,7 +306,7 @@ impl Console {
             Ok(theme) => self.theme = theme.on(self.options.colors, self.options.glyphs),
             Err(why) => {
                 self.state.theme = before;
-                self.state.say(Severity::Warning, why.to_string());
+                self.tell(Message::new(Severity::Warning, why.to_string()));
             }
         }
     }
@@ -311,7 +335,7 @@ impl Console {
         self.is_fed = false;
         self.is_dirty = true;
         let text = "quorate stopped observing: what is shown will not change any more; see the log";
-        update(&mut self.state, Msg::Notice(Message::new(Severity::Critical, text)));
+        self.tell(Message::new(Severity::Critical, text));
     }
 
     fn draw(&mut self) -> io::Result<()> {
@@ -332,7 +356,8 @@ impl Console {
                 log.render(theme, area, frame);
             }
         })?;
-        update(&mut self.state, Msg::Geometry(geometry));
+        self.others.recorder.drawn(&self.state);
+        self.feed(Msg::Geometry(geometry));
         Ok(())
     }
 }

@@ -37,7 +37,7 @@ use crate::app::state::SMALL;
 use crate::app::{Geometry, RowId, Screen, State, rows};
 use part::section::{self, Heading};
 use part::table::Shown;
-use part::{detail, failover, footer, help, palette, quorum, sheet, small, tabs, tour, verdict, work};
+use part::{detail, failover, footer, help, palette, quorum, replay, sheet, small, tabs, tour, verdict, work};
 use theme::Role;
 
 /// From this height on there is room for a line about a lost node.
@@ -65,6 +65,7 @@ pub fn render(state: &State, theme: &Theme, frame: &mut Frame) -> Geometry {
         height: body.height.saturating_sub(1),
         ..body
     };
+    let body = render_last(replay::banner(state, theme, width), body, buf);
     let body = render_last(tour::render(state, theme, width), body, buf);
     let body = render_last(work::banner(state, theme, width), body, buf);
     // On a low terminal the findings need the line more.
@@ -97,7 +98,7 @@ fn under_palette(mut geometry: Geometry, covered: u16) -> Geometry {
 
 fn render_body(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Geometry {
     if let Some(offset) = state.help {
-        let lines = help::render(state.snapshot.simulated.is_some(), theme, usize::from(area.width));
+        let lines = help::render(state, theme, usize::from(area.width));
         return render_text("Keys", "", &lines, offset, theme, area, buf);
     }
     if let Some(open) = state.sheets.last() {
@@ -180,6 +181,7 @@ fn render_small(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> G
     let footer_height = u16::from(has_footer && area.height > 2);
     let verdict = verdict::render(state, theme, width, usize::from(area.height / 3).max(1));
     let body = put(&verdict, area, buf);
+    let body = render_last(replay::banner(state, theme, width), body, buf);
     let body = Rect {
         height: body.height.saturating_sub(footer_height),
         ..body

@@ -8,11 +8,12 @@ pub use complete::{Offer, offers};
 
 use super::Effect;
 use super::keys::{Command, Copied, Reading};
+use super::replay;
 use super::screen::Screen;
 use super::sim;
 use super::state::State;
 use super::work;
-use does::{columns, events, filter, help, members, nodes, pods, show, sort, theme, themes, workloads};
+use does::{columns, events, filter, help, members, nodes, pods, record, show, sort, theme, themes, workloads};
 
 /// Everything that an argument may be; none where it is free text.
 pub type Values = fn(&State) -> Vec<String>;
@@ -95,6 +96,7 @@ pub const TABLE: &[Entry] = &[
     entry(&["events", "ev", "e"], Argument::None, "every recent warning of the cluster", Does::Act(events)),
     entry(&["logs"], Argument::None, "the log of what is selected", Does::Press(Command::Read(Reading::Logs))),
     entry(&["copy"], Argument::None, "copy the name of the row, those of the marked rows, or the whole text (OSC 52)", Does::Press(Command::Copy(Copied::All))),
+    entry(&["record"], Argument::Optional("FILE", free), "write the last minutes to a file, and all that follows; `quorate replay` shows it", Does::Act(record)),
     entry(&["help", "keys"], Argument::None, "keys and commands", Does::Act(help)),
     entry(&["quit", "q", "q!"], Argument::None, "leave quorate", Does::Press(Command::Quit)),
 ];
@@ -140,7 +142,10 @@ pub fn read<'a>(state: &State, raw: &'a str) -> Result<Line<'a>, String> {
 /// Every command that exists here, in the order of the help.
 fn table(state: &State) -> impl Iterator<Item = &'static Entry> + Clone + use<> {
     let is_simulated = sim::is_simulated(state);
-    TABLE.iter().chain(sim::COMMANDS.iter().filter(move |_| is_simulated))
+    let is_replay = state.replay.is_some();
+    let simulated = sim::COMMANDS.iter().filter(move |_| is_simulated);
+    let replayed = replay::COMMANDS.iter().filter(move |_| is_replay);
+    TABLE.iter().chain(simulated).chain(replayed)
 }
 
 fn find(state: &State, typed: &str) -> Result<&'static Entry, String> {
@@ -211,7 +216,7 @@ mod tests {
 
     #[test]
     fn no_name_means_two_commands_and_every_screen_has_one() {
-        let all = || TABLE.iter().chain(sim::COMMANDS);
+        let all = || TABLE.iter().chain(sim::COMMANDS).chain(replay::COMMANDS);
         let names: Vec<&str> = all().flat_map(|entry| entry.names.iter().copied()).collect();
         let unique: BTreeSet<&str> = names.iter().copied().collect();
         assert_eq!(names.len(), unique.len(), "{names:?}");

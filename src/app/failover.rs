@@ -32,7 +32,7 @@ pub struct Failovers {
     /// By the order in which they were noticed.
     open: Vec<Failover>,
     /// The last snapshot of current sources: what is foretold is foretold from here.
-    #[serde(skip)]
+    #[serde(default)]
     good: Option<Arc<Snapshot>>,
 }
 

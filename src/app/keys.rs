@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::commands;
 use super::key::{Code, Key};
 use super::navigate;
+use super::replay;
 use super::screen::Screen;
 use super::sim::{self, Deed};
 use super::state::State;
@@ -34,6 +35,7 @@ pub enum Command {
     Mark,
     MarkAll,
     Sim(Deed),
+    Replay(replay::Deed),
     Work(work::Deed),
     Tour,
     Describe,
@@ -128,6 +130,8 @@ pub enum Context {
     Actions,
     /// On YAML, events and logs.
     Sheet,
+    /// In a recording that is shown again.
+    Replay,
     /// On the line being typed.
     Prompt,
 }
@@ -142,6 +146,7 @@ impl Context {
             Context::Simulated => "on a simulated cluster",
             Context::Actions => "on the screen of actions",
             Context::Sheet => "in YAML, events, logs",
+            Context::Replay => "in a replay",
             Context::Prompt => "while typing",
         }
     }
@@ -265,6 +270,16 @@ pub const TABLE: &[Binding] = &[
     bind(Context::Sheet, &[Key::of(Code::Right)], Command::Move(Move::Right), "", "to the right, while lines are cut off"),
     bind(Context::Sheet, &[Key::of(Code::Left)], Command::Move(Move::Left), "", "to the left"),
     bind(Context::Sheet, &[Key::char('^')], Command::Move(Move::LineStart), "", "to the beginning of the lines"),
+    bind(Context::Replay, &[Key::char(' ')], Command::Replay(replay::Deed::Pause), "play", "go on, or stand still"),
+    bind(Context::Replay, &[Key::char('.')], Command::Replay(replay::Deed::Forward), "step", "one frame forward"),
+    bind(Context::Replay, &[Key::char(',')], Command::Replay(replay::Deed::Back), "", "one frame back"),
+    bind(Context::Replay, &[Key::char('n')], Command::Replay(replay::Deed::NextVerdict), "verdict", "to the next change of the verdict"),
+    bind(Context::Replay, &[Key::char('N')], Command::Replay(replay::Deed::PreviousVerdict), "", "to the change of the verdict before"),
+    bind(Context::Replay, &[Key::char('{')], Command::Replay(replay::Deed::Start), "", "to the beginning of the recording"),
+    bind(Context::Replay, &[Key::char('}')], Command::Replay(replay::Deed::End), "", "to its end"),
+    bind(Context::Replay, &[Key::char('>')], Command::Replay(replay::Deed::Faster), "faster", "faster"),
+    bind(Context::Replay, &[Key::char('<')], Command::Replay(replay::Deed::Slower), "", "slower"),
+    bind(Context::Replay, &[Key::char('f')], Command::Replay(replay::Deed::Follow), "", "show again what was on the screen, after looking around"),
     bind(Context::Prompt, &[Key::of(Code::Enter)], Command::Accept, "accept", "do it"),
     bind(Context::Prompt, &[Key::of(Code::Esc), Key::ctrl('c')], Command::Cancel, "cancel", "leave the line"),
     bind(Context::Prompt, &[Key::of(Code::Tab)], Command::Edit(Edit::NextOffer), "complete", "take the next offer"),
@@ -290,12 +305,16 @@ pub struct Row {
 
 /// The whole table as text, and the commands after it, for `quorate keys`.
 pub fn rows() -> impl Iterator<Item = Row> {
-    rows_of(true)
+    rows_of(true, true)
 }
 
-/// The same for the help, which keeps what exists on a simulated cluster alone from all others.
-pub fn rows_of(is_simulated: bool) -> impl Iterator<Item = Row> {
-    let exists = move |binding: &&Binding| is_simulated || binding.context != Context::Simulated;
+/// The same for the help, which keeps what exists on a simulated cluster or in a replay alone from all others.
+pub fn rows_of(is_simulated: bool, is_replay: bool) -> impl Iterator<Item = Row> {
+    let exists = move |binding: &&Binding| match binding.context {
+        Context::Simulated => is_simulated,
+        Context::Replay => is_replay,
+        _ => true,
+    };
     let keys = TABLE.iter().filter(exists).map(|binding| Row {
         context: binding.context.word().to_owned(),
         keys: keys_of(binding),
@@ -311,7 +330,12 @@ pub fn rows_of(is_simulated: bool) -> impl Iterator<Item = Row> {
         keys: format!(":{}", entry.usage()),
         help: entry.help.to_owned(),
     });
-    keys.chain(commands).chain(simulated)
+    let replayed = replay::COMMANDS.iter().filter(move |_| is_replay).map(|entry| Row {
+        context: "commands in a replay".to_owned(),
+        keys: format!(":{}", entry.usage()),
+        help: entry.help.to_owned(),
+    });
+    keys.chain(commands).chain(simulated).chain(replayed)
 }
 
 /// The keys of a binding, such as `q, ctrl-c`.
@@ -330,6 +354,7 @@ pub fn contexts(state: &State) -> Vec<Context> {
     let contexts = [
         (is_sheet, Context::Sheet),
         (is_actions, Context::Actions),
+        (state.replay.is_some(), Context::Replay),
         (!state.is_text(), Context::List),
         (state.is_text(), Context::Text),
         (sim::is_simulated(state), Context::Simulated),

@@ -45,9 +45,9 @@ pub struct SimCommand {
     pub to: Text,
 }
 
-/// Whether there is a simulator.
+/// Whether there is a simulator. What was recorded of one cannot be played with.
 pub fn is_simulated(state: &State) -> bool {
-    state.snapshot.simulated.is_some()
+    state.snapshot.simulated.is_some() && state.replay.is_none()
 }
 
 /// What a key means: a deed done to the selected node, or to the whole cluster. The error is a sentence.

@@ -11,6 +11,7 @@ use super::failover::Failovers;
 use super::list::Cursor;
 use super::memo::Memo;
 use super::prompt::Prompt;
+use super::replay::Place;
 use super::rows::{RowId, Scope};
 use super::screen::Screen;
 use super::sheet::Sheet;
@@ -312,6 +313,9 @@ pub struct State {
     pub tour: Option<usize>,
     /// What the last frame found out.
     pub geometry: Geometry,
+    /// Where in a recording this is, while one is shown again.
+    #[serde(skip)]
+    pub replay: Option<Place>,
     /// Lists that follow from all this.
     #[serde(skip)]
     pub(super) memo: Memo,
@@ -354,6 +358,7 @@ impl State {
             work: Work::default(),
             tour: None,
             geometry: Geometry::default(),
+            replay: None,
             memo: Memo::default(),
         }
     }

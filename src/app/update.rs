@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::keys::{self, Command};
 use super::navigate::{back, follow_rows, go, open, select, step};
 use super::prompt::PromptKind;
+use super::replay::Wish;
 use super::screen::Screen;
 use super::state::{Derived, State};
 use super::{Effect, Key, Msg, marks, memo, navigate, reading, sheet, sim, sort, tour, typing, work};
@@ -144,6 +145,7 @@ pub fn run(state: &mut State, command: Command) -> Vec<Effect> {
             Ok(effects) => return effects,
             Err(why) => state.say(Severity::Info, why),
         },
+        Command::Replay(deed) => return vec![Effect::Replay(Wish::Deed(deed))],
         Command::Work(deed) => match work::press(state, deed) {
             Ok(effects) => return effects,
             Err(why) => state.say(Severity::Info, why),

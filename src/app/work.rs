@@ -241,7 +241,8 @@ fn unlock(state: &mut State) -> Result<(), String> {
 
 /// Leaves; a run that is open is paused first, and only the next key leaves.
 pub fn quit(state: &mut State) -> Vec<Effect> {
-    if state.work.open_run().is_none_or(|run| run.view.paused.is_some()) {
+    let is_past = state.replay.is_some();
+    if is_past || state.work.open_run().is_none_or(|run| run.view.paused.is_some()) {
         return vec![Effect::Quit];
     }
     let text = "a run is open: it is paused before its next step. q again leaves; `quorate resume` goes on with it";

@@ -179,6 +179,10 @@ pub enum Command {
     },
     /// What consoles on this host noticed: every change, and when nobody watched
     Timeline(TimelineOf),
+    /// Record what is observed, for `quorate replay`, until ctrl-c
+    Record(Recorded),
+    /// Show a recording again: the console as it was, step by step
+    Replay(Replayed),
     /// Whether a controller may be stopped, removed or added now. Exits 0 yes, 1 no, 3 cannot tell
     OkTo {
         /// What is to be done
@@ -464,6 +468,32 @@ pub enum CheckOutput {
     Prometheus,
     /// For Nagios, Icinga and their like: one line with figures, then the findings; what fails is UNKNOWN, and exits 3
     Plugin,
+}
+
+/// Where to record, and for how long.
+#[derive(Debug, Clone, Args)]
+pub struct Recorded {
+    /// The file, which must not be there yet
+    pub file: PathBuf,
+    /// For so long, such as 10m; without it, until ctrl-c
+    #[arg(long = "for", value_name = "TIME", value_parser = read::lasting)]
+    pub lasts: Option<Duration>,
+}
+
+/// Which recording to show, and how.
+#[derive(Debug, Clone, Args)]
+pub struct Replayed {
+    /// The file
+    pub file: PathBuf,
+    /// Begin at this moment (UTC), such as 12:00:05 or 2026-11-29T12:00:05Z; with --dump, only this frame
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<String>,
+    /// Print the frames as text instead
+    #[arg(long)]
+    pub dump: bool,
+    /// Columns and rows to print at; without it, as it was
+    #[arg(long, value_name = "COLUMNSxROWS", value_parser = read::size, requires = "dump")]
+    pub size: Option<(u16, u16)>,
 }
 
 /// Which record to write.

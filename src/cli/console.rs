@@ -12,6 +12,7 @@ use super::exit::Usage;
 use super::foreman;
 use super::log;
 use super::observe::{self, Observing, Resolved};
+use super::recorder;
 use super::scribe::{self, Hired, Post};
 use super::themes;
 use crate::app::Message;
@@ -19,7 +20,7 @@ use crate::base::Why;
 use crate::check::Severity;
 use crate::chronicle;
 use crate::plan::RunView;
-use crate::tui::{self, Crew, Deck, Desk, Diary, Options, Others};
+use crate::tui::{self, Crew, Deck, Desk, Diary, Options, Others, Recorder};
 
 /// Whether the guided tour begins with the console.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,14 +74,20 @@ pub fn run(resolved: &Resolved, tour: Tour) -> eyre::Result<ExitCode> {
         let (crew, foreman) = Crew::open();
         let conductor = Conductor::new(&observing, resolved)?;
         let working = tokio::spawn(foreman::work(conductor, foreman));
-        let others = Others { desk, crew, diary };
+        let (recorder, recording) = recorder(&observing, resolved, is_linear)?;
+        let others = Others {
+            desk,
+            crew,
+            diary,
+            recorder,
+        };
         let shown = if is_linear {
             tui::linear::run(snapshots, others, options).await
         } else {
             tui::run(snapshots, others, options).await
         };
-        if let Some(scribe) = scribe {
-            scribe.leave();
+        for writing in [scribe, recording].into_iter().flatten() {
+            writing.leave();
         }
         // The terminal is given back, and the observing goes on until the run is paused.
         if let Ok(Some(open)) = working.await {
@@ -108,6 +115,21 @@ fn diary(observing: &Observing, resolved: &Resolved) -> Result<(Diary, Option<Hi
         clock: observing.clock.clone(),
     };
     Ok((diary, Some(scribe::hire(scribe, post))))
+}
+
+/// Who records everything. By itself it writes of real clusters alone. Lines are not recorded.
+fn recorder(observing: &Observing, resolved: &Resolved, is_linear: bool) -> Result<(Recorder, Option<Hired>), Why> {
+    if is_linear {
+        return Ok((Recorder::default(), None));
+    }
+    let (recorder, reel) = Recorder::open();
+    let post = recorder::Post {
+        dir: recorder::dir(&conduct::state_dir(resolved)?),
+        operator: conduct::operator(&resolved.environment, observing.place.host.name.clone()),
+        clock: observing.clock.clone(),
+        is_automatic: observing.cluster.is_none(),
+    };
+    Ok((recorder, Some(recorder::hire(reel, post))))
 }
 
 /// What is said of a run that is not at its end when the console is.

@@ -46,31 +46,41 @@ pub struct Post {
     pub clock: Clock,
 }
 
-/// A scribe at work.
+/// A thread at work that has something to write at the end.
 #[derive(Debug)]
 pub struct Hired {
+    what: &'static str,
     done: Receiver<()>,
 }
 
 impl Hired {
+    /// Begins to work on a thread of its own.
+    pub(super) fn at(what: &'static str, work: impl FnOnce() + Send + 'static) -> Self {
+        let (sender, done) = sync_channel(1);
+        std::thread::spawn(move || {
+            work();
+            // A console that does not wait any more needs no answer.
+            let _ = sender.send(());
+        });
+        Self { what, done }
+    }
+
     /// Waits until the last words are written, but not for ever. The console must be gone by then.
     pub fn leave(self) {
         if let Err(RecvTimeoutError::Timeout) = self.done.recv_timeout(LEAVE) {
-            tracing::warn!("the end of the timeline was not written within {} s", LEAVE.as_secs());
+            tracing::warn!(
+                "the end of the {} was not written within {} s",
+                self.what,
+                LEAVE.as_secs()
+            );
         }
     }
 }
 
 /// Begins to write. Must be called inside a runtime.
 pub fn hire(scribe: Scribe, post: Post) -> Hired {
-    let (sender, done) = sync_channel(1);
     let runtime = Handle::current();
-    std::thread::spawn(move || {
-        work(scribe, post, &runtime);
-        // A console that does not wait any more needs no answer.
-        let _ = sender.send(());
-    });
-    Hired { done }
+    Hired::at("timeline", move || work(scribe, post, &runtime))
 }
 
 /// A snapshot that was taken without a console, with what counts of the past. A simulated cluster has none.

@@ -87,6 +87,9 @@ fn lines() -> mpsc::Receiver<String> {
     receiver
 }
 
+/// What is said instead of recording.
+const NOT_RECORDED: &str = "lines are not recorded; `quorate record FILE` records what is observed";
+
 /// What is said instead of copying.
 const NOT_COPIED: &str = "nothing was copied: lines can be copied from the terminal as they stand";
 
@@ -158,6 +161,8 @@ impl Console {
                 | Effect::Log(_)
                 | Effect::Sim(_)
                 | Effect::Copy(_)
+                | Effect::Record(_)
+                | Effect::Replay(_)
                 | Effect::Work(_) => {}
             }
         }
@@ -180,8 +185,9 @@ impl Console {
                         Effect::Keep(entries) => self.others.diary.keep(entries),
                         // A pipe must not get an escape.
                         Effect::Copy(_) => told = Some(Message::new(Severity::Info, NOT_COPIED)),
+                        Effect::Record(_) => told = Some(Message::new(Severity::Info, NOT_RECORDED)),
                         // The terminal is not ours: its own ctrl-z suspends.
-                        Effect::Suspend | Effect::Redraw => {}
+                        Effect::Suspend | Effect::Redraw | Effect::Replay(_) => {}
                     }
                 }
                 if let Some(told) = told {

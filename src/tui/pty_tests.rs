@@ -51,6 +51,7 @@ fn console() {
     let result = runtime.block_on(async {
         let (sender, snapshots) = watch::channel(Arc::new(healthy()));
         let others = super::Others {
+            recorder: super::Recorder::default(),
             desk: super::Desk::open().0,
             crew: super::Crew::default(),
             diary: super::Diary::default(),

@@ -16,6 +16,7 @@ pub mod pods;
 pub mod quorum;
 pub mod readiness;
 pub mod recovery;
+pub mod replay;
 pub mod section;
 pub mod sheet;
 pub mod small;

@@ -12,6 +12,7 @@ mod dark;
 #[allow(dead_code)] // shared by three test binaries; each uses a part
 mod lab;
 mod process;
+mod recording;
 
 use std::time::{Duration, Instant};
 
@@ -27,6 +28,7 @@ fn main() {
     println!("{:<58} {:>12}   aim", "what", "measured");
     first_frame();
     crowded::measure();
+    recording::measure();
     let lab = Lab::up(&["--zones"]);
     complete(&lab);
     idle(&lab);

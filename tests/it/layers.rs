@@ -12,8 +12,12 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("forecast", &["base", "model"]),
     ("plan", &["base", "model", "forecast"]),
     ("app", &["base", "model", "forecast", "check", "plan"]),
+    ("recording", &["base", "model", "check", "app"]),
     ("view", &["base", "model", "forecast", "check", "plan", "app"]),
-    ("tui", &["base", "model", "forecast", "check", "plan", "app", "view"]),
+    (
+        "tui",
+        &["base", "model", "forecast", "check", "plan", "app", "recording", "view"],
+    ),
     ("config", &["base", "model"]),
     ("port", &["base", "model", "plan"]),
     ("assemble", &["base", "model", "port", "pb"]),
@@ -32,6 +36,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "check",
             "plan",
             "app",
+            "recording",
             "view",
             "tui",
             "config",
@@ -73,7 +78,16 @@ const ALLOWED_IMPURE: &[(&str, &str)] = &[
 ];
 
 const PURE: &[&str] = &[
-    "base", "model", "forecast", "check", "plan", "app", "view", "assemble", "rehearse",
+    "base",
+    "model",
+    "forecast",
+    "check",
+    "plan",
+    "app",
+    "recording",
+    "view",
+    "assemble",
+    "rehearse",
 ];
 
 #[test]

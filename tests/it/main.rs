@@ -11,6 +11,7 @@ mod losses;
 mod parity;
 mod plugin;
 mod readme;
+mod recording;
 mod run;
 mod said;
 mod scenarios;

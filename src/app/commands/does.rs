@@ -31,6 +31,12 @@ pub fn pods(state: &State) -> Vec<String> {
     names(state, Screen::Pods)
 }
 
+/// Writes down what the flight recorder holds, and what follows.
+#[allow(clippy::unnecessary_wraps)] // as every command
+pub fn record(_: &mut State, file: &str) -> Result<Vec<Effect>, String> {
+    Ok(vec![Effect::Record(file.to_owned())])
+}
+
 /// The columns by which the screen shown can be sorted.
 pub fn columns(state: &State) -> Vec<String> {
     let columns = crate::app::sort::columns(state.screen).iter();

@@ -8,7 +8,7 @@ use crate::model::{Policy, example};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-const COMMANDS: [Command; 66] = [
+const COMMANDS: [Command; 76] = [
     Command::Quit,
     Command::Leave,
     Command::Suspend,
@@ -64,6 +64,16 @@ const COMMANDS: [Command; 66] = [
     Command::Work(work::Deed::StopWaiting),
     Command::Work(work::Deed::Override),
     Command::Work(work::Deed::Abandon),
+    Command::Replay(replay::Deed::Pause),
+    Command::Replay(replay::Deed::Forward),
+    Command::Replay(replay::Deed::Back),
+    Command::Replay(replay::Deed::Start),
+    Command::Replay(replay::Deed::End),
+    Command::Replay(replay::Deed::NextVerdict),
+    Command::Replay(replay::Deed::PreviousVerdict),
+    Command::Replay(replay::Deed::Faster),
+    Command::Replay(replay::Deed::Slower),
+    Command::Replay(replay::Deed::Follow),
     Command::Tour,
     Command::Accept,
     Command::Cancel,
@@ -118,6 +128,7 @@ const fn is_listed(command: Command) -> bool {
         | Command::Mark
         | Command::MarkAll
         | Command::Sim(_)
+        | Command::Replay(_)
         | Command::Work(_)
         | Command::Tour
         | Command::Accept
@@ -150,7 +161,7 @@ fn no_key_means_two_things_in_one_place() {
     for binding in TABLE.iter().filter(|binding| {
         matches!(
             binding.context,
-            Context::List | Context::Text | Context::Simulated | Context::Sheet | Context::Actions
+            Context::List | Context::Text | Context::Simulated | Context::Sheet | Context::Actions | Context::Replay
         )
     }) {
         for key in binding.keys {
@@ -177,8 +188,15 @@ fn console(context: Context) -> State {
         speed: 1,
     });
     let mut state = State::new(Arc::new(snapshot), Policy::default());
+    state.replay = (context == Context::Replay).then_some(replay::Place {
+        at: example::now().wall,
+        frame: 1,
+        frames: 2,
+        speed: None,
+        is_own: false,
+    });
     let keys = match context {
-        Context::Anywhere | Context::List | Context::Simulated => "",
+        Context::Anywhere | Context::List | Context::Simulated | Context::Replay => "",
         Context::Text => "?",
         Context::Actions => "aa",
         Context::Sheet => "2y",

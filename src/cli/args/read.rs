@@ -17,6 +17,16 @@ pub(super) fn days(raw: &str) -> Result<Duration, String> {
     }
 }
 
+/// Reads a time from a second to a week.
+pub(super) fn lasting(raw: &str) -> Result<Duration, String> {
+    let lasts = <Duration as Value>::parse(raw).map_err(|problem| problem.to_string())?;
+    if (Duration::from_secs(1)..=Duration::from_hours(7 * 24)).contains(&lasts) {
+        Ok(lasts)
+    } else {
+        Err(format!("{raw:?} is out of bounds: from 1s to 7d"))
+    }
+}
+
 /// Reads a moment: how long ago, or a point in time with its offset.
 pub(super) fn since(raw: &str) -> Result<Since, String> {
     let ago = <Duration as Value>::parse(raw).ok().map(Since::Ago);

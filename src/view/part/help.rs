@@ -3,13 +3,13 @@
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr;
 
-use crate::app::keys;
+use crate::app::{State, keys};
 use crate::view::theme::{Glyph, Role, Theme};
 use crate::view::words;
 
 /// Every line of the help.
-pub fn render(is_simulated: bool, theme: &Theme, width: usize) -> Vec<Line<'static>> {
-    let rows: Vec<keys::Row> = keys::rows_of(is_simulated).collect();
+pub fn render(state: &State, theme: &Theme, width: usize) -> Vec<Line<'static>> {
+    let rows: Vec<keys::Row> = keys::rows_of(state.snapshot.simulated.is_some(), state.replay.is_some()).collect();
     let widest = rows.iter().map(|row| row.keys.width()).max().unwrap_or(0);
     let mut lines = Vec::new();
     let mut context = String::new();
