@@ -13,7 +13,7 @@ use super::observe::{self, Resolved};
 use super::output::print;
 use super::{log, themes};
 use crate::base::{Why, WhyKind};
-use crate::recording::Recording;
+use crate::recording::{Recording, Unreadable};
 use crate::run::journal::because;
 use crate::tui::replay::{self, Player};
 use crate::view::picture;
@@ -36,11 +36,11 @@ pub fn run(resolved: &Resolved, wanted: &Replayed) -> eyre::Result<ExitCode> {
         eprintln!("quorate: {problem}");
     }
     let theme = theme.on(colors, themes::glyphs(resolved));
-    let mut player = Player::open(recording, theme.clone(), wanted.size)?;
+    let mut player = Player::open(recording, theme.clone(), wanted.size).map_err(told)?;
     let at = wanted.at.as_ref().map(|at| player.frame_at(at)).transpose();
     let at = at.map_err(|message| Usage { message })?;
     if let Some(frame) = at {
-        player.go(frame)?;
+        player.go(frame).map_err(told)?;
     }
     if wanted.dump {
         return dump(&mut player, at.is_some());
@@ -51,6 +51,12 @@ pub fn run(resolved: &Resolved, wanted: &Replayed) -> eyre::Result<ExitCode> {
     runtime.block_on(replay::run(player, theme))?;
     runtime.shutdown_background();
     Ok(ExitCode::SUCCESS)
+}
+
+/// A file that does not fit itself is no fault of the program.
+#[allow(clippy::needless_pass_by_value)] // for `map_err`
+fn told(why: Unreadable) -> Why {
+    Why::new(WhyKind::Garbage, why.to_string())
 }
 
 fn read(path: &Path) -> Result<Recording, Why> {
@@ -74,6 +80,6 @@ fn dump(player: &mut Player, is_one: bool) -> eyre::Result<ExitCode> {
         if is_one || frame == frames {
             return Ok(ExitCode::SUCCESS);
         }
-        player.go(frame + 1)?;
+        player.go(frame + 1).map_err(told)?;
     }
 }

@@ -171,11 +171,11 @@ fn one_moves_by_time_and_by_changes_of_the_verdict() {
     assert_eq!(player.at(changed), player.state().snapshot.now.wall);
     player.go(usize::MAX).unwrap();
     assert_eq!(player.place(), player.len());
-    let changes = std::iter::successors(player.verdict(false), |frame| {
+    let later = std::iter::successors(player.verdict(false), |frame| {
         player.go(*frame).unwrap();
         player.verdict(false)
     });
-    assert_eq!(changes.last(), Some(changed));
+    assert_eq!(later.last(), Some(changed));
     let second = player.at(8).strftime("%H:%M:%S").to_string();
     assert_eq!(player.frame_at(&second), Ok(8));
     assert_eq!(player.frame_at(&player.at(8).to_string()), Ok(8));
