@@ -1,4 +1,4 @@
-//! What the flight recorder writes of a quiet cluster: a minute of the simulated one through the real client code, told as an
+//! What the flight recorder writes of a quiet cluster: half a minute of the simulated one through the real client code, told as an
 //! hour.
 
 use std::process::Command;
@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::row;
 
 /// How long is recorded.
-const SECONDS: u64 = 60;
+const SECONDS: u64 = 30;
 /// After so many frames a segment ends, and another whole state is written.
 const SEGMENT: usize = 3_600;
 
