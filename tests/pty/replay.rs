@@ -36,7 +36,7 @@ fn what_was_recorded_is_shown_again() {
 
     let mut replay = Console::start(&[quorate, "replay", file], &[], SIZE);
     replay.wait_for("the past, marked", SOON, |screen| {
-        screen.contains("REPLAY  ") && screen.contains("  1/") && screen.contains("paused")
+        verdict(screen).contains("REPLAY ") && screen.contains("  1/") && screen.contains("paused")
     });
     replay.press("}");
     replay.wait_for("the end", SOON, |screen| verdict(screen).contains("2 of 3 healthy"));

@@ -15,7 +15,8 @@ pub fn render(state: &State, theme: &Theme, width: usize, most: usize) -> Vec<Li
     let verdict = &state.derived.report.verdict;
     let (glyph, word, role) = look(verdict.level);
     let badge = format!(" {} {word} ", theme.glyph(glyph));
-    let mark = state.snapshot.simulated.as_ref().map(mark).unwrap_or_default();
+    let past = if state.replay.is_some() { " REPLAY " } else { "" };
+    let mark = past.to_owned() + &state.snapshot.simulated.as_ref().map(mark).unwrap_or_default();
     let indent = badge.width() + mark.width() + 1;
     // The line was cut for every terminal, with a sign that this one may not have.
     let text = verdict.line.as_str().replace('…', theme.glyph(Glyph::Ellipsis));
