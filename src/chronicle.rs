@@ -9,7 +9,7 @@ mod write;
 
 pub use history::{History, Span};
 pub use read::{Told, sessions};
-pub use write::Writer;
+pub use write::{Room, Writer, make_room};
 
 use std::path::{Path, PathBuf};
 
@@ -29,7 +29,8 @@ const MAX_FILE_BYTES: u64 = 1 << 20;
 const MAX_BYTES: u64 = 8 << 20;
 /// The most files that are kept.
 const MAX_FILES: usize = 200;
-const EXTENSION: &str = "jsonl";
+/// Of files that hold JSON lines.
+pub const EXTENSION: &str = "jsonl";
 
 /// Who watched, and since when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -31,7 +31,7 @@ impl Writer {
     /// A new file in the directory, which is made where it is not there; older ones make room.
     pub fn begin(dir: &Path, session: Session, identity: Identity) -> Result<Self, Why> {
         make_private(dir)?;
-        make_room(dir);
+        make_room(dir, ROOM);
         let (path, file) = create(dir, &session, 0)?;
         let mut writer = Self {
             dir: dir.to_owned(),
@@ -89,7 +89,7 @@ impl Writer {
         self.until(at)?;
         self.part += 1;
         self.session.began = at;
-        make_room(&self.dir);
+        make_room(&self.dir, ROOM);
         (self.path, self.file) = create(&self.dir, &self.session, self.part)?;
         self.end = 0;
         self.head()
@@ -126,15 +126,33 @@ fn create(dir: &Path, session: &Session, part: u32) -> Result<(PathBuf, File), W
     Ok((path, file))
 }
 
-/// Removes the oldest files until a new one has room; never those of consoles that are open. What cannot be removed stays.
-fn make_room(dir: &Path) {
+/// What may be kept in a directory, the next file included.
+#[derive(Debug, Clone, Copy)]
+pub struct Room {
+    /// The next file is no larger.
+    pub file_bytes: u64,
+    /// All files together.
+    pub bytes: u64,
+    /// The most files.
+    pub files: usize,
+}
+
+const ROOM: Room = Room {
+    file_bytes: MAX_FILE_BYTES,
+    bytes: MAX_BYTES,
+    files: MAX_FILES,
+};
+
+/// Removes the oldest files of JSON lines until another one has room; never those whose writers live and hold their kernel
+/// lock. What cannot be removed stays.
+pub fn make_room(dir: &Path, room: Room) {
     let Ok(listed) = std::fs::read_dir(dir) else { return };
     let mut files: Vec<(PathBuf, u64)> = listed.filter_map(|entry| size(&entry.ok()?)).collect();
     files.sort();
     let mut total: u64 = files.iter().map(|(_, bytes)| bytes).sum();
     let mut count = files.len();
     for (path, bytes) in files {
-        if total + MAX_FILE_BYTES <= MAX_BYTES && count < MAX_FILES {
+        if total + room.file_bytes <= room.bytes && count < room.files {
             return;
         }
         if !is_open(&path) && std::fs::remove_file(&path).is_ok() {

@@ -6,18 +6,18 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::base::{Why, WhyKind};
+use crate::chronicle::{EXTENSION, Room, make_room};
 use crate::recording::Head;
 use crate::run::journal::{because, make_private};
 
-/// A file in the recorder's directory is no larger.
-const MAX_KEPT_BYTES: u64 = 32 << 20;
-/// All of them together; the oldest go first.
-const MAX_ALL_BYTES: u64 = 128 << 20;
-/// The most of them.
-const MAX_FILES: usize = 20;
+/// What the recorder's directory may hold.
+const ROOM: Room = Room {
+    file_bytes: 32 << 20,
+    bytes: 128 << 20,
+    files: 20,
+};
 /// A file that somebody named is no larger.
 const MAX_NAMED_BYTES: u64 = 256 << 20;
-const EXTENSION: &str = "jsonl";
 
 /// Whether there is room for more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,10 +45,10 @@ impl File {
     /// A new file in the recorder's directory, which is made where it is not there; older ones make room.
     pub fn kept<'a>(dir: &Path, head: &Head, pid: u32, lines: impl Iterator<Item = &'a str>) -> Result<Self, Why> {
         make_private(dir)?;
-        make_room(dir);
+        make_room(dir, ROOM);
         let began = head.began.strftime("%Y%m%dT%H%M%S%3fZ");
         let path = dir.join(format!("{began}-{pid}")).with_extension(EXTENSION);
-        Self::begin(&path, MAX_KEPT_BYTES, head, lines)
+        Self::begin(&path, ROOM.file_bytes, head, lines)
     }
 
     fn begin<'a>(path: &Path, most: u64, head: &Head, lines: impl Iterator<Item = &'a str>) -> Result<Self, Why> {
@@ -60,6 +60,8 @@ impl File {
             }
             _ => because("written", path, &error),
         })?;
+        // Held while this process lives: older ones make room, those that are being written do not.
+        let _ = file.try_lock();
         let mut begun = Self {
             handle: file,
             path: path.to_owned(),
@@ -93,31 +95,6 @@ impl File {
         written.map_err(|error| because("written", &self.path, &error))?;
         self.bytes += bytes.len() as u64;
         Ok(if self.bytes < self.most { Kept::On } else { Kept::Full })
-    }
-}
-
-/// Removes the oldest files until a new one has room. What cannot be removed stays.
-fn make_room(dir: &Path) {
-    let Ok(listed) = fs::read_dir(dir) else { return };
-    let size = |entry: fs::DirEntry| {
-        let path = entry.path();
-        let meta = entry.metadata().ok().filter(fs::Metadata::is_file)?;
-        path.extension()
-            .is_some_and(|end| end == EXTENSION)
-            .then_some((path, meta.len()))
-    };
-    let mut files: Vec<(PathBuf, u64)> = listed.filter_map(|entry| size(entry.ok()?)).collect();
-    files.sort();
-    let mut total: u64 = files.iter().map(|(_, bytes)| bytes).sum();
-    let mut count = files.len();
-    for (path, bytes) in files {
-        if total + MAX_KEPT_BYTES <= MAX_ALL_BYTES && count < MAX_FILES {
-            return;
-        }
-        if fs::remove_file(&path).is_ok() {
-            total -= bytes;
-            count -= 1;
-        }
     }
 }
 
@@ -159,14 +136,18 @@ mod tests {
         for second in 0..30 {
             drop(File::kept(&place, &head(second), 1, std::iter::empty()).unwrap());
         }
-        assert_eq!(fs::read_dir(&place).unwrap().count(), MAX_FILES);
+        assert_eq!(fs::read_dir(&place).unwrap().count(), ROOM.files);
         let mut file = File::kept(&place, &head(99), 1, std::iter::empty()).unwrap();
         let written = (0..1_000).take_while(|_| file.line(&line) == Ok(Kept::On)).count();
-        assert_eq!(written as u64, MAX_KEPT_BYTES / (1 << 20) - 1);
+        assert_eq!(written as u64, ROOM.file_bytes / (1 << 20) - 1);
         let names: Vec<PathBuf> = fs::read_dir(&place)
             .unwrap()
             .map(|entry| entry.unwrap().path())
             .collect();
         assert!(names.contains(&file.path().to_owned()), "the newest stays");
+        for second in 100..130 {
+            drop(File::kept(&place, &head(second), 1, std::iter::empty()).unwrap());
+        }
+        assert!(file.path().exists(), "what is being written stays");
     }
 }

@@ -21,7 +21,7 @@ pub fn offer(state: &State, theme: &Theme, offer: &Offer) -> Vec<Chapter> {
             chapters.extend(plan.steps.iter().map(|step| planned(state, theme, step)));
             chapters
         }
-        Planned::Nothing { why } => vec![Chapter::only(vec![("nothing to do", why.to_string(), Role::Ok)])],
+        Planned::Nothing { why } => vec![Chapter::only(vec![("not needed", why.to_string(), Role::Ok)])],
         Planned::Refused { because } => {
             let rows = because.iter().map(|why| ("blocked", why.to_string(), Role::Unknown));
             vec![Chapter::only(rows.collect())]
