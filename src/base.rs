@@ -2,6 +2,7 @@
 //! Start reading at [`text::Text`], which is why no hostile byte gets past the sources.
 
 pub mod age;
+pub mod alias;
 pub mod clock;
 pub mod natural;
 pub mod plural;

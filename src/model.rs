@@ -16,6 +16,7 @@ pub mod k0s;
 pub mod kube;
 pub mod labels;
 pub mod leader;
+mod names;
 pub mod past;
 pub mod placement;
 pub mod policy;

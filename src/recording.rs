@@ -6,11 +6,13 @@
 mod difference;
 mod patch;
 mod read;
+mod redact;
 mod stamps;
 mod tape;
 mod write;
 
 pub use read::{Decoder, Index, Recording, Said, Unreadable};
+pub use redact::redacted;
 pub use tape::Tape;
 pub use write::{Encoder, without_secrets};
 
@@ -21,7 +23,7 @@ use serde_json::Value;
 use crate::app::Msg;
 use crate::base::{Stamp, Text};
 use crate::check::Level;
-use difference::Difference;
+use difference::{Difference, Rows};
 
 /// Stands in the first line of each file.
 pub const SCHEMA: &str = "quorate.recording/v1";
@@ -47,16 +49,16 @@ pub struct Head {
 /// Every other line.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum Line {
+enum Line<R = Rows> {
     /// A segment begins.
-    Whole(Box<Whole>),
+    Whole(Box<Whole<R>>),
     /// A frame was drawn.
     Frame(Frame),
 }
 
 /// The console as it was between two frames.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Whole {
+struct Whole<R> {
     at: Timestamp,
     verdict: Level,
     /// The moment that stamps of this segment are told by.
@@ -64,8 +66,13 @@ struct Whole {
     /// How many messages came before it that nothing tells: there was no room for them.
     #[serde(default, skip_serializing_if = "is_zero")]
     lost: u64,
-    /// The state, without what follows from the snapshot.
+    /// The state, without what follows from the snapshot, and with no row in the snapshot's tables.
     state: Value,
+    /// These rows: one at a time is made into a line, because a crowded cluster has thousands.
+    rows: R,
+    /// What is otherwise in the snapshot from which losses are foretold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    good: Option<Difference>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde wants a reference

@@ -32,7 +32,7 @@ pub struct Failovers {
     /// By the order in which they were noticed.
     open: Vec<Failover>,
     /// The last snapshot of current sources: what is foretold is foretold from here.
-    #[serde(default)]
+    #[serde(skip)]
     good: Option<Arc<Snapshot>>,
 }
 
@@ -143,6 +143,16 @@ impl Failovers {
     /// The one of a node.
     pub fn of(&self, node: &Text) -> Option<&Failover> {
         self.open.iter().find(|own| own.node == *node)
+    }
+
+    /// From what losses are foretold.
+    pub const fn good(&self) -> Option<&Arc<Snapshot>> {
+        self.good.as_ref()
+    }
+
+    /// Losses are foretold from this one.
+    pub fn foretell_from(&mut self, good: Arc<Snapshot>) {
+        self.good = Some(good);
     }
 
     /// Takes in what is known now. Returns the losses that ended.

@@ -491,6 +491,10 @@ pub struct Replayed {
     /// Print the frames as text instead
     #[arg(long)]
     pub dump: bool,
+    /// Write a copy instead, with other names for nodes, pods, zones, people, addresses and the cluster, and without what was
+    /// typed
+    #[arg(long, value_name = "COPY", conflicts_with_all = ["dump", "at"])]
+    pub redact: Option<PathBuf>,
     /// Columns and rows to print at; without it, as it was
     #[arg(long, value_name = "COLUMNSxROWS", value_parser = read::size, requires = "dump")]
     pub size: Option<(u16, u16)>,

@@ -1,6 +1,5 @@
 //! What headless commands print: documents for programs, tables for people. Pure functions of a snapshot.
 
-pub mod alias;
 pub mod below;
 pub mod block;
 pub mod check;

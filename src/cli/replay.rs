@@ -11,9 +11,9 @@ use super::args::Replayed;
 use super::exit::Usage;
 use super::observe::{self, Resolved};
 use super::output::print;
-use super::{log, themes};
+use super::{log, recorder, themes};
 use crate::base::{Why, WhyKind};
-use crate::recording::{Recording, Unreadable};
+use crate::recording::{Recording, Unreadable, redacted};
 use crate::run::journal::because;
 use crate::tui::replay::{self, Player};
 use crate::view::picture;
@@ -29,6 +29,9 @@ pub fn run(resolved: &Resolved, wanted: &Replayed) -> eyre::Result<ExitCode> {
             "quorate: the last line of {} is torn and left out",
             wanted.file.display()
         );
+    }
+    if let Some(copy) = &wanted.redact {
+        return write_redacted(&recording, copy);
     }
     let colors = themes::colors(resolved);
     let (theme, problem) = themes::chosen(resolved, colors);
@@ -69,6 +72,14 @@ fn read(path: &Path) -> Result<Recording, Why> {
         return Err(Why::new(WhyKind::Garbage, text));
     }
     Recording::read(&String::from_utf8_lossy(&bytes))
+}
+
+/// A copy for people outside.
+fn write_redacted(recording: &Recording, copy: &Path) -> eyre::Result<ExitCode> {
+    let (head, lines) = redacted(recording)?;
+    recorder::File::named(copy, &head, lines.iter().map(String::as_str))?;
+    print(&format!("other names in {}\n", copy.display()))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The frame that is shown, or all of them, each below a line that says which it is.

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::ser::{Error as _, SerializeMap, SerializeSeq};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
 use super::{patch, stamps};
@@ -18,15 +19,18 @@ use crate::model::{ObjectKey, Snapshot, Table};
 pub struct Difference {
     /// By table: its rows that are otherwise.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    rows: BTreeMap<String, Vec<Row>>,
+    rows: Rows,
     /// What is otherwise in everything else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rest: Option<Value>,
 }
 
+/// Rows by the name of their table.
+pub type Rows = BTreeMap<String, Vec<Row>>;
+
 /// Namespace and name, and what makes the row of what it was.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Row(Text, Text, Value);
+pub struct Row(Text, Text, Value);
 
 /// The snapshot before, and everything of it that is in no table.
 #[derive(Debug, Clone)]
@@ -88,36 +92,78 @@ impl Before {
     }
 
     /// The next one from what is otherwise in it. The error says what does not fit.
-    pub fn follow(&mut self, mut told: Difference) -> Result<Arc<Snapshot>, String> {
+    pub fn follow(&mut self, told: Difference) -> Result<Arc<Snapshot>, String> {
         if let Some(difference) = told.rest {
             let rest = patch::apply(Some(std::mem::take(&mut self.rest)), difference)?;
             self.rest = rest.ok_or("the snapshot is gone")?;
         }
         let mut snapshot: Snapshot = read(self.rest.clone(), self.anchor)?;
-        macro_rules! follow {
-            ($($table:ident),*) => {
-                $(
-                    let rows = told.rows.remove(stringify!($table)).unwrap_or_default();
-                    snapshot.kube.$table = followed(&self.snapshot.kube.$table, rows, self.anchor)?;
-                )*
-            };
-        }
-        each_table!(follow);
-        if let Some(table) = told.rows.keys().next() {
-            return Err(format!("there is no table {table:?}"));
-        }
+        fill(&mut snapshot, &self.snapshot, told.rows, self.anchor)?;
         self.snapshot = Arc::new(snapshot);
         Ok(Arc::clone(&self.snapshot))
     }
 }
 
-fn rest(snapshot: &Snapshot, anchor: Stamp) -> Result<Value, serde_json::Error> {
+/// Gives a snapshot without rows those of the one before, as far as they are not told otherwise. The error says what does not
+/// fit.
+pub fn fill(snapshot: &mut Snapshot, before: &Snapshot, mut rows: Rows, anchor: Stamp) -> Result<(), String> {
+    macro_rules! fill {
+        ($($table:ident),*) => {
+            $(
+                let own = rows.remove(stringify!($table)).unwrap_or_default();
+                snapshot.kube.$table = followed(&before.kube.$table, own, anchor)?;
+            )*
+        };
+    }
+    each_table!(fill);
+    match rows.keys().next() {
+        Some(table) => Err(format!("there is no table {table:?}")),
+        None => Ok(()),
+    }
+}
+
+/// The snapshot with no row in its tables.
+pub fn without_rows(snapshot: &Snapshot) -> Snapshot {
     let mut snapshot = snapshot.clone();
     macro_rules! empty {
         ($($table:ident),*) => { $( snapshot.kube.$table = Table::default(); )* };
     }
     each_table!(empty);
-    written(&snapshot, anchor)
+    snapshot
+}
+
+/// Every row of a snapshot, written one at a time: as [`Rows`] they would take many times the room of the tables.
+#[derive(Debug)]
+pub struct EveryRow<'a>(pub &'a Snapshot, pub Stamp);
+
+impl Serialize for EveryRow<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut tables = serializer.serialize_map(None)?;
+        macro_rules! write {
+            ($($table:ident),*) => {
+                $( tables.serialize_entry(stringify!($table), &TableRows(&self.0.kube.$table, self.1))?; )*
+            };
+        }
+        each_table!(write);
+        tables.end()
+    }
+}
+
+struct TableRows<'a, T>(&'a Table<T>, Stamp);
+
+impl<T: Serialize> Serialize for TableRows<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut rows = serializer.serialize_seq(None)?;
+        for (key, fact) in self.0.iter() {
+            let row = written(fact, self.1).map_err(S::Error::custom)?;
+            rows.serialize_element(&Row(key.namespace.clone(), key.name.clone(), patch::set(row)))?;
+        }
+        rows.end()
+    }
+}
+
+fn rest(snapshot: &Snapshot, anchor: Stamp) -> Result<Value, serde_json::Error> {
+    written(&without_rows(snapshot), anchor)
 }
 
 fn written<T: Serialize>(value: &T, anchor: Stamp) -> Result<Value, serde_json::Error> {
@@ -139,7 +185,7 @@ fn changed<T: Serialize>(before: &Table<T>, now: &Table<T>, anchor: Stamp) -> Re
     for (key, was, is) in now.since(before) {
         let difference = match (was, is) {
             (Some(was), Some(is)) => patch::between(&written(was, anchor)?, &written(is, anchor)?),
-            (None, Some(is)) => Some(patch::set(&written(is, anchor)?)),
+            (None, Some(is)) => Some(patch::set(written(is, anchor)?)),
             (_, None) => Some(patch::gone()),
         };
         rows.extend(difference.map(|difference| Row(key.namespace.clone(), key.name.clone(), difference)));

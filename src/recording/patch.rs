@@ -11,14 +11,14 @@ pub fn between(before: &Value, now: &Value) -> Option<Value> {
     let inside = match (before, now) {
         (Value::Object(before), Value::Object(now)) => fields(before, now),
         (Value::Array(before), Value::Array(now)) if before.len() == now.len() => items(before, now),
-        _ => return Some(set(now)),
+        _ => return Some(set(now.clone())),
     };
     Some(Value::Object(inside))
 }
 
 /// Another value, whatever was before.
-pub fn set(now: &Value) -> Value {
-    Value::Array(vec![now.clone()])
+pub fn set(now: Value) -> Value {
+    Value::Array(vec![now])
 }
 
 /// Nothing any more.
@@ -30,7 +30,7 @@ fn fields(before: &Map<String, Value>, now: &Map<String, Value>) -> Map<String, 
     let kept = now.iter().filter_map(|(name, value)| {
         let patch = match before.get(name) {
             Some(old) => between(old, value)?,
-            None => set(value),
+            None => set(value.clone()),
         };
         Some((name.clone(), patch))
     });

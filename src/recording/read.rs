@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use super::difference::Before;
+use super::difference::{Before, Rows, fill, without_rows};
 use super::{Head, Line, SCHEMA, Took, stamps};
 use crate::app::{Derived, Msg, State};
 use crate::base::{Stamp, Text, Why, WhyKind};
@@ -153,9 +153,13 @@ impl Decoder {
     fn said(&mut self, line: Line) -> Result<Said, String> {
         match line {
             Line::Whole(whole) => {
-                let state = state(whole.state, whole.anchor)?;
+                let mut state = state(whole.state, whole.rows, whole.anchor)?;
                 let before = Before::begin(Arc::clone(&state.snapshot), whole.anchor);
-                self.before = Some(before.map_err(|error| error.to_string())?);
+                let before = before.map_err(|error| error.to_string())?;
+                if let Some(good) = whole.good {
+                    state.failovers.foretell_from(before.clone().follow(good)?);
+                }
+                self.before = Some(before);
                 Ok(Said::Whole(Box::new(state)))
             }
             Line::Frame(frame) => {
@@ -176,8 +180,8 @@ impl Decoder {
     }
 }
 
-/// The state, with what follows from its snapshot.
-fn state(mut value: Value, anchor: Stamp) -> Result<State, String> {
+/// The state, with its snapshot's rows and what follows from them.
+fn state(mut value: Value, rows: Rows, anchor: Stamp) -> Result<State, String> {
     #[derive(Deserialize)]
     struct Judged {
         snapshot: Snapshot,
@@ -185,18 +189,14 @@ fn state(mut value: Value, anchor: Stamp) -> Result<State, String> {
     }
     stamps::unpack(&mut value, anchor)?;
     let no_state = |error: serde_json::Error| error.to_string();
-    let judged = Judged::deserialize(&value).map_err(no_state)?;
-    let derived = serde_json::to_value(Derived::of(&judged.snapshot, &judged.policy)).map_err(no_state)?;
+    let Judged { mut snapshot, policy } = Judged::deserialize(&value).map_err(no_state)?;
+    let nothing = without_rows(&snapshot);
+    fill(&mut snapshot, &nothing, rows, anchor)?;
+    let derived = serde_json::to_value(Derived::of(&snapshot, &policy)).map_err(no_state)?;
     if let Value::Object(fields) = &mut value {
         fields.insert("derived".to_owned(), derived);
-        let present = fields.get("snapshot").cloned().unwrap_or_default();
-        if let Some(good) = fields
-            .get_mut("failovers")
-            .and_then(|failovers| failovers.get_mut("good"))
-            && *good == Value::Bool(true)
-        {
-            *good = present;
-        }
     }
-    serde_json::from_value(value).map_err(no_state)
+    let mut state: State = serde_json::from_value(value).map_err(no_state)?;
+    state.snapshot = Arc::new(snapshot);
+    Ok(state)
 }

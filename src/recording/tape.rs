@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 
 /// All lines together; the oldest segment goes first. The newest stays, whatever it holds.
-const MAX_BYTES: usize = 16 << 20;
+const MAX_BYTES: usize = 8 << 20;
 /// A segment is closed after so many bytes of frames.
-const MAX_SEGMENT_BYTES: usize = 4 << 20;
+const MAX_SEGMENT_BYTES: usize = 2 << 20;
 /// A segment is closed after so many frames: a quarter of an hour, where four a second are drawn.
 const MAX_FRAMES: usize = 3_600;
 
@@ -24,7 +24,9 @@ struct Segment {
 
 impl Tape {
     /// A segment begins with this line.
-    pub fn begin(&mut self, line: String) {
+    pub fn begin(&mut self, mut line: String) {
+        // It was written into twice the room.
+        line.shrink_to_fit();
         self.segments.push_back(Segment {
             lines: Vec::new(),
             bytes: 0,

@@ -7,16 +7,16 @@ use crate::app::{Key, State, key, update};
 use crate::model::question::{Answer, Event, QuestionId, Told};
 use crate::model::{Policy, Snapshot, example};
 
-fn head(schema: &str) -> String {
+pub(super) fn head(schema: &str) -> String {
     format!(r#"{{"schema":"{schema}","began":"2026-11-29T12:00:00Z","host":"nbe-1","user":"ada","version":"0.1.0"}}"#)
 }
 
-fn state() -> State {
+pub(super) fn state() -> State {
     State::new(Arc::new(example::healthy()), Policy::default())
 }
 
 /// A recording of a console that takes in these.
-fn recorded(state: &mut State, msgs: Vec<Msg>) -> String {
+pub(super) fn recorded(state: &mut State, msgs: Vec<Msg>) -> String {
     let mut encoder = Encoder::default();
     let mut lines = vec![head(SCHEMA), encoder.begin(state, 0).unwrap()];
     for msg in msgs {
@@ -29,7 +29,7 @@ fn recorded(state: &mut State, msgs: Vec<Msg>) -> String {
 }
 
 /// The state at the end, as the lines tell it.
-fn replayed(text: &str) -> State {
+pub(super) fn replayed(text: &str) -> State {
     let recording = Recording::read(text).unwrap();
     let mut decoder = Decoder::default();
     let mut state = state();
@@ -42,7 +42,7 @@ fn replayed(text: &str) -> State {
     state
 }
 
-fn keys(keys: &str) -> Vec<Msg> {
+pub(super) fn keys(keys: &str) -> Vec<Msg> {
     let keys: Vec<Key> = key::parse_sequence(keys).unwrap();
     keys.into_iter().map(Msg::Key).collect()
 }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::difference::Before;
+use super::difference::{Before, EveryRow, without_rows};
 use super::{Frame, Line, NOT_RECORDED, Took, Whole, stamps};
 use crate::app::sheet::Body;
 use crate::app::{Msg, State};
@@ -27,14 +27,18 @@ impl Encoder {
         self.took.clear();
         let anchor = state.snapshot.now;
         let verdict = state.derived.report.verdict.level;
+        let before = Before::begin(Arc::clone(&state.snapshot), anchor)?;
+        let good = state.failovers.good().cloned();
         let line = Line::Whole(Box::new(Whole {
             at: anchor.wall,
             verdict,
             anchor,
             lost,
             state: whole(state, anchor)?,
+            rows: EveryRow(&state.snapshot, anchor),
+            good: good.map(|good| before.clone().next(good)).transpose()?,
         }));
-        self.segment = Some((Before::begin(Arc::clone(&state.snapshot), anchor)?, verdict));
+        self.segment = Some((before, verdict));
         serde_json::to_string(&line)
     }
 
@@ -57,7 +61,7 @@ impl Encoder {
         let Some((_, known)) = &mut self.segment else {
             return Ok(None);
         };
-        let line = Line::Frame(Frame {
+        let line = <Line>::Frame(Frame {
             at: now.wall,
             verdict: (std::mem::replace(known, verdict) != verdict).then_some(verdict),
             took: std::mem::take(&mut self.took),
@@ -66,9 +70,10 @@ impl Encoder {
     }
 }
 
-/// The state without what follows from the snapshot, and without texts that may hold secrets.
+/// The state without the rows of the snapshot and what follows from it, and without texts that may hold secrets.
 fn whole(state: &State, anchor: Stamp) -> Result<Value, serde_json::Error> {
     let mut state = state.clone();
+    state.snapshot = Arc::new(without_rows(&state.snapshot));
     for sheet in &mut state.sheets {
         match &mut sheet.body {
             Body::Yaml { lines, .. } => conceal(lines.iter_mut()),
@@ -80,21 +85,9 @@ fn whole(state: &State, anchor: Stamp) -> Result<Value, serde_json::Error> {
     let mut value = serde_json::to_value(&state)?;
     if let Value::Object(fields) = &mut value {
         fields.remove("derived");
-        once(fields);
     }
     stamps::pack(&mut value, anchor);
     Ok(value)
-}
-
-/// Where losses are foretold from the present snapshot, that is written once.
-fn once(fields: &mut Map<String, Value>) {
-    let good = fields.get("failovers").and_then(|failovers| failovers.get("good"));
-    if good.is_some()
-        && good == fields.get("snapshot")
-        && let Some(failovers) = fields.get_mut("failovers")
-    {
-        failovers["good"] = Value::Bool(true);
-    }
 }
 
 /// A message as it is recorded: answers without their texts, and nothing that was pasted where nothing is typed. YAML, logs and

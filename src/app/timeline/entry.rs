@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::app::failover::Failover;
+use crate::base::alias::Names;
 use crate::base::{Stamp, Text};
 use crate::check::Severity;
 
@@ -104,6 +105,39 @@ impl Entry {
     /// What it says, in a line.
     pub fn words(&self) -> String {
         format!("{} {} {}", self.topic.word(), self.subject, self.text)
+    }
+
+    /// Adds the names that it tells.
+    pub fn name(&self, names: &mut Names) {
+        let subject = self.subject.as_str();
+        match self.topic {
+            Topic::Node | Topic::Heartbeat | Topic::Member | Topic::Health | Topic::Pause => names.add("node", subject),
+            // As `facts::pods_moved` tells them: of those that are gone no snapshot does.
+            Topic::Pods => {
+                let words = self.text.as_str().split([' ', ',']);
+                words
+                    .filter_map(|word| word.split_once('/'))
+                    .for_each(|(_, pod)| names.add("pod", pod));
+            }
+            Topic::Feed
+            | Topic::Endpoint
+            | Topic::Leader
+            | Topic::Office
+            | Topic::Lock
+            | Topic::Spare
+            | Topic::Workload
+            | Topic::Finding
+            | Topic::Return
+            | Topic::Run
+            | Topic::Failover
+            | Topic::Session => {}
+        }
+        if let Some(own) = &self.failover {
+            names.add("node", own.node.as_str());
+            own.pods
+                .iter()
+                .for_each(|leaving| names.add("pod", leaving.pod.name.as_str()));
+        }
     }
 
     /// Whether an earlier session wrote it.

@@ -1,22 +1,19 @@
 //! `quorate report --since`: what happened, for people who were not there. Pure: made of the timeline on disk, the findings of
 //! now and the runs' journals. What looks like a secret is taken out of every line. Start reading at [`text`].
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use jiff::Timestamp;
 
-use super::alias::Aliases;
 use super::block::{self, Block};
 use super::record::found;
 use crate::app::failover::tell;
-use crate::app::timeline::{Entry, Topic};
-use crate::base::Text;
+use crate::app::timeline::Entry;
+use crate::base::alias::{Aliases, Names, Reader};
 use crate::check::{Report, Severity};
 use crate::chronicle::History;
 use crate::cli::args::RecordForm;
 use crate::cli::{journal, timeline};
 use crate::live::host::redact::redact;
-use crate::model::{Snapshot, leader};
+use crate::model::Snapshot;
 use crate::run::journal::Story;
 
 const TITLE: &str = "Incident report";
@@ -44,11 +41,11 @@ pub fn text(of: &Incident<'_>, form: RecordForm, is_redacted: bool) -> String {
     recovery(&mut blocks, of);
     findings(&mut blocks, of);
     actions(&mut blocks, of);
-    changes(&mut blocks, of, is_redacted);
-    let aliases = if is_redacted { names(of) } else { Aliases::default() };
+    changes(&mut blocks, of);
+    let aliases = is_redacted.then(|| Aliases::new(names(of), Reader::People));
     let clean = |text: &str| {
         let text = redact(text);
-        if is_redacted { aliases.apply(&text) } else { text }
+        aliases.as_ref().map_or(text.clone(), |aliases| aliases.apply(&text))
     };
     let blocks: Vec<Block> = blocks.into_iter().map(|block| block.map(&clean)).collect();
     block::text(&blocks, TITLE, form)
@@ -140,7 +137,7 @@ fn actions(blocks: &mut Vec<Block>, of: &Incident<'_>) {
     }
 }
 
-fn changes(blocks: &mut Vec<Block>, of: &Incident<'_>, is_redacted: bool) {
+fn changes(blocks: &mut Vec<Block>, of: &Incident<'_>) {
     blocks.push(Block::Heading(2, "Timeline".to_owned()));
     let all = &of.history.entries;
     let more = all.len().saturating_sub(MAX_CHANGES);
@@ -150,75 +147,34 @@ fn changes(blocks: &mut Vec<Block>, of: &Incident<'_>, is_redacted: bool) {
     if all.is_empty() {
         blocks.push(Block::Paragraph("No change is on record.".to_owned()));
     }
-    let lines = all.iter().skip(more).map(|entry| line(entry, is_redacted));
+    let lines = all.iter().skip(more).map(line);
     blocks.push(Block::List(lines.collect()));
 }
 
-fn line(entry: &Entry, is_redacted: bool) -> String {
+fn line(entry: &Entry) -> String {
     let level = entry.severity.map_or("ok", Severity::word);
     let (at, topic, subject) = (time(entry.at.wall), entry.topic.word(), &entry.subject);
-    let text = entry.text.as_str();
-    // Pods that are long gone have no alias.
-    let counts = text.split_once(": ").map(|(counts, _)| counts);
-    let text = counts
-        .filter(|_| is_redacted && entry.topic == Topic::Pods)
-        .unwrap_or(text);
-    format!("{at}, {level}: {topic} {subject}: {text}")
+    format!("{at}, {level}: {topic} {subject}: {}", entry.text)
 }
 
 /// Every name that has an alias in a redacted report.
-fn names(of: &Incident<'_>) -> Aliases {
-    let mut names: BTreeMap<&'static str, BTreeSet<String>> = BTreeMap::new();
-    let mut name = |what, text: &Text| {
-        names.entry(what).or_default().insert(text.to_string());
-    };
-    let snapshot = of.snapshot;
-    name("node", &snapshot.host.name);
-    for node in snapshot.kube.nodes.values() {
-        name("node", &node.name);
-        node.zone.iter().for_each(|zone| name("zone", zone));
-        node.region.iter().for_each(|region| name("region", region));
-    }
-    for member in snapshot.quorum().members {
-        name("node", &member.member.name);
-        name("member", &Text::from(member.member.id.to_string()));
-    }
-    for led in leader::OFFICES.iter().filter_map(|office| snapshot.leader_of(office)) {
-        name("node", &led.host);
-    }
-    for (key, _) in snapshot.kube.pods.iter() {
-        name("pod", &key.name);
-    }
-    for entry in &of.history.entries {
-        if matches!(
-            entry.topic,
-            Topic::Node | Topic::Heartbeat | Topic::Member | Topic::Health | Topic::Pause
-        ) {
-            name("node", &entry.subject);
-        }
-        if let Some(own) = &entry.failover {
-            name("node", &own.node);
-            own.pods.iter().for_each(|leaving| name("pod", &leaving.pod.name));
-        }
-    }
+fn names(of: &Incident<'_>) -> Names {
+    let mut names = Names::default();
+    of.snapshot.name(&mut names);
+    of.history.entries.iter().for_each(|entry| entry.name(&mut names));
     for operator in of.runs.iter().map(|story| &story.view.operator) {
-        name("person", &operator.user);
-        name("node", &operator.host);
+        names.add("person", operator.user.as_str());
+        names.add("node", operator.host.as_str());
     }
-    for identity in [&snapshot.identity(), &of.history.identity] {
-        identity
-            .etcd
-            .iter()
-            .for_each(|id| name("cluster", &Text::from(id.to_string())));
-        identity.kube.iter().for_each(|uid| name("cluster", uid));
-    }
-    Aliases::new(names)
+    of.history.identity.name(&mut names);
+    names
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::app::failover::{End, Failovers};
+    use crate::app::timeline::Topic;
     use crate::check;
     use crate::chronicle::Span;
     use crate::model::Policy;
