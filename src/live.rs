@@ -13,6 +13,7 @@ pub mod layout;
 pub mod probe;
 pub mod program;
 pub mod reach;
+pub mod resolve;
 pub mod shell;
 #[cfg(test)]
 mod test_pki;

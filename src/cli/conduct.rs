@@ -303,15 +303,24 @@ pub fn operator(environment: &BTreeMap<String, String>, host: Text) -> Operator 
         .find_map(|name| environment.get(*name).filter(|value| !value.is_empty()));
     let user = named.cloned().unwrap_or_else(|| {
         // A service manager and a container set none of these.
-        let uid = nix::unistd::getuid();
-        let known = nix::unistd::User::from_uid(uid).ok().flatten();
-        known.map_or_else(|| format!("uid {uid}"), |user| user.name)
+        let uid = rustix::process::getuid().to_string();
+        name_of(&uid).unwrap_or_else(|| format!("uid {uid}"))
     });
     Operator {
         user: Text::from(user),
         host,
         pid: std::process::id(),
     }
+}
+
+/// The name of a user in `/etc/passwd`. Not by the C library: see `live::resolve`.
+fn name_of(uid: &str) -> Option<String> {
+    let passwd = std::fs::read_to_string("/etc/passwd").ok()?;
+    let mut users = passwd.lines().map(|line| line.split(':'));
+    users.find_map(|mut fields| {
+        let name = fields.next()?;
+        (fields.nth(1)? == uid).then(|| name.to_owned())
+    })
 }
 
 #[cfg(test)]

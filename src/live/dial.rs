@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::resolve::resolve;
 use super::tls::{self, Identity};
 use crate::base::{Why, WhyKind};
 
@@ -135,11 +136,11 @@ pub async fn open_first(
 /// Connects, and says in `hop` how far it got: whoever sets the deadline can name the hop that hung.
 pub async fn dial(target: &Target, from: DialFrom, identity: &Identity, hop: &mut Hop) -> Result<Dialled, Why> {
     *hop = Hop::Lookup;
-    let addresses = tokio::net::lookup_host((target.host.as_str(), target.port))
+    let addresses = resolve(target.host.as_str(), target.port)
         .await
         .map_err(|error| failed(target, *hop, WhyKind::Unreachable, error.to_string()))?;
     let mut failure = failed(target, *hop, WhyKind::Unreachable, "the name has no address");
-    for address in addresses.take(MAX_ADDRESSES) {
+    for address in addresses.into_iter().take(MAX_ADDRESSES) {
         *hop = Hop::Connect;
         let (socket, unbound) = match from {
             DialFrom::Anywhere => (open(address), None),

@@ -13,6 +13,7 @@ const HOST: &str = "10.77.0.12";
 const WORDS: [&str; 3] = ["--", "explain", "etcd.spare"];
 /// How long a host may take to tidy up.
 const SOON: Duration = Duration::from_mins(1);
+const SIZE: (u16, u16) = (60, 160);
 
 /// Needs a server on host 2; leaves everything as it was.
 pub fn whatever_happens_is_told_and_nothing_stays(lab: &Lab, sshd: &Sshd) {
@@ -22,6 +23,7 @@ pub fn whatever_happens_is_told_and_nothing_stays(lab: &Lab, sshd: &Sshd) {
     root_is_needed_or_not(lab, sshd, &places);
     a_place_for_the_program(lab, &places);
     a_lost_connection(lab, sshd, &places);
+    a_run_in_progress(lab, sshd, &places);
 }
 
 fn visit(lab: &Lab, flags: &[&str]) -> Output {
@@ -72,6 +74,12 @@ impl<'a> Places<'a> {
         let output = self.lab.on_host(2, &["sh", "-ec", script]);
         assert!(output.status.success(), "{script}: {output:?}");
         String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The server's process for our session is gone, and says no good-bye.
+    fn end_session(&self, sshd: &Sshd) {
+        let pid = sshd.read("sshd-2.pid");
+        self.shell(&format!("kill -KILL $(pgrep -P {})", pid.trim()));
     }
 
     /// Puts file systems of this kind over some of them while `then` goes on.
@@ -182,11 +190,42 @@ fn a_lost_connection(lab: &Lab, sshd: &Sshd, places: &Places) {
         .unwrap();
     assert!(line.contains("quorate.check/"), "{line}");
     assert_ne!(places.left(), "", "while it runs it is there");
-    let pid = sshd.read("sshd-2.pid");
-    places.shell(&format!("kill -KILL $(pgrep -P {})", pid.trim()));
+    places.end_session(sshd);
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("the connection to 10.77.0.12 was lost"), "{said}");
     places.are_clean();
+}
+
+/// It sends nothing more, can be gone on with there, and keeps no copy meanwhile.
+fn a_run_in_progress(lab: &Lab, sshd: &Sshd, places: &Places) {
+    let quorate = env!("CARGO_BIN_EXE_quorate");
+    let restart = ["--", "run", "restart-controllers", "nbe-3", "--write"];
+    let mut console = lab.terminal(1, &[&[quorate, "ssh", HOST], &restart[..]].concat(), SIZE);
+    console.wait_for("question", SOON, |screen| screen.contains("Run it? [y/N]"));
+    console.press("y\r");
+    // Nobody listens for ssh on host 3.
+    console.wait_for("a step for a person", SOON, |screen| screen.contains("by hand"));
+    places.end_session(sshd);
+    console.wait_for_exit(SOON);
+    places.are_clean();
+
+    let runs = lab.json_until(2, &["journal"], |runs| {
+        let state = runs["runs"][0]["state"].as_str();
+        state.is_some_and(|state| state.starts_with("paused at step"))
+    });
+    let run = runs["runs"][0]["run"].as_str().unwrap();
+    let entries = lab.json(2, &["journal", run])["entries"].clone();
+    let mut entries = entries.as_array().unwrap().iter();
+    assert!(
+        entries.any(|entry| entry["event"] == "paused" && entry["because"] == "the terminal was lost"),
+        "{runs}"
+    );
+
+    let mut console = lab.terminal(2, &[quorate, "resume", run, "--write"], SIZE);
+    console.wait_for("the step again", SOON, |screen| screen.contains("by hand"));
+    console.press("a seen enough\r");
+    console.wait_for("end", SOON, |screen| screen.contains(": abandoned"));
+    console.wait_for_exit(SOON);
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod debian;
+mod userlands;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,8 +1,6 @@
 //! One probe of a way in: lookup, TCP, TLS with the host name that users go to, one GET; told by hop, with whatever
 //! certificate the server showed. Start reading at [`Asker::ask`].
 
-use std::io;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,8 +13,7 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
-use tokio::net::{TcpStream, lookup_host};
-use tokio::task::JoinHandle;
+use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -25,6 +22,7 @@ use crate::base::{Why, WhyKind};
 use crate::live::dial::{Hop, Target, broken, failed, open_first, timed_out};
 use crate::live::exchange;
 use crate::live::host::certificates::describe;
+use crate::live::resolve::resolve;
 use crate::live::tls;
 use crate::model::entry::way::{Way, bracketed};
 use crate::model::entry::{Presented, Probed};
@@ -40,8 +38,6 @@ pub struct Asker {
     tls: Arc<ClientConfig>,
     connect: Duration,
     whole: Duration,
-    /// A lookup that outlived its probe: the next one waits for it, so that not more than one thread ever hangs.
-    lookup: Option<JoinHandle<io::Result<Vec<SocketAddr>>>>,
 }
 
 impl Asker {
@@ -52,7 +48,6 @@ impl Asker {
             tls,
             connect,
             whole,
-            lookup: None,
         }
     }
 
@@ -62,7 +57,7 @@ impl Asker {
     }
 
     /// What comes of one probe. An error is this host's own: no route, or no address for the name.
-    pub async fn ask(&mut self) -> Result<Probed, Why> {
+    pub async fn ask(&self) -> Result<Probed, Why> {
         let target = Target::named(self.way.host.as_str(), self.way.port, self.way.name.as_str())?;
         let whole = self.whole;
         let (mut hop, mut certificate) = (Hop::Lookup, None);
@@ -85,13 +80,10 @@ impl Asker {
         }
     }
 
-    async fn converse(
-        &mut self,
-        target: &Target,
-        hop: &mut Hop,
-        certificate: &mut Option<Presented>,
-    ) -> Result<u16, Why> {
-        let addresses = self.addresses(target).await?;
+    async fn converse(&self, target: &Target, hop: &mut Hop, certificate: &mut Option<Presented>) -> Result<u16, Why> {
+        let addresses = resolve(self.way.host.as_str(), self.way.port).await;
+        let addresses =
+            addresses.map_err(|error| failed(target, Hop::Lookup, WhyKind::Unreachable, error.to_string()))?;
         *hop = Hop::Connect;
         let tcp = open_first(target, addresses, self.connect).await?;
         *hop = Hop::Handshake;
@@ -102,25 +94,6 @@ impl Asker {
         *certificate = stream.get_ref().1.peer_certificates().and_then(presented);
         *hop = GET;
         self.get(target, stream).await
-    }
-
-    async fn addresses(&mut self, target: &Target) -> Result<Vec<SocketAddr>, Why> {
-        let lookup = self.lookup.get_or_insert_with(|| {
-            let (host, port) = (self.way.host.as_str().to_owned(), self.way.port);
-            tokio::spawn(async move {
-                let found = lookup_host((host, port)).await?;
-                Ok(found.collect())
-            })
-        });
-        let found = lookup.await;
-        self.lookup = None;
-        let words = match found {
-            Ok(Ok(addresses)) if !addresses.is_empty() => return Ok(addresses),
-            Ok(Ok(_)) => "the name has no address".to_owned(),
-            Ok(Err(error)) => error.to_string(),
-            Err(error) => error.to_string(),
-        };
-        Err(failed(target, Hop::Lookup, WhyKind::Unreachable, words))
     }
 
     /// One GET; of the answer only the status is read.

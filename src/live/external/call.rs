@@ -10,13 +10,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::keys::Keys;
 use crate::base::{Why, WhyKind};
 use crate::live::dial::{Hop, Target, broken, failed, open_first, timed_out};
+use crate::live::resolve::resolve;
 use crate::model::external::site::Place;
 use crate::model::external::{Secured, Server};
 
@@ -76,7 +77,7 @@ impl Call<'_> {
     /// TCP to the first address that takes it.
     pub async fn open(&mut self) -> Result<Bounded, Why> {
         self.hop = Hop::Lookup;
-        let found = lookup_host((self.place.host.as_str(), self.place.port)).await;
+        let found = resolve(self.place.host.as_str(), self.place.port).await;
         let addresses = found.map_err(|error| self.failed(WhyKind::Unreachable, error.to_string()))?;
         self.hop = Hop::Connect;
         let tcp = open_first(&self.target, addresses, CONNECT).await?;

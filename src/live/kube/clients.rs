@@ -21,6 +21,7 @@ use super::kubeconfig::Access;
 use super::server::Server;
 use super::session::{Deadlines, Session};
 use crate::base::{Why, WhyKind};
+use crate::live::resolve::Resolver;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -60,7 +61,7 @@ impl Clients {
 fn maker(mut config: kube::Config, connect_limit: Duration) -> kube::Result<Maker> {
     let agent = concat!("quorate/", env!("CARGO_PKG_VERSION"));
     config.headers.push((USER_AGENT, HeaderValue::from_static(agent)));
-    let mut http = HttpConnector::new();
+    let mut http = HttpConnector::new_with_resolver(Resolver);
     http.enforce_http(false);
     let impatient = Impatient {
         inner: config.rustls_https_connector_with_connector(http)?,
@@ -83,6 +84,8 @@ fn unusable(origin: &str, error: &kube::Error) -> Why {
     match error {
         kube::Error::Auth(_) => Why::new(WhyKind::Config, format!("the credential plugin of {origin} failed"))
             .hint("try the same kubeconfig with kubectl"),
+        kube::Error::RustlsTls(error) => Why::new(WhyKind::Config, format!("{origin}: no TLS: {error}"))
+            .hint("a kubeconfig without certificate-authority needs the CAs of the system, and there may be none"),
         other => {
             Why::new(WhyKind::Config, format!("{origin}: {other}")).hint("check this user's entry in the kubeconfig")
         }
