@@ -355,6 +355,7 @@ impl<'i> Floor<'i> {
     }
 
     fn evict(&mut self, delay: Tolerates, rows: &[usize]) -> Vec<Move> {
+        let early = self.early(rows);
         let mut from = Vec::new();
         for n in rows {
             let row = &self.index.rows[*n];
@@ -364,10 +365,48 @@ impl<'i> Floor<'i> {
                 self.live.add(row.kin, place, -1);
             }
         }
-        rows.iter()
-            .zip(from)
-            .map(|(n, from)| self.replace(*n, from, delay))
-            .collect()
+        let moves = rows.iter().zip(from).map(|(n, from)| self.replace(*n, from, delay));
+        let mut moves: Vec<Move> = moves.collect();
+        for (own, early) in early {
+            let is_own = |n: usize| self.index.rows[n].workload == Some(own);
+            let own = rows.iter().zip(&mut moves).filter(|(n, _)| is_own(**n));
+            may_come_early(own.map(|(_, own)| &mut own.fate).collect(), early);
+        }
+        moves
+    }
+
+    /// Pods that leave together do not leave in the same instant: what replaces the first may be placed while the others
+    /// still count where they were. By workload with a hard spread and several such pods: where that may be.
+    fn early(&mut self, rows: &[usize]) -> BTreeMap<usize, BTreeSet<Text>> {
+        let mut by_workload: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for n in rows {
+            if let Some(own) = self.index.rows[*n].workload {
+                by_workload.entry(own).or_default().push(*n);
+            }
+        }
+        let is_hard = |own: usize| {
+            self.index.placements[own]
+                .workload
+                .spread
+                .iter()
+                .any(|spread| spread.hard)
+        };
+        by_workload.retain(|own, rows| rows.len() > 1 && is_hard(*own));
+        let mut early = BTreeMap::new();
+        for (own, rows) in by_workload {
+            let row = &self.index.rows[rows[0]];
+            let from = self.at[rows[0]].unwrap_or(row.place);
+            self.live.add(row.kin, from, -1);
+            let demand = self.demand(row, own, false);
+            let all = 0..self.index.nodes.len();
+            let feasible = all.filter(|place| self.obstacle(row, &demand, *place).is_none());
+            early.insert(
+                own,
+                feasible.map(|place| self.index.nodes[place].name.clone()).collect(),
+            );
+            self.live.add(row.kin, from, 1);
+        }
+        early
     }
 
     fn replace(&mut self, n: usize, from: Text, leaves: Tolerates) -> Move {
@@ -422,10 +461,16 @@ impl<'i> Floor<'i> {
             let until_deleted = survivors
                 .clone()
                 .any(|place| self.obstacle(row, &without, place).is_none());
-            let obstacles = looked
-                .iter()
-                .enumerate()
-                .filter_map(|(place, found)| Some((name(place), (*found)?)));
+            let found = looked.iter().enumerate();
+            let obstacles = found.flat_map(|(place, found)| {
+                let all = match *found {
+                    Some(Obstacle::TooManyPods | Obstacle::Cpu | Obstacle::Memory) => {
+                        self.short_of(row, place).collect()
+                    }
+                    one => Vec::from_iter(one),
+                };
+                all.into_iter().map(move |obstacle| (name(place), obstacle))
+            });
             return Fate::Pending {
                 obstacles: obstacles.collect(),
                 until_deleted,
@@ -442,6 +487,27 @@ impl<'i> Floor<'i> {
             *ready += 1;
         }
         fate
+    }
+}
+
+/// What becomes of pods of a workload, where a replacement may be placed on these nodes if it comes before others have left.
+fn may_come_early(fates: Vec<&mut Fate>, mut early: BTreeSet<Text>) {
+    for fate in &fates {
+        if let Fate::Moves { feasible, .. } = &**fate {
+            early.retain(|node| !feasible.contains(node));
+        }
+    }
+    for fate in fates.into_iter().filter(|_| !early.is_empty()) {
+        match fate {
+            Fate::Moves { feasible, .. } => feasible.extend(early.iter().cloned()),
+            Fate::Pending { .. } => {
+                let text = "it finds a place only if it comes while another that leaves still counts where it was";
+                *fate = Fate::Unknown {
+                    why: Why::new(WhyKind::NotYet, text),
+                };
+            }
+            Fate::Held | Fate::Stays | Fate::Lost | Fate::Unknown { .. } => {}
+        }
     }
 }
 
