@@ -123,18 +123,15 @@ impl<'i> Floor<'i> {
     /// Anti-affinity of pods that run, against the one that comes.
     fn repelled(&self, row: &Row<'_>, without_lost: bool) -> Vec<Where<'i>> {
         let index = self.index;
-        let mut found = Vec::new();
-        for (n, other) in index.placements.iter().enumerate() {
-            for term in &other.workload.scheduling.anti_affinity {
-                let is_about = term.namespaces.covers(&row.key.namespace, &other.key.namespace);
-                if is_about && term.selector.selects(&row.pod.labels) {
-                    let kins = index.kins.iter().enumerate().filter(|(_, kin)| kin.workload == Some(n));
-                    let kins: Vec<usize> = kins.map(|(n, _)| n).collect();
-                    found.extend(self.places_of(&term.topology_key, &kins, without_lost));
-                }
-            }
-        }
-        found
+        let found = index.repellers.iter().filter_map(|own| {
+            let (n, rule) = own.rule;
+            let other = &index.placements[n];
+            let term = &other.workload.scheduling.anti_affinity[rule];
+            let is_about = term.namespaces.covers(&row.key.namespace, &other.key.namespace)
+                && term.selector.selects(&row.pod.labels);
+            is_about.then(|| self.places_of(&term.topology_key, &own.kins, without_lost))?
+        });
+        found.collect()
     }
 
     /// The first rule that forbids a node to a pod.
