@@ -20,7 +20,7 @@ use crate::model::placement::Placement;
 use crate::model::quorum::Quorum;
 use crate::model::{FeedId, KubeKind, ObjectKey, Snapshot};
 
-pub use times::{Band, Eviction, Times};
+pub use times::{Band, Eviction, NEXT_TAINT, Times};
 pub use vote::QuorumAfter;
 
 /// What is lost at once.
@@ -89,7 +89,8 @@ pub fn domains(snapshot: &Snapshot) -> Vec<Loss> {
     nodes.chain(zones).collect()
 }
 
-/// Why a node does not take a pod: the first rule that forbids it, in kube-scheduler's order.
+/// Why a node does not take a pod, in kube-scheduler's order: the first of its plugins that forbids it says all its reasons, the
+/// others are not asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Obstacle {
@@ -113,8 +114,10 @@ pub enum Obstacle {
     Spread,
     /// Required pod affinity wants another pod beside it.
     Affinity,
-    /// Required anti-affinity, the pod's own or that of a pod which runs there.
+    /// The pod's own required anti-affinity keeps it from those there.
     AntiAffinity,
+    /// Required anti-affinity of a pod which is there.
+    Repelled,
 }
 
 impl Obstacle {
@@ -132,6 +135,7 @@ impl Obstacle {
             Obstacle::Spread => "node(s) didn't match pod topology spread constraints",
             Obstacle::Affinity => "node(s) didn't match pod affinity rules",
             Obstacle::AntiAffinity => "node(s) didn't match pod anti-affinity rules",
+            Obstacle::Repelled => "node(s) didn't satisfy existing pods anti-affinity rules",
         }
     }
 }
@@ -149,7 +153,7 @@ pub enum Fate {
     },
     /// Its replacement stays Pending.
     Pending {
-        /// Why, by node.
+        /// Why, by node: each resource of which there is not enough, otherwise one rule.
         obstacles: Vec<(Text, Obstacle)>,
         /// It finds a place once the lost Nodes are deleted.
         until_deleted: bool,

@@ -1,14 +1,14 @@
 //! Who is where, and what a loss moves. [`Index`] is what a snapshot says, worked out once; [`Floor`] is the part of it that a
 //! loss changes. Start reading at [`Floor::lose`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::rules::OwnTaints;
 use super::{ClaimLost, Fate, Move, Obstacle};
 use crate::base::{Text, Why, WhyKind};
 use crate::model::kube::{Node, Pod, Tolerates, WorkloadKind};
 use crate::model::labels::{Labels, Selector};
-use crate::model::placement::Placement;
+use crate::model::placement::{Placement, PodsByWorkload};
 use crate::model::scheduling::PodTerm;
 use crate::model::{ObjectKey, Snapshot};
 
@@ -27,9 +27,10 @@ pub(super) struct Row<'a> {
 /// Pods that no rule tells apart: of one namespace and workload, with the same labels.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Kin<'a> {
+    /// First, because it tells most of them apart.
+    pub workload: Option<usize>,
     pub namespace: &'a Text,
     pub labels: &'a Labels,
-    pub workload: Option<usize>,
 }
 
 /// The pods that the rules of a workload's template are about, as numbers of [`Index::kins`].
@@ -38,6 +39,14 @@ pub(super) struct Concerned {
     pub spread: Vec<Vec<usize>>,
     pub affinity: Vec<Vec<usize>>,
     pub anti_affinity: Vec<Vec<usize>>,
+}
+
+/// A required anti-affinity of a workload's pods.
+pub(super) struct Repeller {
+    /// The number of the workload, and of its rule.
+    pub rule: (usize, usize),
+    /// Its pods, as numbers of [`Index::kins`].
+    pub kins: Vec<usize>,
 }
 
 /// Which nodes would take the pods of a workload, whoever else is there.
@@ -56,6 +65,7 @@ pub(super) struct Index<'a> {
     /// In the order of [`Snapshot::placements`].
     pub placements: Vec<Placement>,
     pub concerned: Vec<Concerned>,
+    pub repellers: Vec<Repeller>,
     pub fits: Vec<Fit>,
     pub kins: Vec<Kin<'a>>,
     rows: Vec<Row<'a>>,
@@ -68,8 +78,9 @@ pub(super) struct Index<'a> {
 impl<'a> Index<'a> {
     pub fn new(snapshot: &'a Snapshot) -> Self {
         let nodes: Vec<&Node> = snapshot.kube.nodes.values().collect();
-        let placements = snapshot.placements();
-        let (kins, rows) = rows(snapshot, &nodes, &placements);
+        let by_owner = snapshot.pods_by_workload();
+        let placements = snapshot.placements_of(&by_owner);
+        let (kins, rows) = rows(snapshot, &nodes, &placements, &by_owner);
         let concerned = placements.iter().map(|own| concerned(own, &kins)).collect();
         let local = snapshot.kube.claims.iter();
         let taints = OwnTaints::new();
@@ -78,6 +89,7 @@ impl<'a> Index<'a> {
             .map(|own| taints.fit(&own.workload.scheduling, &nodes));
         let mut index = Self {
             concerned,
+            repellers: repellers(&placements, &kins),
             fits: fits.collect(),
             domains: BTreeMap::new(),
             local: local
@@ -151,13 +163,18 @@ impl<'a> Index<'a> {
     }
 }
 
-fn rows<'a>(snapshot: &'a Snapshot, nodes: &[&'a Node], placements: &[Placement]) -> (Vec<Kin<'a>>, Vec<Row<'a>>) {
+fn rows<'a>(
+    snapshot: &'a Snapshot,
+    nodes: &[&'a Node],
+    placements: &[Placement],
+    by_owner: &PodsByWorkload<'a>,
+) -> (Vec<Kin<'a>>, Vec<Row<'a>>) {
     let places: BTreeMap<&Text, usize> = nodes.iter().enumerate().map(|(n, node)| (&node.name, n)).collect();
-    let workloads: BTreeMap<(WorkloadKind, &ObjectKey), usize> = placements
-        .iter()
-        .enumerate()
-        .map(|(n, own)| ((own.workload.kind, &own.key), n))
-        .collect();
+    let mut workloads: HashMap<&ObjectKey, usize> = HashMap::new();
+    for (n, own) in placements.iter().enumerate() {
+        let pods = by_owner.get(&(own.workload.kind, own.key.clone()));
+        workloads.extend(pods.into_iter().flatten().map(|(key, _)| (*key, n)));
+    }
     let mut numbers: BTreeMap<Kin<'a>, usize> = BTreeMap::new();
     let mut rows = Vec::new();
     for (key, fact) in snapshot.kube.pods.iter() {
@@ -168,13 +185,12 @@ fn rows<'a>(snapshot: &'a Snapshot, nodes: &[&'a Node], placements: &[Placement]
         if pod.is_finished() {
             continue;
         }
-        let workload = snapshot.workload_of(key, pod);
-        let workload = workload.and_then(|(kind, key)| workloads.get(&(kind, &key)).copied());
+        let workload = workloads.get(key).copied();
         let next = numbers.len();
         let kin = Kin {
+            workload,
             namespace: &key.namespace,
             labels: &pod.labels,
-            workload,
         };
         rows.push(Row {
             key,
@@ -187,6 +203,21 @@ fn rows<'a>(snapshot: &'a Snapshot, nodes: &[&'a Node], placements: &[Placement]
     let mut kins: Vec<(Kin<'a>, usize)> = numbers.into_iter().collect();
     kins.sort_by_key(|(_, n)| *n);
     (kins.into_iter().map(|(kin, _)| kin).collect(), rows)
+}
+
+fn repellers(placements: &[Placement], kins: &[Kin<'_>]) -> Vec<Repeller> {
+    let of = |(n, own): (usize, &Placement)| {
+        let pods = kins.iter().enumerate().filter(|(_, kin)| kin.workload == Some(n));
+        let pods: Vec<usize> = pods.map(|(n, _)| n).collect();
+        let rules = 0..own.workload.scheduling.anti_affinity.len();
+        let each = rules.map(move |rule| Repeller {
+            rule: (n, rule),
+            kins: pods.clone(),
+        });
+        each.collect::<Vec<_>>()
+    };
+    let repels = |(_, own): &(usize, &Placement)| !own.workload.scheduling.anti_affinity.is_empty();
+    placements.iter().enumerate().filter(repels).flat_map(of).collect()
 }
 
 fn concerned(own: &Placement, kins: &[Kin<'_>]) -> Concerned {
@@ -355,6 +386,7 @@ impl<'i> Floor<'i> {
     }
 
     fn evict(&mut self, delay: Tolerates, rows: &[usize]) -> Vec<Move> {
+        let early = self.early(rows);
         let mut from = Vec::new();
         for n in rows {
             let row = &self.index.rows[*n];
@@ -364,10 +396,48 @@ impl<'i> Floor<'i> {
                 self.live.add(row.kin, place, -1);
             }
         }
-        rows.iter()
-            .zip(from)
-            .map(|(n, from)| self.replace(*n, from, delay))
-            .collect()
+        let moves = rows.iter().zip(from).map(|(n, from)| self.replace(*n, from, delay));
+        let mut moves: Vec<Move> = moves.collect();
+        for (own, early) in early {
+            let is_own = |n: usize| self.index.rows[n].workload == Some(own);
+            let own = rows.iter().zip(&mut moves).filter(|(n, _)| is_own(**n));
+            may_come_early(own.map(|(_, own)| &mut own.fate).collect(), early);
+        }
+        moves
+    }
+
+    /// Pods that leave together do not leave in the same instant: what replaces the first may be placed while the others
+    /// still count where they were. By workload with a hard spread and several such pods: where that may be.
+    fn early(&mut self, rows: &[usize]) -> BTreeMap<usize, BTreeSet<Text>> {
+        let mut by_workload: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for n in rows {
+            if let Some(own) = self.index.rows[*n].workload {
+                by_workload.entry(own).or_default().push(*n);
+            }
+        }
+        let is_hard = |own: usize| {
+            self.index.placements[own]
+                .workload
+                .spread
+                .iter()
+                .any(|spread| spread.hard)
+        };
+        by_workload.retain(|own, rows| rows.len() > 1 && is_hard(*own));
+        let mut early = BTreeMap::new();
+        for (own, rows) in by_workload {
+            let row = &self.index.rows[rows[0]];
+            let from = self.at[rows[0]].unwrap_or(row.place);
+            self.live.add(row.kin, from, -1);
+            let demand = self.demand(row, own, false);
+            let all = 0..self.index.nodes.len();
+            let feasible = all.filter(|place| self.obstacle(row, &demand, *place).is_none());
+            early.insert(
+                own,
+                feasible.map(|place| self.index.nodes[place].name.clone()).collect(),
+            );
+            self.live.add(row.kin, from, 1);
+        }
+        early
     }
 
     fn replace(&mut self, n: usize, from: Text, leaves: Tolerates) -> Move {
@@ -422,10 +492,16 @@ impl<'i> Floor<'i> {
             let until_deleted = survivors
                 .clone()
                 .any(|place| self.obstacle(row, &without, place).is_none());
-            let obstacles = looked
-                .iter()
-                .enumerate()
-                .filter_map(|(place, found)| Some((name(place), (*found)?)));
+            let found = looked.iter().enumerate();
+            let obstacles = found.flat_map(|(place, found)| {
+                let all = match *found {
+                    Some(Obstacle::TooManyPods | Obstacle::Cpu | Obstacle::Memory) => {
+                        self.short_of(row, place).collect()
+                    }
+                    one => Vec::from_iter(one),
+                };
+                all.into_iter().map(move |obstacle| (name(place), obstacle))
+            });
             return Fate::Pending {
                 obstacles: obstacles.collect(),
                 until_deleted,
@@ -442,6 +518,27 @@ impl<'i> Floor<'i> {
             *ready += 1;
         }
         fate
+    }
+}
+
+/// What becomes of pods of a workload, where a replacement may be placed on these nodes if it comes before others have left.
+fn may_come_early(fates: Vec<&mut Fate>, mut early: BTreeSet<Text>) {
+    for fate in &fates {
+        if let Fate::Moves { feasible, .. } = &**fate {
+            early.retain(|node| !feasible.contains(node));
+        }
+    }
+    for fate in fates.into_iter().filter(|_| !early.is_empty()) {
+        match fate {
+            Fate::Moves { feasible, .. } => feasible.extend(early.iter().cloned()),
+            Fate::Pending { .. } => {
+                let text = "it finds a place only if it comes while another that leaves still counts where it was";
+                *fate = Fate::Unknown {
+                    why: Why::new(WhyKind::NotYet, text),
+                };
+            }
+            Fate::Held | Fate::Stays | Fate::Lost | Fate::Unknown { .. } => {}
+        }
     }
 }
 

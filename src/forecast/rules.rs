@@ -30,6 +30,7 @@ pub(super) struct Demand<'i> {
     spreads: Vec<Counted<'i>>,
     beside: Vec<Where<'i>>,
     apart: Vec<Where<'i>>,
+    repelled: Vec<Where<'i>>,
 }
 
 impl<'i> Floor<'i> {
@@ -58,13 +59,12 @@ impl<'i> Floor<'i> {
                 .filter_map(|(term, kins)| self.places_of(&term.topology_key, kins, without_lost));
             found.collect()
         };
-        let mut apart = terms(&rules.anti_affinity, &concerned.anti_affinity);
-        apart.extend(self.repelled(row, without_lost));
         Demand {
             fit,
             spreads: spreads.collect(),
             beside: terms(&rules.affinity, &concerned.affinity),
-            apart,
+            apart: terms(&rules.anti_affinity, &concerned.anti_affinity),
+            repelled: self.repelled(row, without_lost),
         }
     }
 
@@ -123,35 +123,41 @@ impl<'i> Floor<'i> {
     /// Anti-affinity of pods that run, against the one that comes.
     fn repelled(&self, row: &Row<'_>, without_lost: bool) -> Vec<Where<'i>> {
         let index = self.index;
-        let mut found = Vec::new();
-        for (n, other) in index.placements.iter().enumerate() {
-            for term in &other.workload.scheduling.anti_affinity {
-                let is_about = term.namespaces.covers(&row.key.namespace, &other.key.namespace);
-                if is_about && term.selector.selects(&row.pod.labels) {
-                    let kins = index.kins.iter().enumerate().filter(|(_, kin)| kin.workload == Some(n));
-                    let kins: Vec<usize> = kins.map(|(n, _)| n).collect();
-                    found.extend(self.places_of(&term.topology_key, &kins, without_lost));
-                }
-            }
-        }
-        found
+        let found = index.repellers.iter().filter_map(|own| {
+            let (n, rule) = own.rule;
+            let other = &index.placements[n];
+            let term = &other.workload.scheduling.anti_affinity[rule];
+            let is_about = term.namespaces.covers(&row.key.namespace, &other.key.namespace)
+                && term.selector.selects(&row.pod.labels);
+            is_about.then(|| self.places_of(&term.topology_key, &own.kins, without_lost))?
+        });
+        found.collect()
     }
 
     /// The first rule that forbids a node to a pod.
     pub(super) fn obstacle(&self, row: &Row<'_>, demand: &Demand<'_>, place: usize) -> Option<Obstacle> {
         let node = self.index.nodes[place];
         let forbidden = |is_so: bool, obstacle| is_so.then_some(obstacle);
-        let [cpu, memory, pods] = needs(row);
-        let [cpu_left, memory_left, pods_left] = self.room[place];
         self.tainted(place, demand.fit)
             .or_else(|| forbidden(!demand.fit.selects[place], Obstacle::NodeAffinity))
-            .or_else(|| forbidden(pods > pods_left, Obstacle::TooManyPods))
-            .or_else(|| forbidden(cpu > cpu_left, Obstacle::Cpu))
-            .or_else(|| forbidden(memory > memory_left, Obstacle::Memory))
+            .or_else(|| self.short_of(row, place).next())
             .or_else(|| forbidden(!self.index.volumes_allow(row, node), Obstacle::Volume))
             .or_else(|| demand.spreads.iter().find_map(|spread| spread.forbids(place)))
             .or_else(|| forbidden(demand.beside.iter().any(|own| !own.is_at(place)), Obstacle::Affinity))
             .or_else(|| forbidden(demand.apart.iter().any(|own| own.is_at(place)), Obstacle::AntiAffinity))
+            .or_else(|| forbidden(demand.repelled.iter().any(|own| own.is_at(place)), Obstacle::Repelled))
+    }
+
+    /// `NodeResourcesFit`: what a node has too little of for a pod.
+    pub(super) fn short_of(&self, row: &Row<'_>, place: usize) -> impl Iterator<Item = Obstacle> {
+        let [cpu, memory, pods] = needs(row);
+        let [cpu_left, memory_left, pods_left] = self.room[place];
+        let all = [
+            (pods > pods_left, Obstacle::TooManyPods),
+            (cpu > cpu_left, Obstacle::Cpu),
+            (memory > memory_left, Obstacle::Memory),
+        ];
+        all.into_iter().filter_map(|(is_short, of)| is_short.then_some(of))
     }
 
     /// `NodeUnschedulable` and `TaintToleration`. A lost node gets its taints with the loss.

@@ -63,14 +63,22 @@ pub struct Times {
 
 /// A lease of kube-controller-manager runs out (`--leader-elect-lease-duration`).
 const LEASE: Duration = Duration::from_secs(15);
-/// Candidates look every 2 s with a jitter of up to 1.2 times that.
+/// Candidates look every 2 s with a jitter of up to 1.2 times that; they count the lease from the look at which they saw it
+/// renewed, and take it at the first look after its end (`client-go/tools/leaderelection`).
 const RETRY: Duration = Duration::from_millis(4_400);
 /// Its caches fill before it counts.
 const SYNC: Duration = Duration::from_secs(5);
-/// One node of a zone is tainted at once, each further one 10 s later (`--node-eviction-rate` 0.1).
-const NEXT_TAINT: Duration = Duration::from_secs(10);
-/// Taint manager and queue.
+/// One node of a zone is tainted at once, each further one 10 s later (`--node-eviction-rate` 0.1); and so is one that
+/// kube-controller-manager, asking its own copy just before the Node's change arrives there, takes for ready. This is rare:
+/// `doNoExecuteTaintingPass` looks ten times a second, the copy is milliseconds old.
+pub const NEXT_TAINT: Duration = Duration::from_secs(10);
+/// Passes and requests take their time, too: until a node is tainted, and until a pod's own delay is over.
 const SLACK: Duration = Duration::from_secs(1);
+/// Requests for each eviction (`addConditionAndDeletePod`: get, patch, delete) against those that kube-controller-manager's
+/// client may make at once (`--kube-api-burst`) and then in a second (`--kube-api-qps`).
+const REQUESTS: usize = 3;
+const BURST: usize = 30;
+const REQUEST: Duration = Duration::from_millis(50);
 
 /// The times of a loss; what is missing where they cannot be told.
 pub(super) fn of(snapshot: &Snapshot, loss: &Loss, moves: &[Move], quorum: &QuorumAfter) -> (Option<Times>, Vec<Why>) {
@@ -92,25 +100,33 @@ pub(super) fn of(snapshot: &Snapshot, loss: &Loss, moves: &[Move], quorum: &Quor
     let (counted_from, unknown) = if is_led_from_there {
         let band = Band {
             from: LEASE + grace,
-            to: LEASE + RETRY + SYNC + grace + period,
+            to: LEASE + RETRY * 2 + SYNC + grace + period + SLACK,
         };
         ("the last renewal of kube-controller-manager's lease", band)
     } else {
         let band = Band {
             from: grace,
-            to: grace + period * 2,
+            to: grace + period * 2 + SLACK,
         };
         ("the last heartbeat", band)
     };
     let further = u32::try_from(loss.nodes.len().saturating_sub(1)).unwrap_or(u32::MAX);
-    let tainted = unknown.later(period, period + SLACK + NEXT_TAINT * further);
+    let [least, most] = snapshot.pause_before_taint();
+    let tainted = unknown.later(least, most + NEXT_TAINT * further);
     let times = Times {
         counted_from: counted_from.into(),
         is_led_from_there,
         unknown,
         tainted,
         evicted: evictions(moves, tainted),
-        basis: vec![source, Text::from(format!("nodes are looked at every {}", Age(period)))],
+        basis: vec![
+            source,
+            Text::from(format!("nodes are looked at every {}", Age(period))),
+            Text::from(format!(
+                "a taint that just misses its turn comes {} later, rarely",
+                Age(NEXT_TAINT)
+            )),
+        ],
     };
     (Some(times), unsure.into_iter().collect())
 }
@@ -138,10 +154,11 @@ fn evictions(moves: &[Move], tainted: Band) -> Vec<Eviction> {
     }
     let each = delays.into_iter().map(|(seconds, pods)| {
         let delay = Duration::from_secs(seconds);
+        let queued = u32::try_from((pods * REQUESTS).saturating_sub(BURST)).unwrap_or(u32::MAX);
         Eviction {
             delay,
             pods,
-            at: tainted.later(delay, delay + SLACK),
+            at: tainted.later(delay, delay + SLACK + REQUEST.saturating_mul(queued)),
         }
     });
     each.collect()

@@ -65,6 +65,17 @@ impl Snapshot {
         raw.and_then(|raw| go_duration(raw.as_str())).unwrap_or(PERIOD_DEFAULT)
     }
 
+    /// How long after a node is Unknown kube-controller-manager taints it against what runs there: at least, at most.
+    pub fn pause_before_taint(&self) -> [Duration; 2] {
+        let (period, mut versions) = (self.monitor_period(), self.versions());
+        // With the same look since 1.34, with the next one before (kubernetes issue 120815).
+        match versions.find_map(|version| minor(version.as_str())) {
+            Some(34..) => [Duration::ZERO; 2],
+            Some(_) => [period; 2],
+            None => [Duration::ZERO, period],
+        }
+    }
+
     /// Versions that tell Kubernetes' one on this host, nearest first.
     fn versions(&self) -> impl Iterator<Item = &Text> {
         let k0s = self.host.k0s.iter().map(|k0s| &k0s.value.version);

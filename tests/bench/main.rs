@@ -1,5 +1,6 @@
-//! The benchmark: what an operator waits for, and what quorate costs, measured on the lab. Prints figures and their aims; it
-//! fails only when something does not happen at all, because these machines are noisy. `cargo bench --features lab`.
+//! The benchmark: what an operator waits for, and what quorate costs, measured on the lab, and forecasts beside what then
+//! happened. Prints figures and their aims; it fails when something does not happen at all, or not as foretold, never
+//! for a figure, because these machines are noisy. `cargo bench --features lab`, or `-- forecast` and the like for a step.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -8,11 +9,13 @@
 mod console;
 mod crowded;
 mod dark;
+mod forecast;
 #[path = "../lab/lab.rs"]
 #[allow(dead_code)] // shared by three test binaries; each uses a part
 mod lab;
 mod process;
 mod recording;
+mod workloads;
 
 use std::time::{Duration, Instant};
 
@@ -24,11 +27,28 @@ use serde_json::Value;
 const SIZE: (u16, u16) = (24, 80);
 const SOON: Duration = Duration::from_secs(15);
 
+/// By name.
+const STEPS: [(&str, fn()); 5] = [
+    ("start", first_frame),
+    ("crowded", crowded::measure),
+    ("recording", recording::measure),
+    ("lab", on_the_lab),
+    ("forecast", forecast::measure),
+];
+
 fn main() {
+    if forecast::observe_if_told() {
+        return;
+    }
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|word| word == name);
     println!("{:<58} {:>12}   aim", "what", "measured");
-    first_frame();
-    crowded::measure();
-    recording::measure();
+    for (_, step) in STEPS.iter().filter(|(name, _)| is_wanted(name)) {
+        step();
+    }
+}
+
+fn on_the_lab() {
     let lab = Lab::up(&["--zones"]);
     complete(&lab);
     idle(&lab);

@@ -93,7 +93,7 @@ fn a_killed_node_is_counted_down_and_goes_as_foretold() {
     for needed in [
         "nbe-3 silent",
         "Unknown in",
-        "taint within",
+        "Unknown within",
         "evicted in",
         "10 of 10 pods evicted; ",
     ] {

@@ -1,5 +1,5 @@
 //! Node lifecycle in kube-controller-manager (`node_lifecycle_controller.go`): who has not renewed for the grace period is
-//! Unknown, tainted at once against new pods, and one pass later against those that run. What counts is when this very
+//! Unknown, tainted at once against new pods, and, before Kubernetes 1.34, one pass later against those that run. What counts is when this very
 //! process saw a renewal, so a new leader begins to count anew. Start reading at [`World::run_lifecycle`]; `evict` is what
 //! the taints do to pods.
 
@@ -100,20 +100,30 @@ impl World {
         let nodes = self.nodes();
         let names: BTreeSet<&str> = nodes.iter().map(|(key, _)| key.name.as_str()).collect();
         self.lifecycle.seen.retain(|name, _| names.contains(name.as_str()));
+        let is_tainted_at_once = self.is_tainted_at_once();
         for (key, node) in &nodes {
-            let before = condition_status(node, "Ready").to_owned();
+            let mut status = condition_status(node, "Ready");
             let stamp = self.stamp(&key.name);
-            if self.now_ms > stamp + grace_ms && before != "Unknown" {
+            if self.now_ms > stamp + grace_ms && status != "Unknown" {
                 self.mark_unknown(key);
+                status = if is_tainted_at_once { "Unknown" } else { status };
             }
             self.taint_unschedulable(key);
-            match before.as_str() {
+            match status {
                 "True" => self.clear_execution(&key.name),
                 "False" => self.enqueue(&key.name, NOT_READY),
                 _ => self.enqueue(&key.name, UNREACHABLE),
             }
         }
         self.judge_zones();
+    }
+
+    /// Since 1.34 the pass that sets Unknown also asks for the taint (kubernetes issue 120815).
+    fn is_tainted_at_once(&self) -> bool {
+        let minor = self.plan.versions.k0s.split('.').nth(1);
+        minor
+            .and_then(|minor| minor.parse::<u32>().ok())
+            .is_some_and(|minor| minor >= 34)
     }
 
     /// When a node's newest renewal was seen.

@@ -55,7 +55,7 @@ impl World {
 
     fn schedule(&mut self, key: &Key, pod: &Object, places: &mut [Place]) {
         let volumes = self.volumes_of(key, pod);
-        let fits: Vec<Result<(), Reason>> = places
+        let fits: Vec<Result<(), Vec<Reason>>> = places
             .iter()
             .map(|place| place.fits(&key.namespace, pod, places, &volumes))
             .collect();
@@ -101,12 +101,14 @@ impl World {
             .collect()
     }
 
-    fn find_no_place(&mut self, key: &Key, fits: &[Result<(), Reason>]) {
+    fn find_no_place(&mut self, key: &Key, fits: &[Result<(), Vec<Reason>>]) {
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         let mut hopeless = 0;
-        for reason in fits.iter().filter_map(|fit| fit.as_ref().err()) {
-            *counts.entry(reason.words).or_default() += 1;
-            hopeless += usize::from(reason.is_final);
+        for reasons in fits.iter().filter_map(|fit| fit.as_ref().err()) {
+            for reason in reasons {
+                *counts.entry(reason.words).or_default() += 1;
+            }
+            hopeless += usize::from(reasons.iter().any(|reason| reason.is_final));
         }
         let mut reasons: Vec<String> = counts
             .into_iter()

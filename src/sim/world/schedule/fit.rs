@@ -17,12 +17,12 @@ pub(super) struct Reason {
     pub is_final: bool,
 }
 
-const fn finally(words: &'static str) -> Reason {
-    Reason { words, is_final: true }
+fn finally(words: &'static str) -> Vec<Reason> {
+    vec![Reason { words, is_final: true }]
 }
 
-const fn perhaps(words: &'static str) -> Reason {
-    Reason { words, is_final: false }
+fn perhaps(words: &'static str) -> Vec<Reason> {
+    vec![Reason { words, is_final: false }]
 }
 
 /// A node and what runs on it.
@@ -61,7 +61,8 @@ impl Place {
         all.and_then(Value::as_str).unwrap_or("0")
     }
 
-    pub fn fits(&self, namespace: &str, pod: &Value, places: &[Place], volumes: &[Object]) -> Result<(), Reason> {
+    /// Otherwise why not: each resource of which there is not enough, or one rule.
+    pub fn fits(&self, namespace: &str, pod: &Value, places: &[Place], volumes: &[Object]) -> Result<(), Vec<Reason>> {
         let tolerates = |taint: &Value| {
             list_at(pod, "/spec/tolerations")
                 .iter()
@@ -82,14 +83,14 @@ impl Place {
         }
         let (cpu, memory) = pod.get("spec").map_or((0, 0), super::super::read::requests);
         let most = self.room("pods").parse::<usize>().unwrap_or(0);
-        if self.pods.len() + 1 > most {
-            return Err(perhaps("Too many pods"));
-        }
-        if self.cpu + cpu > cpu_milli(self.room("cpu")) {
-            return Err(perhaps("Insufficient cpu"));
-        }
-        if self.memory + memory > bytes(self.room("memory")) {
-            return Err(perhaps("Insufficient memory"));
+        let short_of = [
+            (self.pods.len() + 1 > most, "Too many pods"),
+            (self.cpu + cpu > cpu_milli(self.room("cpu")), "Insufficient cpu"),
+            (self.memory + memory > bytes(self.room("memory")), "Insufficient memory"),
+        ];
+        if short_of.iter().any(|(is_short, _)| *is_short) {
+            let short_of = short_of.into_iter().filter(|(is_short, _)| *is_short);
+            return Err(short_of.flat_map(|(_, words)| perhaps(words)).collect());
         }
         let required = "/spec/nodeAffinity/required";
         if !volumes.iter().all(|volume| {
@@ -110,7 +111,7 @@ impl Place {
     }
 
     /// `PodTopologySpread` with `DoNotSchedule`.
-    fn keeps(&self, constraint: &Value, namespace: &str, pod: &Value, places: &[Place]) -> Result<(), Reason> {
+    fn keeps(&self, constraint: &Value, namespace: &str, pod: &Value, places: &[Place]) -> Result<(), Vec<Reason>> {
         let key = str_at(constraint, "/topologyKey").unwrap_or_default();
         let Some(own) = label(&self.node, key) else {
             return Err(finally(
@@ -135,7 +136,7 @@ impl Place {
     }
 
     /// Required anti-affinity, of the pod and of those that run already.
-    fn keeps_apart(&self, namespace: &str, pod: &Value, places: &[Place]) -> Result<(), Reason> {
+    fn keeps_apart(&self, namespace: &str, pod: &Value, places: &[Place]) -> Result<(), Vec<Reason>> {
         for term in list_at(pod, REPELLED) {
             let key = str_at(term, "/topologyKey").unwrap_or_default();
             let is_here = |place: &&Place| {
