@@ -11,7 +11,7 @@ use super::look::{
 use super::{Check, CheckId, Finding, Group, Profile, Severity};
 use crate::base::{Age, Text, Why, WhyKind};
 use crate::model::admission::Stamps;
-use crate::model::detection::{GRACE_FLAG, Grace, go_duration};
+use crate::model::detection::{GRACE_FLAG, Grace, TOLERATION_FLAG, go_duration};
 use crate::model::feed::HostPart;
 use crate::model::host::Certificate;
 use crate::model::kube::{Pod, Tolerates};
@@ -165,8 +165,6 @@ fn owner(snapshot: &Snapshot, key: &ObjectKey, pod: &Pod) -> String {
     workload.map_or_else(|| key.to_string(), |(_, workload)| workload.to_string())
 }
 
-const TOLERATION_FLAG: &str = "default-unreachable-toleration-seconds";
-
 /// What pods that are made today get.
 enum Today<'a> {
     /// By a dry run on each API server.
@@ -300,13 +298,24 @@ fn slow_detection(snapshot: &Snapshot, grace: &Grace, differs: bool, lines: [Str
         severity: Severity::Info,
         subject: host_subject(snapshot),
         title: title.into(),
-        evidence: evidence(std::iter::once(format!("kube-controller-manager {}", grace.source)).chain(lines)),
+        evidence: evidence(
+            std::iter::once(format!("kube-controller-manager {}", grace.source))
+                .chain(lines)
+                .chain(elsewhere(snapshot)),
+        ),
         consequence: format!(
             "while this host's kube-controller-manager leads, a dead node keeps its pods for {period} and more"
         )
         .into(),
         remedy: remedy.into(),
     }
+}
+
+/// Whose running value this host does not see.
+fn elsewhere(snapshot: &Snapshot) -> Option<String> {
+    let others = snapshot.controllers().filter(|node| node.name != snapshot.host.name);
+    let others: Vec<&Text> = others.map(|node| &node.name).collect();
+    (!others.is_empty()).then(|| format!("what runs on {} cannot be told from here: check there", names(others)))
 }
 
 fn certificates(snapshot: &Snapshot, policy: &Policy) -> Looked {

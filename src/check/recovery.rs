@@ -175,11 +175,9 @@ fn mixed_servers(snapshot: &Snapshot) -> Looked {
     let different: BTreeSet<Stamps> = stamps.values().filter_map(|told| told.ok()).collect();
     if different.len() > 1 {
         let title = "API servers give new pods different eviction delays".to_owned();
-        return Ok(vec![mixed_finding(
-            "api/admission",
-            title,
-            evidence(failover::stamp_lines(&stamps)),
-        )]);
+        let stale = snapshot.stale_controllers().into_iter().map(|own| own.because);
+        let lines = failover::stamp_lines(&stamps).into_iter().chain(stale);
+        return Ok(vec![mixed_finding("api/admission", title, evidence(lines))]);
     }
     let untold = stamps.iter().find_map(|(name, told)| Some((name, told.err()?)));
     match untold {
@@ -206,7 +204,9 @@ fn mixed_finding(subject: &str, title: String, evidence: Vec<Text>) -> Finding {
         evidence,
         consequence: "how soon a replica is replaced depends on which API server admitted it, and when".into(),
         remedy: "compare default-unreachable-toleration-seconds of the API servers (spec.api.extraArgs in /etc/k0s/k0s.yaml of \
-                 each controller); a replaced controller may have got a newer one. Then restart the rollout"
+                 each controller); a replaced controller may have got a newer one. Where they are alike: sudo systemctl restart \
+                 k0scontroller where the API server gives another one, one at a time and while all members are healthy. Then \
+                 restart the rollout"
             .into(),
     }
 }

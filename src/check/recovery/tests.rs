@@ -99,6 +99,7 @@ fn mixed_flags_are_found_before_a_pod_differs() {
     for line in [
         "new pods of nbe-1, nbe-2 leave a silent node after 30 s",
         "new pods of nbe-3 leave a silent node after 5 min, one that is not ready after 30 s",
+        "nbe-3's API server gives new pods 300 s, k0s.yaml of nbe-1 says 30 s",
     ] {
         assert!(lines.contains(line), "{line} in {lines}");
     }
