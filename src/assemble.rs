@@ -90,6 +90,10 @@ impl Assembler {
                 self.verified(at, FeedId::ApiLocal);
                 self.kube.local = Some(fact(self.kube.local.take(), at, FeedId::ApiLocal, health));
             }
+            Observation::Admission(admission) => {
+                self.verified(at, FeedId::Admission);
+                self.kube.admission = Some(admission);
+            }
             Observation::Neighbours(addresses) => {
                 self.reach.retain(|address, _| addresses.contains(address));
                 self.there.retain(|address, _| addresses.contains(address));
@@ -193,6 +197,7 @@ impl Assembler {
             }
             FeedId::Api
             | FeedId::ApiLocal
+            | FeedId::Admission
             | FeedId::Kube(_)
             | FeedId::EtcdLocal
             | FeedId::EtcdStore

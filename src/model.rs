@@ -1,6 +1,7 @@
 //! What is known about one cluster at one moment, as plain data, and pure questions about it: quorum arithmetic, spread,
 //! ages. Knows no source, no channel, no screen. Start reading at [`snapshot::Snapshot`], then [`quorum`].
 
+pub mod admission;
 pub mod dark;
 pub mod detection;
 pub mod entry;
@@ -27,6 +28,7 @@ pub mod reach;
 pub mod recovery;
 pub mod scheduling;
 pub mod snapshot;
+pub mod stale;
 pub mod stored;
 pub mod zones;
 

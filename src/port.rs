@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use tokio::sync::mpsc;
 
 use crate::base::{Clock, Stamp, Text, Why};
+use crate::model::admission::Admission;
 use crate::model::entry::{EntryId, Probed};
 use crate::model::etcd::{DiskTimes, LocalStatus, MemberId, MembershipView};
 use crate::model::external::Told;
@@ -82,6 +83,8 @@ pub enum Observation {
     EtcdDisk(DiskTimes),
     /// What the API server on this host says about itself; verifies its feed.
     ApiHealth(ApiHealth),
+    /// What the API servers give to new pods; verifies its feed, whatever came of it.
+    Admission(Admission),
     /// The controllers whose ports are asked from now on; what was known of others is of the past.
     Neighbours(BTreeSet<IpAddr>),
     /// What came of connects to the ports of another controller; verifies its feed. Ports that were not asked this time keep

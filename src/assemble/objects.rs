@@ -16,7 +16,7 @@ mod scheduling;
 mod selector;
 mod small;
 mod stored;
-mod toleration;
+pub mod toleration;
 mod workload;
 
 #[cfg(test)]

@@ -10,7 +10,8 @@ use super::look::{
 };
 use super::{Check, CheckId, Finding, Group, Profile, Severity};
 use crate::base::{Age, Text, Why, WhyKind};
-use crate::model::detection::{GRACE_FLAG, Grace, go_duration};
+use crate::model::admission::Stamps;
+use crate::model::detection::{GRACE_FLAG, Grace, TOLERATION_FLAG, go_duration};
 use crate::model::feed::HostPart;
 use crate::model::host::Certificate;
 use crate::model::kube::{Pod, Tolerates};
@@ -23,7 +24,8 @@ pub const CHECKS: &[Check] = &[
         group: Group::RecoverySpeed,
         profile: Profile::Any,
         title: "pods leave a dead node soon",
-        looks_at: "the tolerations that every running pod really has; daemon sets' and static pods stay by their nature",
+        looks_at: "the tolerations that every running pod really has, and what API servers give to new ones; daemon sets' and \
+                   static pods stay by their nature",
         why: "a pod's replacement starts only after its toleration has run out: 30 s on a fresh install, 5 min by default",
         fix: "pods get the delay at their creation: where the API server's flag is short, restart the rollout of older ones",
         statement: Some(
@@ -90,15 +92,7 @@ fn slow_eviction(snapshot: &Snapshot, pods: &[Row], limit: u64) -> Option<Findin
         .iter()
         .map(|(delay, count)| format!("{} {}", plural(*count, "pod"), delay_words(*delay)));
     let owners = format!("slow: {}", owners(snapshot, &slow));
-    let flag = flag_line(snapshot);
-    let default_is_fast = default_toleration(snapshot).is_some_and(|seconds| seconds <= limit);
-    let remedy = if default_is_fast {
-        "new pods get the short delay from this host's API server: restart the rollout of the slow ones, and compare the \
-         flag on the other controllers"
-    } else {
-        "the delay is fixed when the cluster is created: on an upgraded cluster it stays until the cluster is reinstalled; \
-         plan for a recovery of minutes"
-    };
+    let today = Today::of(snapshot);
     Some(Finding {
         check: CheckId::FailoverEviction,
         severity: Severity::Warning,
@@ -110,13 +104,13 @@ fn slow_eviction(snapshot: &Snapshot, pods: &[Row], limit: u64) -> Option<Findin
             delay_words(slowest),
         )
         .into(),
-        evidence: evidence(spread.chain([owners]).chain(flag)),
+        evidence: evidence(spread.chain([owners]).chain(today.lines())),
         consequence: format!(
             "after the loss of a node their replacements start {} after its detection",
             delay_words(slowest).trim_start_matches("after ")
         )
         .into(),
-        remedy: remedy.into(),
+        remedy: today.remedy(limit).into(),
     })
 }
 
@@ -171,21 +165,85 @@ fn owner(snapshot: &Snapshot, key: &ObjectKey, pod: &Pod) -> String {
     workload.map_or_else(|| key.to_string(), |(_, workload)| workload.to_string())
 }
 
-const TOLERATION_FLAG: &str = "default-unreachable-toleration-seconds";
-
-/// What this host's API server gives to new pods, where its process is seen.
-fn default_toleration(snapshot: &Snapshot) -> Option<u64> {
-    let process = snapshot.running("kube-apiserver")?;
-    process.flags.get(TOLERATION_FLAG)?.as_str().parse().ok()
+/// What pods that are made today get.
+enum Today<'a> {
+    /// By a dry run on each API server.
+    Stamped(BTreeMap<&'a Text, Result<Stamps, &'a Why>>),
+    /// By the flag of this host's API server alone: its seconds.
+    Flag(u64),
+    /// Nobody tells.
+    Untold,
 }
 
-fn flag_line(snapshot: &Snapshot) -> Option<String> {
-    let process = snapshot.running("kube-apiserver")?;
-    Some(match process.flags.get(TOLERATION_FLAG) {
-        Some(value) => format!("this host's kube-apiserver gives new pods {value} s"),
-        None => "this host's kube-apiserver gives new pods 300 s, Kubernetes' default".to_owned(),
-    })
+impl<'a> Today<'a> {
+    fn of(snapshot: &'a Snapshot) -> Self {
+        if let Some(stamps) = snapshot.stamps() {
+            return Today::Stamped(stamps);
+        }
+        let flag = snapshot
+            .running("kube-apiserver")
+            .map(|process| process.flags.get(TOLERATION_FLAG));
+        match flag.map(|flag| flag.map_or(Ok(TOLERATION_DEFAULT), |flag| flag.as_str().parse())) {
+            Some(Ok(seconds)) => Today::Flag(seconds),
+            Some(Err(_)) | None => Today::Untold,
+        }
+    }
+
+    fn lines(&self) -> Vec<String> {
+        match self {
+            Today::Stamped(stamps) => stamp_lines(stamps),
+            Today::Flag(seconds) => vec![format!("this host's kube-apiserver gives new pods {seconds} s")],
+            Today::Untold => Vec::new(),
+        }
+    }
+
+    /// Whether a restart of the rollout would help.
+    fn remedy(&self, limit: u64) -> &'static str {
+        let is_fast = |stamps: &Stamps| stamps.unreachable <= Tolerates::Seconds(limit);
+        match self {
+            Today::Stamped(stamps) if stamps.values().all(|told| told.as_ref().is_ok_and(is_fast)) => {
+                "every API server gives new pods the short delay: restart the rollout of the slow ones"
+            }
+            Today::Stamped(stamps) if stamps.values().any(|told| told.as_ref().is_ok_and(is_fast)) => {
+                "not every API server is known to give new pods the short delay: see failover.mixed-eviction first, then \
+                 restart the rollout of the slow ones"
+            }
+            Today::Flag(seconds) if *seconds <= limit => {
+                "new pods get the short delay from this host's API server: restart the rollout of the slow ones, and compare \
+                 the flag on the other controllers"
+            }
+            Today::Stamped(_) | Today::Flag(_) | Today::Untold => {
+                "the delay is fixed when the cluster is created: on an upgraded cluster it stays until the cluster is \
+                 reinstalled, and a restart of the rollout does not help; plan for a recovery of minutes"
+            }
+        }
+    }
 }
+
+/// What each API server gives to new pods, those that give the same together.
+pub(super) fn stamp_lines(stamps: &BTreeMap<&Text, Result<Stamps, &Why>>) -> Vec<String> {
+    let mut alike: BTreeMap<Stamps, Vec<&Text>> = BTreeMap::new();
+    let mut untold = Vec::new();
+    for (name, told) in stamps {
+        match told {
+            Ok(own) => alike.entry(*own).or_default().push(name),
+            Err(why) => untold.push(format!("{name}: not known what it gives to new pods: {}", why.text)),
+        }
+    }
+    let told = alike.iter().map(|(own, servers)| {
+        let (silent, not_ready) = (delay_words(own.unreachable), delay_words(own.not_ready));
+        let other = if own.unreachable == own.not_ready {
+            String::new()
+        } else {
+            format!(", one that is not ready {not_ready}")
+        };
+        format!("new pods of {} leave a silent node {silent}{other}", names(servers))
+    });
+    told.chain(untold).collect()
+}
+
+/// Its default (Kubernetes, `plugin/pkg/admission/defaulttolerationseconds`).
+const TOLERATION_DEFAULT: u64 = 300;
 
 fn detection(snapshot: &Snapshot, policy: &Policy) -> Looked {
     let feed = FeedId::Host(HostPart::Processes);
@@ -240,13 +298,24 @@ fn slow_detection(snapshot: &Snapshot, grace: &Grace, differs: bool, lines: [Str
         severity: Severity::Info,
         subject: host_subject(snapshot),
         title: title.into(),
-        evidence: evidence(std::iter::once(format!("kube-controller-manager {}", grace.source)).chain(lines)),
+        evidence: evidence(
+            std::iter::once(format!("kube-controller-manager {}", grace.source))
+                .chain(lines)
+                .chain(elsewhere(snapshot)),
+        ),
         consequence: format!(
             "while this host's kube-controller-manager leads, a dead node keeps its pods for {period} and more"
         )
         .into(),
         remedy: remedy.into(),
     }
+}
+
+/// Whose running value this host does not see.
+fn elsewhere(snapshot: &Snapshot) -> Option<String> {
+    let others = snapshot.controllers().filter(|node| node.name != snapshot.host.name);
+    let others: Vec<&Text> = others.map(|node| &node.name).collect();
+    (!others.is_empty()).then(|| format!("what runs on {} cannot be told from here: check there", names(others)))
 }
 
 fn certificates(snapshot: &Snapshot, policy: &Policy) -> Looked {

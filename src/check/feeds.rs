@@ -40,7 +40,7 @@ impl Family {
 
     const fn of(feed: FeedId) -> Self {
         match feed {
-            FeedId::Api | FeedId::ApiLocal | FeedId::Kube(_) => Family::Kubernetes,
+            FeedId::Api | FeedId::ApiLocal | FeedId::Admission | FeedId::Kube(_) => Family::Kubernetes,
             FeedId::EtcdLocal | FeedId::EtcdStore | FeedId::EtcdPeer(_) | FeedId::EtcdDisk => Family::Etcd,
             FeedId::Host(_) | FeedId::Ports(_) => Family::Host,
             FeedId::Entry(_) => Family::Entry,
@@ -67,6 +67,7 @@ const fn is_required(feed: FeedId) -> bool {
             !kind.is_custom() && !matches!(kind, KubeKind::Claims | KubeKind::Volumes | KubeKind::DisruptionBudgets)
         }
         FeedId::ApiLocal
+        | FeedId::Admission
         | FeedId::EtcdStore
         | FeedId::EtcdDisk
         | FeedId::Host(_)
@@ -123,6 +124,7 @@ fn is_of_dead_member(snapshot: &Snapshot, feed: FeedId) -> bool {
         },
         FeedId::Api
         | FeedId::ApiLocal
+        | FeedId::Admission
         | FeedId::Kube(_)
         | FeedId::EtcdLocal
         | FeedId::EtcdStore

@@ -7,6 +7,7 @@ use super::failover::{self, is_evicted_by_taint};
 use super::look::{Looked, cannot_tell, evidence, need, need_kinds, outcome, plural};
 use super::{Check, CheckId, Finding, Group, Profile, Scene, Severity};
 use crate::base::{Age, Text, Why, WhyKind};
+use crate::model::admission::Stamps;
 use crate::model::feed::HostPart;
 use crate::model::kube::Tolerates;
 use crate::model::{FeedId, KubeKind, ObjectKey, Policy, Snapshot};
@@ -32,7 +33,8 @@ pub const CHECKS: &[Check] = &[
         group: Group::RecoverySpeed,
         profile: Profile::Any,
         title: "replicas of a workload leave a dead node alike",
-        looks_at: "the tolerations of the pods of each workload: the API server that admits a pod stamps them",
+        looks_at: "the tolerations of the pods of each workload: the API server that admits a pod stamps them; and what each API \
+                   server gives to a new pod, in a dry run, which is sent only where you may create pods and persists nothing",
         why: "API servers with different flags make recovery depend on which of them admitted a pod",
         fix: "compare default-unreachable-toleration-seconds in /etc/k0s/k0s.yaml of all controllers, then restart the rollout",
         statement: Some(
@@ -131,6 +133,17 @@ fn history(snapshot: &Snapshot) -> Option<String> {
 
 fn mixed(scene: &Scene) -> Looked {
     need_kinds(scene, &[KubeKind::Pods, KubeKind::ReplicaSets])?;
+    let mut findings: Vec<Finding> = mixed_pods(scene).into_iter().collect();
+    match mixed_servers(scene) {
+        Ok(found) => findings.extend(found),
+        // What pods show needs nobody else's word.
+        Err(untold) if findings.is_empty() => return Err(untold),
+        Err(_) => {}
+    }
+    Ok(findings)
+}
+
+fn mixed_pods(scene: &Scene) -> Option<Finding> {
     let mut delays = Vec::new();
     for ((_, key), pods) in &scene.pods {
         let mut own: BTreeMap<Tolerates, usize> = BTreeMap::new();
@@ -142,7 +155,7 @@ fn mixed(scene: &Scene) -> Looked {
         }
     }
     if delays.is_empty() {
-        return Ok(Vec::new());
+        return None;
     }
     let lines = delays.iter().map(|(key, own)| {
         let each = own
@@ -150,17 +163,52 @@ fn mixed(scene: &Scene) -> Looked {
             .map(|(delay, pods)| format!("{} {}", plural(*pods, "pod"), failover::delay_words(*delay)));
         format!("{key}: {}", each.collect::<Vec<_>>().join(", "))
     });
-    Ok(vec![Finding {
+    let title = format!("{} with mixed eviction delays", plural(delays.len(), "workload"));
+    Some(mixed_finding("cluster", title, evidence(lines)))
+}
+
+/// Whether the API servers give new pods different delays.
+fn mixed_servers(snapshot: &Snapshot) -> Looked {
+    let feed = FeedId::Admission;
+    need(snapshot, feed)?;
+    let stamps = snapshot.stamps().unwrap_or_default();
+    let different: BTreeSet<Stamps> = stamps.values().filter_map(|told| told.ok()).collect();
+    if different.len() > 1 {
+        let title = "API servers give new pods different eviction delays".to_owned();
+        let stale = snapshot.stale_controllers().into_iter().map(|own| own.because);
+        let lines = failover::stamp_lines(&stamps).into_iter().chain(stale);
+        return Ok(vec![mixed_finding("api/admission", title, evidence(lines))]);
+    }
+    let untold = stamps.iter().find_map(|(name, told)| Some((name, told.err()?)));
+    match untold {
+        Some((name, why)) => {
+            let text = format!("{name} could not be asked what it gives to new pods: {}", why.text);
+            Err(cannot_tell(
+                feed,
+                Why {
+                    text: text.into(),
+                    ..why.clone()
+                },
+            ))
+        }
+        None => Ok(Vec::new()),
+    }
+}
+
+fn mixed_finding(subject: &str, title: String, evidence: Vec<Text>) -> Finding {
+    Finding {
         check: CheckId::FailoverMixed,
         severity: Severity::Info,
-        subject: "cluster".into(),
-        title: format!("{} with mixed eviction delays", plural(delays.len(), "workload")).into(),
-        evidence: evidence(lines),
+        subject: subject.into(),
+        title: title.into(),
+        evidence,
         consequence: "how soon a replica is replaced depends on which API server admitted it, and when".into(),
         remedy: "compare default-unreachable-toleration-seconds of the API servers (spec.api.extraArgs in /etc/k0s/k0s.yaml of \
-                 each controller); a replaced controller may have got a newer one. Then restart the rollout"
+                 each controller); a replaced controller may have got a newer one. Where they are alike: sudo systemctl restart \
+                 k0scontroller where the API server gives another one, one at a time and while all members are healthy. Then \
+                 restart the rollout"
             .into(),
-    }])
+    }
 }
 
 fn heartbeat(snapshot: &Snapshot) -> Looked {

@@ -206,8 +206,10 @@ fn needs(id: CheckId) -> Vec<FeedId> {
             KubeKind::StatefulSets,
             KubeKind::DaemonSets,
         ]),
-        CheckId::PlacementPending | CheckId::FailoverEviction | CheckId::FailoverMixed => {
-            kinds(&[KubeKind::Pods, KubeKind::ReplicaSets])
+        CheckId::PlacementPending | CheckId::FailoverEviction => kinds(&[KubeKind::Pods, KubeKind::ReplicaSets]),
+        CheckId::FailoverMixed => {
+            let pods = kinds(&[KubeKind::Pods, KubeKind::ReplicaSets]).into_iter();
+            pods.chain([FeedId::Admission]).collect()
         }
         CheckId::FailoverDetection => vec![
             FeedId::Host(HostPart::Processes),

@@ -184,6 +184,7 @@ fn observe(place: Place, clock: Clock, cluster: Option<Cluster>, clerk: Option<C
         live::reach::there::observe(place.from_there.clone(), place.ports, sink.clone(), snapshots()),
         live::entry::observe(place.entry.clone(), sink.clone(), snapshots()),
         live::external::observe(place.external.clone(), sink.clone()),
+        live::kube::admission::observe(place.kube.clone(), place.admission, sink.clone(), snapshots()),
     );
     observer.add(sources.0);
     observer.add(sources.1);
@@ -195,6 +196,7 @@ fn observe(place: Place, clock: Clock, cluster: Option<Cluster>, clerk: Option<C
     observer.add(sources.7);
     observer.add(sources.8);
     observer.add(sources.9);
+    observer.add(sources.10);
     if let Some(answering) = answering {
         observer.add(answering);
     }

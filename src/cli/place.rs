@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::base::Text;
 use crate::config::Settings;
@@ -38,6 +39,8 @@ pub struct Place {
     pub root: PathBuf,
     /// Ports of other hosts that no file here tells.
     pub ports: Numbers,
+    /// How often API servers are asked what they give to new pods; None: never.
+    pub admission: Option<Duration>,
     /// How the ways in for users and administrators are probed.
     pub entry: Watch,
     /// How the services outside the cluster are asked.
@@ -63,6 +66,7 @@ impl Place {
             etcd_endpoint: ETCD_ENDPOINT.to_owned(),
             root: PathBuf::from("/"),
             ports: Numbers::default(),
+            admission: settings.admission.probe.value.then_some(settings.admission.every.value),
             entry: Watch {
                 wish: settings.entry.probe.value.then(|| Wish {
                     site: settings.entry.url.value.clone(),
@@ -93,6 +97,7 @@ impl Place {
                 kubelet: cluster.kubelet_port(),
                 ssh: cluster.ssh_port(),
             },
+            admission: Some(Settings::default().admission.every.value),
             entry: Watch {
                 wish: Some(Wish {
                     site: None,

@@ -70,7 +70,7 @@ const fn adds_nothing(id: FeedId) -> bool {
 
 /// Whether a source is asked again in a minute or later.
 const fn is_asked_seldom(id: FeedId) -> bool {
-    matches!(id, FeedId::Entry(_) | FeedId::External(_))
+    matches!(id, FeedId::Admission | FeedId::Entry(_) | FeedId::External(_))
 }
 
 fn feed_is_settled(snapshot: &Snapshot, id: FeedId, state: &FeedState, has_patience: bool) -> bool {

@@ -95,9 +95,12 @@ pub const KEYS: &[Key] = &[
     ),
     key!("log_file", None, log_file),
     key!("log_level", None, log_level),
+    key!("admission.probe", None, admission.probe),
+    // A source that is silent for longer than this counts as late.
+    key!("admission.every", None, admission.every, SECOND * 10, SECOND * 600),
     key!("entry.probe", None, entry.probe),
     key!("entry.url", None, entry.url),
-    // A source that is silent for longer than this counts as late.
+    // The same.
     key!("entry.every", None, entry.every, SECOND, SECOND * 120),
     key!("external.probe", None, external.probe),
     // The same.

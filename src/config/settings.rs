@@ -54,12 +54,23 @@ pub struct Settings {
     pub log_file: Setting<Option<PathBuf>>,
     /// `log_level`: how much is logged.
     pub log_level: Setting<LogLevel>,
+    /// Section `[admission]`.
+    pub admission: AdmissionSettings,
     /// Section `[entry]`.
     pub entry: EntrySettings,
     /// Section `[external]`.
     pub external: ExternalSettings,
     /// Section `[policy]`.
     pub policy: PolicySettings,
+}
+
+/// How API servers are asked what they give to new pods.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AdmissionSettings {
+    /// `admission.probe`: whether they are.
+    pub probe: Setting<bool>,
+    /// `admission.every`: from one time to the next.
+    pub every: Setting<Duration>,
 }
 
 /// How the ways in for users and administrators are probed.
@@ -176,6 +187,10 @@ impl Default for Settings {
             timeout: Setting::default(Duration::from_secs(10)),
             log_file: Setting::default(None),
             log_level: Setting::default(LogLevel::Info),
+            admission: AdmissionSettings {
+                probe: Setting::default(true),
+                every: Setting::default(Duration::from_mins(10)),
+            },
             entry: EntrySettings {
                 probe: Setting::default(true),
                 url: Setting::default(None),

@@ -5,6 +5,7 @@
 //! One task does it all, so that nothing of an old server can speak after a new one was chosen: when the server changes,
 //! the futures of the old session are dropped.
 
+pub mod admission;
 mod answer;
 mod catalog;
 mod change;

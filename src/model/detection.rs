@@ -10,6 +10,8 @@ use crate::base::{Age, Text};
 
 /// How long kube-controller-manager waits for a node's heartbeat.
 pub const GRACE_FLAG: &str = "node-monitor-grace-period";
+/// How long an API server lets new pods stay on a silent node, in seconds.
+pub const TOLERATION_FLAG: &str = "default-unreachable-toleration-seconds";
 const PERIOD_FLAG: &str = "node-monitor-period";
 /// Its default, since ever (`pkg/controller/nodelifecycle/config`).
 const PERIOD_DEFAULT: Duration = Duration::from_secs(5);

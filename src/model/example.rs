@@ -172,6 +172,7 @@ pub fn healthy() -> Snapshot {
                 cluster: None,
             }),
             local: Some(fact(FeedId::ApiLocal, 590, host::api_health())),
+            admission: Some(host::admission()),
             ..KubeFacts::default()
         },
         etcd: etcd(),
@@ -194,7 +195,13 @@ pub fn healthy() -> Snapshot {
 }
 
 fn feeds() -> BTreeMap<FeedId, FeedState> {
-    let fixed = [FeedId::Api, FeedId::ApiLocal, FeedId::EtcdLocal, FeedId::EtcdDisk];
+    let fixed = [
+        FeedId::Api,
+        FeedId::ApiLocal,
+        FeedId::Admission,
+        FeedId::EtcdLocal,
+        FeedId::EtcdDisk,
+    ];
     let peers = (1..=3).map(|n| FeedId::EtcdPeer(member_id(n)));
     let kinds = KubeKind::ALL.map(FeedId::Kube);
     let parts = HostPart::ALL.map(FeedId::Host);

@@ -202,6 +202,8 @@ pub enum FeedId {
     Api,
     /// The health checks of the API server on this host: `/livez` and `/readyz`.
     ApiLocal,
+    /// What the API servers give to new pods, by dry runs.
+    Admission,
     /// The watch of one kind.
     Kube(KubeKind),
     /// The etcd member on this host, through its client port.
@@ -227,6 +229,7 @@ impl fmt::Display for FeedId {
         match self {
             FeedId::Api => f.pad("api"),
             FeedId::ApiLocal => f.pad("api.local"),
+            FeedId::Admission => f.pad("api.admission"),
             FeedId::Kube(kind) => f.pad(&format!("kube.{}", kind.plural())),
             FeedId::EtcdLocal => f.pad("etcd.local"),
             FeedId::EtcdStore => f.pad("etcd.store"),
@@ -258,6 +261,7 @@ impl FromStr for FeedId {
                 .map(FeedId::Host)
                 .ok_or_else(unknown),
             Some(("api", "local")) => Ok(FeedId::ApiLocal),
+            Some(("api", "admission")) => Ok(FeedId::Admission),
             Some(("ports", address)) => address.parse().map(FeedId::Ports).map_err(|_| unknown()),
             Some(("entry", id)) => id.parse().map(FeedId::Entry).map_err(|_| unknown()),
             Some(("external", id)) => id.parse().map(FeedId::External).map_err(|_| unknown()),
@@ -511,7 +515,7 @@ impl FeedId {
     /// How long a silence of this source is ordinary. Api and etcd are asked every 1 to 2 s; a watch proves itself at least
     /// every 25 s (its server-side timeout); etcd's store and health checks every 5 s; host facts are read every 10 s,
     /// certificates every 10 min; ports of a controller whose etcd answers once a minute; ways in at least every 2 min;
-    /// external services at least every 10 min.
+    /// external services and API servers' admission at least every 10 min.
     pub const fn patience(self) -> Patience {
         let (lagging, lost) = match self {
             FeedId::Api => (5, 7),
@@ -523,7 +527,7 @@ impl FeedId {
             FeedId::Host(_) | FeedId::EtcdDisk => (30, 60),
             FeedId::Ports(_) => (90, 150),
             FeedId::Entry(_) => (150, 300),
-            FeedId::External(_) => (11 * 60, 22 * 60),
+            FeedId::External(_) | FeedId::Admission => (11 * 60, 22 * 60),
         };
         Patience {
             lagging_after: Duration::from_secs(lagging),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::admission::Admission;
 use super::fact::{Fact, ObjectKey, Table};
 use super::k0s::{ClusterConfig, ControlNode, EtcdMemberObject, Upgrade};
 use super::labels::{Labels, Selector};
@@ -405,6 +406,9 @@ pub struct KubeFacts {
     /// What the API server on this host says about itself.
     #[serde(default)]
     pub local: Option<Fact<ApiHealth>>,
+    /// What the API servers give to new pods.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admission: Option<Admission>,
     /// Nodes by name.
     pub nodes: Table<Node>,
     /// Pods.

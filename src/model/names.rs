@@ -15,12 +15,12 @@ impl Snapshot {
             node.region
                 .iter()
                 .for_each(|region| names.add("region", region.as_str()));
-            for machine in [
-                &node.machine.machine_id,
-                &node.machine.system_uuid,
-                &node.machine.boot_id,
-            ] {
-                machine.iter().for_each(|id| names.add("machine", id.as_str()));
+            let machine = &node.machine;
+            for id in [&machine.machine_id, &machine.system_uuid, &machine.boot_id]
+                .into_iter()
+                .flatten()
+            {
+                names.add("machine", id.as_str());
             }
         }
         for member in self.quorum().members {

@@ -44,7 +44,7 @@ pub struct Expect {
 }
 
 /// The scenarios that quorate brings along, in the order in which people should meet them.
-pub const NAMES: [&str; 28] = [
+pub const NAMES: [&str; 29] = [
     "healthy",
     "ready",
     "demo",
@@ -54,6 +54,7 @@ pub const NAMES: [&str; 28] = [
     "no-zone-labels",
     "ha-not-enabled",
     "upgraded",
+    "mixed-flags",
     "replacing",
     "zombie",
     "remnant",
@@ -112,6 +113,7 @@ impl Scenario {
             "no-zone-labels" => include_str!("../../assets/scenarios/no-zone-labels.toml"),
             "ha-not-enabled" => include_str!("../../assets/scenarios/ha-not-enabled.toml"),
             "upgraded" => include_str!("../../assets/scenarios/upgraded.toml"),
+            "mixed-flags" => include_str!("../../assets/scenarios/mixed-flags.toml"),
             "replacing" => include_str!("../../assets/scenarios/replacing.toml"),
             "zombie" => include_str!("../../assets/scenarios/zombie.toml"),
             "remnant" => include_str!("../../assets/scenarios/remnant.toml"),
@@ -230,6 +232,8 @@ pub struct Cluster {
     pub configured_grace_s: Option<u32>,
     /// `--default-*-toleration-seconds` of the API servers.
     pub toleration_s: u32,
+    /// Those that the controllers' API servers run with in turn, where they differ: restarts are pending.
+    pub running_toleration_s: Vec<u32>,
     /// `Installation.spec.highAvailability` and three rqlite replicas.
     pub high_availability: bool,
     /// Installed by an older release and upgraded since: an obsolete Installation stands beside the active one.
@@ -252,6 +256,7 @@ impl Default for Cluster {
             grace_s: 20,
             configured_grace_s: None,
             toleration_s: 30,
+            running_toleration_s: Vec::new(),
             high_availability: true,
             upgraded: false,
             by_the_book: false,

@@ -12,6 +12,7 @@ mod actions;
 mod audit;
 mod dark;
 mod external;
+mod flags;
 mod half_dark;
 mod healthy;
 mod hostile;

@@ -183,6 +183,9 @@ fn of_finding(state: &State, check: CheckId, about: &Text) -> Vec<Intent> {
     let remedy = match check {
         CheckId::ZoneLabels | CheckId::ZoneThree => Some(label_zones(state)),
         CheckId::FailoverDetection => Some(Intent::RestartControllers { nodes: Vec::new() }),
+        CheckId::FailoverMixed if !state.snapshot.stale_controllers().is_empty() => {
+            Some(Intent::RestartControllers { nodes: Vec::new() })
+        }
         CheckId::HaEnabled => Some(Intent::EnableHa),
         CheckId::EtcdAlarm => Some(Intent::EtcdSpace),
         CheckId::PlacementWebSpread | CheckId::PlacementSingleDomain => Some(Intent::Rebalance { workload: None }),

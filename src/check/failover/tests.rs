@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::check::testing::{assert_cannot_tell, assert_holds, evidence, findings, one, uninstall};
 use crate::check::{CheckId, Severity};
-use crate::model::example::{ago, change, healthy, wall_ago};
+use crate::model::example::{ago, change, healthy, turn_off, wall_ago};
 use crate::model::feed::HostPart;
 use crate::model::kube::{Pod, Tolerates};
 use crate::model::{FeedId, KubeKind, ObjectKey, Snapshot};
@@ -51,8 +51,38 @@ fn grace(value: Option<&str>, configured: Option<&str>) -> Snapshot {
 }
 
 #[test]
+fn a_restart_of_the_rollout_helps_where_new_pods_leave_sooner() {
+    let mut snapshot = healthy();
+    tolerate(&mut snapshot, Tolerates::Seconds(300), |_| true);
+    let remedy = |snapshot: &Snapshot| {
+        let finding = one(CheckId::FailoverEviction, snapshot, Severity::Warning, "cluster");
+        (finding.remedy.to_string(), evidence(&finding))
+    };
+    let (said, lines) = remedy(&snapshot);
+    assert!(
+        said.starts_with("every API server gives new pods the short delay"),
+        "{said}"
+    );
+    assert!(
+        lines.contains("new pods of nbe-1, nbe-2, nbe-3 leave a silent node after 30 s"),
+        "{lines}"
+    );
+    let servers = |snapshot: &mut Snapshot, slow: usize| {
+        let servers = &mut snapshot.kube.admission.as_mut().unwrap().servers;
+        for told in servers.values_mut().take(slow) {
+            told.as_mut().unwrap().unreachable = Tolerates::Seconds(300);
+        }
+    };
+    servers(&mut snapshot, 1);
+    assert!(remedy(&snapshot).0.contains("see failover.mixed-eviction first"));
+    servers(&mut snapshot, 3);
+    assert!(remedy(&snapshot).0.contains("a restart of the rollout does not help"));
+}
+
+#[test]
 fn slow_eviction_of_all_pods() {
     let mut snapshot = healthy();
+    turn_off(&mut snapshot, FeedId::Admission);
     tolerate(&mut snapshot, Tolerates::Seconds(300), |_| true);
     flags(
         &mut snapshot,
@@ -75,6 +105,7 @@ fn slow_eviction_of_all_pods() {
 #[test]
 fn mixed_eviction_names_the_slow_ones() {
     let mut snapshot = healthy();
+    turn_off(&mut snapshot, FeedId::Admission);
     tolerate(&mut snapshot, Tolerates::Seconds(300), |name| {
         name.starts_with("netbox-netbox")
     });

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::base::Text;
+use crate::base::{Text, Why, WhyKind};
 use crate::check::testing::{assert_cannot_tell, assert_holds, evidence, findings, one};
 use crate::check::{CheckId, Severity};
+use crate::model::admission::Stamps;
 use crate::model::example::{self, ago, change, name};
 use crate::model::feed::HostPart;
 use crate::model::kube::{Pause, Tolerates};
@@ -72,6 +73,46 @@ fn one_workload_with_two_delays_was_admitted_by_different_servers() {
     );
     assert_eq!(finding.title, "1 workload with mixed eviction delays");
     assert!(evidence(&finding).contains("1 pod after 5 min"), "{finding:#?}");
+}
+
+/// The healthy example, where one API server tells something else.
+fn admitting(n: u8, told: Result<u64, Why>) -> Snapshot {
+    let mut snapshot = example::healthy();
+    let stamps = told.map(|seconds| Stamps {
+        unreachable: Tolerates::Seconds(seconds),
+        not_ready: Tolerates::Seconds(30),
+    });
+    let admission = snapshot.kube.admission.as_mut().unwrap();
+    admission.servers.insert(example::address(n), stamps);
+    snapshot
+}
+
+#[test]
+fn mixed_flags_are_found_before_a_pod_differs() {
+    let finding = one(
+        CheckId::FailoverMixed,
+        &admitting(3, Ok(300)),
+        Severity::Info,
+        "api/admission",
+    );
+    let lines = evidence(&finding);
+    for line in [
+        "new pods of nbe-1, nbe-2 leave a silent node after 30 s",
+        "new pods of nbe-3 leave a silent node after 5 min, one that is not ready after 30 s",
+        "nbe-3's API server gives new pods 300 s, k0s.yaml of nbe-1 says 30 s",
+    ] {
+        assert!(lines.contains(line), "{line} in {lines}");
+    }
+}
+
+#[test]
+fn a_server_that_is_not_asked_may_differ() {
+    let untold = admitting(2, Err(Why::new(WhyKind::Refused, "connection refused")));
+    assert_cannot_tell(CheckId::FailoverMixed, &untold, FeedId::Admission);
+    // What the pods show needs no dry run.
+    let mut shown = staying("netbox-worker-6d5f8-1", 300);
+    example::turn_off(&mut shown, FeedId::Admission);
+    one(CheckId::FailoverMixed, &shown, Severity::Info, "cluster");
 }
 
 #[test]

@@ -38,7 +38,9 @@ fn plain(snapshot: &Snapshot) -> Value {
     if let Some(config) = root["host"].pointer_mut("/config/value").and_then(Value::as_object_mut) {
         config.remove("api_sans");
     }
-    root["kube"].as_object_mut().unwrap().remove("local");
+    for part in ["local", "admission"] {
+        root["kube"].as_object_mut().unwrap().remove(part);
+    }
     root["etcd"].as_object_mut().unwrap().remove("disk");
     strip(&mut document);
     let is_live = snapshot.feed(FeedId::Api).is_live();
@@ -47,6 +49,7 @@ fn plain(snapshot: &Snapshot) -> Value {
         FeedId::Host(part) => !matches!(part.name(), "certificates" | "disk" | "containers"),
         FeedId::EtcdStore
         | FeedId::ApiLocal
+        | FeedId::Admission
         | FeedId::EtcdDisk
         | FeedId::Ports(_)
         | FeedId::Entry(_)

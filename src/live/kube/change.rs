@@ -42,8 +42,7 @@ impl Changes {
     /// Sends a call, and tells the answer's body.
     pub async fn ask(&self, call: &Call) -> Result<Value, Undone> {
         let session = self.session().map_err(|why| Undone::Refused(why.into()))?;
-        let body = session.change(call).await?;
-        Ok(serde_json::from_slice(&body).unwrap_or_default())
+        ask(&session, call).await
     }
 
     /// Sends a call.
@@ -61,34 +60,44 @@ impl Changes {
         }
     }
 
-    /// Whether the API server would let us send a call (`SelfSubjectAccessReview`). Changes nothing.
+    /// Whether the API server in use would let us send a call.
     pub async fn may(&self, call: &Call) -> Result<(), Why> {
-        let asked = rights::change(call.method, &call.path)
-            .ok_or_else(|| Why::new(WhyKind::Config, format!("{} is no object's path", call.path)))?;
-        let review = Call {
-            method: Method::Post,
-            path: REVIEWS.to_owned(),
-            content_type: "application/json",
-            body: json!({
-                "apiVersion": "authorization.k8s.io/v1",
-                "kind": "SelfSubjectAccessReview",
-                "spec": {"resourceAttributes": attributes(&asked)},
-            }),
-        };
-        let answer = self.ask(&review).await.map_err(|undone| match undone {
-            Undone::Refused(fault) if fault.why.kind == WhyKind::Forbidden => {
-                let asked = rights::change(review.method, &review.path).map(Asked::Objects);
-                fault.why.hint(asked.map_or_else(String::new, |asked| asked.needs()))
-            }
-            Undone::Refused(fault) | Undone::Unknown(fault) => fault.why,
-        })?;
-        if answer.pointer("/status/allowed").and_then(Value::as_bool) == Some(true) {
-            return Ok(());
-        }
-        let text = format!("you may not {} {} {}", asked.verb, asked.resource(), asked.name);
-        let hint = format!("{}; or use the cluster's admin.conf", Asked::Objects(asked).needs());
-        Err(Why::new(WhyKind::Forbidden, text.trim_end()).hint(hint))
+        may(&self.session()?, call).await
     }
+}
+
+async fn ask(session: &Session, call: &Call) -> Result<Value, Undone> {
+    let body = session.change(call).await?;
+    Ok(serde_json::from_slice(&body).unwrap_or_default())
+}
+
+/// Whether an API server would let us send a call (`SelfSubjectAccessReview`). Changes nothing.
+pub async fn may(session: &Session, call: &Call) -> Result<(), Why> {
+    let asked = rights::change(call.method, &call.path)
+        .ok_or_else(|| Why::new(WhyKind::Config, format!("{} is no object's path", call.path)))?;
+    let review = Call {
+        method: Method::Post,
+        path: REVIEWS.to_owned(),
+        content_type: "application/json",
+        body: json!({
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": attributes(&asked)},
+        }),
+    };
+    let answer = ask(session, &review).await.map_err(|undone| match undone {
+        Undone::Refused(fault) if fault.why.kind == WhyKind::Forbidden => {
+            let asked = rights::change(review.method, &review.path).map(Asked::Objects);
+            fault.why.hint(asked.map_or_else(String::new, |asked| asked.needs()))
+        }
+        Undone::Refused(fault) | Undone::Unknown(fault) => fault.why,
+    })?;
+    if answer.pointer("/status/allowed").and_then(Value::as_bool) == Some(true) {
+        return Ok(());
+    }
+    let text = format!("you may not {} {} {}", asked.verb, asked.resource(), asked.name);
+    let hint = format!("{}; or use the cluster's admin.conf", Asked::Objects(asked).needs());
+    Err(Why::new(WhyKind::Forbidden, text.trim_end()).hint(hint))
 }
 
 fn is(fault: &super::fault::Fault, status: u16) -> bool {

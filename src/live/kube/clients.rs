@@ -26,7 +26,7 @@ use crate::live::resolve::Resolver;
 type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Makes a client for a base URL.
-pub type Maker = Box<dyn Fn(&Uri) -> Client + Send>;
+pub type Maker = Box<dyn Fn(&Uri) -> Client + Send + Sync>;
 
 /// What the credentials of a kubeconfig make.
 pub struct Clients {

@@ -1,5 +1,6 @@
 //! Which API servers there are: the kubeconfig's, and the others that the snapshot tells of. Pure.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use hyper::Uri;
@@ -75,10 +76,12 @@ impl Eq for Server {}
 /// same on all controllers), or on that of the kubeconfig's server where no k0s.yaml was read.
 pub fn candidates(snapshot: &Snapshot, preferred: &Server) -> Vec<Server> {
     let config = snapshot.host.config.as_ref().map(|fact| &fact.value);
-    let port = config.and_then(|config| config.api_port).unwrap_or(preferred.port());
+    let port = port(snapshot, preferred);
     let own = config.and_then(|config| config.api_address.as_ref()).map(Text::as_str);
+    // The names in k0s.yaml's API certificate are there when etcd and the API server of this host are both dead.
+    let sans = config.into_iter().flat_map(|config| &config.api_sans).map(Text::as_str);
     let mut servers = vec![preferred.clone()];
-    for host in own.into_iter().chain(controllers(snapshot)) {
+    for host in own.into_iter().chain(addresses(snapshot)).chain(sans) {
         let Some(server) = preferred.at(host, port) else {
             continue;
         };
@@ -89,9 +92,31 @@ pub fn candidates(snapshot: &Snapshot, preferred: &Server) -> Vec<Server> {
     servers
 }
 
-/// Addresses of controllers: etcd's members first, then k0s's and Kubernetes' objects, then the names in k0s.yaml's API
-/// certificate, which are there when etcd and the API server of this host are both dead.
-fn controllers(snapshot: &Snapshot) -> impl Iterator<Item = &str> {
+/// The API server of each controller, by the controller's address. A member without a Node, as one
+/// that did not join, has none; where no Node is known, each may have one.
+pub fn controllers(snapshot: &Snapshot, preferred: &Server) -> Vec<(Text, Server)> {
+    let port = port(snapshot, preferred);
+    let nodes = snapshot.controllers().filter_map(|node| node.address.as_ref());
+    let mut hosts: BTreeSet<&str> = nodes.map(Text::as_str).collect();
+    if hosts.is_empty() {
+        hosts = addresses(snapshot).collect();
+    }
+    let servers = hosts
+        .into_iter()
+        .filter_map(|host| Some((Text::new(host), preferred.at(host, port)?)));
+    servers.take(MOST).collect()
+}
+
+/// Where the API servers of controllers listen.
+fn port(snapshot: &Snapshot, preferred: &Server) -> u16 {
+    let config = snapshot.host.config.as_ref();
+    config
+        .and_then(|config| config.value.api_port)
+        .unwrap_or(preferred.port())
+}
+
+/// Addresses of controllers: etcd's members first, then k0s's and Kubernetes' objects.
+fn addresses(snapshot: &Snapshot) -> impl Iterator<Item = &str> {
     let views = snapshot.etcd.views.values().flat_map(|view| &view.value.members);
     let members = views.filter_map(|member| member.peer_address());
     let control_nodes = snapshot
@@ -101,9 +126,7 @@ fn controllers(snapshot: &Snapshot) -> impl Iterator<Item = &str> {
         .filter_map(|node| node.address.as_ref());
     let nodes = snapshot.kube.nodes.values().filter(|node| node.is_controller);
     let nodes = nodes.filter_map(|node| node.address.as_ref());
-    let config = snapshot.host.config.iter();
-    let sans = config.flat_map(|config| &config.value.api_sans);
-    members.chain(control_nodes.chain(nodes).chain(sans).map(Text::as_str))
+    members.chain(control_nodes.chain(nodes).map(Text::as_str))
 }
 
 #[cfg(test)]

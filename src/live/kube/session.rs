@@ -1,5 +1,6 @@
 //! The connection to one API server. What observes uses [`Session::get`] and [`Session::open_stream`], which can only send
-//! GET. [`Session::change`] sends everything else, once, for [`super::change`] alone.
+//! GET. [`Session::change`] sends everything else, once, for [`super::change`], and for [`super::admission`], whose dry runs
+//! persist nothing.
 
 use std::time::Duration;
 

@@ -192,7 +192,8 @@ impl Wire {
             Some(taker) if request.method() != Method::GET => {
                 let media = request.headers().get(hyper::header::CONTENT_TYPE);
                 let media = media.map(|media| media.to_str().unwrap()).unwrap_or_default();
-                let asked = format!("{} {} {media}", request.method(), uri.path());
+                let target = uri.path_and_query().map(ToString::to_string).unwrap_or_default();
+                let asked = format!("{} {target} {media}", request.method());
                 let body = serde_json::from_slice(request.body()).unwrap();
                 let reply = taker(request.method(), uri.path(), &body);
                 self.changes.lock().unwrap().push((asked, body));

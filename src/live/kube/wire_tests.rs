@@ -1,6 +1,7 @@
 //! The real client against a scripted API server: first in memory with a moved clock, then over loopback.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod admission;
 mod answering;
 mod following;
 mod loopback;

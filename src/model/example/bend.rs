@@ -282,6 +282,7 @@ pub fn turn_off(snapshot: &mut Snapshot, feed: FeedId) {
         }
         FeedId::Api
         | FeedId::ApiLocal
+        | FeedId::Admission
         | FeedId::Kube(_)
         | FeedId::EtcdStore
         | FeedId::EtcdDisk
@@ -308,6 +309,7 @@ pub fn lose_feed(snapshot: &mut Snapshot, feed: FeedId) {
         }
         FeedId::Api
         | FeedId::ApiLocal
+        | FeedId::Admission
         | FeedId::Kube(_)
         | FeedId::EtcdStore
         | FeedId::EtcdDisk

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use super::{address, ago, fact, name, wall_ago};
 use crate::base::Text;
+use crate::model::admission::{Admission, Stamps};
 use crate::model::entry::{Entry, EntryId, Presented, Probed};
 use crate::model::etcd::DiskTimes;
 use crate::model::feed::{FeedId, HostPart};
 use crate::model::host::{
     Certificate, Containers, Disk, HostFacts, K0sConfig, K0sStatus, Link, Process, RunningPod, Unit,
 };
-use crate::model::kube::{ApiHealth, Checked};
+use crate::model::kube::{ApiHealth, Checked, Tolerates};
 use crate::model::reach::{HostReach, Knock, Port, Service};
 
 const PKI: &str = "/var/lib/embedded-cluster/k0s/pki";
@@ -216,5 +217,18 @@ fn served() -> Probed {
             not_after: ago(0).plus(std::time::Duration::from_secs(310 * DAY)).wall,
         }),
         why: None,
+    }
+}
+
+/// Every API server gives new pods half a minute.
+pub(super) fn admission() -> Admission {
+    let delay = Tolerates::Seconds(30);
+    let stamps = Stamps {
+        unreachable: delay,
+        not_ready: delay,
+    };
+    Admission {
+        at: ago(60),
+        servers: (1..=3).map(|n| (address(n), Ok(stamps))).collect(),
     }
 }

@@ -19,6 +19,7 @@ fn every_feed_id_reads_back() {
     let fixed = [
         FeedId::Api,
         FeedId::ApiLocal,
+        FeedId::Admission,
         FeedId::EtcdLocal,
         FeedId::EtcdDisk,
         peer,

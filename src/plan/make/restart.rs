@@ -103,63 +103,17 @@ fn restart(host: &Host, snapshot: &Snapshot) -> Result<Step, Why> {
         .within(UP))
 }
 
-/// Controllers that run something older than what is installed or configured, as far as it can be told; where nothing tells,
-/// all of them.
+/// Controllers that are known to need it; where nothing tells, all of them.
 fn stale(snapshot: &Snapshot, draft: &mut Draft) -> Vec<Text> {
-    let controllers: Vec<Text> = snapshot.controllers().map(|node| node.name.clone()).collect();
-    let nodes = snapshot.kube.control_nodes.iter();
-    let versions: Vec<(Text, Text)> = nodes
-        .filter_map(|(key, row)| {
-            let node = row.value.node.clone().unwrap_or_else(|| key.name.clone());
-            Some((node, row.value.k0s_version.clone()?))
-        })
-        .filter(|(node, _)| controllers.contains(node))
-        .collect();
-    let newest = versions
-        .iter()
-        .map(|(_, version)| version)
-        .max_by_key(|version| numbers(version.as_str()));
-    let mut stale: Vec<Text> = Vec::new();
-    for (node, version) in versions.iter().filter(|(_, version)| Some(version) != newest) {
-        draft.warn(format!(
-            "{node} runs k0s {version}, others run {}",
-            newest.map_or("", Text::as_str)
-        ));
-        stale.push(node.clone());
-    }
-    if let Some(flag) = changed_flag(snapshot)
-        && let Some(node) = controllers.iter().find(|name| **name == snapshot.host.name)
-    {
-        draft.warn(format!("{node} does not run with {flag} of k0s.yaml yet"));
-        stale.push(node.clone());
-    }
+    let stale = snapshot.stale_controllers();
     if stale.is_empty() {
         draft.warn("no controller is known to need it: all are restarted; name them to restart fewer");
-        return controllers;
+        return snapshot.controllers().map(|node| node.name.clone()).collect();
     }
-    stale
-}
-
-/// The numbers in a version, to compare by.
-fn numbers(version: &str) -> Vec<u64> {
-    let parts = version.split(|c: char| !c.is_ascii_digit());
-    parts.filter_map(|part| part.parse().ok()).collect()
-}
-
-/// A flag of this host's k0s.yaml that the running process does not have.
-fn changed_flag(snapshot: &Snapshot) -> Option<Text> {
-    let config = &snapshot.host.config.as_ref()?.value;
-    let processes = &snapshot.host.processes.as_ref()?.value;
-    let pairs = [
-        ("kube-apiserver", &config.api_args),
-        ("kube-controller-manager", &config.controller_manager_args),
-    ];
-    pairs.into_iter().find_map(|(name, wanted)| {
-        let process = processes.iter().find(|process| process.name == name)?;
-        let mut wanted = wanted.iter();
-        let (flag, value) = wanted.find(|(flag, value)| process.flags.get(*flag) != Some(*value))?;
-        Some(Text::from(format!("{flag}={value}")))
-    })
+    for own in &stale {
+        draft.warn(own.because.clone());
+    }
+    stale.into_iter().map(|own| own.node).collect()
 }
 
 pub(super) fn start(intent: &Intent, snapshot: &Snapshot, name: &Text) -> Result<Planned, Why> {

@@ -7,8 +7,8 @@ use std::fmt::Write as _;
 
 use super::*;
 use crate::model::etcd::MemberId;
-use crate::model::example::{self, Death, change, healthy, kill_member, member_id, name};
-use crate::model::kube::WorkloadKind;
+use crate::model::example::{self, Death, address, change, healthy, kill_member, member_id, name};
+use crate::model::kube::{Tolerates, WorkloadKind};
 use crate::model::placement::ZONE;
 use crate::model::{FeedId, ObjectKey};
 use crate::plan::action::{Action, ObjectKind};
@@ -373,6 +373,21 @@ fn after_an_upgrade_those_that_need_it_restart() {
         .map(|step| step.title.clone())
         .collect();
     assert_eq!(all, ["restart k0s on nbe-1", "restart k0s on nbe-3"]);
+}
+
+#[test]
+fn an_api_server_that_stamps_what_is_not_configured_restarts() {
+    let mut snapshot = healthy();
+    let servers = &mut snapshot.kube.admission.as_mut().unwrap().servers;
+    servers.get_mut(&address(3)).unwrap().as_mut().unwrap().unreachable = Tolerates::Seconds(300);
+    let planned = plan(&restart(&[]), &snapshot);
+    let titles: Vec<&Text> = planned.steps.iter().map(|step| &step.title).collect();
+    assert_eq!(titles, ["restart k0s on nbe-3"]);
+    let warned = planned
+        .warnings
+        .iter()
+        .any(|line| line.as_str().contains("gives new pods 300 s"));
+    assert!(warned, "{:?}", planned.warnings);
 }
 
 #[test]

@@ -89,11 +89,13 @@ impl World {
         }
         self.end_process(host, component);
         let (at, now_ms, grace_s) = (self.wall(), self.now_ms, self.configured_grace_s());
+        let toleration_s = self.plan.cluster.toleration_s;
         // The host exists: it has turns.
         let _ = self.touch(host, |machine| {
             machine.start(component, at);
             match component {
                 Component::KubeControllerManager => machine.grace_s = grace_s.unwrap_or(machine.grace_s),
+                Component::KubeApiserver => machine.toleration_s = toleration_s,
                 Component::Kubelet => machine.kubelet.next_lease_ms = now_ms,
                 _ => {}
             }

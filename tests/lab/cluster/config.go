@@ -29,6 +29,7 @@ type Config struct {
 	Etcd          string
 	Grace         string
 	Toleration    int
+	Flags         []HostFlags // by host, where they are not alike
 	MonitorPeriod string
 	Quota         int64
 	EtcdRelay     bool // a relay stands before etcd's client port
@@ -36,6 +37,12 @@ type Config struct {
 	Workloads     bool
 	MaxMinutes    int
 	Userns        bool // the lab lives in a user namespace of its own
+}
+
+// HostFlags are what the control plane of one host runs with.
+type HostFlags struct {
+	Grace      string
+	Toleration int
 }
 
 // Host is one machine of the lab as its own programs need to know it.
@@ -47,6 +54,9 @@ type Host struct {
 }
 
 func (c Config) host(n int) Host {
+	if n <= len(c.Flags) {
+		c.Grace, c.Toleration = c.Flags[n-1].Grace, c.Flags[n-1].Toleration
+	}
 	return Host{Config: c, N: n, Dir: filepath.Join(c.State, "hosts", strconv.Itoa(n))}
 }
 

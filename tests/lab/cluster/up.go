@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -69,6 +70,15 @@ func parseUp(state string, args []string) (Config, int, time.Duration, error) {
 	flags.Int64Var(&c.Quota, "quota", 0, "etcd backend quota in bytes (0: etcd's default)")
 	flags.BoolVar(&c.EtcdRelay, "etcd-relay", false, "put a relay before etcd's client port that can lose the reply of a removal")
 	flags.BoolVar(&c.Zones, "zones", false, "label the first three nodes zone-a, zone-b, zone-c")
+	flags.Func("flags", "GRACE,SECONDS: what the next host runs with, in turn, where hosts are not alike", func(text string) error {
+		var own HostFlags
+		grace, seconds, _ := strings.Cut(text, ",")
+		own.Grace = grace
+		var err error
+		own.Toleration, err = strconv.Atoi(seconds)
+		c.Flags = append(c.Flags, own)
+		return err
+	})
 	noWorkloads := flags.Bool("no-workloads", false, "leave NetBox Enterprise's workloads out")
 	flags.IntVar(&c.MaxMinutes, "max-minutes", 240, "the lab ends itself after this time")
 	parent := flags.Int("parent-pid", 0, "end the lab when this process is gone")

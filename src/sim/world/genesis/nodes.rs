@@ -121,7 +121,9 @@ impl World {
             }
         }
         machine.grace_s = self.plan.cluster.grace_s;
-        machine.toleration_s = self.plan.cluster.toleration_s;
+        let running = &self.plan.cluster.running_toleration_s;
+        let running = running.get(usize::from(number).saturating_sub(1));
+        machine.toleration_s = running.copied().unwrap_or(self.plan.cluster.toleration_s);
         // Kubelets do not renew their leases at the same moment.
         machine.kubelet.next_lease_ms = u64::from(number % 10) * 1_000;
         self.machines.push(machine);
