@@ -20,9 +20,9 @@ struct UserLand(TempDir);
 
 impl UserLand {
     fn of(release: &str) -> Self {
-        let build = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/package/root");
-        let built = done(Command::new(build).arg(release));
-        let root = PathBuf::from(text(&built).lines().last().unwrap());
+        let maker = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/package/root");
+        let made = done(Command::new(maker).arg(release));
+        let root = PathBuf::from(text(&made).lines().last().unwrap());
         let copy = tempfile::tempdir().unwrap();
         done(Command::new("cp").arg("-a").arg(root.join(".")).arg(copy.path()));
         let land = Self(copy);
