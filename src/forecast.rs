@@ -10,6 +10,8 @@ mod times;
 mod vote;
 
 use std::collections::BTreeSet;
+use std::num::NonZero;
+use std::panic::resume_unwind;
 
 use serde::{Deserialize, Serialize};
 
@@ -266,6 +268,9 @@ pub struct Forecaster<'a> {
     index: Index<'a>,
 }
 
+/// A thread is not begun for fewer losses.
+const LEAST_SHARE: usize = 8;
+
 /// The kinds without which nothing can be foretold.
 const NEEDED: [KubeKind; 6] = [
     KubeKind::Nodes,
@@ -305,11 +310,24 @@ impl<'a> Forecaster<'a> {
         outlooks
     }
 
-    /// What each of these losses would do, were it the only one.
+    /// What each of these losses would do, were it the only one. Many are shared among threads: none knows of another.
     pub fn each(&self, losses: &[Loss]) -> Vec<Outlook> {
         let floor = Floor::new(&self.index);
-        let alone = losses.iter().map(|loss| self.outlook(&mut floor.clone(), loss, &[]));
-        alone.collect()
+        let alone = |loss: &Loss| self.outlook(&mut floor.clone(), loss, &[]);
+        let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let share = losses.len().div_ceil(threads).max(LEAST_SHARE);
+        if losses.len() <= share {
+            return losses.iter().map(alone).collect();
+        }
+        std::thread::scope(|scope| {
+            let shares = losses.chunks(share);
+            let work = |share: &'_ [Loss]| share.iter().map(alone).collect::<Vec<_>>();
+            let threads: Vec<_> = shares.map(|share| scope.spawn(move || work(share))).collect();
+            let joined = threads
+                .into_iter()
+                .map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            joined.flatten().collect()
+        })
     }
 
     fn outlook(&self, floor: &mut Floor<'_>, loss: &Loss, before: &[Text]) -> Outlook {

@@ -228,3 +228,15 @@ fn each_node_is_a_domain_and_each_zone_that_has_several() {
     let names: Vec<Text> = domains(&snapshot).iter().map(Loss::name).collect();
     assert_eq!(names, ["nbe-1", "nbe-2", "nbe-3", "zone zone-b"]);
 }
+
+#[test]
+fn many_losses_are_told_in_their_order_as_each_is_alone() {
+    let snapshot = healthy();
+    let forecaster = Forecaster::new(&snapshot).unwrap();
+    let losses: Vec<Loss> = (0..50).map(|n| Loss::of([name(1 + n % 3)])).collect();
+    let alone: Vec<Outlook> = losses
+        .iter()
+        .flat_map(|loss| forecaster.what_if(std::slice::from_ref(loss)))
+        .collect();
+    assert_eq!(forecaster.each(&losses), alone);
+}
