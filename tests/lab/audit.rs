@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::lab::Lab;
 
 /// The requests of quorate in every API server's audit log, one per request.
-pub fn requests(lab: &Lab) -> Vec<Value> {
+fn requests(lab: &Lab) -> Vec<Value> {
     let mut requests = Vec::new();
     for entry in fs::read_dir(lab.state().join("audit")).unwrap() {
         let text = fs::read_to_string(entry.unwrap().path()).unwrap();
@@ -21,6 +21,26 @@ pub fn requests(lab: &Lab) -> Vec<Value> {
         }));
     }
     requests
+}
+
+/// Requests that are no reads and persist nothing: what each API server gives to new pods.
+const HARMLESS: [(&str, &str); 2] = [
+    ("create", "/api/v1/namespaces/default/pods?dryRun=All"),
+    ("create", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"),
+];
+
+fn asked(event: &Value) -> (&str, &str) {
+    (event["verb"].as_str().unwrap(), event["requestURI"].as_str().unwrap())
+}
+
+/// What quorate asked API servers to change.
+pub fn changes(lab: &Lab) -> Vec<Value> {
+    let mut all = requests(lab);
+    all.retain(|event| {
+        let (verb, uri) = asked(event);
+        !["get", "list", "watch"].contains(&verb) && !HARMLESS.contains(&(verb, uri))
+    });
+    all
 }
 
 #[test]
@@ -42,17 +62,13 @@ fn nothing_mutates_and_a_quiet_console_asks_little() {
         "only {before} requests of quorate were found: the audit log or the user agent is wrong"
     );
 
-    let is_read = |event: &&Value| ["get", "list", "watch"].contains(&event["verb"].as_str().unwrap());
-    let others = all.iter().filter(|event| !is_read(event));
-    let others: BTreeSet<(&str, &str)> = others
-        .map(|event| (event["verb"].as_str().unwrap(), event["requestURI"].as_str().unwrap()))
-        .collect();
-    // They persist nothing.
-    let harmless = [
-        ("create", "/api/v1/namespaces/default/pods?dryRun=All"),
-        ("create", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"),
-    ];
-    assert_eq!(others, harmless.into());
+    let harmless = all.iter().map(asked).filter(|asked| HARMLESS.contains(asked));
+    assert_eq!(
+        harmless.collect::<BTreeSet<_>>(),
+        HARMLESS.into(),
+        "what is not asked is not tried here"
+    );
+    assert_eq!(changes(&lab), Vec::<Value>::new());
     let pods = lab.run(&["kubectl", "get", "pods", "-A", "-o", "name"]);
     assert!(!pods.contains("quorate"), "{pods}");
     let quiet = all[before..]

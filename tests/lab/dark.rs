@@ -10,7 +10,7 @@ use quorate::cli::observe;
 use quorate::model::KubeKind;
 use serde_json::Value;
 
-use crate::audit::requests;
+use crate::audit::changes;
 use crate::lab::Lab;
 
 /// Where the observer inside the lab writes what it saw.
@@ -209,10 +209,7 @@ fn the_dark_is_told_and_nothing_is_changed_in_it() {
         asked.iter().all(|(method, _)| READS.contains(&method.as_str())),
         "etcd was asked for more than reads: {asked:?}"
     );
-    let writes: Vec<Value> = requests(&lab)
-        .into_iter()
-        .filter(|event| !["get", "list", "watch"].contains(&event["verb"].as_str().unwrap()))
-        .collect();
+    let writes = changes(&lab);
     assert!(writes.is_empty(), "{writes:#?}");
     everything_dead(&lab);
 }

@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use super::story::{Journal, LATE, Run, SOON, is_whole, wait_for};
-use crate::audit::requests;
+use crate::audit;
 use crate::lab::Lab;
 use quorate::plan::Plan;
 use quorate::plan::step::Step;
@@ -135,11 +135,10 @@ fn the_dead_host_comes_back(lab: &Lab, run: &mut Run, other: u8) {
 
 /// What quorate asked API servers to change, beside its own lock.
 fn changes(lab: &Lab) -> Vec<Value> {
-    let mut all = requests(lab);
+    let mut all = audit::changes(lab);
     all.retain(|event| {
-        let is_change = !["get", "list", "watch"].contains(&event["verb"].as_str().unwrap());
         let resource = event["objectRef"]["resource"].as_str().unwrap_or_default();
-        is_change && event["objectRef"]["name"] != "quorate-run" && resource != "selfsubjectaccessreviews"
+        event["objectRef"]["name"] != "quorate-run" && resource != "selfsubjectaccessreviews"
     });
     all
 }

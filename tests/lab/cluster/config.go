@@ -48,16 +48,18 @@ type HostFlags struct {
 // Host is one machine of the lab as its own programs need to know it.
 type Host struct {
 	Config
-	N    int
-	Dir  string
-	Join bool // it joins an existing cluster
+	N          int
+	Dir        string
+	Join       bool   // it joins an existing cluster
+	Configured string // the grace period of ClusterConfig, whatever this host runs with
 }
 
 func (c Config) host(n int) Host {
+	configured := c.Grace
 	if n <= len(c.Flags) {
 		c.Grace, c.Toleration = c.Flags[n-1].Grace, c.Flags[n-1].Toleration
 	}
-	return Host{Config: c, N: n, Dir: filepath.Join(c.State, "hosts", strconv.Itoa(n))}
+	return Host{Config: c, N: n, Dir: filepath.Join(c.State, "hosts", strconv.Itoa(n)), Configured: configured}
 }
 
 func (h Host) name() string { return hostName(h.N) }

@@ -40,7 +40,7 @@ func (c *controller) applyManifests() error {
 	if !c.Workloads {
 		return nil
 	}
-	text := strings.NewReplacer("GRACE", c.Grace, "NOW", seconds(time.Now())).Replace(clusterManifests)
+	text := strings.NewReplacer("GRACE", c.Configured, "NOW", seconds(time.Now())).Replace(clusterManifests)
 	if err := c.applyYAML(text); err != nil {
 		return err
 	}
