@@ -16,7 +16,8 @@ use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hyper_util::client::legacy::connect::dns::Name;
 use tonic::codegen::Service;
 
-/// The addresses of a host, IPv6 ones after IPv4. Has no deadline of its own but those of `resolv.conf`: the caller sets one.
+/// The addresses of a host; those of IPv6 where it has no others, so that a name in `/etc/hosts` never waits for a name server.
+/// Has no deadline but those of `resolv.conf`: the caller sets one.
 pub async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     if let Ok(address) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, port)]);
@@ -25,7 +26,7 @@ pub async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     let mut builder = TokioResolver::builder_tokio().unwrap_or_else(|_| {
         TokioResolver::builder_with_config(ResolverConfig::default(), TokioRuntimeProvider::default())
     });
-    builder.options_mut().ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
+    builder.options_mut().ip_strategy = LookupIpStrategy::Ipv4thenIpv6;
     let found = builder.build().map_err(io::Error::other)?.lookup_ip(host).await;
     let found = found.map_err(|error| io::Error::new(io::ErrorKind::NotFound, error))?;
     Ok(found.iter().map(|address| SocketAddr::new(address, port)).collect())

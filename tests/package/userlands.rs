@@ -60,7 +60,7 @@ impl UserLand {
     fn asks(&self, name: &str) -> String {
         self.write("kubeconfig", &CONFIG.replace("NAME", name));
         let output = self.run(&["quorate", "doctor", "--kubeconfig", "/kubeconfig", "--timeout", "4s"]);
-        assert_eq!(output.status.code(), Some(3), "{name}: {output:?}");
+        assert_eq!(output.status.code(), Some(1), "{name}: {output:?}");
         text(&output)
     }
 }
@@ -84,10 +84,7 @@ fn it_runs_on_older_and_on_newer_systems() {
         let known = land.asks("api.example");
         assert!(known.contains("refused"), "{release}: {known}");
         let unknown = land.asks("nowhere.invalid");
-        assert!(
-            unknown.contains("nowhere.invalid") && !unknown.contains("refused:"),
-            "{release}: {unknown}"
-        );
+        assert!(unknown.contains("https://nowhere.invalid:9: "), "{release}: {unknown}");
 
         land.done(&["dpkg", "--purge", "quorate"]);
         assert!(!land.0.path().join("usr/bin/quorate").exists() && !land.0.path().join("etc/quorate").exists());
