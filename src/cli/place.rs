@@ -268,3 +268,59 @@ pub fn hosts(cluster: Option<&Cluster>) -> Hosts {
         })
     }))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::model::external::site::{PostgresqlSite, RedisSite, S3Site};
+
+    const VARIABLES: [&str; 4] = [
+        "QUORATE_POSTGRESQL_PASSWORD",
+        "QUORATE_REDIS_PASSWORD",
+        "QUORATE_SENTINEL_PASSWORD",
+        "QUORATE_S3_SECRET_KEY",
+    ];
+
+    /// Where the secret of each service comes from, in the order of [`VARIABLES`].
+    fn secrets(settings: &Settings, variables: &[(&str, &str)]) -> [String; 4] {
+        let variables = variables
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let wish = external_services(settings, &variables.collect()).wish.unwrap();
+        let (postgresql, redis) = (wish.postgresql.unwrap(), wish.redis.unwrap());
+        let (sentinel, s3) = (wish.sentinel.unwrap(), wish.s3.unwrap());
+        [postgresql.password, redis.password, sentinel.password, s3.secret].map(|from| format!("{from:?}"))
+    }
+
+    #[test]
+    fn a_secret_s_file_outranks_its_variable_which_is_of_one_service_and_none_while_it_is_empty() {
+        let mut settings = Settings::default();
+        let own = &mut settings.external;
+        own.postgresql.value = Some(PostgresqlSite::parse("postgresql://q@db/netbox").unwrap());
+        own.redis.value = Some(RedisSite::parse("redis://cache", 6379, false).unwrap());
+        own.sentinel.value = vec![RedisSite::parse("redis://watch", 26379, false).unwrap()];
+        own.s3_endpoint.value = Some(S3Site::parse("https://s3").unwrap());
+        own.s3_bucket.value = Some("netbox".to_owned());
+        for (own, name) in VARIABLES.iter().enumerate() {
+            for (n, from) in secrets(&settings, &[(name, "hunter2")]).iter().enumerate() {
+                let wanted = if n == own { "Given([redacted])" } else { "Nowhere" };
+                assert_eq!(from, wanted, "{name}: service {n}");
+            }
+        }
+        let empty = VARIABLES.map(|name| (name, ""));
+        assert_eq!(secrets(&settings, &empty), ["Nowhere"; 4]);
+
+        let own = &mut settings.external;
+        for file in [
+            &mut own.postgresql_password_file,
+            &mut own.redis_password_file,
+            &mut own.sentinel_password_file,
+            &mut own.s3_secret_file,
+        ] {
+            file.value = Some("/secret".into());
+        }
+        let all = VARIABLES.map(|name| (name, "hunter2"));
+        assert_eq!(secrets(&settings, &all), [r#"File("/secret")"#; 4]);
+    }
+}

@@ -28,7 +28,15 @@ pub async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     });
     builder.options_mut().ip_strategy = LookupIpStrategy::Ipv4thenIpv6;
     let found = builder.build().map_err(io::Error::other)?.lookup_ip(host).await;
-    let found = found.map_err(|error| io::Error::new(io::ErrorKind::NotFound, error))?;
+    let found = found.map_err(|error| {
+        let is_unknown = error.is_no_records_found();
+        let words = if is_unknown {
+            "nobody knows it".to_owned()
+        } else {
+            error.to_string()
+        };
+        io::Error::new(io::ErrorKind::NotFound, words)
+    })?;
     Ok(found.iter().map(|address| SocketAddr::new(address, port)).collect())
 }
 

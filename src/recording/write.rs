@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::difference::{Before, EveryRow, without_rows};
 use super::{Frame, Line, NOT_RECORDED, Took, Whole, stamps};
 use crate::app::sheet::Body;
-use crate::app::{Msg, State};
+use crate::app::{Derived, Msg, State};
 use crate::base::{Stamp, Text};
 use crate::check::Level;
 use crate::model::question::{Answer, Event, Told};
@@ -74,6 +74,8 @@ impl Encoder {
 fn whole(state: &State, anchor: Stamp) -> Result<Value, serde_json::Error> {
     let mut state = state.clone();
     state.snapshot = Arc::new(without_rows(&state.snapshot));
+    // It is worked out again by the reader; that of no rows is small.
+    state.derived = Arc::new(Derived::of(&state.snapshot, &state.policy));
     for sheet in &mut state.sheets {
         match &mut sheet.body {
             Body::Yaml { lines, .. } => conceal(lines.iter_mut()),
