@@ -131,7 +131,11 @@ fn with_aliases(value: Value, aliases: &Aliases) -> Value {
         Value::String(text) => Value::String(aliases.apply(&text)),
         Value::Array(items) => items.into_iter().map(|item| with_aliases(item, aliases)).collect(),
         Value::Object(fields) => {
-            let renamed = |(key, value): (String, Value)| (aliases.apply(&key), with_aliases(value, aliases));
+            let renamed = |(key, value): (String, Value)| {
+                // With an underscore it is a word of the format: no node, pod, zone or domain has one.
+                let key = if key.contains('_') { key } else { aliases.apply(&key) };
+                (key, with_aliases(value, aliases))
+            };
             Value::Object(fields.into_iter().map(renamed).collect())
         }
         value @ (Value::Null | Value::Bool(_) | Value::Number(_)) => value,
@@ -197,6 +201,13 @@ mod tests {
         let told = replayed(&copy);
         assert!(told.filters.is_empty() && told.history.is_empty());
         assert_eq!(told.screen, live.screen);
+    }
+
+    #[test]
+    fn a_user_whose_name_stands_within_words_of_the_format_is_no_obstacle() {
+        let text = recorded(&mut state(), a_loss()).replace("\"ada\"", "\"root\"");
+        let copy = copy(&text);
+        assert!(copy.contains("\"person-1\"") && copy.contains("\"is_root\""), "{copy}");
     }
 
     #[test]
