@@ -66,7 +66,7 @@ struct Whole<R> {
     /// How many messages came before it that nothing tells: there was no room for them.
     #[serde(default, skip_serializing_if = "is_zero")]
     lost: u64,
-    /// The state, without what follows from the snapshot, and with no row in the snapshot's tables.
+    /// The state, with no row in the snapshot's tables, and with what follows from such a snapshot.
     state: Value,
     /// These rows: one at a time is made into a line, because a crowded cluster has thousands.
     rows: R,

@@ -7,12 +7,12 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use super::difference::{Before, Rows, fill, without_rows};
+use super::difference::{Before, Rows, fill};
 use super::{Head, Line, SCHEMA, Took, stamps};
 use crate::app::{Derived, Msg, State};
 use crate::base::{Stamp, Text, Why, WhyKind};
 use crate::check::Level;
-use crate::model::{Policy, Snapshot};
+use crate::model::Snapshot;
 
 /// A file's lines, and where what stands in them.
 #[derive(Debug, Clone)]
@@ -182,21 +182,11 @@ impl Decoder {
 
 /// The state, with its snapshot's rows and what follows from them.
 fn state(mut value: Value, rows: Rows, anchor: Stamp) -> Result<State, String> {
-    #[derive(Deserialize)]
-    struct Judged {
-        snapshot: Snapshot,
-        policy: Policy,
-    }
     stamps::unpack(&mut value, anchor)?;
-    let no_state = |error: serde_json::Error| error.to_string();
-    let Judged { mut snapshot, policy } = Judged::deserialize(&value).map_err(no_state)?;
-    let nothing = without_rows(&snapshot);
-    fill(&mut snapshot, &nothing, rows, anchor)?;
-    let derived = serde_json::to_value(Derived::of(&snapshot, &policy)).map_err(no_state)?;
-    if let Value::Object(fields) = &mut value {
-        fields.insert("derived".to_owned(), derived);
-    }
-    let mut state: State = serde_json::from_value(value).map_err(no_state)?;
+    let mut state: State = serde_json::from_value(value).map_err(|error| error.to_string())?;
+    let mut snapshot = Snapshot::clone(&state.snapshot);
+    fill(&mut snapshot, &state.snapshot, rows, anchor)?;
+    state.derived = Arc::new(Derived::of(&snapshot, &state.policy));
     state.snapshot = Arc::new(snapshot);
     Ok(state)
 }

@@ -85,9 +85,6 @@ fn whole(state: &State, anchor: Stamp) -> Result<Value, serde_json::Error> {
         }
     }
     let mut value = serde_json::to_value(&state)?;
-    if let Value::Object(fields) = &mut value {
-        fields.remove("derived");
-    }
     stamps::pack(&mut value, anchor);
     Ok(value)
 }

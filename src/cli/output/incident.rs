@@ -45,7 +45,10 @@ pub fn text(of: &Incident<'_>, form: RecordForm, is_redacted: bool) -> String {
     let aliases = is_redacted.then(|| Aliases::new(names(of), Reader::People));
     let clean = |text: &str| {
         let text = redact(text);
-        aliases.as_ref().map_or(text.clone(), |aliases| aliases.apply(&text))
+        match &aliases {
+            Some(aliases) => aliases.apply(&text),
+            None => text,
+        }
     };
     let blocks: Vec<Block> = blocks.into_iter().map(|block| block.map(&clean)).collect();
     block::text(&blocks, TITLE, form)
