@@ -22,6 +22,7 @@ use crate::model::kube::{Endpoint, KubeFacts};
 use crate::model::past::Past;
 use crate::model::quorum::MembershipSource;
 use crate::model::reach::HostReach;
+use crate::model::reach::from::FromController;
 use crate::model::reach::there::FromThere;
 use crate::model::{FeedId, KubeKind, Simulated, Snapshot};
 use crate::port::{HostFact, KubeEvent, Observation, Observed, PeerAnswer, Report};
@@ -44,6 +45,7 @@ pub struct Assembler {
     host: HostFacts,
     reach: BTreeMap<IpAddr, HostReach>,
     there: BTreeMap<IpAddr, FromThere>,
+    from: BTreeMap<IpAddr, FromController>,
     entry: BTreeMap<EntryId, Entry>,
     external: BTreeMap<ServiceId, External>,
     past: Past,
@@ -105,6 +107,15 @@ impl Assembler {
                 self.reach.entry(address).or_default().ports.extend(reach.ports);
             }
             Observation::FromThere { address, look } => drop(self.there.insert(address, look)),
+            Observation::Standpoints(addresses) => {
+                self.from.retain(|address, _| addresses.contains(address));
+                let is_asked = |feed: &FeedId| !matches!(feed, FeedId::From(own) if !addresses.contains(own));
+                self.histories.retain(|feed, _| is_asked(feed));
+            }
+            Observation::From { address, look } => {
+                self.verified(at, FeedId::From(address));
+                self.from.insert(address, look);
+            }
             Observation::Entries(ids) => {
                 self.entry.retain(|id, _| ids.contains(id));
                 // How the name that users go to fares is told even where it is not probed: why not.
@@ -157,6 +168,7 @@ impl Assembler {
             host: self.host.clone(),
             reach: self.reach.clone(),
             there: self.there.clone(),
+            from: self.from.clone(),
             entry: self.entry.clone(),
             external: self.external.clone(),
             past: self.past.clone(),
@@ -204,6 +216,7 @@ impl Assembler {
             | FeedId::EtcdDisk
             | FeedId::Host(_)
             | FeedId::Ports(_)
+            | FeedId::From(_)
             | FeedId::Entry(_)
             | FeedId::External(_) => self.histories.entry(feed).or_insert_with(|| History::begin(at)),
         }

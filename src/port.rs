@@ -23,6 +23,7 @@ use crate::model::labels::Labels;
 use crate::model::past::Past;
 use crate::model::product::{Installation, NetBoxEnterprise};
 use crate::model::reach::HostReach;
+use crate::model::reach::from::FromController;
 use crate::model::reach::there::FromThere;
 use crate::model::{FeedId, KubeKind, ObjectKey};
 
@@ -101,6 +102,15 @@ pub enum Observation {
         address: IpAddr,
         /// What came of it.
         look: FromThere,
+    },
+    /// The controllers from which is looked from now on; what was seen from others is of the past.
+    Standpoints(BTreeSet<IpAddr>),
+    /// What is seen from a controller; verifies its feed, whatever came of it.
+    From {
+        /// Which.
+        address: IpAddr,
+        /// What.
+        look: FromController,
     },
     /// The ways in that are probed from now on; what was known of others is of the past.
     Entries(BTreeSet<EntryId>),

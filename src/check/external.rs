@@ -21,8 +21,8 @@ pub const CHECKS: &[Check] = &[
         group: Group::ExternalServices,
         profile: Profile::Any,
         title: "PostgreSQL is external and reachable",
-        looks_at: "spec.postgresql.external of every NetBoxEnterprise; and, from this host alone, each server that \
-                   external.postgresql names: TCP, TLS and a login every 5 min",
+        looks_at: "spec.postgresql.external of every NetBoxEnterprise; and, each server that external.postgresql names: TCP, \
+                   TLS and a login from this host every 5 min, and a TCP connect from the other controllers with look_from_there",
         why: "a database inside the cluster has its data on one node, and is lost or waits with it; one that is not reached is lost \
               to everybody",
         fix: "move to an external, highly available PostgreSQL with the databases netbox, diode and hydra; open the way to it \
@@ -68,8 +68,9 @@ pub const CHECKS: &[Check] = &[
         group: Group::ExternalServices,
         profile: Profile::Any,
         title: "Redis is external and reachable",
-        looks_at: "spec.redis.external of every NetBoxEnterprise; and, from this host alone, the server that external.redis \
-                   names: TCP, TLS, a login and INFO replication every 5 min",
+        looks_at: "spec.redis.external of every NetBoxEnterprise; and, the server that external.redis names: TCP, TLS, a \
+                   login and INFO replication from this host every 5 min, and a TCP connect from the other controllers with \
+                   look_from_there",
         why: "a queue inside the cluster has its data on one node, and is lost or waits with it; one that is not reached is lost to \
               everybody",
         fix: "move to an external, highly available Redis; Diode's queue needs one with Sentinel; open the way to it from every node",
@@ -93,7 +94,7 @@ pub const CHECKS: &[Check] = &[
         profile: Profile::Any,
         title: "the bucket is reachable",
         looks_at: "HEAD of the bucket that external.s3_bucket names, from this host; with external.s3_may_write a small object \
-                   is written and removed, too",
+                   is written and removed, too; and a TCP connect from the other controllers with look_from_there",
         why: "media on a node's disk pin NetBox to that node; media in a bucket that is not reached are not there",
         fix: "create the bucket, or mend its policy; open the way to it from every node",
         statement: Some("External S3-compatible storage configured and reachable from all nodes"),

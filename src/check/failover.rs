@@ -38,7 +38,7 @@ pub const CHECKS: &[Check] = &[
         group: Group::RecoverySpeed,
         profile: Profile::Any,
         title: "a dead node is noticed soon",
-        looks_at: "node-monitor-grace-period of the kube-controller-manager that runs on this host, against ClusterConfig",
+        looks_at: "node-monitor-grace-period of the kube-controller-manager on this host, and with look_from_there on the others, against ClusterConfig",
         why: "until the grace period is over, the pods of a dead node count as running",
         fix: "restart k0scontroller on each node, one at a time, where the running value is not the configured one",
         statement: Some(
@@ -266,9 +266,11 @@ fn detection(snapshot: &Snapshot, policy: &Policy) -> Looked {
     let mut configs = snapshot.kube.cluster_configs.values().filter(|_| compares);
     let configured = configs.find_map(|config| config.grace_period.as_ref());
     let wanted = configured.and_then(|value| go_duration(value.as_str()));
-    let differs = wanted.is_some_and(|wanted| wanted != grace.period);
-    let is_slow = grace.period > policy.detection_slow;
-    if !differs && !is_slow {
+    let elsewhere = snapshot.grace_periods_elsewhere();
+    let running = || std::iter::once(&grace).chain(elsewhere.values());
+    let longest = running().map(|grace| grace.period).max().unwrap_or_default();
+    let differs = running().any(|grace| wanted.is_some_and(|wanted| wanted != grace.period));
+    if !differs && longest <= policy.detection_slow {
         return Ok(Vec::new());
     }
     let configured = configured.map_or_else(
@@ -276,14 +278,21 @@ fn detection(snapshot: &Snapshot, policy: &Policy) -> Looked {
         |value| format!("ClusterConfig sets {GRACE_FLAG}: {value}"),
     );
     let limit = format!("slow from {} on, by policy", Age(policy.detection_slow));
-    Ok(vec![slow_detection(snapshot, &grace, differs, [configured, limit])])
+    let others = elsewhere
+        .iter()
+        .map(|(name, grace)| format!("{name}: kube-controller-manager {}", grace.source));
+    let lines = [format!("kube-controller-manager {}", grace.source), configured, limit];
+    let lines = lines.into_iter().chain(others).chain(unseen(snapshot, &elsewhere));
+    let is_not_here = differs && wanted == Some(grace.period);
+    let not_in_force = differs.then_some(if is_not_here { "everywhere" } else { "on this host" });
+    Ok(vec![slow_detection(snapshot, longest, not_in_force, evidence(lines))])
 }
 
-fn slow_detection(snapshot: &Snapshot, grace: &Grace, differs: bool, lines: [String; 2]) -> Finding {
-    let period = Age(grace.period);
-    let (title, remedy) = if differs {
+fn slow_detection(snapshot: &Snapshot, longest: Duration, not_in_force: Option<&str>, evidence: Vec<Text>) -> Finding {
+    let period = Age(longest);
+    let (title, remedy) = if let Some(place) = not_in_force {
         (
-            "the configured detection time is not in force on this host".to_owned(),
+            format!("the configured detection time is not in force {place}"),
             "on each controller, one at a time and while all members are healthy: sudo systemctl restart k0scontroller",
         )
     } else {
@@ -298,22 +307,19 @@ fn slow_detection(snapshot: &Snapshot, grace: &Grace, differs: bool, lines: [Str
         severity: Severity::Info,
         subject: host_subject(snapshot),
         title: title.into(),
-        evidence: evidence(
-            std::iter::once(format!("kube-controller-manager {}", grace.source))
-                .chain(lines)
-                .chain(elsewhere(snapshot)),
-        ),
+        evidence,
         consequence: format!(
-            "while this host's kube-controller-manager leads, a dead node keeps its pods for {period} and more"
+            "while the slowest kube-controller-manager leads, a dead node keeps its pods for {period} and more"
         )
         .into(),
         remedy: remedy.into(),
     }
 }
 
-/// Whose running value this host does not see.
-fn elsewhere(snapshot: &Snapshot) -> Option<String> {
-    let others = snapshot.controllers().filter(|node| node.name != snapshot.host.name);
+/// Whose running value is not seen.
+fn unseen(snapshot: &Snapshot, seen: &BTreeMap<Text, Grace>) -> Option<String> {
+    let is_unseen = |name: &Text| *name != snapshot.host.name && !seen.contains_key(name);
+    let others = snapshot.controllers().filter(|node| is_unseen(&node.name));
     let others: Vec<&Text> = others.map(|node| &node.name).collect();
     (!others.is_empty()).then(|| format!("what runs on {} cannot be told from here: check there", names(others)))
 }

@@ -42,7 +42,7 @@ impl Family {
         match feed {
             FeedId::Api | FeedId::ApiLocal | FeedId::Admission | FeedId::Kube(_) => Family::Kubernetes,
             FeedId::EtcdLocal | FeedId::EtcdStore | FeedId::EtcdPeer(_) | FeedId::EtcdDisk => Family::Etcd,
-            FeedId::Host(_) | FeedId::Ports(_) => Family::Host,
+            FeedId::Host(_) | FeedId::Ports(_) | FeedId::From(_) => Family::Host,
             FeedId::Entry(_) => Family::Entry,
             FeedId::External(_) => Family::External,
         }
@@ -72,6 +72,7 @@ const fn is_required(feed: FeedId) -> bool {
         | FeedId::EtcdDisk
         | FeedId::Host(_)
         | FeedId::Ports(_)
+        | FeedId::From(_)
         | FeedId::Entry(_)
         | FeedId::External(_) => false,
     }
@@ -131,6 +132,7 @@ fn is_of_dead_member(snapshot: &Snapshot, feed: FeedId) -> bool {
         | FeedId::EtcdDisk
         | FeedId::Host(_)
         | FeedId::Ports(_)
+        | FeedId::From(_)
         | FeedId::Entry(_)
         | FeedId::External(_) => false,
     }

@@ -60,6 +60,8 @@ pub enum CheckId {
     NetworkLatency,
     NetworkNat,
     NetworkLinkSpeed,
+    NetworkPorts,
+    NetworkPairs,
     NetworkEncryption,
     EntryUsers,
     EntryBalancer,
@@ -75,7 +77,7 @@ pub enum CheckId {
 
 impl CheckId {
     /// Every check.
-    pub const ALL: [CheckId; 60] = [
+    pub const ALL: [CheckId; 62] = [
         CheckId::EtcdQuorum,
         CheckId::EtcdSpare,
         CheckId::EtcdMemberLost,
@@ -125,6 +127,8 @@ impl CheckId {
         CheckId::NetworkLatency,
         CheckId::NetworkNat,
         CheckId::NetworkLinkSpeed,
+        CheckId::NetworkPorts,
+        CheckId::NetworkPairs,
         CheckId::NetworkEncryption,
         CheckId::EntryUsers,
         CheckId::EntryBalancer,
@@ -190,6 +194,8 @@ impl CheckId {
             CheckId::NetworkLatency => "network.latency",
             CheckId::NetworkNat => "network.nat",
             CheckId::NetworkLinkSpeed => "network.link-speed",
+            CheckId::NetworkPorts => "network.ports",
+            CheckId::NetworkPairs => "network.pairs",
             CheckId::NetworkEncryption => "network.encryption",
             CheckId::EntryUsers => "entry.users",
             CheckId::EntryBalancer => "entry.balancer",

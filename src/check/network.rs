@@ -4,6 +4,8 @@
 use core::net::IpAddr;
 use std::time::Duration;
 
+mod ports;
+
 use super::look::{
     Looked, called, cannot_tell, evidence, host_subject, member_subject, need, need_kinds, need_own_api,
     not_applicable, outcome,
@@ -51,6 +53,30 @@ pub const CHECKS: &[Check] = &[
         fix: "use a faster interface between the nodes",
         statement: Some("1 Gbps or faster NIC recommended for inter-node cluster traffic."),
         look: |snapshot, policy| outcome(link_speed(snapshot, policy)),
+    },
+    Check {
+        id: CheckId::NetworkPorts,
+        group: Group::Network,
+        profile: Profile::Any,
+        title: "this host reaches the other controllers' ports",
+        looks_at: "TCP connects from this host to 6443, 9443, 2380, 10250 and 30000 of every controller that is not dead, every 5 min; 179 \
+                   where Calico uses BGP. 2379 does not apply: k0s's etcd listens for clients on loopback only. Whether 4789/UDP \
+                   (VXLAN) passes no connect can tell",
+        why: "each of these is needed at the latest when another controller is lost",
+        fix: "open these ports between all controllers, in both directions",
+        statement: Some("Required ports (inter-node): open these between all cluster nodes"),
+        look: |snapshot, _| outcome(ports::own(snapshot)),
+    },
+    Check {
+        id: CheckId::NetworkPairs,
+        group: Group::Network,
+        profile: Profile::Any,
+        title: "the other controllers reach each other's ports",
+        looks_at: "the same ports as every other controller reaches them, with look_from_there: its sshd connects, nothing is sent",
+        why: "that this host reaches everybody says nothing of the ways between the others",
+        fix: "open these ports between all controllers, in both directions",
+        statement: Some("Required ports (inter-node): open these between all cluster nodes"),
+        look: |snapshot, _| outcome(ports::pairs(snapshot)),
     },
     Check {
         id: CheckId::NetworkEncryption,

@@ -232,6 +232,8 @@ fn needs(id: CheckId) -> Vec<FeedId> {
         CheckId::FailoverTime => std::iter::once(FeedId::Host(HostPart::Processes))
             .chain(kinds(&[KubeKind::Pods, KubeKind::ReplicaSets]))
             .collect(),
+        CheckId::NetworkPorts => vec![example::from(1)],
+        CheckId::NetworkPairs => vec![example::from(2), example::from(3)],
         CheckId::NetworkLinkSpeed => vec![FeedId::Host(HostPart::Links)],
         CheckId::NetworkEncryption => kinds(&[KubeKind::ClusterConfigs]),
         CheckId::HostDisk => vec![FeedId::Host(HostPart::Disk)],
@@ -313,6 +315,8 @@ fn every_finding_says_all_that_people_need() {
         CheckId::NetworkLatency,
         CheckId::NetworkNat,
         CheckId::NetworkLinkSpeed,
+        CheckId::NetworkPorts,
+        CheckId::NetworkPairs,
         CheckId::NetworkEncryption,
         CheckId::EntryBalancer,
         CheckId::EntryExpiry,

@@ -182,6 +182,7 @@ fn observe(place: Place, clock: Clock, cluster: Option<Cluster>, clerk: Option<C
         live::kube::health::observe(place.own_kubeconfig(), sink.clone()),
         live::reach::observe(place.ports, sink.clone(), snapshots()),
         live::reach::there::observe(place.from_there.clone(), place.ports, sink.clone(), snapshots()),
+        live::reach::from::observe(place.from_controllers(), sink.clone(), snapshots()),
         live::entry::observe(place.entry.clone(), sink.clone(), snapshots()),
         live::external::observe(place.external.clone(), sink.clone()),
         live::kube::admission::observe(place.kube.clone(), place.admission, sink.clone(), snapshots()),
@@ -197,6 +198,7 @@ fn observe(place: Place, clock: Clock, cluster: Option<Cluster>, clerk: Option<C
     observer.add(sources.8);
     observer.add(sources.9);
     observer.add(sources.10);
+    observer.add(sources.11);
     if let Some(answering) = answering {
         observer.add(answering);
     }

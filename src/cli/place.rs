@@ -14,7 +14,7 @@ use crate::live::external::{self, Secret, SecretFrom};
 use crate::live::host::Places;
 use crate::live::kube::KubeSource;
 use crate::live::layout::{self, Layout, Overrides};
-use crate::live::reach::Numbers;
+use crate::live::reach::{Numbers, from};
 use crate::live::shell::Shell;
 use crate::model::entry::way::Wish;
 use crate::model::external::site;
@@ -96,6 +96,8 @@ impl Place {
             ports: Numbers {
                 kubelet: cluster.kubelet_port(),
                 ssh: cluster.ssh_port(),
+                join: cluster.join_port(),
+                console: cluster.console_port(),
             },
             admission: Some(Settings::default().admission.every.value),
             entry: Watch {
@@ -111,7 +113,10 @@ impl Place {
                 wish: Some(wish),
                 every: Settings::default().external.every.value,
             },
-            from_there: None,
+            from_there: Some(Shell {
+                ssh: vec!["sh".to_owned(), cluster.ssh().display().to_string()],
+                ..Shell::default()
+            }),
             simulated: Some(scenario),
         }
     }
@@ -119,6 +124,20 @@ impl Place {
     /// Where k0s keeps things there.
     pub const fn layout(&self) -> &Layout {
         &self.host.layout
+    }
+
+    /// How it is looked from each controller.
+    pub fn from_controllers(&self) -> from::Watch {
+        from::Watch {
+            shell: self.from_there.clone(),
+            numbers: self.ports,
+            outside: self
+                .external
+                .wish
+                .as_ref()
+                .map(external::Wish::servers)
+                .unwrap_or_default(),
+        }
     }
 
     /// The kubeconfig that names the API server on that host, where k0s is on it.

@@ -37,12 +37,21 @@ pub fn is_settled(snapshot: &Snapshot, began: Stamp, enough: Enough) -> bool {
     let has_patience = waited < PATIENCE && !is_dark;
     let is_skipped = |id: FeedId| is_dark && is_in_haste && adds_nothing(id);
     let is_late = waited >= PATIENCE;
+    // What is reached from where is no part of the picture.
+    let is_beside = |id: FeedId| enough == Enough::Picture && matches!(id, FeedId::From(_));
     let mut feeds = snapshot.feeds.iter();
     feeds.all(|(id, state)| match state {
         FeedState::Syncing { .. } if is_skipped(*id) => true,
-        FeedState::Syncing { .. } if is_asked_seldom(*id) => is_late,
+        FeedState::Syncing { .. } if is_asked_seldom(*id) => is_late || is_beside(*id),
         state => feed_is_settled(snapshot, *id, state, has_patience),
     }) && (!has_patience || members_are_settled(snapshot))
+        && (enough == Enough::Picture || is_dark || is_late || is_begun_everywhere(snapshot))
+}
+
+/// Whether somebody looks from every controller: who they are is known only once etcd has told.
+fn is_begun_everywhere(snapshot: &Snapshot) -> bool {
+    let begun = |address| snapshot.feeds.contains_key(&FeedId::From(address));
+    snapshot.standpoints().into_iter().all(begun)
 }
 
 /// Whether the dark is complete: every API server that is known was asked in vain (before that none is said to be lost) or,
@@ -70,7 +79,10 @@ const fn adds_nothing(id: FeedId) -> bool {
 
 /// Whether a source is asked again in a minute or later.
 const fn is_asked_seldom(id: FeedId) -> bool {
-    matches!(id, FeedId::Admission | FeedId::Entry(_) | FeedId::External(_))
+    matches!(
+        id,
+        FeedId::Admission | FeedId::From(_) | FeedId::Entry(_) | FeedId::External(_)
+    )
 }
 
 fn feed_is_settled(snapshot: &Snapshot, id: FeedId, state: &FeedState, has_patience: bool) -> bool {

@@ -38,7 +38,7 @@ pub struct Settings {
     pub k0s_dir: Setting<Option<PathBuf>>,
     /// `etcd_pki`: a directory with etcd's certificates. None: below k0s's data directory.
     pub etcd_pki: Setting<Option<PathBuf>>,
-    /// `look_from_there`: whether other controllers are asked through ssh what they reach of one that does not answer.
+    /// `look_from_there`: whether other controllers are asked through ssh what they reach and what runs there.
     pub look_from_there: Setting<bool>,
     /// `theme`: the name of a theme.
     pub theme: Setting<String>,

@@ -51,6 +51,26 @@ pub struct Wish {
     pub s3: Option<S3>,
 }
 
+impl Wish {
+    /// Every server that is set.
+    pub fn servers(&self) -> Vec<(ServiceId, Text)> {
+        let postgresql = self.postgresql.iter().flat_map(|own| &own.site.servers);
+        let redis = self.redis.iter().map(|own| &own.site.server);
+        let sentinel = self
+            .sentinel
+            .iter()
+            .flat_map(|own| own.sites.iter().map(|site| &site.server));
+        let s3 = self.s3.iter().map(|own| &own.site.server);
+        let of = |id| move |place: &Place| (id, Text::from(place.to_string()));
+        let all = postgresql
+            .map(of(ServiceId::Postgresql))
+            .chain(redis.map(of(ServiceId::Redis)));
+        all.chain(sentinel.map(of(ServiceId::Sentinel)))
+            .chain(s3.map(of(ServiceId::S3)))
+            .collect()
+    }
+}
+
 /// PostgreSQL, and how to log in.
 #[derive(Debug, Clone)]
 pub struct Postgresql {

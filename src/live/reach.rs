@@ -3,6 +3,7 @@
 //! because servers log such connections; when it does not, all are asked every few seconds. Knows the hosts only from the
 //! snapshots that it is given. Start reading at [`observe`].
 
+pub mod from;
 pub mod newcomer;
 #[cfg(test)]
 mod stand_in;
@@ -20,7 +21,8 @@ use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use crate::base::{Clock, Why, WhyKind};
+use crate::base::{Clock, Text, Why, WhyKind};
+use crate::model::reach::from::NodePort;
 use crate::model::reach::{HostReach, Knock, Neighbour, Port, Service};
 use crate::model::{FeedId, Snapshot};
 use crate::port::{Closed, Observation, Report, Sink};
@@ -29,6 +31,8 @@ use crate::port::{Closed, Observation, Report, Sink};
 const ETCD: u16 = crate::model::etcd::K0S_PEER_PORT;
 /// The API server's port where k0s.yaml names none (k0s `pkg/apis/k0s/v1beta1/api.go`).
 const API: u16 = 6443;
+/// BGP's (RFC 4271, section 8.2.1): Calico's, where it does not tunnel.
+const BGP: u16 = 179;
 
 /// Ports that nothing on this host tells of another one.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +41,10 @@ pub struct Numbers {
     pub kubelet: u16,
     /// sshd's.
     pub ssh: u16,
+    /// k0s's API for joining (k0s `docs/networking.md`).
+    pub join: u16,
+    /// The Admin Console's, from which Embedded Cluster's installer fetches what it installs.
+    pub console: u16,
 }
 
 impl Default for Numbers {
@@ -44,8 +52,45 @@ impl Default for Numbers {
         Self {
             kubelet: 10250,
             ssh: 22,
+            join: 9443,
+            console: 30000,
         }
     }
+}
+
+/// A controller that is not known to be dead, and what others need of it.
+#[derive(Debug, Clone)]
+struct Controller {
+    name: Text,
+    address: IpAddr,
+    ports: Vec<(NodePort, u16)>,
+}
+
+/// Every such controller, this host among them.
+fn controllers(snapshot: &Snapshot, numbers: Numbers) -> Vec<Controller> {
+    let config = snapshot.host.config.as_ref().map(|fact| &fact.value);
+    let api = config.and_then(|config| config.api_port).unwrap_or(API);
+    let is_product = !snapshot.kube.installations.is_empty();
+    let has_bgp = snapshot.kube.cluster_configs.values().any(|config| config.has_bgp);
+    let membership = snapshot.membership();
+    let members = membership.members.iter().filter(|member| member.has_started());
+    let living = members.filter_map(|member| {
+        let address: IpAddr = member.peer_address()?.parse().ok()?;
+        let etcd = member.peer_authority()?.rsplit_once(':')?.1.parse().unwrap_or(ETCD);
+        (snapshot.etcd_answers_at(address) != Some(false)).then(|| (member.name.clone(), address, etcd))
+    });
+    let with_ports = |(name, address, etcd): (Text, IpAddr, u16)| {
+        let mut ports = vec![
+            (NodePort::Api, api),
+            (NodePort::Join, numbers.join),
+            (NodePort::Etcd, etcd),
+            (NodePort::Kubelet, numbers.kubelet),
+        ];
+        ports.extend(is_product.then_some((NodePort::Console, numbers.console)));
+        ports.extend(has_bgp.then_some((NodePort::Bgp, BGP)));
+        Controller { name, address, ports }
+    };
+    living.map(with_ports).collect()
 }
 
 /// How often to ask, and how long to wait.
@@ -280,6 +325,7 @@ mod tests {
         let numbers = Numbers {
             kubelet: number,
             ssh: number,
+            ..Numbers::default()
         };
         for fact in snapshot.etcd.views.values_mut() {
             for member in fact.value.members.iter_mut().filter(|member| member.name == "nbe-2") {

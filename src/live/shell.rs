@@ -2,7 +2,6 @@
 //! bastions), with the same arguments. Never asks for a password, never trusts a new host key, and every call has a deadline.
 //! Start reading at [`Shell::run`].
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -126,11 +125,11 @@ impl Shell {
         }
     }
 
-    /// Whether a port is reached from another host: its sshd connects for us, and nothing is sent.
-    pub async fn connect_from(&self, host: &Text, to: SocketAddr) -> Result<Knock, Trouble> {
+    /// Whether a port (`HOST:PORT`, looked up there) is reached from another host: its sshd connects for us, and nothing is
+    /// sent.
+    pub async fn connect_from(&self, host: &Text, to: &str) -> Result<Knock, Trouble> {
         must_be_host(host).map_err(Trouble::NotStarted)?;
-        let to = to.to_string();
-        let said = program::run(&self.ssh, &forwarding(host, &to)).await;
+        let said = program::run(&self.ssh, &forwarding(host, to)).await;
         let said = said.map_err(Trouble::NotStarted)?;
         there::judge(said.code, &said.err).ok_or_else(|| channel_trouble(host, &said))
     }

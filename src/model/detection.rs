@@ -1,5 +1,6 @@
 //! How fast Kubernetes takes a silent node for dead, by what runs, not by a product page. Pure questions to a snapshot.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::FeedId;
@@ -12,6 +13,7 @@ use crate::base::{Age, Text};
 pub const GRACE_FLAG: &str = "node-monitor-grace-period";
 /// How long an API server lets new pods stay on a silent node, in seconds.
 pub const TOLERATION_FLAG: &str = "default-unreachable-toleration-seconds";
+const MANAGER: &str = "kube-controller-manager";
 const PERIOD_FLAG: &str = "node-monitor-period";
 /// Its default, since ever (`pkg/controller/nodelifecycle/config`).
 const PERIOD_DEFAULT: Duration = Duration::from_secs(5);
@@ -36,7 +38,23 @@ impl Snapshot {
     /// The grace period of the kube-controller-manager on this host: its flag, or the default of its version. None where it
     /// does not run here, or is not seen.
     pub fn grace_period(&self) -> Option<Grace> {
-        let manager = self.running("kube-controller-manager")?;
+        self.grace_of(self.running(MANAGER)?)
+    }
+
+    /// The same of other controllers, by their names, where their sshd was asked what runs there and the answer is current.
+    pub fn grace_periods_elsewhere(&self) -> BTreeMap<Text, Grace> {
+        let told = self.seen_from().filter_map(|(address, seen)| {
+            let manager = seen
+                .processes
+                .as_ref()?
+                .iter()
+                .find(|process| process.name == MANAGER)?;
+            Some((self.controller_at(address), self.grace_of(manager)?))
+        });
+        told.collect()
+    }
+
+    fn grace_of(&self, manager: &Process) -> Option<Grace> {
         if let Some(flag) = manager.flags.get(GRACE_FLAG) {
             return Some(Grace {
                 period: go_duration(flag.as_str())?,
@@ -59,7 +77,7 @@ impl Snapshot {
 
     /// How often kube-controller-manager looks at the nodes: its flag on this host, what is configured, or the default.
     pub fn monitor_period(&self) -> Duration {
-        let flag = self.running("kube-controller-manager");
+        let flag = self.running(MANAGER);
         let flag = flag.and_then(|manager| manager.flags.get(PERIOD_FLAG));
         let mut configs = self.kube.cluster_configs.values();
         let configured = || configs.find_map(|config| config.monitor_period.as_ref());

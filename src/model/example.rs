@@ -20,6 +20,7 @@ use crate::base::{Stamp, Text};
 
 mod bend;
 mod external;
+mod from;
 mod host;
 mod workloads;
 
@@ -182,6 +183,7 @@ pub fn healthy() -> Snapshot {
             .filter_map(|n| Some((address(n).as_str().parse().ok()?, host::reach())))
             .collect(),
         there: BTreeMap::new(),
+        from: from::controllers(),
         entry: host::entries(),
         external: external::services(),
         past: Past::default(),
@@ -192,6 +194,14 @@ pub fn healthy() -> Snapshot {
     product(&mut snapshot.kube);
     workloads::deploy(&mut snapshot.kube);
     snapshot
+}
+
+/// The feed of what is seen from a controller.
+pub fn from(n: u8) -> FeedId {
+    from::controllers()
+        .into_keys()
+        .nth(usize::from(n) - 1)
+        .map_or(FeedId::Api, FeedId::From)
 }
 
 fn feeds() -> BTreeMap<FeedId, FeedState> {
@@ -208,6 +218,7 @@ fn feeds() -> BTreeMap<FeedId, FeedState> {
     let reached = [2, 3]
         .into_iter()
         .filter_map(|n| address(n).as_str().parse().ok().map(FeedId::Ports));
+    let seen_from = from::controllers().into_keys().map(FeedId::From);
     let entries = host::entries().into_keys().map(FeedId::Entry);
     let services = external::services().into_keys().map(FeedId::External);
     let ids = fixed
@@ -216,6 +227,7 @@ fn feeds() -> BTreeMap<FeedId, FeedState> {
         .chain(kinds)
         .chain(parts)
         .chain(reached)
+        .chain(seen_from)
         .chain(entries)
         .chain(services);
     ids.map(|id| (id, FeedState::Live { as_of: ago(0) })).collect()
@@ -373,6 +385,7 @@ fn product(kube: &mut KubeFacts) {
         grace_period: Some("20s".into()),
         monitor_period: Some("5s".into()),
         network_provider: Some("calico".into()),
+        has_bgp: false,
         wireguard: true,
     };
     let key = ObjectKey::new("kube-system", "k0s");

@@ -218,6 +218,8 @@ pub enum FeedId {
     Host(HostPart),
     /// The TCP ports of another controller, as they are reached from here.
     Ports(IpAddr),
+    /// What is seen from a controller: which ports and servers it reaches, and what runs there.
+    From(IpAddr),
     /// A way in for users or administrators.
     Entry(EntryId),
     /// A service outside the cluster that keeps NetBox's data.
@@ -237,6 +239,7 @@ impl fmt::Display for FeedId {
             FeedId::EtcdDisk => f.pad("etcd.disk"),
             FeedId::Host(part) => f.pad(&format!("host.{}", part.name())),
             FeedId::Ports(address) => f.pad(&format!("ports.{address}")),
+            FeedId::From(address) => f.pad(&format!("from.{address}")),
             FeedId::Entry(id) => f.pad(&format!("entry.{id}")),
             FeedId::External(id) => f.pad(&format!("external.{id}")),
         }
@@ -263,6 +266,7 @@ impl FromStr for FeedId {
             Some(("api", "local")) => Ok(FeedId::ApiLocal),
             Some(("api", "admission")) => Ok(FeedId::Admission),
             Some(("ports", address)) => address.parse().map(FeedId::Ports).map_err(|_| unknown()),
+            Some(("from", address)) => address.parse().map(FeedId::From).map_err(|_| unknown()),
             Some(("entry", id)) => id.parse().map(FeedId::Entry).map_err(|_| unknown()),
             Some(("external", id)) => id.parse().map(FeedId::External).map_err(|_| unknown()),
             Some(("etcd", "disk")) => Ok(FeedId::EtcdDisk),
@@ -515,7 +519,7 @@ impl FeedId {
     /// How long a silence of this source is ordinary. Api and etcd are asked every 1 to 2 s; a watch proves itself at least
     /// every 25 s (its server-side timeout); etcd's store and health checks every 5 s; host facts are read every 10 s,
     /// certificates every 10 min; ports of a controller whose etcd answers once a minute; ways in at least every 2 min;
-    /// external services and API servers' admission at least every 10 min.
+    /// external services, API servers' admission and what is seen from controllers at least every 10 min.
     pub const fn patience(self) -> Patience {
         let (lagging, lost) = match self {
             FeedId::Api => (5, 7),
@@ -527,7 +531,7 @@ impl FeedId {
             FeedId::Host(_) | FeedId::EtcdDisk => (30, 60),
             FeedId::Ports(_) => (90, 150),
             FeedId::Entry(_) => (150, 300),
-            FeedId::External(_) | FeedId::Admission => (11 * 60, 22 * 60),
+            FeedId::External(_) | FeedId::Admission | FeedId::From(_) => (11 * 60, 22 * 60),
         };
         Patience {
             lagging_after: Duration::from_secs(lagging),

@@ -64,6 +64,9 @@ pub struct ClusterConfig {
     pub monitor_period: Option<Text>,
     /// `spec.network.provider`: `calico`, `kuberouter` or `custom`.
     pub network_provider: Option<Text>,
+    /// `spec.network.calico.mode` is `bird`: BGP in place of VXLAN (k0s `pkg/apis/k0s/v1beta1/calico.go`).
+    #[serde(default)]
+    pub has_bgp: bool,
     /// `spec.network.calico.wireguard`: the overlay is encrypted.
     pub wireguard: bool,
 }

@@ -1,6 +1,7 @@
 //! Another controller's TCP ports as they are reached from here, and what that says: is it the process, the host or the
 //! network? Pure. Start reading at [`suspect`].
 
+pub mod from;
 pub mod there;
 
 use core::net::IpAddr;

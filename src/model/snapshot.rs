@@ -17,6 +17,7 @@ use super::host::HostFacts;
 use super::kube::{KubeFacts, Lease, Node};
 use super::past::Past;
 use super::reach::HostReach;
+use super::reach::from::FromController;
 use super::reach::there::FromThere;
 use crate::base::{Stamp, Text, Why, WhyKind};
 
@@ -43,6 +44,9 @@ pub struct Snapshot {
     /// The ports of controllers that do not answer here, as another one reaches them.
     #[serde(default)]
     pub there: BTreeMap<IpAddr, FromThere>,
+    /// What is seen from each controller, this host among them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub from: BTreeMap<IpAddr, FromController>,
     /// The ways in for users and administrators, as they were probed from here.
     #[serde(default)]
     pub entry: BTreeMap<EntryId, Entry>,
@@ -99,6 +103,7 @@ impl Snapshot {
             host: HostFacts::default(),
             reach: BTreeMap::new(),
             there: BTreeMap::new(),
+            from: BTreeMap::new(),
             entry: BTreeMap::new(),
             external: BTreeMap::new(),
             past: Past::default(),

@@ -44,7 +44,7 @@ pub struct Expect {
 }
 
 /// The scenarios that quorate brings along, in the order in which people should meet them.
-pub const NAMES: [&str; 29] = [
+pub const NAMES: [&str; 30] = [
     "healthy",
     "ready",
     "demo",
@@ -66,6 +66,7 @@ pub const NAMES: [&str; 29] = [
     "here-down",
     "dark",
     "two-views",
+    "filtered",
     "full",
     "slow-disk",
     "expired",
@@ -125,6 +126,7 @@ impl Scenario {
             "here-down" => include_str!("../../assets/scenarios/here-down.toml"),
             "dark" => include_str!("../../assets/scenarios/dark.toml"),
             "two-views" => include_str!("../../assets/scenarios/two-views.toml"),
+            "filtered" => include_str!("../../assets/scenarios/filtered.toml"),
             "full" => include_str!("../../assets/scenarios/full.toml"),
             "slow-disk" => include_str!("../../assets/scenarios/slow-disk.toml"),
             "expired" => include_str!("../../assets/scenarios/expired.toml"),

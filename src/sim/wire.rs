@@ -14,6 +14,7 @@ mod peer;
 mod pki;
 mod plug;
 mod root;
+mod sshd;
 mod status;
 mod stored;
 

@@ -7,6 +7,7 @@ pub mod entry;
 pub mod etcd;
 mod event;
 pub mod fault;
+pub mod filter;
 pub mod flags;
 pub mod found;
 mod front;

@@ -56,6 +56,7 @@ pub fn cluster_config(raw: &Value) -> Result<Row, Why> {
         grace_period: arg("node-monitor-grace-period"),
         monitor_period: arg("node-monitor-period"),
         network_provider: non_empty(text_at(raw, &["spec", "network", "provider"])),
+        has_bgp: text_at(raw, &["spec", "network", "calico", "mode"]).is_some_and(|mode| mode == "bird"),
         wireguard: bool_at(raw, &["spec", "network", "calico", "wireguard"]).unwrap_or(false),
     };
     Ok((key, KubeObject::ClusterConfig(row)))

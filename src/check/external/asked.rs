@@ -7,6 +7,7 @@ use crate::model::external::{
     DATABASES, Database, External, Master, Secured, Seen, Server, ServiceId, Told, Watch, is_managed,
 };
 use crate::model::quorum::Contact;
+use crate::model::reach::from::FromController;
 use crate::model::{FeedId, FeedState, Policy, Snapshot};
 
 /// What a service told, where that may be used as the truth of now.
@@ -17,14 +18,23 @@ fn told(snapshot: &Snapshot, id: ServiceId) -> Result<&External, Outcome> {
     own.ok_or_else(|| cannot_tell(feed, Why::new(WhyKind::NotYet, "no answer yet")))
 }
 
-/// From where, and when: no other host was asked to look.
+/// From where, and when.
 fn vantage(snapshot: &Snapshot, external: &External) -> String {
     let host = if snapshot.host.name.is_empty() {
         "this host"
     } else {
         snapshot.host.name.as_str()
     };
-    format!("asked from {host} only, {} ago", Age(snapshot.now.since(external.at)))
+    let age = Age(snapshot.now.since(external.at));
+    let elsewhere = snapshot.service_from_elsewhere(external.told.service());
+    if elsewhere.is_empty() {
+        return format!("asked from {host} only, {age} ago");
+    }
+    let others: Vec<String> = elsewhere
+        .iter()
+        .map(|(name, told)| format!("from {name}: {told}"))
+        .collect();
+    format!("asked from {host}, {age} ago; {}", others.join("; "))
 }
 
 fn subject<T>(server: &Server<T>) -> Text {
@@ -42,7 +52,7 @@ pub fn reached(snapshot: &Snapshot, check: CheckId, id: ServiceId) -> Looked {
     let servers = external.told.servers();
     let silent: Vec<&Seen<'_>> = servers.iter().filter(|own| !own.is_reached).collect();
     if silent.is_empty() {
-        return Ok(Vec::new());
+        return Ok(not_everywhere(snapshot, external, check).into_iter().collect());
     }
     // What this host itself lacks says nothing of the other side.
     let is_ours = |why: &Why| matches!(why.kind, WhyKind::Missing | WhyKind::Denied | WhyKind::Config);
@@ -55,8 +65,11 @@ pub fn reached(snapshot: &Snapshot, check: CheckId, id: ServiceId) -> Looked {
         let why = Why::new(WhyKind::Unreachable, "no other host answers: it is us, or all of them");
         return Err(cannot_tell(FeedId::External(id), why));
     }
+    let own_way = is_reached_elsewhere(snapshot, id, &silent);
     let is_all = silent.len() == servers.len();
-    let title = if is_all {
+    let title = if own_way {
+        format!("{} does not answer this host, and others reach it", id.title())
+    } else if is_all {
         format!("{} does not answer", id.title())
     } else {
         format!(
@@ -69,7 +82,7 @@ pub fn reached(snapshot: &Snapshot, check: CheckId, id: ServiceId) -> Looked {
     let lines = silent.iter().map(|own| own.words.clone());
     Ok(vec![Finding {
         check,
-        severity: if is_all && id != ServiceId::Sentinel {
+        severity: if is_all && !own_way && id != ServiceId::Sentinel {
             Severity::Critical
         } else {
             Severity::Warning
@@ -78,6 +91,7 @@ pub fn reached(snapshot: &Snapshot, check: CheckId, id: ServiceId) -> Looked {
         title: title.into(),
         evidence: evidence(lines.chain([vantage(snapshot, external)])),
         consequence: match id {
+            _ if own_way => "what runs on this host does not get to it",
             ServiceId::Postgresql => "without its database NetBox serves nobody, however well the cluster is",
             ServiceId::Redis => "without Redis NetBox serves nobody, and no job runs",
             ServiceId::Sentinel => "with too few Sentinels nobody puts a replica in the place of a dead master",
@@ -88,6 +102,44 @@ pub fn reached(snapshot: &Snapshot, check: CheckId, id: ServiceId) -> Looked {
             "see whether it runs, and what firewalls between it and the nodes allow; ask it from the other nodes too"
                 .into(),
     }])
+}
+
+/// Whether another controller reaches every server that turned this host away: then it is the way from here. One that
+/// takes a connection and is silent may be silent to all.
+fn is_reached_elsewhere(snapshot: &Snapshot, id: ServiceId, silent: &[&Seen<'_>]) -> bool {
+    let own = snapshot.own_address();
+    let open: Vec<String> = snapshot
+        .seen_from()
+        .filter(|(address, _)| Some(*address) != own)
+        .flat_map(|(_, seen)| seen.to_service(id))
+        .filter(|way| way.is_open())
+        .map(|way| way.target.to_string())
+        .collect();
+    let is_turned_away = |why: &Why| matches!(why.kind, WhyKind::Refused | WhyKind::Unreachable);
+    let is_own =
+        |own: &Seen<'_>| own.why.is_some_and(is_turned_away) && open.iter().any(|target| own.target.as_str() == target);
+    silent.iter().all(|own| is_own(own))
+}
+
+/// What answers this host, and another controller does not reach.
+fn not_everywhere(snapshot: &Snapshot, external: &External, check: CheckId) -> Option<Finding> {
+    let id = external.told.service();
+    let own = snapshot.own_address();
+    let closed = |seen: &FromController| seen.to_service(id).any(|way| !way.is_open());
+    let names_of: Vec<Text> = snapshot
+        .seen_from()
+        .filter(|(address, seen)| Some(*address) != own && closed(seen))
+        .map(|(address, _)| snapshot.controller_at(address))
+        .collect();
+    (!names_of.is_empty()).then(|| Finding {
+        check,
+        severity: Severity::Warning,
+        subject: Text::from(format!("external/{id}")),
+        title: format!("{} is not reached from {}", id.title(), names(&names_of)).into(),
+        evidence: evidence([vantage(snapshot, external)]),
+        consequence: "what runs there does not get to it, and what moves there after a loss will not either".into(),
+        remedy: "open the way from every node to every server of it; see name resolution and firewalls there".into(),
+    })
 }
 
 /// The servers that told something, or why none did.

@@ -1,8 +1,10 @@
 use super::*;
 use crate::check::testing::{assert_cannot_tell, assert_holds, evidence, findings, look, one};
 use crate::model::ObjectKey;
-use crate::model::example::{change, healthy};
+use crate::model::example::{self, change, healthy};
 use crate::model::external::{Bucket, Cache, Database, Secured, Server, Told, Watch};
+use crate::model::reach::Knock;
+use crate::model::reach::from::{Target, Way};
 use crate::model::{FeedState, Policy};
 
 fn with(external: Option<bool>) -> Snapshot {
@@ -116,7 +118,18 @@ fn where_nobody_says_where_a_service_is_the_object_alone_proves_nothing() {
 
 #[test]
 fn a_service_that_does_not_answer_is_critical_and_one_that_says_no_is_there() {
-    let dead = postgresql(|all| all.iter_mut().for_each(|own| fails(own, WhyKind::Refused)));
+    let mut dead = postgresql(|all| all.iter_mut().for_each(|own| fails(own, WhyKind::Refused)));
+    let finding = one(
+        CheckId::ExternalPostgresql,
+        &dead,
+        Severity::Warning,
+        "external/postgresql",
+    );
+    assert_eq!(
+        finding.title,
+        "PostgreSQL does not answer this host, and others reach it"
+    );
+    dead.from.clear();
     let finding = one(
         CheckId::ExternalPostgresql,
         &dead,
@@ -229,7 +242,8 @@ fn a_replica_that_is_cut_off_is_found() {
         Severity::Warning,
         "external/cache.example.com:6379",
     );
-    let dead = redis(|own| fails(own, WhyKind::Refused));
+    let mut dead = redis(|own| fails(own, WhyKind::Refused));
+    dead.from.clear();
     one(CheckId::ExternalRedis, &dead, Severity::Critical, "external/redis");
 }
 
@@ -310,4 +324,31 @@ fn connections_are_encrypted_by_certificates_that_last() {
             .as_str()
             .contains("without TLS")
     );
+}
+
+#[test]
+fn a_server_that_another_controller_does_not_reach_is_told_and_from_where_it_is_reached() {
+    let mut snapshot = example::healthy();
+    let address = example::address(3).as_str().parse().unwrap();
+    let seen = snapshot.from.get_mut(&address).unwrap();
+    let is_of = |way: &&mut Way| {
+        matches!(
+            way.target,
+            Target::External {
+                service: ServiceId::S3,
+                ..
+            }
+        )
+    };
+    seen.ways.iter_mut().find(is_of).unwrap().knock = Knock::Silent;
+    let found = one(CheckId::ExternalS3, &snapshot, Severity::Warning, "external/s3");
+    assert_eq!(found.title, "object storage is not reached from nbe-3");
+    let told = evidence(&found);
+    assert!(
+        told.contains("from nbe-2: ") && told.contains(" connected (") && told.contains(" silent ("),
+        "{told}"
+    );
+    // Who was not asked, or not of late, says nothing.
+    example::lose_feed(&mut snapshot, example::from(3));
+    assert_holds(CheckId::ExternalS3, &snapshot);
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::check::testing::{assert_cannot_tell, assert_holds, evidence, findings, one, uninstall};
 use crate::check::{CheckId, Severity};
-use crate::model::example::{ago, change, healthy, turn_off, wall_ago};
+use crate::model::example::{self, ago, change, healthy, turn_off, wall_ago};
 use crate::model::feed::HostPart;
 use crate::model::kube::{Pod, Tolerates};
 use crate::model::{FeedId, KubeKind, ObjectKey, Snapshot};
@@ -290,4 +290,29 @@ fn certificates_by_the_days_that_are_left() {
     );
     snapshot.host.certificates.as_mut().unwrap().value.clear();
     assert_cannot_tell(CheckId::CertExpiry, &snapshot, FeedId::Host(HostPart::Certificates));
+}
+
+#[test]
+fn another_controller_that_still_runs_with_the_old_grace_period_is_found() {
+    let mut snapshot = healthy();
+    let address = example::address(2).as_str().parse().unwrap();
+    let seen = snapshot.from.get_mut(&address).unwrap();
+    let manager = seen.processes.as_mut().unwrap().iter_mut();
+    let manager = manager
+        .into_iter()
+        .find(|own| own.name == "kube-controller-manager")
+        .unwrap();
+    manager.flags.insert("node-monitor-grace-period".into(), "50s".into());
+    let found = one(CheckId::FailoverDetection, &snapshot, Severity::Info, "node/nbe-1");
+    assert_eq!(found.title, "the configured detection time is not in force everywhere");
+    let told = evidence(&found);
+    assert!(
+        told.contains("nbe-2: kube-controller-manager runs with --node-monitor-grace-period=50s"),
+        "{told}"
+    );
+    assert!(found.consequence.as_str().contains("50 s"), "{found:?}");
+    assert!(
+        !told.contains("cannot be told from here"),
+        "nobody was left out: {told}"
+    );
 }

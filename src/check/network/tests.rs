@@ -4,6 +4,7 @@ use crate::check::testing::{assert_cannot_tell, assert_holds, assert_not_applica
 use crate::check::{CheckId, Severity};
 use crate::model::example::{self, Death, change, member_id, name};
 use crate::model::feed::HostPart;
+use crate::model::reach::Knock;
 use crate::model::{FeedId, ObjectKey, Simulated, Snapshot};
 
 fn measured(n: u8, rtt_us: u64) -> Snapshot {
@@ -95,4 +96,58 @@ fn an_overlay_in_the_clear_is_information() {
         config.network_provider = None;
     });
     assert_not_applicable(CheckId::NetworkEncryption, &snapshot);
+}
+
+/// One way of a controller is not open.
+fn close(snapshot: &mut Snapshot, n: u8, to: &str, knock: Knock) {
+    let address = example::address(n).as_str().parse().unwrap();
+    let seen = snapshot.from.get_mut(&address).unwrap();
+    let way = seen.ways.iter_mut().find(|way| way.target.to_string() == to).unwrap();
+    way.knock = knock;
+}
+
+#[test]
+fn a_port_that_another_controller_needs_and_does_not_reach_is_told() {
+    let mut snapshot = example::healthy();
+    close(&mut snapshot, 1, "10.77.0.12:9443", Knock::Silent);
+    close(&mut snapshot, 1, "10.77.0.13:2380", Knock::Refused);
+    let found = one(CheckId::NetworkPorts, &snapshot, Severity::Warning, "node/nbe-1");
+    assert_eq!(
+        found.title,
+        "nbe-1 does not reach k0s's join API of nbe-2, and 1 port more"
+    );
+    assert!(
+        found.consequence.as_str().contains("quorum"),
+        "the worst of both: {found:?}"
+    );
+    assert_holds(CheckId::NetworkPairs, &snapshot);
+    close(&mut snapshot, 3, "10.77.0.12:10250", Knock::Unreachable);
+    one(CheckId::NetworkPairs, &snapshot, Severity::Warning, "node/nbe-3");
+}
+
+#[test]
+fn nothing_behind_the_console_s_port_is_no_matter_of_the_network() {
+    let mut snapshot = example::healthy();
+    close(&mut snapshot, 1, "10.77.0.12:30000", Knock::Refused);
+    assert_holds(CheckId::NetworkPorts, &snapshot);
+    close(&mut snapshot, 1, "10.77.0.12:30000", Knock::Silent);
+    one(CheckId::NetworkPorts, &snapshot, Severity::Warning, "node/nbe-1");
+}
+
+#[test]
+fn what_leads_to_a_dead_controller_is_no_news() {
+    let mut snapshot = example::node_lost(Death::Silent);
+    close(&mut snapshot, 1, "10.77.0.13:6443", Knock::Silent);
+    close(&mut snapshot, 2, "10.77.0.13:6443", Knock::Silent);
+    assert_holds(CheckId::NetworkPorts, &snapshot);
+    assert_holds(CheckId::NetworkPairs, &snapshot);
+}
+
+#[test]
+fn a_controller_that_was_not_asked_keeps_it_open_and_hides_nothing() {
+    let mut snapshot = example::healthy();
+    example::turn_off(&mut snapshot, example::from(2));
+    assert_cannot_tell(CheckId::NetworkPairs, &snapshot, example::from(2));
+    close(&mut snapshot, 3, "10.77.0.12:10250", Knock::Silent);
+    one(CheckId::NetworkPairs, &snapshot, Severity::Warning, "node/nbe-3");
 }

@@ -28,7 +28,16 @@ const DEADLINE: Duration = Duration::from_mins(1);
 fn plain(snapshot: &Snapshot) -> Value {
     let mut document = serde_json::to_value(snapshot).unwrap();
     let root = document.as_object_mut().unwrap();
-    for field in ["now", "simulated", "feeds", "reach", "entry", "external"] {
+    for field in [
+        "now",
+        "simulated",
+        "feeds",
+        "reach",
+        "there",
+        "from",
+        "entry",
+        "external",
+    ] {
         root.remove(field);
     }
     for part in ["certificates", "disk", "containers", "restarts", "clock_jump"] {
@@ -52,6 +61,7 @@ fn plain(snapshot: &Snapshot) -> Value {
         | FeedId::Admission
         | FeedId::EtcdDisk
         | FeedId::Ports(_)
+        | FeedId::From(_)
         | FeedId::Entry(_)
         | FeedId::External(_) => false,
         FeedId::Api | FeedId::EtcdLocal | FeedId::EtcdPeer(_) => true,

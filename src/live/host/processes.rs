@@ -128,6 +128,19 @@ fn read_one(dir: &Path, pid: u32, boot: Option<i64>) -> io::Result<Option<Proces
     }))
 }
 
+/// A line of `ps -o pid=,args=`, if it is a process of the control plane. When it started is not asked.
+pub fn of_ps(line: &str) -> Option<Process> {
+    let (pid, line) = line.trim().split_once(' ')?;
+    let (name, flags) = parse_cmdline(line.trim().replace(' ', "\0").as_bytes())?;
+    Some(Process {
+        name: name.into(),
+        pid: pid.parse().ok()?,
+        started: None,
+        is_stopped: false,
+        flags,
+    })
+}
+
 /// The name and the kept flags of a command line as /proc has it (arguments ended by zero bytes), if it is one of
 /// [`NAMES`]. Of k0s, only the services are: `k0s kubectl` is an operator's.
 fn parse_cmdline(raw: &[u8]) -> Option<(&'static str, BTreeMap<Text, Text>)> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::time::timeout;
 
-use super::{API, ETCD, Numbers, knock};
+use super::{Controller, ETCD, Numbers, controllers, knock};
 use crate::base::{Text, Why};
 use crate::live::host::journal;
 use crate::live::shell::{At, Shell, Trouble};
@@ -17,14 +17,6 @@ use crate::model::reach::Knock;
 
 /// For one connect, the way to the host included.
 const CONNECT: Duration = Duration::from_secs(10);
-/// k0s's API for joining (k0s `docs/networking.md`).
-const JOIN: u16 = 9443;
-/// The admin console, from which Embedded Cluster's installer fetches what it installs.
-const CONSOLE: u16 = 30000;
-
-/// What listens, and where.
-type Ports = Vec<(&'static str, u16)>;
-
 /// One way, and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Way {
@@ -58,15 +50,20 @@ pub async fn ask(shell: &Shell, host: IpAddr, snapshot: &Snapshot, numbers: Numb
         });
         return Newcomer { ways, failures: None };
     }
-    for (controller, address, ports) in controllers(snapshot, numbers) {
+    for Controller {
+        name: controller,
+        address,
+        ports,
+    } in controllers(snapshot, numbers)
+    {
         // One host at a time: sshd turns away more than ten logins at once (MaxStartups).
-        let asked = ports.into_iter().map(|(what, port)| {
+        let asked = ports.into_iter().map(|(port, number)| {
             let (name, controller) = (&name, &controller);
             async move {
-                let to = SocketAddr::new(address, port);
-                let asked = timeout(CONNECT, shell.connect_from(name, to)).await;
+                let to = SocketAddr::new(address, number);
+                let asked = timeout(CONNECT, shell.connect_from(name, &to.to_string())).await;
                 Way {
-                    claim: Text::from(format!("{host} reaches {what} of {controller} ({to})")),
+                    claim: Text::from(format!("{host} reaches {} of {controller} ({to})", port.word())),
                     knock: asked.unwrap_or(Ok(Knock::Silent)).map_err(Trouble::into_why),
                     may_refuse: false,
                 }
@@ -91,33 +88,6 @@ async fn from_here(host: IpAddr, numbers: Numbers) -> Vec<Way> {
         }
     });
     join_all(asked).await
-}
-
-/// Name, address and ports of each controller that is not known to be dead.
-fn controllers(snapshot: &Snapshot, numbers: Numbers) -> Vec<(Text, IpAddr, Ports)> {
-    let config = snapshot.host.config.as_ref().map(|fact| &fact.value);
-    let api = config.and_then(|config| config.api_port).unwrap_or(API);
-    let is_product = !snapshot.kube.installations.is_empty();
-    let membership = snapshot.membership();
-    let members = membership.members.iter().filter(|member| member.has_started());
-    let living = members.filter_map(|member| {
-        let address: IpAddr = member.peer_address()?.parse().ok()?;
-        let port = member.peer_authority()?.rsplit_once(':')?.1.parse().unwrap_or(ETCD);
-        (snapshot.etcd_answers_at(address) != Some(false)).then(|| (member.name.clone(), address, port))
-    });
-    let with_ports = |(name, address, etcd): (Text, IpAddr, u16)| {
-        let mut ports = vec![
-            ("the API server", api),
-            ("k0s's join API", JOIN),
-            ("etcd", etcd),
-            ("the kubelet", numbers.kubelet),
-        ];
-        if is_product {
-            ports.push(("the admin console", CONSOLE));
-        }
-        (name, address, ports)
-    };
-    living.map(with_ports).collect()
 }
 
 #[cfg(test)]

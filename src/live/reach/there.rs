@@ -86,8 +86,8 @@ async fn look(
     let knocks = ports.iter().map(|(service, number)| {
         let host = host.clone();
         async move {
-            let asked = shell.connect_from(&host, SocketAddr::new(address, *number));
-            let said = timeout(CONNECT, asked).await;
+            let to = SocketAddr::new(address, *number).to_string();
+            let said = timeout(CONNECT, shell.connect_from(&host, &to)).await;
             (*service, *number, said.unwrap_or(Ok(Knock::Silent)))
         }
     });

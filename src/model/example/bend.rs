@@ -60,7 +60,7 @@ pub fn syncing() -> Snapshot {
         .filter(|id| {
             !matches!(
                 id,
-                FeedId::EtcdPeer(_) | FeedId::Ports(_) | FeedId::Entry(_) | FeedId::External(_)
+                FeedId::EtcdPeer(_) | FeedId::Ports(_) | FeedId::From(_) | FeedId::Entry(_) | FeedId::External(_)
             )
         })
         .map(|id| (id, FeedState::Syncing { since: ago(1) }))
@@ -112,6 +112,11 @@ pub fn kill_member(snapshot: &mut Snapshot, n: u8, death: Death, seconds: u64) {
     }
     let state = lost(seconds, death.why(n));
     snapshot.feeds.insert(FeedId::EtcdPeer(id), state);
+    // Nobody logs in at a dead host.
+    snapshot.feeds.remove(&super::from(n));
+    snapshot
+        .from
+        .retain(|address, _| FeedId::From(*address) != super::from(n));
     snapshot.etcd.spare_zero_since = Some(ago(seconds.saturating_sub(1)));
 }
 
@@ -288,6 +293,7 @@ pub fn turn_off(snapshot: &mut Snapshot, feed: FeedId) {
         | FeedId::EtcdDisk
         | FeedId::Host(_)
         | FeedId::Ports(_)
+        | FeedId::From(_)
         | FeedId::Entry(_)
         | FeedId::External(_) => {}
     }
@@ -315,6 +321,7 @@ pub fn lose_feed(snapshot: &mut Snapshot, feed: FeedId) {
         | FeedId::EtcdDisk
         | FeedId::Host(_)
         | FeedId::Ports(_)
+        | FeedId::From(_)
         | FeedId::Entry(_)
         | FeedId::External(_) => {}
     }

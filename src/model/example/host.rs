@@ -70,7 +70,7 @@ fn status() -> K0sStatus {
     }
 }
 
-fn processes() -> Vec<Process> {
+pub(super) fn processes() -> Vec<Process> {
     let process = |pid: u32, name: &str, flags: &[(&str, &str)]| Process {
         name: name.into(),
         pid,

@@ -24,6 +24,7 @@ fn every_feed_id_reads_back() {
         FeedId::EtcdDisk,
         peer,
         reached,
+        FeedId::From("fd00::2".parse().unwrap()),
     ];
     let kinds = KubeKind::ALL.map(FeedId::Kube);
     let parts = HostPart::ALL.map(FeedId::Host);

@@ -166,7 +166,7 @@ fn cluster_config(own: &ClusterConfig) -> Value {
     json!({"spec": {
         "controllerManager": {"extraArgs": {"node-monitor-grace-period": own.grace_period,
             "node-monitor-period": own.monitor_period}},
-        "network": {"provider": own.network_provider, "calico": {"wireguard": own.wireguard}},
+        "network": {"provider": own.network_provider, "calico": {"wireguard": own.wireguard, "mode": if own.has_bgp { "bird" } else { "vxlan" }}},
     }})
 }
 

@@ -11,16 +11,18 @@ use crate::sim::world::Network;
 use crate::sim::world::host::HostId;
 use crate::sim::world::outside::OutsideService;
 
-/// The API server's, etcd's peer, etcd's client, the kubelet's, the ssh, the gateway's and the Admin Console's port, and those
+/// The API server's, etcd's peer, etcd's client, the kubelet's, the ssh, the gateway's, the Admin Console's and k0s's join port, and those
 /// of PostgreSQL, Redis, Sentinel and object storage outside the cluster: the real
 /// ones (but for ssh and the gateway, which take root), and others for a machine on which somebody already listens on all addresses (a real controller).
-const PORTS: [[u16; 11]; 3] = [
-    [6443, 2380, 2379, 10250, 2222, 8443, 30000, 5432, 6379, 26379, 9000],
+const PORTS: [[u16; 12]; 3] = [
     [
-        16443, 12380, 12379, 20250, 12222, 18443, 30001, 15432, 16379, 36379, 19000,
+        6443, 2380, 2379, 10250, 2222, 8443, 30000, 9443, 5432, 6379, 26379, 9000,
     ],
     [
-        26443, 22380, 22379, 30250, 22222, 28443, 30002, 25432, 26380, 46379, 29000,
+        16443, 12380, 12379, 20250, 12222, 18443, 30001, 19443, 15432, 16379, 36379, 19000,
+    ],
+    [
+        26443, 22380, 22379, 30250, 22222, 28443, 30002, 29443, 25432, 26380, 46379, 29000,
     ],
 ];
 /// How many prefixes are tried with each set of ports.
@@ -46,6 +48,8 @@ pub struct Addresses {
     pub users_port: u16,
     /// Of the Admin Console on every host.
     pub console_port: u16,
+    /// Of k0s's join API on every host.
+    pub join_port: u16,
     /// Of PostgreSQL, Redis, Sentinel and object storage.
     pub outside_ports: [u16; 4],
     /// Held while the prefix is ours.
@@ -63,6 +67,7 @@ impl Addresses {
                 ssh_port,
                 users_port,
                 console_port,
+                join_port,
                 outside_ports @ ..,
             ] = others;
             for _ in 0..TRIES {
@@ -80,6 +85,7 @@ impl Addresses {
                             ssh_port,
                             users_port,
                             console_port,
+                            join_port,
                             outside_ports,
                             _claim: claim,
                         });
@@ -127,7 +133,7 @@ impl Addresses {
 
 /// The address of the network itself, on which no host is: whoever listens there has the prefix. All ports must be free; one
 /// of them is held.
-async fn hold(network: &Network, others: [u16; 9]) -> io::Result<TcpListener> {
+async fn hold(network: &Network, others: [u16; 10]) -> io::Result<TcpListener> {
     let [a, b, c] = network.prefix;
     let at = |port| SocketAddr::from((Ipv4Addr::new(a, b, c, 10), port));
     let claim = TcpListener::bind(at(network.api_port)).await?;
@@ -165,6 +171,7 @@ mod tests {
             one.ssh_port,
             one.users_port,
             one.console_port,
+            one.join_port,
             postgresql,
             redis,
             sentinel,

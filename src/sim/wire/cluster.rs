@@ -154,6 +154,16 @@ impl Cluster {
         self.console_port
     }
 
+    /// Of k0s's join API on every host.
+    pub fn join_port(&self) -> u16 {
+        self.addresses.join_port
+    }
+
+    /// What stands for ssh on the host that quorate runs on.
+    pub fn ssh(&self) -> PathBuf {
+        self.root.join("bin/ssh")
+    }
+
     /// The load balancer before the gateways.
     pub const fn balancer(&self) -> SocketAddr {
         self.balancer
@@ -299,6 +309,7 @@ impl Keeper {
                 Service::Peer => (network.peer_port, &peer),
                 Service::Kubelet => (addresses.kubelet_port, &api),
                 Service::Ssh => (addresses.ssh_port, &api),
+                Service::Join => (addresses.join_port, &api),
                 Service::Users => (addresses.users_port, &self.entry_tls),
                 Service::Console => (addresses.console_port, &self.entry_tls),
                 Service::Balancer | Service::Outside(_) => continue,
@@ -343,7 +354,8 @@ impl Keeper {
     fn refresh(&mut self) -> io::Result<()> {
         for (host, controller) in &mut self.controllers {
             let is_here = *host == self.street.here;
-            let read = |world: &mut World| (Facts::of(world, *host, is_here), world.wall());
+            let addresses = is_here.then_some(&*self.street.addresses);
+            let read = |world: &mut World| (Facts::of(world, *host, addresses), world.wall());
             let (facts, now) = self.street.shared.with(read);
             if controller.facts.as_ref() == Some(&facts) {
                 continue;

@@ -17,6 +17,7 @@ use super::gated::{Flow, Gated};
 use super::plug::Plug;
 use super::{Shared, api, entry, member, outside, peer};
 use crate::sim::world::World;
+use crate::sim::world::filter::Filtered;
 use crate::sim::world::host::{Component, HostId, Path, Run};
 use crate::sim::world::outside::OutsideService;
 
@@ -33,6 +34,8 @@ pub enum Service {
     Kubelet,
     /// sshd: it greets, and nobody can log in.
     Ssh,
+    /// k0s's API for joining: it lets in and says nothing.
+    Join,
     /// The gateway: users' way in.
     Users,
     /// The Admin Console's node port.
@@ -45,12 +48,13 @@ pub enum Service {
 
 impl Service {
     /// Every service of a controller.
-    pub const ALL: [Service; 7] = [
+    pub const ALL: [Service; 8] = [
         Service::Api,
         Service::Client,
         Service::Peer,
         Service::Kubelet,
         Service::Ssh,
+        Service::Join,
         Service::Users,
         Service::Console,
     ];
@@ -62,6 +66,7 @@ impl Service {
             Service::Client | Service::Peer => world.run(host, Component::Etcd),
             Service::Kubelet => world.run(host, Component::Kubelet),
             Service::Ssh => world.machine_run(host),
+            Service::Join => world.run(host, Component::K0s),
             Service::Users => world.gateway_run(host),
             Service::Console => world.console_run(host),
             Service::Balancer => Run::Running,
@@ -71,16 +76,21 @@ impl Service {
 
     /// What becomes of packets from a host to what listens on another.
     fn path(self, world: &World, from: HostId, to: HostId) -> Path {
+        let filtered = |to, port, path| {
+            if world.is_filtered(from, to, port) {
+                Path::Silent
+            } else {
+                path
+            }
+        };
         match self {
             // They stand where the load balancer stands.
-            Service::Balancer | Service::Outside(_) => world.path_to_balancer(from),
-            Service::Api
-            | Service::Client
-            | Service::Peer
-            | Service::Kubelet
-            | Service::Ssh
-            | Service::Users
-            | Service::Console => world.path(from, to),
+            Service::Balancer => world.path_to_balancer(from),
+            Service::Outside(service) => filtered(None, service.into(), world.path_to_balancer(from)),
+            Service::Kubelet => filtered(Some(to), Filtered::Kubelet, world.path(from, to)),
+            Service::Join => filtered(Some(to), Filtered::Join, world.path(from, to)),
+            Service::Console => filtered(Some(to), Filtered::Console, world.path(from, to)),
+            Service::Api | Service::Client | Service::Peer | Service::Ssh | Service::Users => world.path(from, to),
         }
     }
 }
@@ -229,7 +239,7 @@ impl Door {
                     entry::converse(stream, shared, host, service).await;
                 }
                 Service::Outside(service) => outside::converse(stream, shared, service).await,
-                Service::Kubelet | Service::Ssh => {}
+                Service::Kubelet | Service::Ssh | Service::Join => {}
             }
         });
         self.gates.push((source, gate, task));

@@ -28,6 +28,7 @@ pub async fn converse(stream: TlsStream<Gated>, shared: Arc<Shared>, host: HostI
             | Service::Peer
             | Service::Kubelet
             | Service::Ssh
+            | Service::Join
             | Service::Console
             | Service::Outside(_) => true,
         });

@@ -13,7 +13,9 @@ use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
 use serde_json::json;
 
+use super::addresses::Addresses;
 use super::pki::{Authorities, HostPki, Issued};
+use super::sshd::{self, Seen};
 use crate::sim::scenario::Cluster;
 use crate::sim::world::host::{Component, DISK_BYTES, Host, HostId, Run};
 use crate::sim::world::{Network, World};
@@ -53,11 +55,14 @@ pub struct Facts {
     complaints: Vec<&'static str>,
     has_carrier: bool,
     is_certificate_expired: bool,
+    /// What other controllers' sshds tell.
+    seen: Seen,
 }
 
 impl Facts {
-    /// As the world has it now. Pods only `with_pods`: nobody reads those of another host.
-    pub fn of(world: &World, host: HostId, with_pods: bool) -> Self {
+    /// As the world has it now. Pods, and what others tell, only of the host that quorate runs on (`here`): nobody reads those
+    /// of another one.
+    pub fn of(world: &World, host: HostId, here: Option<&Addresses>) -> Self {
         let has_process = |component: &Component| world.run(host, *component) != Run::Dead;
         Self {
             processes: Component::ALL
@@ -70,10 +75,13 @@ impl Facts {
                     flags: world.flags(host, component),
                 })
                 .collect(),
-            pods: world.running_pods(host, if with_pods { MAX_PODS } else { 0 }),
+            pods: world.running_pods(host, if here.is_some() { MAX_PODS } else { 0 }),
             complaints: world.complaints(host),
             has_carrier: world.has_carrier(host),
             is_certificate_expired: world.is_certificate_expired(host),
+            seen: here
+                .map(|addresses| Seen::of(world, addresses, host))
+                .unwrap_or_default(),
         }
     }
 
@@ -142,6 +150,8 @@ impl Root {
         let unit = root.path.join("run/unit");
         root.write("bin/systemctl", &format!("exec cat '{}'\n", unit.display()))?;
         let journal = root.path.join("run/journal");
+        let ssh = sshd::script(&root.path);
+        root.write("bin/ssh", &ssh)?;
         root.write("bin/journalctl", &format!("exec cat '{}'\n", journal.display()))?;
         Ok(root)
     }
@@ -202,6 +212,10 @@ impl Root {
         };
         let unit = format!("LoadState=loaded\nActiveState={active}\nSubState={sub}\nNRestarts=0\n");
         self.write("run/unit", &unit)?;
+        self.write(sshd::WAYS, &facts.seen.ways)?;
+        for (address, processes) in &facts.seen.processes {
+            self.write(&format!("{}/{address}", sshd::FOLDER), processes)?;
+        }
         self.write_pods(&facts.pods)?;
         self.write_journal(&facts.complaints, now)
     }
@@ -395,6 +409,7 @@ mod tests {
             complaints: vec!["level=error msg=\"no leader\""],
             has_carrier: true,
             is_certificate_expired: false,
+            seen: Seen::default(),
         };
         root.refresh(&facts, started).unwrap();
         let read = |name: &str| fs::read_to_string(folder.path().join("1").join(name));

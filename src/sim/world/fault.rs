@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::filter::Filtered;
 use super::host::{Component, HostId};
 use super::outside::Outside;
 
@@ -64,6 +65,15 @@ pub enum Fault {
         a: HostId,
         /// The other.
         b: HostId,
+    },
+    /// A firewall drops what a machine sends to a port.
+    Filter {
+        /// Which machine.
+        from: HostId,
+        /// Whose port; nobody's where the service is outside the cluster.
+        to: Option<HostId>,
+        /// Which.
+        port: Filtered,
     },
     /// The cable comes out again and again.
     Flap {

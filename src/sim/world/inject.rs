@@ -37,6 +37,7 @@ impl World {
             Fault::StartUnit { host } => self.start_unit(*host),
             Fault::RestartUnit { host } => self.restart_unit(*host),
             Fault::Cut { a, b } => self.cut(*a, *b),
+            Fault::Filter { from, to, port } => self.filter(*from, *to, *port),
             Fault::Flap { host, every_s, down_s } => self.flap(*host, *every_s, *down_s),
             Fault::Revive { host } => self.revive(*host),
             Fault::Join { zone } => self.join(zone.clone()),
@@ -181,6 +182,7 @@ impl World {
         for other in others {
             self.touch(other, |machine| {
                 machine.cuts.remove(&host);
+                machine.filters.retain(|(to, _)| *to != Some(host));
             })?;
         }
         let now = self.wall();
@@ -193,6 +195,7 @@ impl World {
             machine.is_unplugged = false;
             machine.is_black_hole = false;
             machine.cuts.clear();
+            machine.filters.clear();
             machine.flap = None;
             machine.skew_ms = 0;
             machine.write_ms = 0;

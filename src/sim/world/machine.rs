@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::World;
+use super::filter::Filtered;
 use super::host::{Component, HostId, Path, Run};
 use super::k0s::Join;
 use super::kubelet::Kubelet;
@@ -23,6 +24,7 @@ pub(super) struct Machine {
     pub is_unplugged: bool,
     pub is_black_hole: bool,
     pub cuts: BTreeSet<HostId>,
+    pub filters: BTreeSet<(Option<HostId>, Filtered)>,
     pub flap: Option<Flap>,
     pub skew_ms: i64,
     pub write_ms: u32,
@@ -68,6 +70,7 @@ impl Machine {
             is_unplugged: false,
             is_black_hole: false,
             cuts: BTreeSet::new(),
+            filters: BTreeSet::new(),
             flap: None,
             skew_ms: 0,
             write_ms: 0,

@@ -4,6 +4,7 @@
 mod chapter;
 mod check;
 mod entry;
+mod from;
 mod k0s;
 mod loss;
 mod member;
@@ -144,7 +145,13 @@ fn of_feed(state: &State, theme: &Theme, id: FeedId) -> Vec<Paragraph> {
     if let FeedId::External(own) = id {
         let told = state.snapshot.external.get(&own);
         let servers = told.map(|own| own.told.servers()).unwrap_or_default().into_iter();
+        let elsewhere = state.snapshot.service_from_elsewhere(own).into_iter();
+        let elsewhere = elsewhere.map(|(name, told)| ("from", format!("{name}: {told}"), Role::Text));
         rows.extend(servers.map(|own| ("server", format!("{}: {}", own.target, own.words), Role::Text)));
+        rows.extend(elsewhere);
+    }
+    if let FeedId::From(address) = id {
+        rows.extend(from::rows(state, address));
     }
     rows.extend(words::dated(&state.snapshot, &feed).map(|age| ("last answer", age, Role::Stale)));
     rows.extend(feed.why().map(because).unwrap_or_default());

@@ -18,7 +18,7 @@ impl World {
         let config = json!({"spec": {
             "controllerManager": {"extraArgs": {"node-monitor-grace-period": format!("{grace}s")}},
             "network": {"provider": "calico", "podCIDR": "10.244.0.0/17", "serviceCIDR": "10.244.128.0/17",
-                "calico": {"wireguard": self.plan.cluster.by_the_book}},
+                "calico": {"mode": "vxlan", "wireguard": self.plan.cluster.by_the_book}},
             "telemetry": {"enabled": false},
         }});
         self.make(Resource::ClusterConfigs, "kube-system", "k0s", config, installed);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::chapter::{Chapter, Paragraph, findings, labelled};
-use super::{entry, k0s};
+use super::{entry, from, k0s};
 use crate::app::failover::Failover;
 use crate::app::rows::ready_word;
 use crate::app::{RowId, State};
@@ -24,6 +24,7 @@ pub fn chapters(state: &State, theme: &Theme, node: &Node) -> Vec<Chapter> {
     chapters.push(heartbeat(state, theme, node));
     chapters.extend(member(state, theme, node));
     chapters.extend(entry::chapters(state, node));
+    chapters.extend(from::chapter(state, node));
     chapters.push(pods(state, theme, node));
     chapters.extend(k0s::chapters(state, &node.name, address, None));
     chapters

@@ -1,0 +1,193 @@
+//! What is seen from one controller: which ports of the other controllers and of the services outside it reaches, and what
+//! its control plane runs with. This host looks by itself; another one is asked through its sshd. Pure. Start reading at
+//! [`FromController`].
+
+use core::fmt;
+use core::net::{IpAddr, SocketAddr};
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::Knock;
+use crate::base::{Age, Stamp, Text};
+use crate::model::external::ServiceId;
+use crate::model::host::Process;
+use crate::model::{FeedId, Snapshot};
+
+/// A TCP port that controllers need of each other (HA document, "Required ports"; k0s `docs/networking.md`). 2379 is none of
+/// them, whatever the document says: k0s's etcd listens for clients on loopback only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NodePort {
+    /// kube-apiserver, 6443.
+    Api,
+    /// etcd's peer listener, 2380.
+    Etcd,
+    /// The kubelet, 10250.
+    Kubelet,
+    /// k0s's API for joining, 9443.
+    Join,
+    /// The Admin Console, 30000: every node leads to it.
+    Console,
+    /// Calico's BGP, 179, where it does not tunnel.
+    Bgp,
+}
+
+impl NodePort {
+    /// What listens there.
+    pub const fn word(self) -> &'static str {
+        match self {
+            NodePort::Api => "API server",
+            NodePort::Etcd => "etcd",
+            NodePort::Kubelet => "kubelet",
+            NodePort::Join => "k0s's join API",
+            NodePort::Console => "Admin Console",
+            NodePort::Bgp => "BGP",
+        }
+    }
+
+    /// Whether an answer that nothing listens is as good as a connection: the way is open, and whether something should
+    /// listen is asked elsewhere.
+    pub const fn may_refuse(self) -> bool {
+        match self {
+            NodePort::Console => true,
+            NodePort::Api | NodePort::Etcd | NodePort::Kubelet | NodePort::Join | NodePort::Bgp => false,
+        }
+    }
+}
+
+/// Where a way leads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Target {
+    /// To another controller.
+    Controller {
+        /// What listens there.
+        port: NodePort,
+        /// Where.
+        at: SocketAddr,
+    },
+    /// To a server outside the cluster.
+    External {
+        /// Of which service.
+        service: ServiceId,
+        /// Host and port, as the settings name them: the controller looks the name up by itself.
+        server: Text,
+    },
+}
+
+/// Host and port.
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Target::Controller { at, .. } => write!(f, "{at}"),
+            Target::External { server, .. } => write!(f, "{server}"),
+        }
+    }
+}
+
+/// A way that was tried.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Way {
+    /// Where it leads.
+    #[serde(flatten)]
+    pub target: Target,
+    /// What came of it.
+    pub knock: Knock,
+}
+
+impl Way {
+    /// Whether it is open.
+    pub const fn is_open(&self) -> bool {
+        match (&self.target, self.knock) {
+            (_, Knock::Connected) => true,
+            (Target::Controller { port, .. }, Knock::Refused) => port.may_refuse(),
+            (_, Knock::Refused | Knock::Silent | Knock::Unreachable) => false,
+        }
+    }
+}
+
+/// What is seen from one controller.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FromController {
+    /// When it looked.
+    pub at: Stamp,
+    /// The ways that were tried.
+    pub ways: Vec<Way>,
+    /// kube-apiserver and kube-controller-manager as they run there, as far as they are shown; None of this host, which tells
+    /// of itself.
+    pub processes: Option<Vec<Process>>,
+}
+
+impl FromController {
+    /// The ways to a service outside.
+    pub fn to_service(&self, wanted: ServiceId) -> impl Iterator<Item = &Way> {
+        self.ways
+            .iter()
+            .filter(move |way| matches!(way.target, Target::External { service, .. } if service == wanted))
+    }
+
+    /// The ways to another controller.
+    pub fn to_controller(&self, wanted: IpAddr) -> impl Iterator<Item = &Way> {
+        self.ways
+            .iter()
+            .filter(move |way| matches!(way.target, Target::Controller { at, .. } if at.ip() == wanted))
+    }
+}
+
+impl Snapshot {
+    /// This host's address as a controller: its member's, else k0s.yaml's. None where it is none.
+    pub fn own_address(&self) -> Option<IpAddr> {
+        let local = self.local_member();
+        let members = self.membership().members;
+        let own = members.iter().find(|member| Some(member.id) == local);
+        let of_member = own.and_then(|member| member.peer_address()?.parse().ok());
+        of_member.or_else(|| {
+            let config = &self.host.config.as_ref()?.value;
+            let own = config.peer_address.as_ref().or(config.api_address.as_ref())?;
+            own.as_str().parse().ok()
+        })
+    }
+
+    /// The controllers from which is looked: the others, and this host where it is one.
+    pub fn standpoints(&self) -> BTreeSet<IpAddr> {
+        let others = self.neighbours().into_iter().map(|own| own.address);
+        others.chain(self.own_address()).collect()
+    }
+
+    /// What people call the controller at an address.
+    pub fn controller_at(&self, address: IpAddr) -> Text {
+        let text = address.to_string();
+        if self.own_address() == Some(address) && !self.host.name.is_empty() {
+            return self.host.name.clone();
+        }
+        let neighbours = self.neighbours();
+        let named = neighbours.into_iter().find(|own| own.address == address);
+        named.map_or_else(|| Text::from(text), |own| own.name)
+    }
+
+    /// What is seen from each controller whose answer is current.
+    pub fn seen_from(&self) -> impl Iterator<Item = (IpAddr, &FromController)> {
+        let current = |address: IpAddr| self.feed(FeedId::From(address)).is_current();
+        self.from
+            .iter()
+            .map(|(address, seen)| (*address, seen))
+            .filter(move |(address, _)| current(*address))
+    }
+
+    /// From where a service outside was tried beside this host, and what came of it there: `nbe-2: db:5432 connected (2 min
+    /// ago)`.
+    pub fn service_from_elsewhere(&self, service: ServiceId) -> BTreeMap<Text, String> {
+        let own = self.own_address();
+        let others = self.seen_from().filter(|(address, _)| Some(*address) != own);
+        let told = others.filter_map(|(address, seen)| {
+            let ways: Vec<String> = seen
+                .to_service(service)
+                .map(|way| format!("{} {}", way.target, way.knock.word()))
+                .collect();
+            let age = Age(self.now.since(seen.at));
+            (!ways.is_empty()).then(|| (self.controller_at(address), format!("{} ({age} ago)", ways.join(", "))))
+        });
+        told.collect()
+    }
+}

@@ -1,0 +1,121 @@
+//! What a stand-in for ssh answers: what the sshd of another controller would connect to for us, and what `ps` shows there. The
+//! script reads files that follow the world. Start reading at [`Seen::of`].
+
+use std::net::SocketAddr;
+
+use super::addresses::Addresses;
+use crate::sim::world::World;
+use crate::sim::world::filter::Filtered;
+use crate::sim::world::host::{Component, Host, HostId, Path, Run};
+use crate::sim::world::outside::OutsideService;
+
+/// Below a controller's root.
+pub const FOLDER: &str = "run/sshd";
+/// Which ways there do not work, and how: a line is `FROM TO WORDS`.
+pub const WAYS: &str = "run/sshd/ways";
+
+/// What the other controllers' sshds would tell a host.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// The lines of [`WAYS`].
+    pub ways: String,
+    /// What ps prints of the control plane, by address.
+    pub processes: Vec<(String, String)>,
+}
+
+impl Seen {
+    /// As the world has it now.
+    pub fn of(world: &World, addresses: &Addresses, here: HostId) -> Self {
+        let mut seen = Self::default();
+        let controllers: Vec<Host> = world
+            .hosts()
+            .iter()
+            .filter(|host| host.is_controller)
+            .cloned()
+            .collect();
+        for from in controllers.iter().filter(|host| host.id != here) {
+            if world.machine_run(from.id) != Run::Running || world.path(here, from.id) == Path::Silent {
+                seen.closed(from, "login", "Connection timed out");
+                continue;
+            }
+            for to in controllers.iter().filter(|host| host.id != from.id) {
+                seen.between(world, addresses, from, to);
+            }
+            for service in OutsideService::ALL {
+                let is_silent =
+                    world.path_to_balancer(from.id) == Path::Silent || world.is_filtered(from.id, None, service.into());
+                seen.judge(from, addresses.outside(service), is_silent, world.outside_run(service));
+            }
+            seen.processes.push((from.address.clone(), processes(world, from.id)));
+        }
+        seen
+    }
+
+    fn between(&mut self, world: &World, addresses: &Addresses, from: &Host, to: &Host) {
+        let network = &addresses.network;
+        let run = |component| world.run(to.id, component);
+        let is_cut = world.path(from.id, to.id) == Path::Silent;
+        let is_filtered = |port| is_cut || world.is_filtered(from.id, Some(to.id), port);
+        for (port, is_silent, run) in [
+            (network.api_port, is_cut, run(Component::KubeApiserver)),
+            (network.peer_port, is_cut, run(Component::Etcd)),
+            (
+                addresses.kubelet_port,
+                is_filtered(Filtered::Kubelet),
+                run(Component::Kubelet),
+            ),
+            (addresses.join_port, is_filtered(Filtered::Join), run(Component::K0s)),
+            (
+                addresses.console_port,
+                is_filtered(Filtered::Console),
+                world.console_run(to.id),
+            ),
+        ] {
+            if let Ok(ip) = to.address.parse() {
+                self.judge(from, SocketAddr::new(ip, port), is_silent, run);
+            }
+        }
+    }
+
+    fn judge(&mut self, from: &Host, to: SocketAddr, is_silent: bool, run: Run) {
+        match (is_silent, run) {
+            (true, _) => self.closed(from, &to.to_string(), "Connection timed out"),
+            (false, Run::Dead) => self.closed(from, &to.to_string(), "Connection refused"),
+            // A frozen process accepts: its kernel does.
+            (false, Run::Running | Run::Frozen) => {}
+        }
+    }
+
+    fn closed(&mut self, from: &Host, to: &str, words: &str) {
+        self.ways += &format!("{} {to} {words}\n", from.address);
+    }
+}
+
+/// As `ps -o pid=,args=` prints them.
+fn processes(world: &World, host: HostId) -> String {
+    let asked = [Component::KubeApiserver, Component::KubeControllerManager];
+    let lines = asked
+        .into_iter()
+        .filter(|component| world.run(host, *component) != Run::Dead);
+    lines
+        .map(|component| {
+            let flags = world.flags(host, component).into_iter();
+            let flags: String = flags.map(|(name, value)| format!(" --{name}={value}")).collect();
+            format!("{} {}{flags}\n", component.pid(), component.name())
+        })
+        .collect()
+}
+
+/// The script that stands for ssh: `-W TO` and `-- HOST [COMMAND]` count, options do not.
+pub fn script(root: &std::path::Path) -> String {
+    let (ways, folder) = (root.join(WAYS), root.join(FOLDER));
+    format!(
+        "to=login host= before=\nfor word; do\n  case $before in -W) to=$word ;; --) host=${{word#*@}} ;; esac\n  before=$word\ndone\n\
+         while read -r from target words; do\n  [ \"$from\" = \"$host\" ] || continue\n  [ \"$target\" = login ] && \
+         {{ echo \"ssh: connect to host $host port 22: $words\" >&2; exit 255; }}\n  [ \"$target\" = \"$to\" ] && \
+         {{ echo \"channel 0: open failed: connect failed: $words\" >&2; exit 255; }}\ndone < '{}'\n\
+         case $word in *' ps '*) exec cat \"{}/$host\" ;; esac\nexit 0\n",
+        ways.display(),
+        folder.display()
+    )
+}

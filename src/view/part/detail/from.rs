@@ -1,0 +1,72 @@
+//! What is seen from a controller: which ports of the others it reaches, which servers outside, and what its control plane
+//! runs with.
+
+use core::net::IpAddr;
+use std::collections::BTreeMap;
+
+use super::chapter::{Chapter, Paragraph, labelled};
+use crate::app::State;
+use crate::base::Text;
+use crate::model::FeedId;
+use crate::model::host::Process;
+use crate::model::kube::Node;
+use crate::model::reach::from::{Target, Way};
+use crate::view::theme::Role;
+use crate::view::words;
+
+/// The chapter of a node; None where nothing is known of it.
+pub fn chapter(state: &State, node: &Node) -> Option<Chapter> {
+    let address: IpAddr = node.address.as_ref()?.as_str().parse().ok()?;
+    let id = FeedId::From(address);
+    state.snapshot.feeds.get(&id)?;
+    Some(Chapter::of_feed(state, "Reaches", id, rows(state, address)))
+}
+
+/// What is seen from the controller at an address.
+pub fn rows(state: &State, address: IpAddr) -> Vec<Paragraph> {
+    let Some(seen) = state.snapshot.from.get(&address) else {
+        return Vec::new();
+    };
+    let mut by_target: BTreeMap<Text, Vec<&Way>> = BTreeMap::new();
+    for way in &seen.ways {
+        let name = match &way.target {
+            Target::Controller { at, .. } => state.snapshot.controller_at(at.ip()),
+            Target::External { service, .. } => service.title().into(),
+        };
+        by_target.entry(name).or_default().push(way);
+    }
+    let ways = by_target.into_iter().map(|(name, ways)| line(&name, &ways));
+    let mut rows: Vec<Paragraph> = labelled("reaches", ways).collect();
+    let age = words::coarse_age(state.snapshot.now.since(seen.at));
+    rows.push(("tried", format!("{age} ago, by TCP connects"), Role::Dim));
+    rows.push((
+        "4789/UDP",
+        "VXLAN: no connect can tell whether it passes".to_owned(),
+        Role::Dim,
+    ));
+    let loopback = "not asked: k0s's etcd listens for clients on loopback only";
+    rows.push(("2379", loopback.to_owned(), Role::Dim));
+    rows.extend(labelled("runs there", seen.processes.iter().flatten().map(running)));
+    rows
+}
+
+fn line(name: &Text, ways: &[&Way]) -> (String, Role) {
+    let told: Vec<String> = ways
+        .iter()
+        .map(|way| match &way.target {
+            Target::Controller { port, at } => format!("{} {} {}", port.word(), at.port(), way.knock.word()),
+            Target::External { server, .. } => format!("{server} {}", way.knock.word()),
+        })
+        .collect();
+    let role = if ways.iter().all(|way| way.is_open()) {
+        Role::Text
+    } else {
+        Role::Warning
+    };
+    (format!("{name}: {}", told.join(", ")), role)
+}
+
+fn running(process: &Process) -> (String, Role) {
+    let flags = process.flags.iter().map(|(flag, value)| format!(" --{flag}={value}"));
+    (format!("{}{}", process.name, flags.collect::<String>()), Role::Dim)
+}
