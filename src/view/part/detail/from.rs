@@ -50,20 +50,24 @@ pub fn rows(state: &State, address: IpAddr) -> Vec<Paragraph> {
     rows
 }
 
+/// What is open by number, what is not by name, too.
 fn line(name: &Text, ways: &[&Way]) -> (String, Role) {
-    let told: Vec<String> = ways
-        .iter()
-        .map(|way| match &way.target {
-            Target::Controller { port, at } => format!("{} {} {}", port.word(), at.port(), way.knock.word()),
-            Target::External { server, .. } => format!("{server} {}", way.knock.word()),
-        })
-        .collect();
-    let role = if ways.iter().all(|way| way.is_open()) {
-        Role::Text
-    } else {
-        Role::Warning
+    let what = |way: &Way| match &way.target {
+        Target::Controller { at, .. } if way.is_open() => at.port().to_string(),
+        Target::Controller { port, at } => format!("{} ({}) {}", at.port(), port.word(), way.knock.word()),
+        Target::External { server, .. } if way.is_open() => server.to_string(),
+        Target::External { server, .. } => format!("{server} {}", way.knock.word()),
     };
-    (format!("{name}: {}", told.join(", ")), role)
+    let told = |wanted: bool| -> Vec<String> {
+        let ways = ways.iter().filter(|way| way.is_open() == wanted);
+        ways.map(|way| what(way)).collect()
+    };
+    let (open, closed) = (told(true).join(", "), told(false).join(", "));
+    match (open.as_str(), closed.as_str()) {
+        (_, "") => (format!("{name}: {open}"), Role::Text),
+        ("", _) => (format!("{name}: not {closed}"), Role::Warning),
+        _ => (format!("{name}: {open}; not {closed}"), Role::Warning),
+    }
 }
 
 fn running(process: &Process) -> (String, Role) {

@@ -24,8 +24,8 @@ pub fn chapters(state: &State, theme: &Theme, node: &Node) -> Vec<Chapter> {
     chapters.push(heartbeat(state, theme, node));
     chapters.extend(member(state, theme, node));
     chapters.extend(entry::chapters(state, node));
-    chapters.extend(from::chapter(state, node));
     chapters.push(pods(state, theme, node));
+    chapters.extend(from::chapter(state, node));
     chapters.extend(k0s::chapters(state, &node.name, address, None));
     chapters
 }
