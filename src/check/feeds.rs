@@ -123,6 +123,7 @@ fn is_of_dead_member(snapshot: &Snapshot, feed: FeedId) -> bool {
             Some(state) => state.health.is_dead(),
             None => true,
         },
+        FeedId::From(address) => snapshot.etcd_answers_at(address) == Some(false),
         FeedId::Api
         | FeedId::ApiLocal
         | FeedId::Admission
@@ -132,7 +133,6 @@ fn is_of_dead_member(snapshot: &Snapshot, feed: FeedId) -> bool {
         | FeedId::EtcdDisk
         | FeedId::Host(_)
         | FeedId::Ports(_)
-        | FeedId::From(_)
         | FeedId::Entry(_)
         | FeedId::External(_) => false,
     }

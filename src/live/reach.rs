@@ -73,7 +73,11 @@ fn controllers(snapshot: &Snapshot, numbers: Numbers) -> Vec<Controller> {
     let is_product = !snapshot.kube.installations.is_empty();
     let has_bgp = snapshot.kube.cluster_configs.values().any(|config| config.has_bgp);
     let membership = snapshot.membership();
-    let members = membership.members.iter().filter(|member| member.has_started());
+    // One that joins opens its ports one after the other.
+    let members = membership
+        .members
+        .iter()
+        .filter(|member| member.has_started() && !member.is_learner);
     let living = members.filter_map(|member| {
         let address: IpAddr = member.peer_address()?.parse().ok()?;
         let etcd = member.peer_authority()?.rsplit_once(':')?.1.parse().unwrap_or(ETCD);

@@ -4,8 +4,9 @@
 use core::net::IpAddr;
 
 use super::super::look::{Looked, cannot_tell, evidence, host_subject, need, not_applicable, plural};
-use super::super::{CheckId, Finding, Severity};
+use super::super::{CheckId, Finding, Outcome, Severity};
 use crate::base::{Age, Text, Why, WhyKind};
+use crate::model::etcd::Member;
 use crate::model::feed::HostPart;
 use crate::model::reach::from::{FromController, NodePort, Target, Way};
 use crate::model::{FeedId, Snapshot};
@@ -24,6 +25,9 @@ pub fn own(snapshot: &Snapshot) -> Looked {
     need(snapshot, feed)?;
     let seen = snapshot.from.get(&address);
     let seen = seen.ok_or_else(|| cannot_tell(feed, not_yet()))?;
+    if seen.ways.is_empty() {
+        return Err(nobody(snapshot));
+    }
     let subject = host_subject(snapshot);
     Ok(closed(snapshot, address, seen, CheckId::NetworkPorts, &subject))
 }
@@ -31,9 +35,7 @@ pub fn own(snapshot: &Snapshot) -> Looked {
 /// From every other controller that is not dead.
 pub fn pairs(snapshot: &Snapshot) -> Looked {
     let others = snapshot.neighbours();
-    let living = others
-        .iter()
-        .filter(|own| snapshot.etcd_answers_at(own.address) != Some(false));
+    let living = others.iter().filter(|own| is_asked(snapshot, own.address));
     let (mut found, mut untold, mut count) = (Vec::new(), None, 0);
     for neighbour in living {
         count += 1;
@@ -58,15 +60,26 @@ pub fn pairs(snapshot: &Snapshot) -> Looked {
     }
     match untold {
         Some(outcome) if found.is_empty() => Err(outcome),
-        None if count == 0 && snapshot.membership().is_from_etcd() => {
-            Err(not_applicable("there is no other controller that lives"))
-        }
-        None if count == 0 => {
-            let why = Why::new(WhyKind::NotYet, "no other controller is known yet");
-            Err(cannot_tell(FeedId::EtcdLocal, why))
-        }
+        None if count == 0 => Err(nobody(snapshot)),
         Some(_) | None => Ok(found),
     }
+}
+
+/// Whether a controller is neither dead nor about to join: then it is known what it must reach.
+fn is_asked(snapshot: &Snapshot, address: IpAddr) -> bool {
+    let members = snapshot.membership().members;
+    let is_there = |member: &&Member| member.peer_address().is_some_and(|own| own.parse() == Ok(address));
+    let joins = members.iter().find(is_there).is_some_and(|member| member.is_learner);
+    !joins && snapshot.etcd_answers_at(address) != Some(false)
+}
+
+/// There is nobody to reach; or nobody has said who there is.
+fn nobody(snapshot: &Snapshot) -> Outcome {
+    if snapshot.membership().is_from_etcd() {
+        return not_applicable("there is no other controller that lives");
+    }
+    let why = Why::new(WhyKind::NotYet, "no other controller is known");
+    cannot_tell(FeedId::EtcdLocal, why)
 }
 
 fn not_yet() -> Why {
