@@ -37,14 +37,14 @@ pub use workload::{daemon_set, deployment, stateful_set};
 use crate::base::{Text, Why, WhyKind};
 use crate::model::kube::Owner;
 use crate::model::labels::Labels;
-use crate::model::{KubeKind, ObjectKey};
+use crate::model::{KubeKind, ObjectKey, leader};
 use crate::port::KubeObject;
 
 /// A key and its row.
 pub type Row = (ObjectKey, KubeObject);
 
-/// The namespaces whose leases are kept: kubelets and k0s write to the first, the control plane's leaders to the second.
-pub const LEASE_NAMESPACES: [&str; 2] = ["kube-node-lease", "kube-system"];
+/// The namespaces whose leases are all kept: kubelets and k0s write to the first, the control plane's leaders to the second.
+const LEASE_NAMESPACES: [&str; 2] = ["kube-node-lease", "kube-system"];
 
 /// Reads one object of `kind` as the API server sends it. An error is a [`WhyKind::Garbage`] that names the object where
 /// it has a name.
@@ -76,9 +76,13 @@ pub fn key_of(raw: &Value) -> Option<ObjectKey> {
     Some(ObjectKey::new(namespace, name))
 }
 
-/// Whether objects of this kind and namespace are kept.
-pub fn is_wanted(kind: KubeKind, key: &ObjectKey) -> bool {
-    kind != KubeKind::Leases || LEASE_NAMESPACES.contains(&key.namespace.as_str())
+/// Whether an object is kept: all but leases that are somebody else's. One that nobody holds may have been the operator's.
+pub fn is_wanted(key: &ObjectKey, object: &KubeObject) -> bool {
+    let KubeObject::Lease(lease) = object else {
+        return true;
+    };
+    let holder = lease.holder.as_ref().map_or("", Text::as_str);
+    LEASE_NAMESPACES.contains(&key.namespace.as_str()) || holder.is_empty() || leader::is_operator(holder)
 }
 
 fn typed<T: DeserializeOwned>(kind: KubeKind, mut raw: Value, convert: fn(&T) -> Result<Row, Why>) -> Result<Row, Why> {

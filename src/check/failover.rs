@@ -67,6 +67,7 @@ fn eviction(snapshot: &Snapshot, policy: &Policy) -> Looked {
     Ok(slow_eviction(snapshot, &pods, limit)
         .into_iter()
         .chain(no_eviction(snapshot, &pods))
+        .chain(slow_admission(snapshot, &pods, limit))
         .collect())
 }
 
@@ -110,7 +111,38 @@ fn slow_eviction(snapshot: &Snapshot, pods: &[Row], limit: u64) -> Option<Findin
             delay_words(slowest).trim_start_matches("after ")
         )
         .into(),
-        remedy: today.remedy(limit).into(),
+        remedy: today.remedy(limit, pods.iter().any(is_fast)).into(),
+    })
+}
+
+/// No pod stays long, but every API server would let each new one stay long.
+fn slow_admission(snapshot: &Snapshot, pods: &[Row], limit: u64) -> Option<Finding> {
+    let is_slow = |delay: Tolerates| matches!(delay, Tolerates::Seconds(seconds) if seconds > limit);
+    if pods.is_empty() || pods.iter().any(|(_, pod)| is_slow(pod.tolerates_unreachable)) {
+        return None;
+    }
+    let stamps = snapshot.stamps()?;
+    let given: Option<Vec<Tolerates>> = stamps.values().map(|told| Some(told.ok()?.unreachable)).collect();
+    let given = given.filter(|given| given.iter().all(|delay| is_slow(*delay)))?;
+    let slowest = delay_words(given.into_iter().max()?);
+    let moved = pods.iter().map(|(_, pod)| pod.tolerates_unreachable);
+    let today = moved.filter(|delay| *delay != Tolerates::Forever).max()?;
+    Some(Finding {
+        check: CheckId::FailoverEviction,
+        severity: Severity::Warning,
+        subject: "api/admission".into(),
+        title: format!("new pods are evicted only {slowest}; those that run now leave {}", delay_words(today)).into(),
+        evidence: evidence(
+            stamp_lines(&stamps)
+                .into_iter()
+                .chain(snapshot.stale_controllers().into_iter().map(|own| own.because))
+                .chain(snapshot.changed_config()),
+        ),
+        consequence: "every pod that is made anew stays long on a dead node: after the next rollout, recovery is slow".into(),
+        remedy: "restart no rollout yet. An upgrade may have reverted default-unreachable-toleration-seconds: compare \
+                 spec.api.extraArgs in /etc/k0s/k0s.yaml of each controller. Where it is short there: sudo systemctl restart \
+                 k0scontroller, one at a time and while all members are healthy; else ask support how to set it"
+            .into(),
     })
 }
 
@@ -197,8 +229,8 @@ impl<'a> Today<'a> {
         }
     }
 
-    /// Whether a restart of the rollout would help.
-    fn remedy(&self, limit: u64) -> &'static str {
+    /// Whether a restart of the rollout would help. `is_some_fast`: it could also do harm.
+    fn remedy(&self, limit: u64, is_some_fast: bool) -> &'static str {
         let is_fast = |stamps: &Stamps| stamps.unreachable <= Tolerates::Seconds(limit);
         match self {
             Today::Stamped(stamps) if stamps.values().all(|told| told.as_ref().is_ok_and(is_fast)) => {
@@ -211,6 +243,11 @@ impl<'a> Today<'a> {
             Today::Flag(seconds) if *seconds <= limit => {
                 "new pods get the short delay from this host's API server: restart the rollout of the slow ones, and compare \
                  the flag on the other controllers"
+            }
+            Today::Stamped(_) | Today::Flag(_) if is_some_fast => {
+                "restart no rollout: no API server is known to give new pods the short delay, and those that leave sooner now \
+                 would lose it. An upgrade may have reverted it: compare default-unreachable-toleration-seconds in \
+                 /etc/k0s/k0s.yaml of each controller"
             }
             Today::Stamped(_) | Today::Flag(_) | Today::Untold => {
                 "the delay is fixed when the cluster is created: on an upgraded cluster it stays until the cluster is \
@@ -282,7 +319,12 @@ fn detection(snapshot: &Snapshot, policy: &Policy) -> Looked {
         .iter()
         .map(|(name, grace)| format!("{name}: kube-controller-manager {}", grace.source));
     let lines = [format!("kube-controller-manager {}", grace.source), configured, limit];
-    let lines = lines.into_iter().chain(others).chain(unseen(snapshot, &elsewhere));
+    let hint = snapshot.changed_config();
+    let lines = lines
+        .into_iter()
+        .chain(hint)
+        .chain(others)
+        .chain(unseen(snapshot, &elsewhere));
     let is_not_here = differs && wanted == Some(grace.period);
     let not_in_force = differs.then_some(if is_not_here { "everywhere" } else { "on this host" });
     Ok(vec![slow_detection(snapshot, longest, not_in_force, evidence(lines))])

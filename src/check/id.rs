@@ -26,6 +26,7 @@ pub enum CheckId {
     ZoneThree,
     NodesMachines,
     NodesSize,
+    NodesSsd,
     NodesSwap,
     HaEnabled,
     NbeReady,
@@ -77,7 +78,7 @@ pub enum CheckId {
 
 impl CheckId {
     /// Every check.
-    pub const ALL: [CheckId; 62] = [
+    pub const ALL: [CheckId; 63] = [
         CheckId::EtcdQuorum,
         CheckId::EtcdSpare,
         CheckId::EtcdMemberLost,
@@ -93,6 +94,7 @@ impl CheckId {
         CheckId::ZoneThree,
         CheckId::NodesMachines,
         CheckId::NodesSize,
+        CheckId::NodesSsd,
         CheckId::NodesSwap,
         CheckId::HaEnabled,
         CheckId::NbeReady,
@@ -160,6 +162,7 @@ impl CheckId {
             CheckId::ZoneThree => "zone.three",
             CheckId::NodesMachines => "nodes.machines",
             CheckId::NodesSize => "nodes.size",
+            CheckId::NodesSsd => "nodes.ssd",
             CheckId::NodesSwap => "nodes.swap",
             CheckId::HaEnabled => "ha.enabled",
             CheckId::NbeReady => "nbe.ready",

@@ -1,10 +1,11 @@
-//! The machines family: three machines, each its own and large enough, without swap.
+//! The machines family: three machines, each its own and large enough, with an SSD, without swap.
 
 use std::collections::BTreeMap;
 
-use super::look::{Looked, cannot_tell, evidence, names, need_kinds, outcome};
+use super::look::{Looked, cannot_tell, evidence, host_subject, names, need, need_kinds, outcome};
 use super::{Check, CheckId, Finding, Group, Profile, Severity};
 use crate::base::{Text, Why, WhyKind};
+use crate::model::feed::HostPart;
 use crate::model::kube::{Machine, Node};
 use crate::model::policy::NodeSize;
 use crate::model::{FeedId, KubeKind, Policy, Snapshot};
@@ -27,12 +28,23 @@ pub const CHECKS: &[Check] = &[
         group: Group::Cluster,
         profile: Profile::Any,
         title: "every node is large enough",
-        looks_at: "cpu, memory and ephemeral-storage that every node has, against the settings policy.node_*; whether the disk \
-                   is an SSD is not seen",
+        looks_at: "cpu, memory and ephemeral-storage that every node has, against the settings policy.node_*",
         why: "the survivors of a loss carry the whole product, and etcd suffers from slow or full disks first",
         fix: "give the machine more; restart k0scontroller there afterwards, with all members healthy",
         statement: Some("Each node meets hardware requirements (8 vCPU, 24 GB RAM, 100 GB SSD)"),
         look: |snapshot, policy| outcome(size(snapshot, policy)),
+    },
+    Check {
+        id: CheckId::NodesSsd,
+        group: Group::Cluster,
+        profile: Profile::Any,
+        title: "etcd on this host lies on an SSD",
+        looks_at: "what this host's kernel tells of the disk under etcd; a hypervisor's disk and the volume of a storage array or RAID \
+                   controller that are called rotational may be anything. Other hosts are not seen: run this there",
+        why: "every write waits for the disks of a majority; hard disks are too slow for etcd beside anything else",
+        fix: "replace the node by one with an SSD, while all members are healthy: `quorate plan replace-node NODE`",
+        statement: Some("8 vCPU, 24 GB RAM, 100 GB SSD"),
+        look: |snapshot, _| outcome(ssd(snapshot)),
     },
     Check {
         id: CheckId::NodesSwap,
@@ -146,6 +158,37 @@ fn too_small(node: &Node, least: NodeSize) -> Option<Finding> {
         consequence: "it may have no room for the work of a lost node".into(),
         remedy: "give the machine more, one node at a time and while all members are healthy".into(),
     })
+}
+
+fn ssd(snapshot: &Snapshot) -> Looked {
+    let feed = FeedId::Host(HostPart::Disk);
+    need(snapshot, feed)?;
+    let untold = |text: &str| cannot_tell(feed, Why::new(WhyKind::Missing, text));
+    let disk = snapshot.host.disk.as_ref().map(|fact| &fact.value);
+    let disk = disk.ok_or_else(|| untold("the disk was not read yet"))?;
+    let device = disk.device.as_ref().map_err(|why| cannot_tell(feed, why.clone()))?;
+    let name = &device.name;
+    match device.rotates() {
+        Some(false) => Ok(Vec::new()),
+        None => Err(untold(&format!(
+            "{name} of this host is a virtual disk or a volume: what it lies on cannot be told from here"
+        ))),
+        Some(true) => Ok(vec![Finding {
+            check: CheckId::NodesSsd,
+            severity: Severity::Warning,
+            subject: host_subject(snapshot),
+            title: "etcd on this host lies on a hard disk".into(),
+            evidence: evidence([format!(
+                "{} lies on {name}, which the kernel calls rotational",
+                disk.path
+            )]),
+            consequence:
+                "writes of this host's member wait for its head; where two members are slow, the whole cluster is"
+                    .into(),
+            remedy: "replace this host by one with an SSD, while all members are healthy: quorate plan replace-node shows how"
+                .into(),
+        }]),
+    }
 }
 
 fn swap(snapshot: &Snapshot) -> Looked {

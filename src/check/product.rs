@@ -70,10 +70,11 @@ pub const CHECKS: &[Check] = &[
         id: CheckId::OperatorReplicas,
         group: Group::Cluster,
         profile: Profile::Any,
-        title: "the operator's replicas are ready",
-        looks_at: "the Deployment nbe-operator; one replica is the default, and several are opt-in",
+        title: "the operator's replicas are ready, and one leads",
+        looks_at: "the Deployment nbe-operator; one replica is the default, and several are opt-in: then the lease by which they elect \
+                   their leader",
         why: "while the operator is gone nothing is reconciled; NetBox and the recovery of nodes do not depend on it",
-        fix: "see why its replicas are not ready",
+        fix: "see why its replicas are not ready, or why none holds the lease",
         statement: Some(
             "The operator can run multiple replicas with leader election, so the loss of an operator pod does not pause reconciliation and operator upgrades can be zero-downtime.",
         ),

@@ -176,7 +176,10 @@ fn mixed_servers(snapshot: &Snapshot) -> Looked {
     if different.len() > 1 {
         let title = "API servers give new pods different eviction delays".to_owned();
         let stale = snapshot.stale_controllers().into_iter().map(|own| own.because);
-        let lines = failover::stamp_lines(&stamps).into_iter().chain(stale);
+        let lines = failover::stamp_lines(&stamps)
+            .into_iter()
+            .chain(stale)
+            .chain(snapshot.changed_config());
         return Ok(vec![mixed_finding("api/admission", title, evidence(lines))]);
     }
     let untold = stamps.iter().find_map(|(name, told)| Some((name, told.err()?)));

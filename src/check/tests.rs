@@ -236,7 +236,7 @@ fn needs(id: CheckId) -> Vec<FeedId> {
         CheckId::NetworkPairs => vec![example::from(2), example::from(3)],
         CheckId::NetworkLinkSpeed => vec![FeedId::Host(HostPart::Links)],
         CheckId::NetworkEncryption => kinds(&[KubeKind::ClusterConfigs]),
-        CheckId::HostDisk => vec![FeedId::Host(HostPart::Disk)],
+        CheckId::NodesSsd | CheckId::HostDisk => vec![FeedId::Host(HostPart::Disk)],
         CheckId::EtcdDisk => vec![FeedId::EtcdDisk],
     }
 }
@@ -290,6 +290,7 @@ fn every_finding_says_all_that_people_need() {
         CheckId::ZoneThree,
         CheckId::NodesMachines,
         CheckId::NodesSize,
+        CheckId::NodesSsd,
         CheckId::NodesSwap,
         CheckId::HaAirGap,
         CheckId::ProductUpgrade,

@@ -154,7 +154,7 @@ fn as_the_api_gives(objects: &[(&str, Value)], at: Stamp) -> KubeFacts {
     for kind in KubeKind::ALL {
         let own = objects.iter().filter(|(plural, _)| *plural == kind.plural());
         let rows = own.map(|(_, object)| from_json(kind, object.clone()).unwrap());
-        let objects = rows.filter(|(key, _)| is_wanted(kind, key)).collect();
+        let objects = rows.filter(|(key, row)| is_wanted(key, row)).collect();
         let event = KubeEvent::Replace { kind, objects };
         let (epoch, revision) = (1, 0);
         say(Observation::Kube { epoch, revision, event });

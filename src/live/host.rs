@@ -4,6 +4,7 @@
 
 pub mod certificates;
 pub mod containers;
+pub mod device;
 pub mod disk;
 pub mod files;
 pub mod journal;
@@ -84,7 +85,9 @@ pub struct Places {
     pub net: PathBuf,
     /// Exists where systemd is the init system, see `sd_booted(3)`.
     pub systemd: PathBuf,
-    /// A file that tells what statvfs(3) would, where the host is not this one.
+    /// `/sys/dev/block`
+    pub devices: PathBuf,
+    /// A file that tells what statvfs(3) and stat(2) would, where the host is not this one.
     pub statvfs: Option<PathBuf>,
     /// systemctl and journalctl.
     pub programs: unit::Programs,
@@ -100,6 +103,7 @@ impl Places {
             proc: PathBuf::from("/proc"),
             pod_logs: PathBuf::from("/var/log/pods"),
             net: PathBuf::from("/sys/class/net"),
+            devices: PathBuf::from("/sys/dev/block"),
             systemd: PathBuf::from("/run/systemd/system"),
             statvfs: None,
             programs: unit::Programs::default(),
@@ -116,6 +120,7 @@ impl Places {
             proc: root.join("proc"),
             pod_logs: root.join("var/log/pods"),
             net: root.join("sys/class/net"),
+            devices: root.join("sys/dev/block"),
             systemd: root.join("run/systemd/system"),
             statvfs: Some(root.join("run/statvfs")),
             programs: unit::Programs {
@@ -224,7 +229,10 @@ fn look(part: HostPart, places: &Places) -> Look {
         HostPart::Processes => processes::read(&places.proc),
         HostPart::Config => Reading::from(k0s_yaml::read(&layout.k0s_yaml), HostFact::Config),
         HostPart::Certificates => certificates::read(layout),
-        HostPart::Disk => Reading::from(disk::read(&layout.k0s_dir, places.statvfs.as_deref()), HostFact::Disk),
+        HostPart::Disk => Reading::from(
+            disk::read(&layout.k0s_dir, places.statvfs.as_deref(), &places.devices),
+            HostFact::Disk,
+        ),
         HostPart::Containers => containers::read(&places.proc, &places.pod_logs),
         HostPart::Links => Reading::from(links::read(&places.net), HostFact::Links),
     })

@@ -23,6 +23,7 @@ fn places(root: &Path) -> Places {
         proc: root.join("proc"),
         pod_logs: root.join("pods"),
         net: root.join("net"),
+        devices: root.join("block"),
         systemd: root.join("run/systemd/system"),
         statvfs: None,
         programs: unit::Programs {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::fact::Fact;
-use crate::base::{Stamp, Text};
+use crate::base::{Stamp, Text, Why, WhyKind};
 
 /// What k0s says on its status socket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +44,9 @@ pub struct Process {
 pub struct K0sConfig {
     /// Where it was read.
     pub path: Text,
+    /// When it was written last, by this host's clock.
+    #[serde(default)]
+    pub changed: Option<Timestamp>,
     /// `spec.api.address`.
     pub api_address: Option<Text>,
     /// `spec.api.port`.
@@ -80,6 +83,37 @@ pub struct Disk {
     pub total_bytes: u64,
     /// What an ordinary process may still write.
     pub free_bytes: u64,
+    /// What it lies on, or why that cannot be told.
+    #[serde(default = "no_device")]
+    pub device: Result<Device, Why>,
+}
+
+/// A recording of before devices were looked at.
+fn no_device() -> Result<Device, Why> {
+    Err(Why::new(WhyKind::NotYet, "the disk was not looked at"))
+}
+
+/// A block device: what the kernel says of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Device {
+    /// Its name in `/sys/block`, such as `nvme0n1`.
+    pub name: Text,
+    /// `queue/rotational`.
+    pub is_rotational: bool,
+    /// Whether it is a hypervisor's disk or the volume of a storage array or RAID controller: what lies below may be anything.
+    pub is_virtual: bool,
+}
+
+impl Device {
+    /// Whether it is a disk that rotates; None where it cannot be told, because those who hand out volumes often leave
+    /// `rotational` at 1 whatever lies below. A 0 was set on purpose.
+    pub const fn rotates(&self) -> Option<bool> {
+        match (self.is_rotational, self.is_virtual) {
+            (false, _) => Some(false),
+            (true, false) => Some(true),
+            (true, true) => None,
+        }
+    }
 }
 
 /// The unit `k0scontroller`.

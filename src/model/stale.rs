@@ -1,6 +1,8 @@
 //! Which controllers run with something older than what is installed or configured, and so need a restart of k0s: one rule
 //! for the plan that restarts them and for the checks. Pure questions to a snapshot.
 
+use std::time::Duration;
+
 use super::detection::TOLERATION_FLAG;
 use super::kube::Tolerates;
 use super::snapshot::Snapshot;
@@ -34,7 +36,24 @@ impl Snapshot {
         stale.extend(otherwise_stamping(self));
         stale
     }
+
+    /// A hint, where no flag tells whether this host's k0s runs with its k0s.yaml: the file was written after k0s started.
+    /// What was changed in it is not known, and it may not matter.
+    pub fn changed_config(&self) -> Option<String> {
+        let config = &self.host.config.as_ref()?.value;
+        // k0s reads it once, and hands it to what it starts, also when it starts that anew.
+        let names = ["k0s", "kube-apiserver", "kube-controller-manager"];
+        let (name, started) = names
+            .iter()
+            .find_map(|name| Some((*name, self.host.process(name)?.started?)))?;
+        let after = Duration::try_from(config.changed?.duration_since(started)).ok()?;
+        let is_decided = changed_flag(self).is_some();
+        (!is_decided && after > START_IS_KNOWN_TO).then(|| format!("{} was changed after {name} started", config.path))
+    }
 }
+
+/// The start of a process is known to the second of the host's own start.
+const START_IS_KNOWN_TO: Duration = Duration::from_secs(2);
 
 /// Controllers with an older k0s than others.
 fn older(snapshot: &Snapshot) -> Vec<Stale> {

@@ -16,6 +16,7 @@ use std::net::Ipv4Addr;
 use crate::base::{Text, Why, WhyKind};
 use crate::model::detection::go_duration;
 use crate::model::etcd::{LocalStatus, Member as Listed};
+use crate::model::host::Device;
 use crate::model::quorum::Membership;
 use crate::model::{FeedState, KubeKind, Snapshot};
 use crate::sim::scenario::{Cluster, EtcdLine, K0sFamily};
@@ -58,7 +59,14 @@ pub fn cast(snapshot: &Snapshot, seed: u64) -> Result<Cast, Why> {
     let objects = objects::objects(snapshot, &mut notes);
     let local = snapshot.etcd.local.as_ref().map(|local| &local.value);
     let (versions, line) = versions(snapshot, local);
+    let disk = snapshot
+        .host
+        .disk
+        .as_ref()
+        .and_then(|disk| disk.value.device.as_ref().ok());
+    let rotates = disk.and_then(Device::rotates) == Some(true);
     let cluster = Cluster {
+        hard_disks: if rotates { vec![here] } else { Vec::new() },
         etcd: line,
         k0s: family(&versions.k0s),
         grace_s: grace_s(snapshot),

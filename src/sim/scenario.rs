@@ -44,7 +44,7 @@ pub struct Expect {
 }
 
 /// The scenarios that quorate brings along, in the order in which people should meet them.
-pub const NAMES: [&str; 30] = [
+pub const NAMES: [&str; 31] = [
     "healthy",
     "ready",
     "demo",
@@ -55,6 +55,7 @@ pub const NAMES: [&str; 30] = [
     "ha-not-enabled",
     "upgraded",
     "mixed-flags",
+    "reverted",
     "replacing",
     "zombie",
     "remnant",
@@ -115,6 +116,7 @@ impl Scenario {
             "ha-not-enabled" => include_str!("../../assets/scenarios/ha-not-enabled.toml"),
             "upgraded" => include_str!("../../assets/scenarios/upgraded.toml"),
             "mixed-flags" => include_str!("../../assets/scenarios/mixed-flags.toml"),
+            "reverted" => include_str!("../../assets/scenarios/reverted.toml"),
             "replacing" => include_str!("../../assets/scenarios/replacing.toml"),
             "zombie" => include_str!("../../assets/scenarios/zombie.toml"),
             "remnant" => include_str!("../../assets/scenarios/remnant.toml"),
@@ -236,11 +238,14 @@ pub struct Cluster {
     pub toleration_s: u32,
     /// Those that the controllers' API servers run with in turn, where they differ: restarts are pending.
     pub running_toleration_s: Vec<u32>,
+    /// Hosts whose disk is a hard disk; the others have SSDs.
+    pub hard_disks: Vec<HostId>,
     /// `Installation.spec.highAvailability` and three rqlite replicas.
     pub high_availability: bool,
     /// Installed by an older release and upgraded since: an obsolete Installation stands beside the active one.
     pub upgraded: bool,
-    /// What the HA document only advises is there, too: WireGuard, and a spread that lets replacements in.
+    /// What the HA document only advises is there, too: WireGuard, a spread that lets replacements in, and two replicas of the
+    /// operator.
     pub by_the_book: bool,
     /// Names and messages hold control characters, bidirectional overrides, markup and other bad text.
     pub hostile: bool,
@@ -259,6 +264,7 @@ impl Default for Cluster {
             configured_grace_s: None,
             toleration_s: 30,
             running_toleration_s: Vec::new(),
+            hard_disks: Vec::new(),
             high_availability: true,
             upgraded: false,
             by_the_book: false,

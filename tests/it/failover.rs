@@ -9,7 +9,8 @@ use quorate::app::failover::{End, Failover};
 use quorate::app::timeline::{Entry, Topic};
 use quorate::app::{Msg, State, update};
 use quorate::base::Text;
-use quorate::model::Policy;
+use quorate::check::{self, CheckId};
+use quorate::model::{Policy, Snapshot};
 use quorate::rehearse::stage::Stage;
 use quorate::sim::scenario::Scenario;
 use quorate::sim::world::fault::Fault;
@@ -157,5 +158,30 @@ fn pods_that_tolerate_a_lost_node_for_long_are_the_reason() {
         told.iter()
             .any(|line| line.contains("they tolerate a lost node for 5 min")),
         "{told:#?}"
+    );
+}
+
+#[test]
+fn another_replica_of_the_operator_leads_once_the_leaders_node_is_dead() {
+    let leader = |snapshot: &Snapshot| {
+        let lease = snapshot.operator_lease()?;
+        lease.age.filter(|age| age.age <= lease.valid)?;
+        lease.node.cloned()
+    };
+    let led = leader(open("ready", 1).stage.snapshot()).unwrap();
+    let dead = led.as_str().trim_start_matches("nbe-").parse::<u16>().unwrap();
+    let mut watched = open("ready", if dead == 1 { 2 } else { 1 });
+    watched.inject(&Fault::Kill { host: HostId(dead) });
+    watched.pass(20);
+    let snapshot = watched.stage.snapshot();
+    let next = leader(snapshot);
+    assert!(next.is_some() && next != Some(led), "{next:?}");
+    let outcomes = check::run(snapshot, &Policy::default());
+    let findings = outcomes.findings();
+    assert!(
+        !findings
+            .iter()
+            .any(|own| own.check == CheckId::OperatorReplicas && own.title.as_str().contains("lead")),
+        "{findings:#?}"
     );
 }

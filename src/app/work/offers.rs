@@ -180,10 +180,12 @@ fn of_member(state: &State, id: MemberId) -> Vec<Intent> {
 
 /// The action that is a finding's remedy, then those of the thing that it is about.
 fn of_finding(state: &State, check: CheckId, about: &Text) -> Vec<Intent> {
+    let is_stale = || !state.snapshot.stale_controllers().is_empty();
     let remedy = match check {
         CheckId::ZoneLabels | CheckId::ZoneThree => Some(label_zones(state)),
         CheckId::FailoverDetection => Some(Intent::RestartControllers { nodes: Vec::new() }),
-        CheckId::FailoverMixed if !state.snapshot.stale_controllers().is_empty() => {
+        CheckId::FailoverMixed if is_stale() => Some(Intent::RestartControllers { nodes: Vec::new() }),
+        CheckId::FailoverEviction if about == "api/admission" && is_stale() => {
             Some(Intent::RestartControllers { nodes: Vec::new() })
         }
         CheckId::HaEnabled => Some(Intent::EnableHa),

@@ -63,13 +63,27 @@ fn recorded_control_nodes_and_leases() {
         .into_iter()
         .map(|raw| from_json(KubeKind::Leases, raw).unwrap())
         .collect();
-    let wanted = rows.iter().filter(|(key, _)| is_wanted(KubeKind::Leases, key)).count();
+    let wanted = rows.iter().filter(|(key, row)| is_wanted(key, row)).count();
     assert_eq!((rows.len(), wanted), (11, 10), "k0s-autopilot's lease is not kept");
     let (_, KubeObject::Lease(lease)) = &rows[1] else {
         panic!("{:?}", rows[1]);
     };
     assert_eq!(lease.duration_s, 60);
     assert_eq!(lease.renewed.unwrap().to_string(), "2026-11-22T23:29:43.927938Z");
+}
+
+#[test]
+fn of_other_leases_only_the_operators_are_kept() {
+    let kept = |namespace: &str, holder: Value| {
+        let raw = json!({"metadata": {"name": "l", "namespace": namespace}, "spec": {"holderIdentity": holder}});
+        let (key, row) = from_json(KubeKind::Leases, raw).unwrap();
+        is_wanted(&key, &row)
+    };
+    assert!(kept("kube-system", json!("anybody")));
+    assert!(kept("kotsadm", json!("netbox-nbe-operator-6d5f8-x2x4z_0f3c2a51")));
+    assert!(kept("kotsadm", Value::Null), "who leads may have given it back");
+    assert!(!kept("kotsadm", json!("other-operator-6d5f8-x2x4z_0f3c2a51")));
+    assert!(!kept("kotsadm", json!("nbe-operator")));
 }
 
 fn node_json() -> Value {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::base::{Why, WhyKind};
 use crate::check::testing::{assert_cannot_tell, assert_holds, evidence, findings, one, uninstall};
 use crate::check::{CheckId, Severity};
 use crate::model::example::{self, ago, change, healthy, turn_off, wall_ago};
@@ -77,6 +78,57 @@ fn a_restart_of_the_rollout_helps_where_new_pods_leave_sooner() {
     assert!(remedy(&snapshot).0.contains("see failover.mixed-eviction first"));
     servers(&mut snapshot, 3);
     assert!(remedy(&snapshot).0.contains("a restart of the rollout does not help"));
+    tolerate(&mut snapshot, Tolerates::Seconds(30), |name| {
+        name.starts_with("netbox-netbox")
+    });
+    assert!(remedy(&snapshot).0.starts_with("restart no rollout"));
+}
+
+#[test]
+fn fast_pods_of_slow_servers_are_not_to_be_made_anew() {
+    let mut snapshot = healthy();
+    let mut slow = |n: usize| {
+        let servers = &mut snapshot.kube.admission.as_mut().unwrap().servers;
+        let told = servers.values_mut().nth(n).unwrap();
+        told.as_mut().unwrap().unreachable = Tolerates::Seconds(300);
+        snapshot.clone()
+    };
+    assert_holds(CheckId::FailoverEviction, &slow(0));
+    assert_holds(CheckId::FailoverEviction, &slow(1));
+    let all = slow(2);
+    let finding = one(CheckId::FailoverEviction, &all, Severity::Warning, "api/admission");
+    assert_eq!(
+        finding.title,
+        "new pods are evicted only after 5 min; those that run now leave after 30 s"
+    );
+    assert!(
+        finding.remedy.as_str().starts_with("restart no rollout"),
+        "{finding:#?}"
+    );
+    let mut untold = all.clone();
+    let servers = &mut untold.kube.admission.as_mut().unwrap().servers;
+    *servers.values_mut().next().unwrap() = Err(Why::new(WhyKind::Refused, "connection refused"));
+    assert_holds(CheckId::FailoverEviction, &untold);
+}
+
+#[test]
+fn a_config_that_was_written_since_k0s_started_is_a_hint() {
+    let mut snapshot = grace(Some("50s"), None);
+    let has_hint = |snapshot: &Snapshot| {
+        let finding = one(CheckId::FailoverDetection, snapshot, Severity::Info, "node/nbe-1");
+        evidence(&finding).contains("/etc/k0s/k0s.yaml was changed after k0s started")
+    };
+    assert!(!has_hint(&snapshot));
+    snapshot.host.config.as_mut().unwrap().value.changed = Some(wall_ago(60));
+    assert!(has_hint(&snapshot));
+    // A flag that differs says more.
+    flags(
+        &mut snapshot,
+        "kube-apiserver",
+        "default-unreachable-toleration-seconds",
+        None,
+    );
+    assert!(!has_hint(&snapshot));
 }
 
 #[test]

@@ -1,8 +1,11 @@
 #![allow(clippy::unwrap_used)]
 
+use crate::base::{Why, WhyKind};
 use crate::check::testing::{assert_cannot_tell, assert_holds, evidence, findings, one};
 use crate::check::{CheckId, Severity};
 use crate::model::example::{self, change, name};
+use crate::model::feed::HostPart;
+use crate::model::host::Device;
 use crate::model::kube::Node;
 use crate::model::{FeedId, KubeKind, ObjectKey, Snapshot};
 
@@ -51,6 +54,30 @@ fn sizes_have_a_tolerance() {
     let finding = one(CheckId::NodesSize, &small, Severity::Warning, "node/nbe-2");
     assert_eq!(finding.evidence, ["4 CPUs, 8 wanted", "50 GB of disk, 90 GB wanted"]);
     assert_cannot_tell(CheckId::NodesSize, &bent(1, |node| node.disk_bytes = None), NODES);
+}
+
+/// This host's etcd on a device, or why that is not known.
+fn on(device: Result<Device, Why>) -> Snapshot {
+    let mut snapshot = example::healthy();
+    snapshot.host.disk.as_mut().unwrap().value.device = device;
+    snapshot
+}
+
+#[test]
+fn a_hard_disk_is_found_and_a_virtual_one_does_not_tell() {
+    let disk = |is_rotational, is_virtual| {
+        on(Ok(Device {
+            name: "sda".into(),
+            is_rotational,
+            is_virtual,
+        }))
+    };
+    let finding = one(CheckId::NodesSsd, &disk(true, false), Severity::Warning, "node/nbe-1");
+    assert!(evidence(&finding).contains("sda"));
+    let feed = FeedId::Host(HostPart::Disk);
+    assert_cannot_tell(CheckId::NodesSsd, &disk(true, true), feed);
+    assert_holds(CheckId::NodesSsd, &disk(false, true));
+    assert_cannot_tell(CheckId::NodesSsd, &on(Err(Why::new(WhyKind::Missing, "overlay"))), feed);
 }
 
 #[test]

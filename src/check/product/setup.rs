@@ -1,11 +1,12 @@
 //! How the product was set up: its store, its kind of installation, its upgrades, its operator.
 
 use super::active_installation;
-use crate::base::{Text, Why, WhyKind};
+use crate::base::{Age, Text, Why, WhyKind};
 use crate::check::look::{Looked, arg, cannot_tell, evidence, need_kinds, not_applicable, plural};
 use crate::check::placement::workload_subject;
 use crate::check::{CheckId, Finding, Outcome, Severity};
-use crate::model::kube::WorkloadKind;
+use crate::model::kube::{Workload, WorkloadKind};
+use crate::model::leader::OperatorLease;
 use crate::model::product::Installation;
 use crate::model::{FeedId, KubeKind, ObjectKey, Snapshot};
 
@@ -118,16 +119,28 @@ pub(super) fn upgrade(snapshot: &Snapshot) -> Looked {
 
 pub(super) fn operator(snapshot: &Snapshot) -> Looked {
     need_kinds(snapshot, &[KubeKind::Deployments])?;
-    let mut deployments = snapshot.kube.deployments.iter();
-    let Some((key, fact)) = deployments.find(|(key, _)| key.name.as_str().ends_with("nbe-operator")) else {
+    let Some((key, operator)) = snapshot.operator() else {
         return Err(not_applicable("there is no Deployment nbe-operator"));
     };
-    let operator = &fact.value;
+    let leases = need_kinds(snapshot, &[KubeKind::Leases]);
+    let lease = snapshot.operator_lease().filter(|_| leases.is_ok());
+    let mut findings: Vec<Finding> = unready(key, operator, lease.as_ref()).into_iter().collect();
+    if operator.desired > 1 {
+        match leases {
+            Ok(()) => findings.extend(leaderless(key, operator, lease.as_ref())),
+            Err(untold) if findings.is_empty() => return Err(untold),
+            Err(_) => {}
+        }
+    }
+    Ok(findings)
+}
+
+fn unready(key: &ObjectKey, operator: &Workload, lease: Option<&OperatorLease>) -> Option<Finding> {
     if operator.ready >= operator.desired && operator.desired > 0 {
-        return Ok(Vec::new());
+        return None;
     }
     let (wanted, ready) = (operator.desired, operator.ready);
-    Ok(vec![Finding {
+    Some(Finding {
         check: CheckId::OperatorReplicas,
         severity: Severity::Info,
         subject: workload_subject(WorkloadKind::Deployment, key),
@@ -136,14 +149,65 @@ pub(super) fn operator(snapshot: &Snapshot) -> Looked {
             plural(wanted as usize, "replica")
         )
         .into(),
-        evidence: evidence([format!("{key}: {wanted} wanted, {ready} ready")]),
+        evidence: evidence(
+            [format!("{key}: {wanted} wanted, {ready} ready")]
+                .into_iter()
+                .chain(lease.map(lease_line)),
+        ),
         consequence: if ready == 0 {
             "nothing is reconciled: changes of the NetBoxEnterprise wait. NetBox itself goes on".into()
         } else {
             "another replica reconciles; one loss more, and changes wait".into()
         },
         remedy: format!("kubectl -n {} describe pods shows why", arg(key.namespace.as_str())).into(),
-    }])
+    })
+}
+
+/// Several replicas, and for longer than a lease lasts nobody held it.
+fn leaderless(key: &ObjectKey, operator: &Workload, lease: Option<&OperatorLease>) -> Option<Finding> {
+    let (line, consequence) = match lease {
+        // One duration until it is free, one more to be taken. An age that cannot be told proves nothing.
+        Some(lease) if lease.age.is_none_or(|age| age.age <= 2 * lease.valid) => return None,
+        Some(lease) => (
+            lease_line(lease),
+            "nothing is reconciled until one takes it: changes of the NetBoxEnterprise wait. NetBox itself goes on",
+        ),
+        None => (
+            format!("no lease in {} is held by a pod of it", key.namespace),
+            "if its replicas elect a leader, nothing is reconciled now; if they do not, each of them acts",
+        ),
+    };
+    let namespace = arg(key.namespace.as_str());
+    Some(Finding {
+        check: CheckId::OperatorReplicas,
+        severity: Severity::Info,
+        subject: workload_subject(WorkloadKind::Deployment, key),
+        title: "no replica of the operator is known to lead".into(),
+        evidence: evidence([
+            format!("{key}: {} wanted, {} ready", operator.desired, operator.ready),
+            line,
+        ]),
+        consequence: consequence.into(),
+        remedy: format!(
+            "kubectl -n {namespace} get leases shows who should lead, kubectl -n {namespace} logs deployment/{} why it does not",
+            arg(key.name.as_str())
+        )
+        .into(),
+    })
+}
+
+fn lease_line(lease: &OperatorLease) -> String {
+    let node = lease.node.map(|node| format!(" on {node}")).unwrap_or_default();
+    let renewed = lease.age.map_or_else(
+        || "renewed by a clock that is ahead of ours".to_owned(),
+        |age| format!("renewed {} ago", Age(age.age)),
+    );
+    format!(
+        "lease {}: held by {}{node}, {renewed}, good for {}",
+        lease.key,
+        lease.pod,
+        Age(lease.valid)
+    )
 }
 
 #[cfg(test)]

@@ -31,13 +31,15 @@ const CONTROLLER_MANAGER_ARGS: [&str; 7] = [
 pub fn read(path: &Path) -> Result<K0sConfig, Why> {
     let text = files::read_text(path)?;
     let config = parse(&text).map_err(|why| files::about(path, why))?;
+    let changed = std::fs::metadata(path).and_then(|own| own.modified()).ok();
     Ok(K0sConfig {
         path: path.to_string_lossy().as_ref().into(),
+        changed: changed.and_then(|at| at.try_into().ok()),
         ..config
     })
 }
 
-/// Parses k0s.yaml; the path is left empty. What is not listed here is not kept.
+/// Parses k0s.yaml; path and time are left empty. What is not listed here is not kept.
 fn parse(text: &str) -> Result<K0sConfig, Why> {
     #[derive(Default, Deserialize)]
     struct File {
@@ -79,6 +81,7 @@ fn parse(text: &str) -> Result<K0sConfig, Why> {
     let controller_manager = spec.controller_manager.and_then(|part| part.extra_args);
     Ok(K0sConfig {
         path: Text::default(),
+        changed: None,
         api_address: api.address.filter(|address| !address.is_empty()),
         api_port: api.port,
         api_sans: api.sans.unwrap_or_default(),
@@ -174,7 +177,12 @@ spec:
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("k0s.yaml");
         std::fs::write(&path, FILE).unwrap();
-        assert_eq!(read(&path).unwrap().path, path.to_str().unwrap());
+        let at = jiff::Timestamp::from_second(1_700_000_000).unwrap();
+        let file = std::fs::File::options().append(true).open(&path).unwrap();
+        file.set_modified(at.into()).unwrap();
+        let config = read(&path).unwrap();
+        assert_eq!(config.path, path.to_str().unwrap());
+        assert_eq!(config.changed, Some(at));
         std::fs::write(&path, "spec: 1").unwrap();
         let why = read(&path).unwrap_err();
         assert!(why.text.as_str().contains("k0s.yaml: not the YAML"), "{why}");

@@ -3,6 +3,7 @@
 //! address of its controller. Seldom, and never in the way. Start reading at [`observe`].
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +23,8 @@ use crate::assemble::objects::toleration;
 use crate::base::{Text, Why, WhyKind};
 use crate::model::admission::{Admission, Stamps};
 use crate::model::feed::HostPart;
-use crate::model::{FeedId, FeedState, KubeKind, Snapshot};
+use crate::model::reach::{Knock, Service};
+use crate::model::{FeedId, FeedState, KubeKind, ObjectKey, Snapshot};
 use crate::plan::request::{Call, Method};
 use crate::port::{Closed, Observation, Report, Sink};
 
@@ -100,6 +102,7 @@ async fn keep_asking(
     snapshots: &Snapshots,
 ) -> Result<(), Closed> {
     loop {
+        let mut watch = Watch::begin(&snapshots.newest(), Instant::now());
         let servers = servers(access, &snapshots.newest());
         let is_complete = match unlit(&snapshots.newest()) {
             Some(why) => {
@@ -117,10 +120,87 @@ async fn keep_asking(
             }
             let newest = snapshots.newest();
             let is_lit = unlit(&newest).is_none();
-            if Instant::now() >= due || (is_lit && !was_lit) || self::servers(access, &newest) != servers {
+            if Instant::now() >= due
+                || watch.is_time(&newest, Instant::now())
+                || (is_lit && !was_lit)
+                || self::servers(access, &newest) != servers
+            {
                 break;
             }
         }
+    }
+}
+
+/// Whether an API server was started anew since all were asked: its flags may be others now.
+struct Watch {
+    asked: Instant,
+    seen: Signs,
+    is_due: bool,
+}
+
+impl Watch {
+    fn begin(snapshot: &Snapshot, asked: Instant) -> Self {
+        Self {
+            asked,
+            seen: Signs::of(snapshot),
+            is_due: false,
+        }
+    }
+
+    /// Whether to ask anew: no more than once a minute, whatever crashes again and again.
+    fn is_time(&mut self, snapshot: &Snapshot, now: Instant) -> bool {
+        let signs = Signs::of(snapshot);
+        self.is_due |= signs.tell_of_a_start(&self.seen);
+        self.seen = signs;
+        self.is_due && now >= self.asked + AGAIN
+    }
+}
+
+/// What changes when an API server comes back.
+struct Signs {
+    /// How often this host's was seen to have been started anew.
+    restarts: u32,
+    /// Who holds the leases of k0s's controllers: each start of k0s is another holder, and starts an API server.
+    holders: BTreeMap<ObjectKey, Text>,
+    /// Whether the port of another host's accepts.
+    accepts: BTreeMap<IpAddr, bool>,
+    is_lit: bool,
+}
+
+impl Signs {
+    fn of(snapshot: &Snapshot) -> Self {
+        let leases = snapshot.kube.leases.iter();
+        let own = leases.filter(|(key, _)| {
+            let name = key.name.as_str();
+            key.namespace == "kube-node-lease" && name.starts_with("k0s-ctrl-")
+        });
+        let ports = snapshot.reach.iter();
+        Self {
+            restarts: snapshot
+                .host
+                .restarts
+                .get("kube-apiserver")
+                .map_or(0, |restarts| restarts.count),
+            holders: own
+                .filter_map(|(key, lease)| Some((key.clone(), lease.value.holder.clone()?)))
+                .collect(),
+            accepts: ports
+                .filter_map(|(address, host)| {
+                    let port = host.ports.get(&Service::Api)?;
+                    Some((*address, port.knock == Knock::Connected))
+                })
+                .collect(),
+            is_lit: unlit(snapshot).is_none(),
+        }
+    }
+
+    fn tell_of_a_start(&self, before: &Self) -> bool {
+        let mut holders = self.holders.iter();
+        let mut accepts = self.accepts.iter();
+        self.restarts != before.restarts
+            || (self.is_lit && !before.is_lit)
+            || holders.any(|(lease, holder)| before.holders.get(lease).is_some_and(|old| old != holder))
+            || accepts.any(|(address, accepts)| *accepts && before.accepts.get(address) == Some(&false))
     }
 }
 
@@ -215,3 +295,6 @@ fn pod() -> Call {
         }),
     }
 }
+
+#[cfg(test)]
+mod tests;

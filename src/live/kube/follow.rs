@@ -195,13 +195,9 @@ impl Follower<'_> {
     /// A watched object as a change of ours; None where it does not concern us.
     fn change(&mut self, object: Value, is_deleted: bool) -> Option<KubeEvent> {
         let key = key_of(&object)?;
-        if !is_wanted(self.kind, &key) {
-            return None;
-        }
-        if is_deleted {
-            return Some(KubeEvent::Delete(self.kind, key));
-        }
         match from_json(self.kind, object) {
+            Ok((key, row)) if !is_wanted(&key, &row) => None,
+            _ if is_deleted => Some(KubeEvent::Delete(self.kind, key)),
             Ok((key, row)) => Some(KubeEvent::Apply(key, Box::new(row))),
             // As in a list: what cannot be understood is not there. An older state of it would be untrue.
             Err(why) => {

@@ -81,7 +81,7 @@ impl Listed {
     fn take(&mut self, kind: KubeKind, objects: Vec<Value>) {
         for raw in objects {
             match from_json(kind, raw) {
-                Ok(row) => self.rows.extend(Some(row).filter(|row| is_wanted(kind, &row.0))),
+                Ok(row) => self.rows.extend(Some(row).filter(|(key, row)| is_wanted(key, row))),
                 Err(why) => {
                     if self.left_out.len() < MOST_ODDITIES {
                         self.left_out.push(why);

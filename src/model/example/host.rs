@@ -9,7 +9,7 @@ use crate::model::entry::{Entry, EntryId, Presented, Probed};
 use crate::model::etcd::DiskTimes;
 use crate::model::feed::{FeedId, HostPart};
 use crate::model::host::{
-    Certificate, Containers, Disk, HostFacts, K0sConfig, K0sStatus, Link, Process, RunningPod, Unit,
+    Certificate, Containers, Device, Disk, HostFacts, K0sConfig, K0sStatus, Link, Process, RunningPod, Unit,
 };
 use crate::model::kube::{ApiHealth, Checked, Tolerates};
 use crate::model::reach::{HostReach, Knock, Port, Service};
@@ -32,6 +32,11 @@ pub(super) fn facts() -> HostFacts {
                 path: "/var/lib/embedded-cluster/k0s/etcd".into(),
                 total_bytes: 100 << 30,
                 free_bytes: 61 << 30,
+                device: Ok(Device {
+                    name: "nvme0n1".into(),
+                    is_rotational: false,
+                    is_virtual: false,
+                }),
             },
         )),
         unit: Some(fact(
@@ -104,6 +109,7 @@ fn config() -> K0sConfig {
     ];
     K0sConfig {
         path: "/etc/k0s/k0s.yaml".into(),
+        changed: Some(wall_ago(10 * DAY)),
         api_address: Some(address(1)),
         api_sans: vec![address(1), address(2), address(3)],
         api_port: Some(6_443),

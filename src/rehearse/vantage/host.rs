@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::find;
 use crate::base::{Text, Why, WhyKind};
 use crate::model::FeedId;
 use crate::model::feed::HostPart;
-use crate::model::host::{Disk, K0sConfig, K0sStatus, Link, Process, Unit};
+use crate::model::host::{Device, Disk, K0sConfig, K0sStatus, Link, Process, Unit};
 use crate::port::{HostFact, Observation, Report};
 use crate::sim::world::World;
 use crate::sim::world::flags::K0S_DIR;
-use crate::sim::world::host::{Component, DISK_BYTES, HostId, Run};
+use crate::sim::world::host::{CONFIGURED_S, Component, DISK_BYTES, HostId, Run};
 
 /// Host facts are read this often, in world milliseconds; links at every look.
 pub(super) const EVERY_MS: u64 = 10_000;
@@ -43,10 +45,16 @@ pub(super) fn look(world: &World, here: HostId, is_due: bool, seen: &mut Vec<Obs
     seen.push(Observation::HostFact(HostFact::Processes(processes(world, here))));
     seen.push(Observation::HostFact(HostFact::Config(config(world, here))));
     let (total_bytes, free_bytes) = DISK_BYTES;
+    let drive = world.drive(here);
     seen.push(Observation::HostFact(HostFact::Disk(Disk {
         path: K0S_DIR.into(),
         total_bytes,
         free_bytes,
+        device: Ok(Device {
+            name: drive.name.into(),
+            is_rotational: drive.rotates,
+            is_virtual: false,
+        }),
     })));
     let (active_state, sub_state) = match world.run(here, Component::K0s) {
         Run::Dead => ("inactive", "dead"),
@@ -117,6 +125,7 @@ fn config(world: &World, here: HostId) -> K0sConfig {
     let flags = flags(world, here, Component::KubeApiserver).into_iter();
     K0sConfig {
         path: "/etc/k0s/k0s.yaml".into(),
+        changed: Timestamp::from_second(CONFIGURED_S).ok(),
         api_address: address.clone(),
         api_port: Some(world.network().api_port),
         api_sans: controllers.map(|host| Text::new(&host.address)).collect(),

@@ -220,7 +220,7 @@ fn list(world: &World, kind: KubeKind) -> KubeEvent {
     let rows = world.store().list(resource(kind), None);
     let objects: Vec<(ObjectKey, KubeObject)> = rows
         .filter_map(|(_, object)| from_json(kind, (**object).clone()).ok())
-        .filter(|(key, _)| is_wanted(kind, key))
+        .filter(|(key, row)| is_wanted(key, row))
         .collect();
     KubeEvent::Replace { kind, objects }
 }
@@ -231,16 +231,11 @@ fn event(change: &Change) -> Option<KubeEvent> {
         .into_iter()
         .find(|kind| resource(*kind) == change.key.resource)?;
     let key = key_of(&change.object)?;
-    if !is_wanted(kind, &key) {
-        return None;
+    match from_json(kind, (*change.object).clone()) {
+        Ok((key, row)) if !is_wanted(&key, &row) => None,
+        Ok((key, row)) if change.kind != ChangeKind::Deleted => Some(KubeEvent::Apply(key, Box::new(row))),
+        Ok(_) | Err(_) => Some(KubeEvent::Delete(kind, key)),
     }
-    if change.kind == ChangeKind::Deleted {
-        return Some(KubeEvent::Delete(kind, key));
-    }
-    Some(match from_json(kind, (*change.object).clone()) {
-        Ok((key, row)) => KubeEvent::Apply(key, Box::new(row)),
-        Err(_) => KubeEvent::Delete(kind, key),
-    })
 }
 
 const fn resource(kind: KubeKind) -> Resource {

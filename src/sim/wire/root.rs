@@ -17,7 +17,7 @@ use super::addresses::Addresses;
 use super::pki::{Authorities, HostPki, Issued};
 use super::sshd::{self, Seen};
 use crate::sim::scenario::Cluster;
-use crate::sim::world::host::{Component, DISK_BYTES, Host, HostId, Run};
+use crate::sim::world::host::{CONFIGURED_S, Component, DISK_BYTES, Drive, Host, HostId, Run};
 use crate::sim::world::{Network, World};
 
 /// Embedded Cluster's k0s directory.
@@ -144,9 +144,15 @@ impl Root {
         root.write("etc/embedded-cluster/ec.yaml", "dataDir: /var/lib/embedded-cluster\n")?;
         root.write("run/k0s/k0s.yaml", &runtime_yaml())?;
         let (size, free) = DISK_BYTES;
-        root.write("run/statvfs", &format!("{size} {free}\n"))?;
+        let drive = Drive::new(built.hard_disks.contains(&root.host.id));
+        root.write("run/statvfs", &format!("{size} {free} {}\n", drive.numbers))?;
+        root.write_drive(drive)?;
         let k0s_yaml = root.k0s_yaml();
         root.write("etc/k0s/k0s.yaml", &k0s_yaml)?;
+        let written = fs::File::options()
+            .append(true)
+            .open(root.path.join("etc/k0s/k0s.yaml"))?;
+        written.set_modified(Timestamp::from_second(CONFIGURED_S).unwrap_or_default().into())?;
         let unit = root.path.join("run/unit");
         root.write("bin/systemctl", &format!("exec cat '{}'\n", unit.display()))?;
         let journal = root.path.join("run/journal");
@@ -154,6 +160,17 @@ impl Root {
         root.write("bin/ssh", &ssh)?;
         root.write("bin/journalctl", &format!("exec cat '{}'\n", journal.display()))?;
         Ok(root)
+    }
+
+    /// What sysfs has of a disk.
+    fn write_drive(&mut self, drive: Drive) -> io::Result<()> {
+        let disk = format!("sys/block/{}", drive.name);
+        let rotational = if drive.rotates { "1\n" } else { "0\n" };
+        self.write(&format!("{disk}/queue/rotational"), rotational)?;
+        self.write(&format!("{disk}/device/model"), "Simulated\n")?;
+        fs::create_dir_all(self.path.join("sys/dev/block"))?;
+        let link = self.path.join("sys/dev/block").join(drive.numbers);
+        std::os::unix::fs::symlink(format!("../../block/{}", drive.name), link)
     }
 
     /// The host's address.

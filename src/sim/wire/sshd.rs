@@ -1,6 +1,7 @@
 //! What a stand-in for ssh answers: what the sshd of another controller would connect to for us, and what `ps` shows there. The
 //! script reads files that follow the world. Start reading at [`Seen::of`].
 
+use std::fmt::Write;
 use std::net::SocketAddr;
 
 use super::addresses::Addresses;
@@ -87,23 +88,23 @@ impl Seen {
     }
 
     fn closed(&mut self, from: &Host, to: &str, words: &str) {
-        self.ways += &format!("{} {to} {words}\n", from.address);
+        // Writing to a String cannot fail.
+        let _ = writeln!(self.ways, "{} {to} {words}", from.address);
     }
 }
 
 /// As `ps -o pid=,args=` prints them.
 fn processes(world: &World, host: HostId) -> String {
-    let asked = [Component::KubeApiserver, Component::KubeControllerManager];
-    let lines = asked
-        .into_iter()
-        .filter(|component| world.run(host, *component) != Run::Dead);
+    let mut lines = String::new();
+    for component in [Component::KubeApiserver, Component::KubeControllerManager] {
+        if world.run(host, component) == Run::Dead {
+            continue;
+        }
+        let flags = world.flags(host, component).into_iter();
+        let flags: Vec<String> = flags.map(|(name, value)| format!("--{name}={value}")).collect();
+        let _ = writeln!(lines, "{} {} {}", component.pid(), component.name(), flags.join(" "));
+    }
     lines
-        .map(|component| {
-            let flags = world.flags(host, component).into_iter();
-            let flags: String = flags.map(|(name, value)| format!(" --{name}={value}")).collect();
-            format!("{} {}{flags}\n", component.pid(), component.name())
-        })
-        .collect()
 }
 
 /// The script that stands for ssh: `-W TO` and `-- HOST [COMMAND]` count, options do not.

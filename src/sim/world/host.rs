@@ -18,6 +18,28 @@ impl fmt::Display for HostId {
 /// The disk of every machine, in bytes: its size, and what is free. Plenty.
 pub const DISK_BYTES: (u64, u64) = (100 << 30, 60 << 30);
 
+/// When k0s.yaml was written on every machine, in seconds since 1970: before any world begins.
+pub const CONFIGURED_S: i64 = 1_700_000_000;
+
+/// The block device of a machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drive {
+    /// Its name in `/sys/block`.
+    pub name: &'static str,
+    /// `MAJOR:MINOR`.
+    pub numbers: &'static str,
+    /// Whether it is a hard disk.
+    pub rotates: bool,
+}
+
+impl Drive {
+    /// An SSD, or a hard disk.
+    pub const fn new(rotates: bool) -> Self {
+        let (name, numbers) = if rotates { ("sda", "8:0") } else { ("nvme0n1", "259:0") };
+        Self { name, numbers, rotates }
+    }
+}
+
 /// A process on a controller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

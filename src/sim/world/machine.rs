@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::World;
 use super::filter::Filtered;
-use super::host::{Component, HostId, Path, Run};
+use super::host::{Component, Drive, HostId, Path, Run};
 use super::k0s::Join;
 use super::kubelet::Kubelet;
 use super::unit::Turn;
@@ -188,6 +188,11 @@ impl World {
     /// How long a write to a host's disk takes beyond the usual, in milliseconds.
     pub fn write_ms(&self, host: HostId) -> u32 {
         self.machine(host).map_or(0, |machine| machine.write_ms)
+    }
+
+    /// A host's disk.
+    pub fn drive(&self, host: HostId) -> Drive {
+        Drive::new(self.plan.cluster.hard_disks.contains(&host))
     }
 
     /// Whether a host's etcd peer certificate is expired.

@@ -18,6 +18,9 @@ use super::workload::claims_of;
 const ENDPOINT_MS: u64 = 15_000;
 /// How often the operators look.
 const LOOK_MS: u64 = 5_000;
+/// How often NetBox Enterprise's leading operator renews its lease, and how long that lasts (controller-runtime).
+const RENEW_MS: u64 = 2_000;
+const LEASE_LASTS_S: u64 = 15;
 
 impl World {
     /// Lets the operators work.
@@ -32,7 +35,13 @@ impl World {
                 machine.served_ms = Some(now_ms);
             }
         }
-        if serving.is_empty() || self.alarm().is_some() || !now_ms.is_multiple_of(LOOK_MS) {
+        if serving.is_empty() || self.alarm().is_some() {
+            return;
+        }
+        if now_ms.is_multiple_of(RENEW_MS) {
+            self.elect_operator();
+        }
+        if !now_ms.is_multiple_of(LOOK_MS) {
             return;
         }
         if now_ms.is_multiple_of(10_000) {
@@ -61,15 +70,61 @@ impl World {
         Ok(())
     }
 
-    /// Whether a pod of an operator works: Ready as far as Kubernetes knows, on a machine that is on.
+    /// Whether a pod of an operator works.
     fn operates(&self, app: &str) -> bool {
-        self.store.list(Resource::Pods, None).any(|(_, own)| {
-            let host = pod::node(own).and_then(|node| self.host_named(node));
+        self.working(app).next().is_some()
+    }
+
+    /// The pods of an operator that work, and their hosts: Ready as far as Kubernetes knows, on a machine that is on.
+    fn working(&self, app: &str) -> impl Iterator<Item = (&Key, HostId)> {
+        self.store.list(Resource::Pods, None).filter_map(move |(key, own)| {
             let is_of = |key| label(own, key) == Some(app);
-            (is_of("app") || is_of("app.kubernetes.io/name"))
-                && is_ready(own)
-                && host.is_some_and(|host| self.is_running(host, Component::Kubelet))
+            let is_ready = (is_of("app") || is_of("app.kubernetes.io/name")) && is_ready(own);
+            let host = pod::node(own)
+                .and_then(|node| self.host_named(node))
+                .filter(|_| is_ready)?;
+            self.is_running(host, Component::Kubelet).then_some((key, host))
         })
+    }
+
+    /// Several replicas of NetBox Enterprise's operator elect a leader: who holds the lease renews it, and another takes it
+    /// once it has run out.
+    fn elect_operator(&mut self) {
+        let Some(lease) = self.operator_lease() else {
+            return;
+        };
+        let held = self.store.get(&lease);
+        let is_free = held.is_none_or(|held| self.is_expired(held));
+        let holder = held.and_then(|held| str_at(held, "/spec/holderIdentity"));
+        let holder = holder.filter(|_| !is_free).map(str::to_owned);
+        let leads = |pod: &str| {
+            let named = holder.as_ref().and_then(|holder| holder.rsplit_once('_'));
+            named.is_some_and(|(own, _)| own == pod)
+        };
+        let mut working = self.working("nbe-operator");
+        let next = working.find(|(pod, _)| is_free || leads(&pod.name));
+        let Some((pod, host)) = next.map(|(pod, host)| (pod.name.clone(), host)) else {
+            return;
+        };
+        drop(working);
+        let identity = holder.unwrap_or_else(|| format!("{pod}_{}", self.store.uid()));
+        self.renew_lease(host, &lease, &identity, LEASE_LASTS_S);
+    }
+
+    /// The lease that the operator's replicas elect their leader by; None where it has but one. A cluster that was found as
+    /// it is has a name of its own for it.
+    fn operator_lease(&self) -> Option<Key> {
+        let mut deployments = self.store.list(Resource::Deployments, None);
+        let (own, _) = deployments.find(|(key, own)| {
+            key.name.ends_with("nbe-operator") && number_at(own, "/spec/replicas").is_some_and(|replicas| replicas > 1)
+        })?;
+        let is_own = |holder: &str| holder.strip_prefix(&own.name).is_some_and(|rest| rest.starts_with('-'));
+        let mut leases = self.store.list(Resource::Leases, None);
+        let known = leases.find(|(key, lease)| {
+            key.namespace == own.namespace && str_at(lease, "/spec/holderIdentity").is_some_and(is_own)
+        });
+        let new = || Key::new(Resource::Leases, own.namespace.clone(), "netbox-enterprise-operator");
+        Some(known.map_or_else(new, |(key, _)| key.clone()))
     }
 
     fn write_endpoints(&mut self) {

@@ -113,7 +113,7 @@ impl<'a> Reader<'a> {
             let last = page.kvs.last().map(|row| row.key.clone());
             for entry in page.kvs {
                 match from_stored(kind, &entry.value) {
-                    Ok(row) => rows.extend(Some(row).filter(|(key, _)| is_wanted(kind, key))),
+                    Ok(row) => rows.extend(Some(row).filter(|(key, row)| is_wanted(key, row))),
                     Err(why) if why.kind == WhyKind::Denied => return Err(Stop::Kind(why)),
                     // As in a list of the API: what cannot be understood is not there.
                     Err(why) => {

@@ -282,8 +282,8 @@ async fn what_cannot_be_understood_is_left_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn leases_of_two_namespaces_are_kept() {
-    let lease = |namespace: &str, name: &str| json!({"metadata": {"namespace": namespace, "name": name}});
+async fn leases_of_others_are_not_kept() {
+    let lease = |namespace: &str, name: &str| json!({"metadata": {"namespace": namespace, "name": name}, "spec": {"holderIdentity": "somebody"}});
     let items = [
         lease("kube-system", "a"),
         lease("apps", "b"),

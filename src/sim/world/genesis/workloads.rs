@@ -84,6 +84,9 @@ impl World {
             if row.kind == Kind::StatefulSet && !self.plan.cluster.high_availability {
                 row.replicas = 1;
             }
+            if row.name == "nbe-operator" && self.plan.cluster.by_the_book {
+                (row.replicas, row.spread) = (2, Spread::Soft);
+            }
             let (labels, mut template) = (row.labels(), row.template());
             if row.spread == Spread::Hard
                 && self.plan.cluster.by_the_book

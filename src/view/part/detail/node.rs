@@ -8,6 +8,7 @@ use crate::app::failover::Failover;
 use crate::app::rows::ready_word;
 use crate::app::{RowId, State};
 use crate::base::Text;
+use crate::model::feed::HostPart;
 use crate::model::kube::{Amounts, Condition, Node, Taint, Tri};
 use crate::model::placement::Tally;
 use crate::model::{FeedId, KubeKind, ObjectKey};
@@ -22,6 +23,7 @@ pub fn chapters(state: &State, theme: &Theme, node: &Node) -> Vec<Chapter> {
     chapters.extend(state.failovers.of(&node.name).map(|own| lost(state, own)));
     chapters.extend(findings(state, &RowId::Node(node.name.clone())));
     chapters.push(heartbeat(state, theme, node));
+    chapters.extend(disk(state, node));
     chapters.extend(member(state, theme, node));
     chapters.extend(entry::chapters(state, node));
     chapters.push(pods(state, theme, node));
@@ -153,6 +155,38 @@ fn heartbeat(state: &State, theme: &Theme, node: &Node) -> Chapter {
         ),
     ];
     Chapter::of_feed(state, format!("Heartbeat: lease {key}"), id, rows)
+}
+
+/// What etcd lies on, of the host that we run on.
+fn disk(state: &State, node: &Node) -> Option<Chapter> {
+    let host = &state.snapshot.host;
+    let disk = &host.disk.as_ref().filter(|_| host.name == node.name)?.value;
+    let kind = match &disk.device {
+        Ok(device) => match device.rotates() {
+            Some(false) => (format!("{}, no hard disk", device.name), Role::Text),
+            Some(true) => (format!("{}, a hard disk", device.name), Role::Warning),
+            None => (
+                format!("{}, virtual or a volume: what it lies on cannot be told", device.name),
+                Role::Unknown,
+            ),
+        },
+        Err(why) => (why.text.to_string(), Role::Unknown),
+    };
+    let rows = vec![
+        ("path", disk.path.to_string(), Role::Dim),
+        (
+            "free",
+            format!(
+                "{} of {}",
+                words::memory(disk.free_bytes),
+                words::memory(disk.total_bytes)
+            ),
+            Role::Text,
+        ),
+        ("disk", kind.0, kind.1),
+    ];
+    let title = "Disk under etcd: this host";
+    Some(Chapter::of_feed(state, title, FeedId::Host(HostPart::Disk), rows))
 }
 
 /// The etcd member at its address.

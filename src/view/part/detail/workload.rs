@@ -10,7 +10,7 @@ use crate::model::placement::{HOSTNAME, Placement, Tally, ZONE};
 use crate::model::{FeedId, KubeKind};
 use crate::view::part::workloads;
 use crate::view::theme::{Role, Theme};
-use crate::view::words;
+use crate::view::{fresh, words};
 
 /// Everything known of a workload.
 pub fn chapters(state: &State, theme: &Theme, of: &Placement) -> Vec<Chapter> {
@@ -29,6 +29,7 @@ fn own(state: &State, of: &Workload) -> Chapter {
         Role::Warning
     };
     let mut rows = vec![("replicas", format!("{} of {} ready", of.ready, of.desired), role)];
+    rows.extend(leader(state, of));
     rows.extend(of.spread.iter().map(|spread| ("spread", in_words(spread), Role::Text)));
     if of.hard_host_anti_affinity {
         let text = "never two on one host (required anti-affinity): a pod without a free host waits";
@@ -46,6 +47,32 @@ fn own(state: &State, of: &Workload) -> Chapter {
     );
     rows.push(("uid", of.uid.to_string(), Role::Dim));
     Chapter::of_feed(state, of.kind.word(), FeedId::Kube(workloads::kind(of.kind)), rows)
+}
+
+/// Which of the operator's replicas leads.
+fn leader(state: &State, of: &Workload) -> Option<Paragraph> {
+    let (_, own) = state.snapshot.operator().filter(|(_, own)| own.uid == of.uid)?;
+    let Some(lease) = state.snapshot.operator_lease() else {
+        let text = "none is known: no lease names one of its pods";
+        return (own.desired > 1).then(|| ("leader", text.to_owned(), Role::Unknown));
+    };
+    let node = lease.node.map(|node| format!(" on {node}")).unwrap_or_default();
+    let (renewed, role) = match lease.age {
+        None => (
+            "its clock is ahead of ours: the age cannot be told".to_owned(),
+            Role::Unknown,
+        ),
+        // The age of good news would only tick.
+        Some(beat) if beat.age <= lease.valid => ("renewed on time".to_owned(), Role::Text),
+        Some(beat) => (format!("not renewed for {}", words::age(beat.age)), Role::Warning),
+    };
+    let is_stale = fresh::is_stale(&fresh::of(state, FeedId::Kube(KubeKind::Leases)));
+    let (renewed, role) = if is_stale {
+        ("leases are not heard".to_owned(), Role::Unknown)
+    } else {
+        (renewed, role)
+    };
+    Some(("leader", format!("{}{node}, {renewed}", lease.pod), role))
 }
 
 /// What a constraint asks of the scheduler.
@@ -129,4 +156,53 @@ fn pods(state: &State, theme: &Theme, of: &Placement) -> Chapter {
     });
     let rows = pods.collect();
     Chapter::or_nothing(state, theme, "Pods", FeedId::Kube(KubeKind::Pods), "pods", rows)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::model::example::{ago, fact, healthy, lose_feed};
+    use crate::model::kube::Lease;
+    use crate::model::{ObjectKey, Policy, Snapshot};
+    use crate::view::part::detail::chapter;
+
+    /// The page of the operator, whose lease was renewed so long ago.
+    fn page(renewed_s: u64, bend: impl Fn(&mut Snapshot)) -> String {
+        let mut snapshot = healthy();
+        let lease = Lease {
+            uid: "lease".into(),
+            holder: Some("nbe-operator-6d5f8-2_0f3c2a51".into()),
+            duration_s: 15,
+            renewed: Some(ago(renewed_s).wall),
+            transitions: 0,
+        };
+        let row = fact(FeedId::Kube(KubeKind::Leases), renewed_s, lease);
+        let key = ObjectKey::new("kotsadm", "operator");
+        snapshot.kube.leases.rows_mut().insert(key, Arc::new(row));
+        bend(&mut snapshot);
+        let state = State::new(Arc::new(snapshot), Policy::default());
+        let placements = state.snapshot.placements();
+        let own = placements.iter().find(|own| own.key.name == "nbe-operator").unwrap();
+        let theme = Theme::marked();
+        let lines = chapter::lines(chapters(&state, &theme, own), &theme, 120);
+        let texts: Vec<String> = lines.iter().map(ToString::to_string).collect();
+        texts.join("\n")
+    }
+
+    #[test]
+    fn the_page_of_the_operator_names_its_leader() {
+        for (renewed_s, said) in [(2, "renewed on time"), (40, "not renewed for 40 s")] {
+            let page = page(renewed_s, |_| {});
+            assert!(
+                page.contains(&format!("nbe-operator-6d5f8-2 on nbe-2, {said}")),
+                "{page}"
+            );
+        }
+        let unheard = page(2, |snapshot| lose_feed(snapshot, FeedId::Kube(KubeKind::Leases)));
+        assert!(unheard.contains("on nbe-2, leases are not heard"), "{unheard}");
+    }
 }
