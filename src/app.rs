@@ -100,6 +100,8 @@ pub enum Effect {
     Keep(Vec<timeline::Entry>),
     /// Write to this file what the flight recorder holds, and go on; an empty name leaves the place to the recorder.
     Record(String),
+    /// End that file, and say where it is and how large.
+    EndRecord,
     /// Move in the recording that is shown.
     Replay(replay::Wish),
 }

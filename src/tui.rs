@@ -283,6 +283,11 @@ impl Console {
                         self.tell(told);
                     }
                 }
+                Effect::EndRecord => {
+                    if let Some(told) = self.others.recorder.end() {
+                        self.tell(told);
+                    }
+                }
                 Effect::Replay(_) => {}
             }
         }

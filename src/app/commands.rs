@@ -13,7 +13,7 @@ use super::screen::Screen;
 use super::sim;
 use super::state::State;
 use super::work;
-use does::{columns, events, filter, help, members, nodes, pods, record, show, sort, theme, themes, workloads};
+use does::{columns, events, filter, help, members, nodes, pods, record, show, sort, stop, theme, themes, workloads};
 
 /// Everything that an argument may be; none where it is free text.
 pub type Values = fn(&State) -> Vec<String>;
@@ -85,6 +85,7 @@ pub const TABLE: &[Entry] = &[
     entry(&["forecast", "what-if"], Argument::None, "what the loss of each node or zone would do", Does::Press(Command::Go(Screen::Forecast))),
     entry(&["actions", "runs"], Argument::None, "what can be done for the whole cluster, and the runs", Does::Act(|state, _| { work::open(state, None); Ok(Vec::new()) })),
     entry(&["label-zones"], Argument::Required("NODE=ZONE …", nodes), "plan zone labels; nodes that are not named get what is suggested", Does::Act(work::name_zones)),
+    entry(&["rehearse"], Argument::Optional("--fault …", free), "rehearse the plan that is shown; --fault FAULT@STEP lets that go wrong; nothing is sent to the cluster", Does::Act(work::rehearse_with)),
     entry(&["unlock", "write"], Argument::None, "let actions be run, or make the console read-only again", Does::Press(Command::Work(work::Deed::Unlock))),
     entry(&["take-over"], Argument::None, "let the next run take the lock in the cluster from a run whose process is gone for good", Does::Press(Command::Work(work::Deed::TakeOver))),
     entry(&["recovery"], Argument::None, "what is dark, what to do, and what never to do now", Does::Press(Command::Go(Screen::Recovery))),
@@ -96,7 +97,7 @@ pub const TABLE: &[Entry] = &[
     entry(&["events", "ev", "e"], Argument::None, "every recent warning of the cluster", Does::Act(events)),
     entry(&["logs"], Argument::None, "the log of what is selected", Does::Press(Command::Read(Reading::Logs))),
     entry(&["copy"], Argument::None, "copy the name of the row, those of the marked rows, or the whole text (OSC 52)", Does::Press(Command::Copy(Copied::All))),
-    entry(&["record"], Argument::Optional("FILE", free), "write the last minutes to a file, and all that follows; `quorate replay` shows it", Does::Act(record)),
+    entry(&["record"], Argument::Optional("FILE|stop", stop), "write the last minutes to a file, and all that follows until `stop`; `quorate replay` shows it", Does::Act(record)),
     entry(&["help", "keys"], Argument::None, "keys and commands", Does::Act(help)),
     entry(&["quit", "q", "q!"], Argument::None, "leave quorate", Does::Press(Command::Quit)),
 ];
@@ -212,6 +213,23 @@ mod tests {
         let line = read(&state(), "node  nbe-3 ").map(|line| (line.entry.name(), line.argument));
         assert_eq!(line, Ok(("nodes", "nbe-3")));
         assert_eq!(read_name("quit now"), Err(":quit takes nothing after its name".into()));
+    }
+
+    #[test]
+    fn a_recording_is_begun_and_ended_by_the_same_command() {
+        for (raw, wished) in [
+            ("record", Effect::Record(String::new())),
+            ("record x.rec", Effect::Record("x.rec".to_owned())),
+            ("record stop", Effect::EndRecord),
+            ("record ./stop", Effect::Record("./stop".to_owned())),
+        ] {
+            let mut state = state();
+            let done = read(&state.clone(), raw).and_then(|line| match line.entry.does {
+                Does::Act(act) => act(&mut state, line.argument),
+                Does::Press(_) => Err("it is a key".to_owned()),
+            });
+            assert_eq!(done, Ok(vec![wished]), "{raw}");
+        }
     }
 
     #[test]

@@ -134,6 +134,19 @@ pub enum Stage {
     Replacing,
 }
 
+impl Stage {
+    /// It in one word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Stage::Silent => "silent",
+            Stage::Unknown => "unknown",
+            Stage::Tainted => "tainted",
+            Stage::Evicting => "evicting",
+            Stage::Replacing => "replacing",
+        }
+    }
+}
+
 impl Failovers {
     /// The losses that go on, in the order in which they were noticed.
     pub fn open(&self) -> &[Failover] {
@@ -195,6 +208,32 @@ impl Failovers {
     }
 }
 
+/// The losses that go on, as one look tells them: what was so before it is dated by whoever wrote it, and what is foretold is
+/// foretold from what is left. None where the sources do not tell what is so now.
+pub fn at_one_look(snapshot: &Snapshot, policy: &Policy) -> Option<Vec<Failover>> {
+    is_current(snapshot).then_some(())?;
+    let mut all = Failovers::default();
+    all.begin(snapshot, policy);
+    for own in &mut all.open {
+        own.follow(snapshot, policy);
+    }
+    all.open.retain(|own| own.end.is_none());
+    if all.open.is_empty() {
+        return Some(all.open);
+    }
+    let late: Vec<Text> = all.open.iter().map(|own| own.node.clone()).collect();
+    let foretold = times(&foretell(snapshot, &late));
+    for own in &mut all.open {
+        own.counted_from = counted_from(&own.node, own.began, (snapshot, snapshot), &foretold);
+        own.foretold.clone_from(&foretold);
+        for pod in &mut own.pods {
+            let asked = snapshot.kube.pods.get(&pod.pod).and_then(|fact| fact.value.deleting);
+            pod.evicted = pod.evicted.map(|seen| asked.unwrap_or(seen));
+        }
+    }
+    Some(all.open)
+}
+
 fn foretell(good: &Snapshot, late: &[Text]) -> Result<Outlook, Why> {
     let loss = Loss::of(late.iter().cloned());
     let outlook = Forecaster::new(good)?.what_if(&[loss]).pop();
@@ -217,6 +256,42 @@ fn ago(snapshot: &Snapshot, age: Duration) -> Timestamp {
     snapshot.now.wall.checked_sub(age).unwrap_or(snapshot.now.wall)
 }
 
+/// When a lease was renewed last, by our clock.
+fn renewed(snapshot: &Snapshot, space: &str, name: &str) -> Option<Timestamp> {
+    let beat = snapshot.lease_age(space, name)?;
+    Some(ago(snapshot, beat.age))
+}
+
+/// What is foretold of when what happens, or why nothing is.
+fn times(outlook: &Result<Outlook, Why>) -> Result<Times, Why> {
+    let outlook = outlook.as_ref().map_err(Why::clone)?;
+    let why = || {
+        let why = outlook.unsure.first().cloned();
+        why.unwrap_or_else(|| Why::new(WhyKind::Unavailable, "without quorum nothing is rescheduled"))
+    };
+    outlook.times.clone().ok_or_else(why)
+}
+
+/// From what the foretold times count, by snapshots from before the loss and of now.
+fn counted_from(
+    node: &Text,
+    began: Timestamp,
+    (before, now): (&Snapshot, &Snapshot),
+    foretold: &Result<Times, Why>,
+) -> Timestamp {
+    let is_led_from_there = foretold.as_ref().is_ok_and(|times| times.is_led_from_there);
+    let lease = || {
+        let still = now.leader_of(leader::CONTROLLER_MANAGER);
+        let of = if still.is_some_and(|own| own.host == *node) {
+            now
+        } else {
+            before
+        };
+        renewed(of, "kube-system", leader::CONTROLLER_MANAGER)
+    };
+    is_led_from_there.then(lease).flatten().unwrap_or(began)
+}
+
 fn no_execute(node: &Node) -> Option<&crate::model::kube::Taint> {
     let unreachable = |key: &str| key == "node.kubernetes.io/unreachable" || key == "node.kubernetes.io/not-ready";
     let mut taints = node.taints.iter();
@@ -225,8 +300,7 @@ fn no_execute(node: &Node) -> Option<&crate::model::kube::Taint> {
 
 impl Failover {
     fn begin(node: &Text, before: &Snapshot, snapshot: &Snapshot, outlook: &Result<Outlook, Why>) -> Self {
-        let age = |name: &str, space: &str, of: &Snapshot| of.lease_age(space, name).map(|beat| ago(of, beat.age));
-        let began = age(node.as_str(), "kube-node-lease", snapshot).unwrap_or(snapshot.now.wall);
+        let began = renewed(snapshot, "kube-node-lease", node.as_str()).unwrap_or(snapshot.now.wall);
         let lost: Vec<_> = before
             .pods_on(node)
             .filter(|(_, pod)| !pod.is_static && pod.tolerates_unreachable != Tolerates::Forever)
@@ -258,25 +332,9 @@ impl Failover {
                 own.before = desired(before, own.kind, &own.key).unwrap_or(0);
             }
         }
-        let foretold = outlook.as_ref().map_err(Why::clone).and_then(|outlook| {
-            let why = || {
-                let why = outlook.unsure.first().cloned();
-                why.unwrap_or_else(|| Why::new(WhyKind::Unavailable, "without quorum nothing is rescheduled"))
-            };
-            outlook.times.clone().ok_or_else(why)
-        });
-        let lease = || {
-            let still = snapshot.leader_of(leader::CONTROLLER_MANAGER);
-            let of = if still.is_some_and(|own| own.host == *node) {
-                snapshot
-            } else {
-                before
-            };
-            age(leader::CONTROLLER_MANAGER, "kube-system", of)
-        };
-        let is_led_from_there = foretold.as_ref().is_ok_and(|times| times.is_led_from_there);
+        let foretold = times(outlook);
         Self {
-            counted_from: is_led_from_there.then(lease).flatten().unwrap_or(began),
+            counted_from: counted_from(node, began, (before, snapshot), &foretold),
             node: node.clone(),
             began,
             foretold,

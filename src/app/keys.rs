@@ -145,7 +145,7 @@ impl Context {
             Context::Text => "in text",
             Context::Simulated => "on a simulated cluster",
             Context::Actions => "on the screen of actions",
-            Context::Sheet => "in YAML, events, logs",
+            Context::Sheet => "in YAML, events, logs, reports",
             Context::Replay => "in a replay",
             Context::Prompt => "while typing",
         }
@@ -253,6 +253,7 @@ pub const TABLE: &[Binding] = &[
     bind(Context::Simulated, &[Key::char('+')], Command::Sim(Deed::Join), "", "a new machine joins as a controller"),
     bind(Context::Simulated, &[Key::char('t')], Command::Tour, "", "the next step of the tour; :tour shows or hides it"),
     bind(Context::Actions, &[Key::char('x')], Command::Work(work::Deed::Go), "run", "run the plan that is shown; answer what the run asks; go on with a run of the past"),
+    bind(Context::Actions, &[Key::char('r')], Command::Work(work::Deed::Rehearse), "rehearse", "rehearse the plan that is shown, on a copy of the cluster; nothing is sent to it"),
     bind(Context::Actions, &[Key::char('P')], Command::Work(work::Deed::Pause), "", "pause the run before its next step, or go on"),
     bind(Context::Actions, &[Key::char('w')], Command::Work(work::Deed::StopWaiting), "", "do not wait for this step any longer"),
     bind(Context::Actions, &[Key::char('o')], Command::Work(work::Deed::Override), "", "let one closed gate pass, with a reason"),
@@ -261,7 +262,7 @@ pub const TABLE: &[Binding] = &[
     bind(Context::Sheet, &[Key::char('/')], Command::OpenSearch, "search", "search for a text"),
     bind(Context::Sheet, &[Key::char('n')], Command::Find(Way::Down), "", "to the next line found"),
     bind(Context::Sheet, &[Key::char('N')], Command::Find(Way::Up), "", "to the line found before"),
-    bind(Context::Sheet, &[Key::char('r')], Command::Look(Look::Again), "again", "read again"),
+    bind(Context::Sheet, &[Key::char('r')], Command::Look(Look::Again), "again", "read again; play a rehearsal again, on the cluster as it is now"),
     bind(Context::Sheet, &[Key::char('w')], Command::Look(Look::Wrap), "wrap", "wrap long lines, or cut them off"),
     bind(Context::Sheet, &[Key::char('f')], Command::Look(Look::Follow), "", "logs: follow what is written, or stay"),
     bind(Context::Sheet, &[Key::char('p')], Command::Look(Look::PreviousRun), "", "logs: the run before the last restart, or the present one"),
@@ -388,7 +389,7 @@ pub fn key_of(screen: Screen) -> Option<Key> {
 }
 
 /// Has a hint where there is room for all the others.
-const LESS_NEEDED: [Command; 2] = [Command::Sort, Command::Mark];
+const LESS_NEEDED: [Command; 3] = [Command::Work(work::Deed::Rehearse), Command::Sort, Command::Mark];
 
 /// What the footer says now: keys and words, what is needed most first.
 pub fn hints(state: &State) -> impl Iterator<Item = (Key, &'static str)> {

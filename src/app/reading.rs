@@ -9,6 +9,7 @@ use super::screen::Screen;
 use super::sheet::{Body, Log, MOST_SHEETS, Sheet};
 use super::state::State;
 use super::subject::{object, pods, subject};
+use super::work;
 use crate::base::Text;
 use crate::check::Severity;
 use crate::model::question::{LogRef, ObjectRef, QuestionId};
@@ -34,6 +35,7 @@ pub fn focus(state: &State) -> Option<ObjectRef> {
         Body::Events { of, .. } => of.clone(),
         Body::Log(log) => object(state, KubeKind::Pods, log.of.pod.clone()),
         Body::Pods { pods, .. } => object(state, KubeKind::Pods, pods.get(sheet.top)?.clone()),
+        Body::Rehearsal(_) => None,
     }
 }
 
@@ -142,6 +144,7 @@ fn is_same(a: &Body, b: &Body) -> bool {
         (Body::Events { of: a, .. }, Body::Events { of: b, .. }) => a == b,
         (Body::Log(a), Body::Log(b)) => a.of == b.of,
         (Body::Pods { of: a, .. }, Body::Pods { of: b, .. }) => a == b,
+        (Body::Rehearsal(a), Body::Rehearsal(b)) => (&a.plan, &a.faults) == (&b.plan, &b.faults),
         _ => false,
     }
 }
@@ -155,7 +158,7 @@ const fn next_id(state: &mut State) -> QuestionId {
 pub fn open(state: &mut State) {
     let chosen = state.sheets.last().and_then(|sheet| match &sheet.body {
         Body::Pods { pods, .. } => pods.get(sheet.top).cloned(),
-        Body::Yaml { .. } | Body::Events { .. } | Body::Log(_) => None,
+        Body::Yaml { .. } | Body::Events { .. } | Body::Log(_) | Body::Rehearsal(_) => None,
     });
     match chosen {
         Some(pod) => open_log(state, pod),
@@ -178,7 +181,9 @@ pub fn step(state: &mut State, by: Move) {
             }
             geometry.text_lines.saturating_sub(geometry.text_rows)
         }
-        Body::Yaml { .. } | Body::Events { .. } => geometry.text_lines.saturating_sub(geometry.text_rows),
+        Body::Yaml { .. } | Body::Events { .. } | Body::Rehearsal(_) => {
+            geometry.text_lines.saturating_sub(geometry.text_rows)
+        }
     };
     match by {
         Move::Left => sheet.column = sheet.column.saturating_sub(SIDE_STEP),
@@ -196,9 +201,11 @@ pub fn step(state: &mut State, by: Move) {
 }
 
 /// Changes how the uppermost sheet shows what it shows, or what it asks for.
-pub fn look(state: &mut State, how: Look) {
+pub fn look(state: &mut State, how: Look) -> Vec<Effect> {
     let id = next_id(state);
-    let Some(sheet) = state.sheets.last_mut() else { return };
+    let Some(sheet) = state.sheets.last_mut() else {
+        return Vec::new();
+    };
     let told = match (how, &mut sheet.body) {
         (Look::Wrap, _) => {
             sheet.wrap = !sheet.wrap;
@@ -210,6 +217,11 @@ pub fn look(state: &mut State, how: Look) {
             }
         }
         (Look::Again, Body::Pods { .. }) => "this is always of now",
+        (Look::Again, Body::Rehearsal(_)) => {
+            sheet.ask(id);
+            state.say(Severity::Info, "playing again");
+            return work::play(state);
+        }
         (Look::Again, _) => {
             sheet.ask(id);
             "reading again"
@@ -263,6 +275,7 @@ pub fn look(state: &mut State, how: Look) {
         (Look::ManagedFields, _) => "that key is for YAML: y opens it",
     };
     say(state, Severity::Info, told);
+    Vec::new()
 }
 
 /// Searches the uppermost sheet for a text.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::events;
 use super::paper::{Line, Tone};
 use super::state::State;
+use super::work::Rehearsal;
 use crate::base::{Stamp, Text, Why};
 use crate::model::ObjectKey;
 use crate::model::question::{
@@ -92,6 +93,8 @@ pub enum Body {
         /// All of them.
         pods: Vec<ObjectKey>,
     },
+    /// How a plan goes on a copy of the cluster.
+    Rehearsal(Rehearsal),
 }
 
 /// The end of a log.
@@ -153,7 +156,7 @@ impl Sheet {
     /// A sheet that nobody has asked for yet.
     pub fn new(body: Body) -> Self {
         // What has lines of its own is not torn apart; prose is wrapped.
-        let wrap = matches!(body, Body::Events { .. });
+        let wrap = matches!(body, Body::Events { .. } | Body::Rehearsal(_));
         Self {
             body,
             asked: None,
@@ -167,10 +170,10 @@ impl Sheet {
         }
     }
 
-    /// The question whose answer it shows; None where all is known already.
+    /// The question to the API server whose answer it shows; None where it asks none.
     pub fn question(&self) -> Option<Question> {
         match &self.body {
-            Body::Pods { .. } => None,
+            Body::Pods { .. } | Body::Rehearsal(_) => None,
             Body::Yaml { of, managed_fields, .. } => Some(Question::Yaml {
                 of: of.clone(),
                 managed_fields: *managed_fields,
@@ -186,13 +189,15 @@ impl Sheet {
 
     /// Asks, or asks again: what came before is forgotten once the new answer is there.
     pub fn ask(&mut self, id: QuestionId) {
-        if self.question().is_none() {
+        if matches!(self.body, Body::Pods { .. }) {
             return;
         }
         self.asked = Some(id);
         self.failure = None;
         if let Body::Log(log) = &mut self.body {
             *log = Log::new(log.of.clone(), std::mem::take(&mut log.containers));
+        }
+        if matches!(self.body, Body::Log(_) | Body::Rehearsal(_)) {
             self.read = None;
             self.top = 0;
         }
@@ -240,6 +245,7 @@ impl Sheet {
             Body::Events { .. } => "Events",
             Body::Log(_) => "Log",
             Body::Pods { .. } => "Pods",
+            Body::Rehearsal(_) => "Rehearsal",
         }
     }
 
@@ -247,6 +253,7 @@ impl Sheet {
     pub fn title(&self) -> String {
         match &self.body {
             Body::Pods { of, .. } => format!("of {of}"),
+            Body::Rehearsal(own) => own.title(),
             Body::Yaml { of, .. } | Body::Events { of: Some(of), .. } => of.to_string(),
             Body::Events { of: None, .. } => "all warnings".to_owned(),
             Body::Log(log) => {
@@ -267,7 +274,7 @@ impl Sheet {
 
     /// Everything it says.
     pub fn lines(&self, state: &State) -> Vec<Line> {
-        if let Some(failure) = &self.failure {
+        if let Some(failure) = self.failure.as_ref().filter(|_| self.question().is_some()) {
             return failed(state, failure);
         }
         if self.question().is_some() && self.read.is_none() {
@@ -283,6 +290,7 @@ impl Sheet {
             }
             Body::Log(log) => log_lines(log),
             Body::Pods { pods, .. } => pods.iter().map(|key| pod_line(state, key)).collect(),
+            Body::Rehearsal(own) => own.lines(self),
         }
     }
 }

@@ -152,7 +152,7 @@ pub fn run(state: &mut State, command: Command) -> Vec<Effect> {
         },
         Command::Tour => tour::next(state),
         Command::Read(what) => reading::read(state, what),
-        Command::Look(how) => reading::look(state, how),
+        Command::Look(how) => return reading::look(state, how),
         Command::OpenSearch => typing::open(state, PromptKind::Search),
         Command::Find(way) => reading::find(state, way),
         Command::Copy(what) => return reading::copy(state, what),

@@ -3,9 +3,12 @@
 //! [`Work`], then [`press`].
 
 mod offers;
+mod rehearsal;
 mod ritual;
 
 pub use offers::{Offer, about, offers};
+use rehearsal::rehearse;
+pub use rehearsal::{Rehearsal, Rehearsed, play};
 pub use ritual::{Ritual, accept};
 
 use std::collections::BTreeMap;
@@ -20,6 +23,7 @@ use super::{Cursor, navigate};
 use crate::base::Text;
 use crate::check::Severity;
 use crate::model::intent::read_zones;
+use crate::model::question::QuestionId;
 use crate::plan::view::Ending;
 use crate::plan::{Input, Plan, Question, RunId, RunView, Status};
 
@@ -68,6 +72,15 @@ pub enum Order {
     },
     /// Tell the run something.
     Tell(Input),
+    /// Play this plan on a copy of the cluster. It was shown.
+    Rehearse {
+        /// Which asking of it.
+        id: QuestionId,
+        /// As it was shown.
+        plan: Box<Plan>,
+        /// What goes wrong meanwhile: `FAULT@STEP`.
+        faults: Vec<Text>,
+    },
 }
 
 /// What is heard of guided actions.
@@ -79,6 +92,8 @@ pub enum News {
     Past(Vec<RunView>),
     /// Something that the operator should know.
     Said(Message),
+    /// How a rehearsal went.
+    Rehearsed(Rehearsed),
 }
 
 /// What a key does about guided actions.
@@ -91,6 +106,8 @@ pub enum Deed {
     Unlock,
     /// Run the plan that is shown, or answer what the run asks.
     Go,
+    /// Rehearse the plan that is shown.
+    Rehearse,
     /// Take the lock in the cluster from a run whose process is gone for good, with the next run.
     TakeOver,
     Pause,
@@ -136,6 +153,7 @@ pub fn take(state: &mut State, news: News) {
             }
         }
         News::Said(message) => state.message = Some(message),
+        News::Rehearsed(told) => rehearsal::take(state, told),
         News::Past(mut past) => {
             past.truncate(MAX_PAST);
             state.work.past = past;
@@ -176,6 +194,7 @@ pub fn press(state: &mut State, deed: Deed) -> Result<Vec<Effect>, String> {
         }
         Deed::Unlock => unlock(state)?,
         Deed::Go => return go(state),
+        Deed::Rehearse => return rehearse(state, Vec::new()),
         Deed::TakeOver => {
             may_run(state)?;
             ritual::open(state, Ritual::TakeOver);
@@ -220,6 +239,11 @@ pub fn name_zones(state: &mut State, words: &str) -> Result<Vec<Effect>, String>
         navigate::reveal(state, &row);
     }
     Ok(Vec::new())
+}
+
+/// Takes `--fault FAULT@STEP` words, and rehearses the plan that is shown.
+pub fn rehearse_with(state: &mut State, words: &str) -> Result<Vec<Effect>, String> {
+    rehearse(state, rehearsal::read(words)?)
 }
 
 fn unlock(state: &mut State) -> Result<(), String> {
@@ -274,7 +298,10 @@ fn confirm(state: &mut State, name: &Text) -> Result<(), String> {
     let plan = offer.plan().map_err(|why| why.to_string())?.clone();
     if state.detail.is_none() {
         state.detail = Some(0);
-        state.say(Severity::Info, "this is the plan; x again runs it, esc leaves it");
+        state.say(
+            Severity::Info,
+            "this is the plan; x again runs it, r rehearses it, esc leaves it",
+        );
         return Ok(());
     }
     may_run(state)?;

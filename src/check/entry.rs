@@ -20,7 +20,8 @@ pub const CHECKS: &[Check] = &[
         profile: Profile::Any,
         title: "users are served",
         looks_at: "one GET a minute, each second while a host is lost, from this host: by the name that users go to (entry.url, \
-                   or spec.netbox.urls of the NetBoxEnterprise), and at each node's gateway for the same name",
+                   or spec.netbox.urls of the NetBoxEnterprise), and at each node's gateway for the same name. One request that is \
+                   not served is no outage: the next one, a second later, tells",
         why: "whether users get a page is what all the rest is for",
         fix: "see what each way in answers: press d on a node, or `quorate doctor`; then the pods of gateway and web there",
         statement: Some(
@@ -167,24 +168,59 @@ fn us(feed: EntryId) -> Outcome {
     cannot_tell(FeedId::Entry(feed), why)
 }
 
+fn is_served((_, entry): &(EntryId, &Entry)) -> bool {
+    entry.service() == Service::Served
+}
+
+/// Whether a way should serve: the name that users go to, and each node that Kubernetes believes in. A node that is not Ready
+/// is another check's.
+fn is_expected(snapshot: &Snapshot, id: EntryId) -> bool {
+    let is_ready = |node: &Node| node.ready.status == Tri::True;
+    id.address().is_none()
+        || need_kinds(snapshot, &[KubeKind::Nodes]).is_err()
+        || node_of(snapshot, id).is_some_and(is_ready)
+}
+
+/// The way of which one lost request leaves open whether users are served.
+fn half_told(snapshot: &Snapshot, fresh: &[(EntryId, &Entry)]) -> Option<EntryId> {
+    let is_any_served = fresh.iter().any(is_served);
+    let mut open = fresh.iter().filter(|(_, entry)| entry.is_half_told());
+    open.find(|(id, _)| !is_any_served || is_expected(snapshot, *id))
+        .map(|(id, _)| *id)
+}
+
+/// Whether the next probe, a second later, tells whether users are served.
+pub fn awaits_next_probe(snapshot: &Snapshot) -> bool {
+    half_told(snapshot, &Seen::of(snapshot, EntryId::is_for_users).fresh).is_some()
+}
+
+fn one_lost(id: EntryId) -> Outcome {
+    let why = Why::new(
+        WhyKind::NotYet,
+        "one request was not served; the next one, a second later, tells",
+    );
+    cannot_tell(FeedId::Entry(id), why)
+}
+
 fn users(snapshot: &Snapshot) -> Looked {
-    let seen = Seen::of(snapshot, EntryId::is_for_users);
+    let mut seen = Seen::of(snapshot, EntryId::is_for_users);
     let Some((first, _)) = seen.fresh.first() else {
         return Err(seen.stale.unwrap_or_else(|| nothing(snapshot)));
     };
     if may_be_us(snapshot, &seen.fresh) {
         return Err(us(*first));
     }
-    let serves = |(_, entry): &&(EntryId, &Entry)| entry.service() == Service::Served;
-    if seen.fresh.iter().find(serves).is_none() {
-        // Another way in, which is not seen, may serve.
-        return match &seen.stale {
-            Some(outcome) => Err(outcome.clone()),
+    let half_told = half_told(snapshot, &seen.fresh);
+    // Another way in, which is not seen, may serve.
+    seen.stale = seen.stale.or_else(|| half_told.map(one_lost));
+    if !seen.fresh.iter().any(is_served) {
+        return match seen.stale {
+            Some(outcome) => Err(outcome),
             None => Ok(vec![nobody(snapshot, &seen.fresh)]),
         };
     }
     let fresh = seen.fresh.iter().copied();
-    let missing = fresh.filter(|(_, entry)| entry.service() != Service::Served);
+    let missing = fresh.filter(|way| !is_served(way) && !way.1.is_half_told() && is_expected(snapshot, way.0));
     let (by_nodes, names): (Vec<_>, Vec<_>) = missing.partition(|(id, _)| id.address().is_some());
     let mut findings: Vec<Finding> = names.iter().map(|(_, entry)| by_name(snapshot, entry)).collect();
     if need_kinds(snapshot, &[KubeKind::Nodes]).is_ok() {
@@ -235,10 +271,10 @@ fn by_name(snapshot: &Snapshot, entry: &Entry) -> Finding {
     }
 }
 
-/// A node that Kubernetes believes in does not serve. One that is not Ready is another check's.
+/// A node that Kubernetes believes in does not serve.
 fn at_node(snapshot: &Snapshot, id: EntryId, entry: &Entry) -> Option<Finding> {
     let node = node_of(snapshot, id)?;
-    (node.ready.status == Tri::True).then(|| Finding {
+    Some(Finding {
         check: CheckId::EntryUsers,
         severity: Severity::Warning,
         subject: subject(snapshot, id),

@@ -61,6 +61,11 @@ impl Conductor {
         })
     }
 
+    /// What is known now.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshots.borrow().clone()
+    }
+
     /// The runs whose journals are on this host and can be read, the newest first.
     pub fn past(&self) -> Vec<RunView> {
         let stories = Archive::at(place::runs(&self.state)).runs().unwrap_or_default();

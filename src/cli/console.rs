@@ -74,7 +74,7 @@ pub fn run(resolved: &Resolved, tour: Tour) -> eyre::Result<ExitCode> {
         let (crew, foreman) = Crew::open();
         let conductor = Conductor::new(&observing, resolved)?;
         let working = tokio::spawn(foreman::work(conductor, foreman));
-        let (recorder, recording) = recorder(&observing, resolved, is_linear)?;
+        let (recorder, recording) = recorder(&observing, resolved)?;
         let others = Others {
             desk,
             crew,
@@ -86,7 +86,7 @@ pub fn run(resolved: &Resolved, tour: Tour) -> eyre::Result<ExitCode> {
         } else {
             tui::run(snapshots, others, options).await
         };
-        for writing in [scribe, recording].into_iter().flatten() {
+        for writing in scribe.into_iter().chain([recording]) {
             writing.leave();
         }
         // The terminal is given back, and the observing goes on until the run is paused.
@@ -117,11 +117,8 @@ fn diary(observing: &Observing, resolved: &Resolved) -> Result<(Diary, Option<Hi
     Ok((diary, Some(scribe::hire(scribe, post))))
 }
 
-/// Who records everything. By itself it writes of real clusters alone. Lines are not recorded.
-fn recorder(observing: &Observing, resolved: &Resolved, is_linear: bool) -> Result<(Recorder, Option<Hired>), Why> {
-    if is_linear {
-        return Ok((Recorder::default(), None));
-    }
+/// Who records everything. By itself it writes of real clusters alone.
+fn recorder(observing: &Observing, resolved: &Resolved) -> Result<(Recorder, Hired), Why> {
     let (recorder, reel) = Recorder::open();
     let post = recorder::Post {
         dir: recorder::dir(&conduct::state_dir(resolved)?),
@@ -129,7 +126,7 @@ fn recorder(observing: &Observing, resolved: &Resolved, is_linear: bool) -> Resu
         clock: observing.clock.clone(),
         is_automatic: observing.cluster.is_none(),
     };
-    Ok((recorder, Some(recorder::hire(reel, post))))
+    Ok((recorder, recorder::hire(reel, post)))
 }
 
 /// What is said of a run that is not at its end when the console is.

@@ -2,27 +2,36 @@
 //! reading at [`work`].
 
 use std::future;
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::conduct::{Conductor, Running};
+use super::rehearse;
 use crate::app::Message;
-use crate::app::work::{News, Order};
-use crate::base::{Text, Why};
+use crate::app::work::{News, Order, Rehearsed};
+use crate::base::{Text, Why, WhyKind};
 use crate::check::Severity;
-use crate::plan::{Input, RunView, Status};
+use crate::model::Snapshot;
+use crate::model::question::QuestionId;
+use crate::plan::{Input, Plan, RunView, Status};
 use crate::tui::Foreman;
 
 /// How long a request in flight is awaited after the console is gone; longer than its own deadline.
 const LEAVE: Duration = Duration::from_secs(30);
+/// A rehearsal takes seconds; one that takes longer than this is ended.
+const LONGEST_REHEARSAL: Duration = Duration::from_mins(1);
 
 /// Serves the console until it is gone. A run that is still open then is paused, and returned: it can be resumed.
 pub async fn work(conductor: Conductor, mut foreman: Foreman) -> Option<RunView> {
     let mut running: Option<Running> = None;
     // Beside the run, because both are awaited at once.
     let mut status: Option<watch::Receiver<Status>> = None;
+    let mut rehearsing: Option<Rehearsing> = None;
     tell_past(&conductor, &foreman).await;
     loop {
         tokio::select! {
@@ -30,10 +39,16 @@ pub async fn work(conductor: Conductor, mut foreman: Foreman) -> Option<RunView>
                 let Some(order) = order else {
                     return leave(running).await;
                 };
-                if let Err(why) = take(&conductor, &mut running, &foreman, order).await {
+                if let Err(why) = take(&conductor, &mut running, &mut rehearsing, &foreman, order).await {
                     tell(&foreman, Severity::Warning, &why.to_string()).await;
                 }
                 status = running.as_ref().map(|run| run.status.clone());
+            }
+            told = rehearsed(rehearsing.as_mut()) => {
+                if let Some(Rehearsing { id, .. }) = &rehearsing.take() {
+                    let (id, at) = (*id, conductor.snapshot().now);
+                    drop(foreman.news.send(News::Rehearsed(Rehearsed { id, at, told })).await);
+                }
             }
             now = changed(status.as_mut()) => {
                 if let Some(because) = &now.rejected {
@@ -56,6 +71,43 @@ pub async fn work(conductor: Conductor, mut foreman: Foreman) -> Option<RunView>
     }
 }
 
+/// A rehearsal that is being played, beside everything else. Dropping it ends it.
+struct Rehearsing {
+    id: QuestionId,
+    is_unwanted: Arc<AtomicBool>,
+    playing: JoinHandle<Result<Vec<Text>, Why>>,
+}
+
+impl Rehearsing {
+    fn begin(id: QuestionId, snapshot: Arc<Snapshot>, plan: Plan, faults: Vec<Text>) -> Self {
+        let is_unwanted: Arc<AtomicBool> = Arc::default();
+        let deadline = Instant::now() + LONGEST_REHEARSAL;
+        let stop = Arc::clone(&is_unwanted);
+        let may_go_on = move || !stop.load(Ordering::Relaxed) && Instant::now() < deadline;
+        let playing = tokio::task::spawn_blocking(move || rehearse::shown(&snapshot, plan, &faults, may_go_on));
+        Self {
+            id,
+            is_unwanted,
+            playing,
+        }
+    }
+}
+
+impl Drop for Rehearsing {
+    fn drop(&mut self) {
+        self.is_unwanted.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The end of the rehearsal; never where there is none.
+async fn rehearsed(rehearsing: Option<&mut Rehearsing>) -> Result<Vec<Text>, Why> {
+    let Some(own) = rehearsing else {
+        return future::pending().await;
+    };
+    let broken = |error| Why::new(WhyKind::Broken, format!("the rehearsal broke off: {error}"));
+    (&mut own.playing).await.unwrap_or_else(|error| Err(broken(error)))
+}
+
 /// Pauses the run. What is in flight is awaited, so that the journal tells how it went.
 async fn leave(running: Option<Running>) -> Option<RunView> {
     let mut run = running?;
@@ -72,10 +124,15 @@ async fn leave(running: Option<Running>) -> Option<RunView> {
 async fn take(
     conductor: &Conductor,
     running: &mut Option<Running>,
+    rehearsing: &mut Option<Rehearsing>,
     foreman: &Foreman,
     order: Order,
 ) -> Result<(), Why> {
     let begun = match order {
+        Order::Rehearse { id, plan, faults } => {
+            *rehearsing = Some(Rehearsing::begin(id, conductor.snapshot(), *plan, faults));
+            return Ok(());
+        }
         Order::Tell(input) => {
             if let Some(run) = running {
                 // Full means that a request is in flight; it is awaited to its end before anything else.

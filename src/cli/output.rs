@@ -5,6 +5,7 @@ pub mod block;
 pub mod check;
 pub mod entry;
 pub mod external;
+pub mod failover;
 pub mod feeds;
 pub mod incident;
 pub mod plan;

@@ -101,6 +101,10 @@ impl Desk {
                     self.begin(path);
                     Ok(())
                 }
+                Item::End => {
+                    self.end();
+                    Ok(())
+                }
             };
             if let Err(error) = done {
                 self.complain(&format!("something could not be recorded: {error}"));
@@ -131,7 +135,10 @@ impl Desk {
 
     fn begin(&mut self, path: Option<PathBuf>) {
         if let Some(file) = &self.asked {
-            let text = format!("it is being recorded already, to {}", file.path().display());
+            let text = format!(
+                "it is being recorded already, to {}; `:record stop` ends that",
+                file.path().display()
+            );
             return self.tell(Severity::Info, &text);
         }
         let begun = match path {
@@ -140,12 +147,24 @@ impl Desk {
         };
         match begun {
             Ok(file) => {
-                let text = format!("recording to {}, with the last minutes", file.path().display());
+                let text = format!(
+                    "recording to {}, with the last minutes; `:record stop` ends it",
+                    file.path().display()
+                );
                 self.asked = Some(file);
                 self.tell(Severity::Info, &text);
             }
             Err(why) => self.tell(Severity::Warning, &why.to_string()),
         }
+    }
+
+    /// Ends what the operator asked for; what a critical verdict began goes on.
+    fn end(&mut self) {
+        let Some(file) = self.asked.take() else {
+            return self.tell(Severity::Info, "nobody asked for a recording; `:record` begins one");
+        };
+        let (path, kib) = (file.path().display(), file.bytes().div_ceil(1 << 10));
+        self.tell(Severity::Info, &format!("the recording ended with {kib} KiB: {path}"));
     }
 
     fn write(&mut self, line: &str) {

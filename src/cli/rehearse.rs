@@ -11,7 +11,7 @@ use super::observe::{self, Resolved};
 use super::output::table::table;
 use super::output::{mark, print, print_json, scenario};
 use super::plan::planned;
-use crate::base::{Age, Text};
+use crate::base::{Age, Text, Why, WhyKind};
 use crate::model::Snapshot;
 use crate::model::intent::Intent;
 use crate::plan::Plan;
@@ -19,7 +19,7 @@ use crate::plan::make::Planned;
 use crate::rehearse::cast::{Cast, cast};
 use crate::rehearse::mishap::Scheduled;
 use crate::rehearse::play::{Play, Turn};
-use crate::rehearse::report::{Report, report};
+use crate::rehearse::report::{Report, StepReport, report};
 use crate::rehearse::stage::Stage;
 
 /// A rehearsal that takes longer than this is of no use to anybody, in milliseconds of the simulated cluster's time.
@@ -66,7 +66,7 @@ pub fn run(resolved: &Resolved, asked: &Rehearse) -> eyre::Result<ExitCode> {
     let snapshot = observe::look(resolved, None)?.snapshot;
     let outcome = match planned(resolved, &intent, &snapshot)? {
         Planned::Plan(plan) => match cast(&snapshot, asked.seed.unwrap_or_default()) {
-            Ok(cast) => played(&snapshot, cast, *plan, &asked.fault)?,
+            Ok(cast) => played(&snapshot, cast, *plan, &asked.fault, || true)?,
             Err(why) => Outcome::NotPlayed {
                 result: CANNOT_TELL,
                 because: std::iter::once(why.text).chain(why.hint).collect(),
@@ -100,7 +100,25 @@ pub fn run(resolved: &Resolved, asked: &Rehearse) -> eyre::Result<ExitCode> {
     Ok(ExitCode::from(code))
 }
 
-fn played(snapshot: &Snapshot, cast: Cast, wanted: Plan, faults: &[Scheduled]) -> eyre::Result<Outcome> {
+/// Plays a plan that is shown on a console on a copy of what is known there, while `may_go_on`. What happened, line by line;
+/// otherwise why it could not be played.
+pub fn shown(snapshot: &Snapshot, plan: Plan, faults: &[Text], may_go_on: impl Fn() -> bool) -> Result<Vec<Text>, Why> {
+    let wrong = |text: String| Why::new(WhyKind::Config, text);
+    let faults = faults.iter().map(|fault| fault.as_str().parse().map_err(wrong));
+    let faults: Vec<Scheduled> = faults.collect::<Result<_, Why>>()?;
+    let cast = cast(snapshot, 0)?;
+    let word = plan.intent.word();
+    let outcome = played(snapshot, cast, plan, &faults, may_go_on).map_err(|error| wrong(error.to_string()))?;
+    Ok(told(word, &outcome).lines().map(Text::new).collect())
+}
+
+fn played(
+    snapshot: &Snapshot,
+    cast: Cast,
+    wanted: Plan,
+    faults: &[Scheduled],
+    may_go_on: impl Fn() -> bool,
+) -> eyre::Result<Outcome> {
     let last = wanted.steps.last().map_or(0, |step| step.id.0);
     if let Some(fault) = faults.iter().find(|fault| fault.step.0 > last) {
         return Err(Usage {
@@ -120,16 +138,21 @@ fn played(snapshot: &Snapshot, cast: Cast, wanted: Plan, faults: &[Scheduled]) -
                 report,
             });
         }
-        if play.took_ms() > ENOUGH_MS {
+        if play.took_ms() > ENOUGH_MS || !may_go_on() {
             return Err(eyre!("the rehearsal does not come to an end"));
         }
     }
 }
 
 fn text(document: &Document) -> String {
-    let mut text = mark(document.simulated.as_ref());
-    let word = document.intent.word();
-    match &document.outcome {
+    let told = told(document.intent.word(), &document.outcome);
+    format!("{}{told}", mark(document.simulated.as_ref()))
+}
+
+/// What became of a wish, whose word this is.
+fn told(word: &str, outcome: &Outcome) -> String {
+    let mut text = String::new();
+    match outcome {
         Outcome::NotPlayed { result, because } => {
             let result = result.replace('-', " ");
             text.extend(because.iter().map(|why| format!("{word}: {result}: {why}\n")));
@@ -142,6 +165,7 @@ fn text(document: &Document) -> String {
             text.push_str("REHEARSAL: played on a copy of the cluster; nothing was sent to it\n");
             text.push_str(&headline(word, report));
             text.push_str(&steps(report));
+            text.extend(report.steps.iter().filter_map(needs));
             text.extend(report.faults.iter().map(|fault| {
                 let at = span(fault.at_s);
                 format!("fault {} struck after {at}\n", fault.fault)
@@ -178,6 +202,12 @@ fn steps(report: &Report) -> String {
         })
         .collect();
     table(&["STEP", "AFTER", "TOOK", "OUTCOME", "WHAT"], &rows)
+}
+
+/// What had to be so before a step.
+fn needs(step: &StepReport) -> Option<String> {
+    let claims: Vec<&str> = step.needs.iter().map(Text::as_str).collect();
+    (!claims.is_empty()).then(|| format!("step {} needs: {}\n", step.step, claims.join("; ")))
 }
 
 fn span(seconds: u64) -> String {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::base::{Stamp, WhyKind};
+use crate::check::entry::awaits_next_probe;
 use crate::model::quorum::{Health, MembershipSource, Standing};
 use crate::model::stored::is_lit;
 use crate::model::{FeedId, FeedState, Snapshot};
@@ -13,6 +14,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// An API server is given this long where etcd has no quorum: what it then might still say is no news. A healthy one says what
 /// it has much sooner. Less than a second: a snapshot's clock advances once a second, and its second beat comes too late.
 const LAST_WORD: Duration = Duration::from_millis(800);
+
+/// A second request by the way of users, after one that was not served: each may take 3 s.
+const SECOND_REQUEST: Duration = Duration::from_secs(8);
 
 /// What a command wants to have seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +43,9 @@ pub fn is_settled(snapshot: &Snapshot, began: Stamp, enough: Enough) -> bool {
     let is_late = waited >= PATIENCE;
     // What is reached from where is no part of the picture.
     let is_beside = |id: FeedId| enough == Enough::Picture && matches!(id, FeedId::From(_));
+    if !is_dark && waited < SECOND_REQUEST && awaits_next_probe(snapshot) {
+        return false;
+    }
     let mut feeds = snapshot.feeds.iter();
     feeds.all(|(id, state)| match state {
         FeedState::Syncing { .. } if is_skipped(*id) => true,
@@ -193,6 +200,25 @@ mod tests {
         assert!(!settled(way, syncing(), 4));
         assert!(settled(way, syncing(), 5));
         assert!(settled(way, lost(WhyKind::Unreachable), 0));
+    }
+
+    #[test]
+    fn after_one_lost_request_the_next_is_awaited() {
+        use crate::model::entry::{EntryId, Probed};
+        let mut snapshot = example::healthy();
+        let began = snapshot.now;
+        let lose = |snapshot: &mut Snapshot| {
+            if let Some(way) = snapshot.entry.get_mut(&EntryId::Balancer) {
+                way.take(began, Probed::default());
+            }
+        };
+        lose(&mut snapshot);
+        assert!(!is_settled(&snapshot, began));
+        let mut late = snapshot.clone();
+        late.now = began.plus(SECOND_REQUEST);
+        assert!(is_settled(&late, began));
+        lose(&mut snapshot);
+        assert!(is_settled(&snapshot, began));
     }
 
     #[test]

@@ -13,8 +13,9 @@ use crate::check;
 /// Looks, prints, and exits 0: telling the status worked, whatever the status is.
 pub fn run(resolved: &Resolved, look: &Look) -> eyre::Result<ExitCode> {
     let snapshot = observe::look_for(resolved, look.timeout, Enough::Picture)?.snapshot;
-    let report = check::run(&snapshot, &super::check::policy(resolved));
-    let document = status::document(&snapshot, &report.verdict, resolved.namespace.as_ref());
+    let policy = super::check::policy(resolved);
+    let report = check::run(&snapshot, &policy);
+    let document = status::document(&snapshot, &report.verdict, &policy, resolved.namespace.as_ref());
     match look.output {
         Output::Json => print_json(&document)?,
         Output::Table => print(&status_text::text(&document))?,

@@ -1,7 +1,8 @@
 //! Where users and administrators get in, probed as a browser would come: the name that users go to, and the gateway and
 //! the Admin Console on each node. One GET at a time over a connection of its own, at low frequency; each second for users'
-//! ways while a host is lost, so that a gap is measured. No certificate is refused, because what is shown is what is to be
-//! told; nothing secret is sent. Knows the nodes only from the snapshots that it is given. Start reading at [`observe`].
+//! ways while a host is lost, so that a gap is measured, and a second after one that was not served, to tell it from
+//! chance. No certificate is refused, because what is shown is what is to be told; nothing secret is sent. Knows the nodes
+//! only from the snapshots that it is given. Start reading at [`observe`].
 
 mod ask;
 #[cfg(test)]
@@ -18,8 +19,8 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use self::ask::Asker;
 use crate::base::{Text, Why, WhyKind};
-use crate::model::entry::EntryId;
 use crate::model::entry::way::{Way, Wish, bracketed};
+use crate::model::entry::{EntryId, Service, TELLING};
 use crate::model::{FeedId, FeedState, KubeKind, Snapshot};
 use crate::port::{Closed, Observation, Report, Sink};
 
@@ -216,10 +217,13 @@ impl Prober {
             path,
         } = self.asker.way().clone();
         let target = Text::from(format!("{}:{port}", bracketed(host.as_str())));
+        let mut lost = 0_u32;
         loop {
             let began = Instant::now();
             match self.asker.ask().await {
                 Ok(probed) => {
+                    let is_served = probed.service() == Service::Served;
+                    lost = if is_served { 0 } else { lost.saturating_add(1) };
                     let entry = Observation::Entry {
                         id,
                         target: target.clone(),
@@ -231,17 +235,19 @@ impl Prober {
                 }
                 Err(why) => self.sink.report(FeedId::Entry(id), Report::Failed(why)).await?,
             }
-            self.pause(began, id.is_for_users()).await;
+            self.pause(began, id.is_for_users(), lost).await;
         }
     }
 
-    /// Waits for the next probe: short for users' ways while a host is lost, and as soon as one is.
-    async fn pause(&mut self, began: Instant, is_for_users: bool) {
+    /// Waits for the next probe: short for users' ways while a host is lost, as soon as one is, and while so few probes in a
+    /// row were lost that it may be chance.
+    async fn pause(&mut self, began: Instant, is_for_users: bool, lost: u32) {
         sleep_until(began + self.pace.closely).await;
         let calm = began + self.pace.every;
-        if is_for_users {
+        let is_half_told = (1..TELLING).contains(&lost);
+        if is_for_users && !is_half_told {
             let _ = timeout_at(calm, self.is_lost.wait_for(|lost| *lost)).await;
-        } else {
+        } else if !is_for_users {
             sleep_until(calm).await;
         }
     }

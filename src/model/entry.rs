@@ -16,6 +16,8 @@ use crate::base::{Stamp, Text, Why, WhyKind};
 
 /// How many probes of one way are remembered.
 pub const RECENT: usize = 32;
+/// So many probes in a row tell that a way does not serve: one may be lost on its way.
+pub const TELLING: u32 = 2;
 
 /// One way in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -281,6 +283,11 @@ impl Entry {
     /// What the last probe proves.
     pub fn service(&self) -> Service {
         self.last.service()
+    }
+
+    /// Whether a probe was not served and the next one, a second later, is to tell whether that lasts.
+    pub fn is_half_told(&self) -> bool {
+        self.gap.is_some_and(|gap| gap.until.is_none() && gap.failed < TELLING)
     }
 }
 

@@ -81,7 +81,7 @@ fn whole(state: &State, anchor: Stamp) -> Result<Value, serde_json::Error> {
             Body::Yaml { lines, .. } => conceal(lines.iter_mut()),
             Body::Log(log) => conceal(log.lines.iter_mut()),
             Body::Events { events, .. } => conceal_events(events),
-            Body::Pods { .. } => {}
+            Body::Pods { .. } | Body::Rehearsal(_) => {}
         }
     }
     let mut value = serde_json::to_value(&state)?;

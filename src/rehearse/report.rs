@@ -36,6 +36,9 @@ pub struct StepReport {
     pub command: Text,
     /// What had to be so before it, by name.
     pub gates: Vec<Text>,
+    /// The same in words, for people.
+    #[serde(skip)]
+    pub needs: Vec<Text>,
     /// When the run came to it, in seconds since the beginning. None: never.
     pub began_s: Option<u64>,
     /// How long it took, in seconds. None: it did not end.
@@ -82,6 +85,7 @@ pub fn report(play: &Play, ending: &Ending) -> Report {
             title: step.title.clone(),
             command: step.command.clone(),
             gates: step.needs.iter().map(Condition::name).collect(),
+            needs: step.needs.iter().map(Condition::claim).collect(),
             began_s,
             took_s: began_s.zip(ended_s).map(|(from, to)| to.saturating_sub(from)),
             outcome: state.stage.word(),

@@ -55,6 +55,10 @@ pub async fn run(snapshots: watch::Receiver<Arc<Snapshot>>, others: Others, opti
                 console.say_page()?;
             }
             past = console.others.diary.past() => console.learn(Msg::Past(past)),
+            told = console.others.recorder.told() => {
+                console.learn(Msg::Notice(told));
+                console.say_message()?;
+            }
             changed = console.snapshots.changed(), if console.is_fed => {
                 if changed.is_ok() {
                     console.take_snapshot()?;
@@ -86,9 +90,6 @@ fn lines() -> mpsc::Receiver<String> {
     });
     receiver
 }
-
-/// What is said instead of recording.
-const NOT_RECORDED: &str = "lines are not recorded; `quorate record FILE` records what is observed";
 
 /// What is said instead of copying.
 const NOT_COPIED: &str = "nothing was copied: lines can be copied from the terminal as they stand";
@@ -150,7 +151,7 @@ impl Console {
 
     /// Takes in a fact, which wishes for nothing but to be written down.
     fn learn(&mut self, msg: Msg) {
-        for effect in update(&mut self.state, msg) {
+        for effect in self.feed(msg) {
             match effect {
                 Effect::Keep(entries) => self.others.diary.keep(entries),
                 Effect::Ask(id, question) => self.others.desk.ask(id, question),
@@ -162,10 +163,17 @@ impl Console {
                 | Effect::Sim(_)
                 | Effect::Copy(_)
                 | Effect::Record(_)
+                | Effect::EndRecord
                 | Effect::Replay(_)
                 | Effect::Work(_) => {}
             }
         }
+    }
+
+    /// The one way by which the state changes: what it takes in is recorded.
+    fn feed(&mut self, msg: Msg) -> Vec<Effect> {
+        self.others.recorder.take(&self.state, &msg);
+        update(&mut self.state, msg)
     }
 
     /// Does what a line says. Returns whether to leave.
@@ -174,7 +182,8 @@ impl Console {
         match line::read(&self.state, typed) {
             Ok(msgs) => {
                 let mut told = None;
-                for effect in msgs.into_iter().flat_map(|msg| update(&mut self.state, msg)) {
+                let effects: Vec<Effect> = msgs.into_iter().flat_map(|msg| self.feed(msg)).collect();
+                for effect in effects {
                     match effect {
                         Effect::Quit => return Ok(true),
                         Effect::Log(by) => self.log.step(by),
@@ -185,17 +194,18 @@ impl Console {
                         Effect::Keep(entries) => self.others.diary.keep(entries),
                         // A pipe must not get an escape.
                         Effect::Copy(_) => told = Some(Message::new(Severity::Info, NOT_COPIED)),
-                        Effect::Record(_) => told = Some(Message::new(Severity::Info, NOT_RECORDED)),
+                        Effect::Record(file) => told = self.others.recorder.write(&file),
+                        Effect::EndRecord => told = self.others.recorder.end(),
                         // The terminal is not ours: its own ctrl-z suspends.
                         Effect::Suspend | Effect::Redraw | Effect::Replay(_) => {}
                     }
                 }
                 if let Some(told) = told {
-                    update(&mut self.state, Msg::Notice(told));
+                    self.feed(Msg::Notice(told));
                 }
             }
             Err(why) => {
-                update(&mut self.state, Msg::Notice(Message::new(Severity::Warning, why)));
+                self.feed(Msg::Notice(Message::new(Severity::Warning, why)));
             }
         }
         let is_told = self.state.message.is_some();
@@ -215,6 +225,8 @@ impl Console {
         self.learn(Msg::Snapshot(snapshot));
         log::changes(&before, &self.state);
         log::collect();
+        // A replay shows what the screen would have been.
+        self.others.recorder.drawn(&self.state);
         let changes = self.told.changes(&self.state, &self.theme);
         say(&changes)
     }
@@ -231,6 +243,7 @@ impl Console {
             lines.extend(self.log.lines(&self.theme));
         }
         self.told.page(&self.state, &self.theme);
+        self.others.recorder.drawn(&self.state);
         say(&lines)
     }
 

@@ -29,6 +29,8 @@ pub enum Item {
     Drawn(Stamp, Level),
     /// Write to this file what is in memory, and go on; None leaves the place to the recorder.
     Write(Option<PathBuf>),
+    /// End that file.
+    End,
 }
 
 /// The console's end.
@@ -103,7 +105,16 @@ impl Recorder {
     /// Asks for a file; what comes of it is told later. Returns why that cannot be.
     pub fn write(&mut self, file: &str) -> Option<Message> {
         let file = (!file.is_empty()).then(|| PathBuf::from(file));
-        if self.send(Item::Write(file)) {
+        self.ask(Item::Write(file))
+    }
+
+    /// Asks for that file's end; what comes of it is told later. Returns why that cannot be.
+    pub fn end(&mut self) -> Option<Message> {
+        self.ask(Item::End)
+    }
+
+    fn ask(&self, item: Item) -> Option<Message> {
+        if self.send(item) {
             return None;
         }
         let text = "nothing is recorded here, or the recorder has no time; try again";

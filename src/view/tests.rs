@@ -12,6 +12,7 @@ use proptest::prelude::*;
 use super::dump::dump;
 use super::picture::{draw, text};
 use super::{Colors, Glyphs, Theme};
+use crate::app::work::{News, Rehearsed};
 use crate::app::{Effect, Msg, Screen, State, key, update};
 use crate::base::{Text, Why, WhyKind};
 use crate::model::example;
@@ -229,6 +230,34 @@ fn sheets() {
     let mut pods = on(state("node_lost"), Screen::Placement);
     press(&mut pods, "lj");
     assert_frame("sheet_pods", &pods, &Theme::marked(), USUAL);
+}
+
+#[test]
+fn a_rehearsal_over_its_plan() {
+    let mut state = on(state("healthy"), Screen::Nodes);
+    state.work.is_manned = true;
+    press(&mut state, "ar");
+    assert_frame("rehearsal_plan", &state, &Theme::marked(), USUAL);
+    press(&mut state, "r");
+    assert_frame("rehearsal_waits", &state, &Theme::marked(), USUAL);
+    let id = state.sheets.last().unwrap().asked.unwrap();
+    let told = [
+        "REHEARSAL: played on a copy of the cluster; nothing was sent to it",
+        "cordon: stopped at step 1 after 13 s: refused: the server says no",
+        "STEP  AFTER  TOOK  OUTCOME  WHAT",
+        "1     <1 s   -     refused  let no new pod onto nbe-1",
+        "step 1 needs: the API answers a consistent read; Node nbe-1 is the one that was planned with",
+        "not rehearsed: swap",
+    ];
+    let (at, told) = (state.snapshot.now, Ok(told.map(Text::new).to_vec()));
+    update(&mut state, Msg::Work(News::Rehearsed(Rehearsed { id, at, told })));
+    assert_frame("rehearsal", &state, &Theme::marked(), USUAL);
+    assert_frame("rehearsal_120x40", &state, &Theme::marked(), (120, 40));
+    let said = crate::view::linear::page(&state, &crate::view::linear::theme());
+    assert!(
+        said.iter().any(|line| line.contains("nothing was sent to it")),
+        "{said:?}"
+    );
 }
 
 #[test]

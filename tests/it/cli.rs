@@ -278,9 +278,14 @@ fn a_simulated_cluster_can_be_drawn() {
 
 #[test]
 fn lines_can_be_piped_in_and_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let recorded = dir.path().join("lines");
     let output = quorate(&home())
         .args([&["--linear"], &NOTHING[..]].concat())
-        .write_stdin("etcd\n/nbe-1\n99\n\u{1b}[31m\n")
+        .write_stdin(format!(
+            "etcd\n/nbe-1\n99\n\u{1b}[31m\n:record {}\n",
+            recorded.display()
+        ))
         .output()
         .unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
@@ -295,6 +300,9 @@ fn lines_can_be_piped_in_and_out() {
         assert!(text.contains(said), "{said}: {text}");
     }
     assert!(!text.contains('\u{1b}'), "{text:?}");
+    let recording = std::fs::read_to_string(recorded).unwrap();
+    let recording = quorate::recording::Recording::read(&recording).unwrap();
+    assert!(recording.index.len() > 2, "the screens that were told are recorded");
     let (code, _, err) = run(&NOTHING);
     assert_eq!(code, Some(64));
     assert!(err.contains("not a terminal") && err.contains("--linear"), "{err}");

@@ -89,3 +89,29 @@ fn a_wrong_scenario_exits_64_with_advice() {
     let (code, _, err) = quorate(&["status", "--sim", "healthy", "--kubeconfig", "x"]);
     assert_eq!(code, Some(64), "{err}");
 }
+
+#[test]
+fn status_tells_the_failover_that_goes_on_foretold_beside_seen() {
+    let look = |format| quorate(&["status", "--sim", "node-lost", "-o", format]);
+    let (code, out, err) = look("json");
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+    let status: Value = serde_json::from_str(&out).unwrap();
+    let lost = &status["failover"][0];
+    assert_eq!(lost["node"], "nbe-3", "{lost:#}");
+    let elapsed = lost["elapsed_ms"].as_u64().unwrap();
+    let unknown = &lost["steps"][0];
+    assert_eq!(unknown["what"], "Unknown");
+    let [from, to] = [0, 1].map(|at| unknown["foretold_ms"][at].as_u64().unwrap());
+    let seen = unknown["seen_ms"].as_u64().unwrap();
+    assert!(from <= seen && seen <= to && seen <= elapsed, "{lost:#}");
+    assert!(lost["evicted"].as_u64() <= lost["pods"].as_u64(), "{lost:#}");
+    assert_eq!(lost["not_foretold"], Value::Null);
+    let (_, out, _) = look("table");
+    assert!(
+        out.contains("lost     nbe-3 ") && out.contains("Unknown: after "),
+        "{out}"
+    );
+    let (_, out, _) = quorate(&["status", "--sim", "healthy", "-o", "json"]);
+    let status: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(status["failover"], Value::Array(Vec::new()));
+}

@@ -156,6 +156,36 @@ fn walk(walk: &Walk) {
     assert!(intent.starts_with(walk.wish), "{intent}");
 }
 
+#[test]
+fn a_plan_is_rehearsed_read_only_and_nothing_is_done() {
+    let home = tempfile::tempdir().unwrap();
+    let environment = environment(home.path());
+    let environment: Vec<(&str, &str)> = environment.iter().map(|(key, value)| (*key, value.as_str())).collect();
+    let argv = [env!("CARGO_BIN_EXE_quorate"), "--sim", "healthy"];
+    let mut console = Console::start(&argv, &environment, SIZE);
+    console.wait_for("a verdict", A_WHILE, |screen| screen.contains("3 of 3 controllers"));
+    console.press("2G");
+    console.wait_for("the row", SOON, |screen| screen.contains("> zone-c  nbe-3"));
+    console.press("a/cordon\rr");
+    console.wait_for("the plan", SOON, |screen| screen.contains("this is the plan"));
+    console.press("r");
+    console.wait_for("the report", A_WHILE, |screen| {
+        screen.contains("cordon: finished after")
+    });
+    assert!(
+        console.screen().contains("REHEARSAL: played on a copy of the cluster"),
+        "{}",
+        console.screen()
+    );
+    console.press(":rehearse --fault refused@1\r");
+    console.wait_for("another report", A_WHILE, |screen| {
+        screen.contains("cordon: stopped at step 1")
+    });
+    console.press("\x03");
+    assert!(console.wait_for_exit(SOON).success());
+    assert_eq!(journal(home.path()), Value::Null, "no run was begun");
+}
+
 /// What is to be typed; where it is an address, as it stands in the question.
 fn confirmed(walk: &Walk, console: &Console) -> String {
     let screen = console.screen();

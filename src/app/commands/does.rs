@@ -31,10 +31,21 @@ pub fn pods(state: &State) -> Vec<String> {
     names(state, Screen::Pods)
 }
 
-/// Writes down what the flight recorder holds, and what follows.
+/// What ends a recording; a file of that name is `./stop`.
+const STOP: &str = "stop";
+
+/// Writes down what the flight recorder holds, and what follows; or ends that.
 #[allow(clippy::unnecessary_wraps)] // as every command
 pub fn record(_: &mut State, file: &str) -> Result<Vec<Effect>, String> {
-    Ok(vec![Effect::Record(file.to_owned())])
+    Ok(vec![match file {
+        STOP => Effect::EndRecord,
+        file => Effect::Record(file.to_owned()),
+    }])
+}
+
+/// What can be offered after `record`.
+pub fn stop(_: &State) -> Vec<String> {
+    vec![STOP.to_owned()]
 }
 
 /// The columns by which the screen shown can be sorted.

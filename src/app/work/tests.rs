@@ -5,7 +5,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::*;
+use crate::app::paper::Line;
 use crate::app::{Key, Msg, update};
+use crate::base::{Why, WhyKind};
 use crate::model::intent::Intent;
 use crate::model::{Policy, example};
 use crate::plan::event::{Entry, Operator};
@@ -257,4 +259,76 @@ fn without_a_run_its_keys_say_so() {
         assert_eq!(keys(&mut state, key), []);
         assert_eq!(said(&state), "no run is open");
     }
+}
+
+/// The one order among the effects.
+fn rehearsal(effects: &[Effect]) -> (QuestionId, Plan, Vec<Text>) {
+    let mut orders = effects.iter().filter_map(|effect| match effect {
+        Effect::Work(Order::Rehearse { id, plan, faults }) => Some((*id, Plan::clone(plan), faults.clone())),
+        _ => None,
+    });
+    assert_eq!(effects.len(), 1, "{effects:?}");
+    orders.next().unwrap()
+}
+
+fn tell(state: &mut State, id: QuestionId, told: Result<Vec<Text>, Why>) {
+    let at = state.snapshot.now;
+    update(state, Msg::Work(News::Rehearsed(Rehearsed { id, at, told })));
+}
+
+fn sheet(state: &State) -> String {
+    let sheet = state.sheets.last().unwrap();
+    let lines: Vec<String> = sheet.lines(state).iter().map(Line::text).collect();
+    lines.join("\n")
+}
+
+#[test]
+fn exactly_the_plan_that_is_shown_is_rehearsed_read_only_and_never_run() {
+    let mut state = state(Risk::Irreversible);
+    state.work.is_unlocked = false;
+    assert_eq!(keys(&mut state, "r"), []);
+    assert_eq!(state.detail, Some(0), "the plan is shown first");
+    let (id, played, faults) = rehearsal(&keys(&mut state, "r"));
+    assert_eq!((played, faults), (plan(Risk::Irreversible), Vec::new()));
+    assert!(sheet(&state).contains("nothing is sent to it"), "{}", sheet(&state));
+    tell(&mut state, QuestionId(id.0 + 9), Ok(vec!["of another".into()]));
+    assert!(!sheet(&state).contains("of another"));
+    tell(&mut state, id, Ok(vec!["REHEARSAL".into(), "finished".into()]));
+    assert_eq!(sheet(&state), "REHEARSAL\nfinished");
+    assert!(state.work.run.is_none() && state.work.past.is_empty(), "it is no run");
+    let (again, ..) = rehearsal(&keys(&mut state, "r"));
+    assert!(again != id && sheet(&state).contains("being played"));
+    assert_eq!(keys(&mut state, "x"), [], "what lies over the plan is not run");
+    keys(&mut state, "q");
+    assert_eq!(
+        (state.sheets.len(), state.detail),
+        (0, Some(0)),
+        "the plan is still there"
+    );
+    tell(&mut state, again, Ok(vec!["late".into()]));
+    assert!(state.sheets.is_empty());
+}
+
+#[test]
+fn a_rehearsal_takes_faults_and_says_why_it_is_impossible() {
+    let mut state = state(Risk::Reversible);
+    keys(&mut state, "r:rehearse --fault\n");
+    assert!(said(&state).contains("--fault FAULT@STEP"), "{}", said(&state));
+    let (id, _, faults) = rehearsal(&keys(&mut state, ":rehearse --fault node-dies@1 --fault=timeout@1\n"));
+    assert_eq!(faults, [Text::from("node-dies@1"), "timeout@1".into()]);
+    let why = Why::new(WhyKind::Unavailable, "no API server tells of pods").hint("see the feeds");
+    tell(&mut state, id, Err(why));
+    let told = sheet(&state);
+    assert!(told.starts_with("NOT REHEARSED: nothing was played"), "{told}");
+    assert!(
+        told.contains("no API server tells of pods") && told.contains("see the feeds"),
+        "{told}"
+    );
+    keys(&mut state, "q");
+    state.work.is_manned = false;
+    assert_eq!(keys(&mut state, "r"), []);
+    assert_eq!(said(&state), "nothing can be rehearsed from here");
+    let mut running = running_run(None);
+    assert_eq!(keys(&mut running, "r"), []);
+    assert!(said(&running).starts_with("only a plan"), "{}", said(&running));
 }

@@ -1,6 +1,8 @@
 //! core/v1 Pod.
 
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1 as core;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::toleration::{self, NOT_READY, UNREACHABLE};
 use super::{Row, annotation, controller, count, labels, meta_key, requests, text};
@@ -11,6 +13,13 @@ use crate::port::KubeObject;
 
 /// On the API server's copy of a pod that a kubelet made from a file.
 const MIRROR: &str = "kubernetes.io/config.mirror";
+
+/// When the deletion was asked for: what stands there is when the grace that it was given is over.
+fn deleting(meta: &ObjectMeta) -> Option<Timestamp> {
+    let end = meta.deletion_timestamp.as_ref()?.0;
+    let grace = SignedDuration::from_secs(meta.deletion_grace_period_seconds.unwrap_or(0));
+    Some(end.checked_sub(grace).unwrap_or(end))
+}
 
 /// Reads a Pod.
 pub fn pod(raw: &core::Pod) -> Result<Row, Why> {
@@ -30,7 +39,7 @@ pub fn pod(raw: &core::Pod) -> Result<Row, Why> {
             .map(Text::new),
         phase: text(status.and_then(|status| status.phase.as_ref())),
         ready: status.is_some_and(|status| condition(status, "Ready").is_some_and(|ready| ready.status == "True")),
-        deleting: meta.deletion_timestamp.as_ref().map(|time| time.0),
+        deleting: deleting(meta),
         created: meta.creation_timestamp.as_ref().map(|time| time.0),
         owner: controller(meta),
         is_static: annotation(meta, MIRROR).is_some(),

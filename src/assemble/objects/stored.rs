@@ -149,7 +149,7 @@ mod tests {
     fn a_pod_in_both_forms_is_one_row() {
         let raw = json!({
             "metadata": {"name": "p", "namespace": "n", "uid": "u", "creationTimestamp": "2026-11-24T10:00:00Z",
-                "deletionTimestamp": "2026-11-24T11:00:00Z", "annotations": {"kubernetes.io/config.mirror": "h"},
+                "deletionTimestamp": "2026-11-24T11:00:30Z", "deletionGracePeriodSeconds": 30, "annotations": {"kubernetes.io/config.mirror": "h"},
                 "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "r", "uid": "v", "controller": true}]},
             "spec": {"nodeName": "nbe-1", "overhead": {"cpu": "10m"},
                 "tolerations": [{"key": "node.kubernetes.io/unreachable", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 30},
@@ -169,7 +169,9 @@ mod tests {
             panic!("no pod")
         };
         assert_eq!((pod.claims.len(), pod.scratch.len()), (2, 1));
-        assert!(pod.is_static && pod.deleting.is_some() && pod.owner.is_some() && pod.waiting.is_some());
+        let asked = "2026-11-24T11:00:00Z".parse().unwrap();
+        assert_eq!(pod.deleting, Some(asked), "what stands there is the end of the grace");
+        assert!(pod.is_static && pod.owner.is_some() && pod.waiting.is_some());
     }
 
     #[test]

@@ -39,6 +39,12 @@ fn probe(snapshot: &mut Snapshot, id: EntryId, seconds: u64, probed: Probed) {
     snapshot.entry.get_mut(&id).unwrap().take(ago(seconds), probed);
 }
 
+/// A way in does not serve: two probes in a row say so.
+fn fail(snapshot: &mut Snapshot, id: EntryId, probed: &Probed) {
+    probe(snapshot, id, 2, probed.clone());
+    probe(snapshot, id, 1, probed.clone());
+}
+
 /// Every certificate that is shown is another one.
 fn show(snapshot: &mut Snapshot, is_wanted: impl Fn(EntryId) -> bool, bend: impl Fn(&mut Presented)) {
     for (id, entry) in &mut snapshot.entry {
@@ -78,9 +84,9 @@ fn off_and_lost_sources_tell_nothing() {
 #[test]
 fn a_ready_node_that_does_not_serve_is_found_and_a_lost_one_is_not() {
     let mut snapshot = healthy();
-    probe(&mut snapshot, EntryId::Users(address(3)), 4, failed(WhyKind::Refused));
+    fail(&mut snapshot, EntryId::Users(address(3)), &failed(WhyKind::Refused));
     let found = one(CheckId::EntryUsers, &snapshot, Severity::Warning, "node/nbe-3");
-    assert!(evidence(&found).contains("not served for 4 s (1 probe)"), "{found:#?}");
+    assert!(evidence(&found).contains("not served for 2 s (2 probes)"), "{found:#?}");
     assert_holds(CheckId::EntryUsers, &node_lost(Death::Refused));
     assert_holds(CheckId::EntryUsers, &node_lost(Death::Silent));
 }
@@ -108,9 +114,31 @@ fn the_users_name_counts_by_what_it_says() {
         (status(404), Severity::Warning),
     ] {
         let mut snapshot = healthy();
-        probe(&mut snapshot, EntryId::Balancer, 1, probed);
+        fail(&mut snapshot, EntryId::Balancer, &probed);
         one(CheckId::EntryUsers, &snapshot, severity, "entry/balancer");
     }
+}
+
+#[test]
+fn one_lost_request_is_no_outage_and_the_next_tells() {
+    for id in [EntryId::Balancer, EntryId::Users(address(3))] {
+        let mut snapshot = healthy();
+        probe(&mut snapshot, id, 2, failed(WhyKind::Refused));
+        assert_cannot_tell(CheckId::EntryUsers, &snapshot, FeedId::Entry(id));
+        assert!(awaits_next_probe(&snapshot));
+        let mut again = snapshot.clone();
+        probe(&mut again, id, 1, failed(WhyKind::Refused));
+        assert!(matches!(look(CheckId::EntryUsers, &again), Outcome::Broken { .. }));
+        probe(&mut snapshot, id, 1, status(200));
+        assert_holds(CheckId::EntryUsers, &snapshot);
+        assert!(!awaits_next_probe(&again) && !awaits_next_probe(&snapshot));
+    }
+    // What is lost for other reasons is not waited for.
+    let mut lost = node_lost(Death::Silent);
+    probe(&mut lost, EntryId::Users(address(3)), 2, status(200));
+    probe(&mut lost, EntryId::Users(address(3)), 1, failed(WhyKind::TimedOut));
+    assert!(!awaits_next_probe(&lost));
+    assert_holds(CheckId::EntryUsers, &lost);
 }
 
 #[test]
@@ -119,7 +147,7 @@ fn nobody_is_served_only_where_every_way_was_seen_and_it_is_not_us() {
         let mut snapshot = healthy();
         let ids: Vec<EntryId> = snapshot.entry.keys().copied().filter(|id| id.is_for_users()).collect();
         for id in ids {
-            probe(&mut snapshot, id, 1, failed(kind));
+            fail(&mut snapshot, id, &failed(kind));
         }
         snapshot
     };

@@ -7,8 +7,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::below::{self, HostDocument, ReachDocument};
+use super::failover::{self, FailoverDocument};
 use super::feeds::{FeedDocument, feeds, millis};
 use super::scenario;
+use crate::app::failover::at_one_look;
 use crate::base::{Text, WhyKind};
 use crate::check::Verdict;
 use crate::model::etcd::{ClusterId, MemberId};
@@ -16,7 +18,7 @@ use crate::model::kube::{Node, WorkloadKind};
 use crate::model::placement::Placement;
 use crate::model::quorum::{Contact, Health, MemberState, MembershipSource, Quorum, Standing};
 use crate::model::recovery::Recovery;
-use crate::model::{FeedId, KubeKind, Snapshot};
+use crate::model::{FeedId, KubeKind, Policy, Snapshot};
 
 /// The document's name.
 pub const SCHEMA: &str = "quorate.status/v1";
@@ -41,6 +43,9 @@ pub struct StatusDocument<'a> {
     pub api: Option<ApiDocument>,
     /// Set while nodes, leases, pods and workloads are those of etcd's last committed state, for want of an API server.
     pub stored: Option<StoredDocument>,
+    /// Nodes that were lost within the last minutes and whose failover goes on; null where the sources that tell it are not
+    /// current.
+    pub failover: Option<Vec<FailoverDocument>>,
     /// What is dark, and what to do about it.
     pub recovery: Recovery,
     /// What this host tells from below.
@@ -180,7 +185,12 @@ fn stored(snapshot: &Snapshot) -> Option<StoredDocument> {
 }
 
 /// Makes the document.
-pub fn document<'a>(snapshot: &Snapshot, verdict: &'a Verdict, namespace: Option<&Text>) -> StatusDocument<'a> {
+pub fn document<'a>(
+    snapshot: &Snapshot,
+    verdict: &'a Verdict,
+    policy: &Policy,
+    namespace: Option<&Text>,
+) -> StatusDocument<'a> {
     let quorum = snapshot.quorum();
     StatusDocument {
         schema: SCHEMA,
@@ -206,6 +216,11 @@ pub fn document<'a>(snapshot: &Snapshot, verdict: &'a Verdict, namespace: Option
             state: snapshot.feed(FeedId::Api).word(),
         }),
         stored: stored(snapshot),
+        failover: at_one_look(snapshot, policy).map(|all| {
+            all.iter()
+                .map(|own| failover::document(own, snapshot.now.wall))
+                .collect()
+        }),
         recovery: snapshot.recovery(),
         host: below::host(snapshot),
         reach: below::reach(snapshot),

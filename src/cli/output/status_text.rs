@@ -2,6 +2,7 @@
 
 use super::below;
 use super::check::headline;
+use super::failover;
 use super::feeds::FeedDocument;
 use super::status::{MemberDocument, NodeDocument, StatusDocument, StoredDocument};
 use super::table::table;
@@ -12,6 +13,7 @@ pub fn text(status: &StatusDocument<'_>) -> String {
     let mut sections = vec![
         headline(status.simulated.as_ref(), status.verdict),
         quorum_line(status),
+        status.failover.as_deref().map(failover::text).unwrap_or_default(),
         nodes(status),
         members(status),
     ];

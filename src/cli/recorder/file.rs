@@ -86,6 +86,11 @@ impl File {
         &self.path
     }
 
+    /// How large it is.
+    pub const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// Adds a line, at once.
     pub fn line(&mut self, line: &str) -> Result<Kept, Why> {
         let mut bytes = Vec::with_capacity(line.len() + 1);

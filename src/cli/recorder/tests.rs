@@ -84,3 +84,32 @@ async fn what_is_in_memory_goes_to_the_file_that_is_asked_for_and_only_there() {
     let recording = Recording::read(&std::fs::read_to_string(asked).unwrap()).unwrap();
     assert_eq!(recording.index.len(), 5);
 }
+
+#[tokio::test]
+async fn a_recording_ends_when_that_is_asked_for_and_another_may_begin() {
+    let dir = tempfile::tempdir().unwrap();
+    let (first, second) = (dir.path().join("first"), dir.path().join("second"));
+    let (mut recorder, reel) = Recorder::open();
+    let hired = hire(reel, post(dir.path().join("recordings"), false));
+    assert_eq!(recorder.end(), None);
+    assert!(recorder.told().await.text.as_str().starts_with("nobody asked"));
+    play(&mut recorder);
+    recorder.write(first.to_str().unwrap());
+    recorder.told().await;
+    assert_eq!(recorder.end(), None);
+    let told = recorder.told().await.text;
+    let bytes = std::fs::metadata(&first).unwrap().len();
+    let expected = format!(
+        "the recording ended with {} KiB: {}",
+        bytes.div_ceil(1024),
+        first.display()
+    );
+    assert_eq!(told.as_str(), expected);
+    play(&mut recorder);
+    recorder.write(second.to_str().unwrap());
+    assert!(recorder.told().await.text.as_str().starts_with("recording to "));
+    drop(recorder);
+    hired.leave();
+    assert_eq!(std::fs::metadata(&first).unwrap().len(), bytes, "nothing is added");
+    assert!(std::fs::metadata(&second).unwrap().len() > bytes);
+}

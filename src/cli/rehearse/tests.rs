@@ -8,12 +8,15 @@ use serde_json::{Map, Value};
 use tokio::time::{Instant, timeout_at};
 
 use crate::assemble::Assembler;
-use crate::base::Stamp;
+use crate::base::{Stamp, Text, Why, WhyKind};
 use crate::cli::observe::{self, Resolved};
 use crate::cli::settle::{Enough, is_settled};
 use crate::cli::sim;
 use crate::config::Settings;
-use crate::model::{FeedId, FeedState, Snapshot};
+use crate::model::intent::Intent;
+use crate::model::{FeedId, FeedState, KubeKind, Policy, Snapshot};
+use crate::plan::{Plan, Planned, make};
+use crate::rehearse::stage::Stage;
 use crate::rehearse::vantage::Vantage;
 use crate::sim::scenario::Scenario;
 use crate::sim::world::World;
@@ -195,4 +198,47 @@ async fn compare(name: &str) {
 async fn a_rehearsal_sees_what_the_real_clients_see() {
     let names = ["node-lost", "remnant", "zombie", "hostile"];
     futures_util::future::join_all(names.map(compare)).await;
+}
+
+#[test]
+fn a_plan_that_is_shown_is_played_on_what_is_known_or_it_says_why_not() {
+    let scenario = Scenario::named("healthy").unwrap().unwrap();
+    let stage = Stage::open(&scenario, "healthy".into(), "2026-11-24T12:00:00Z".parse().unwrap());
+    let known = stage.snapshot();
+    let intent = Intent::Cordon { node: "nbe-3".into() };
+    let plan = match make(&intent, known, &Policy::default()) {
+        Planned::Plan(plan) => Some(plan),
+        Planned::Nothing { .. } | Planned::Refused { .. } => None,
+    };
+    let plan = plan.unwrap();
+    let played = |known: &Snapshot, faults: &[&str], may_go_on: bool| {
+        let faults: Vec<Text> = faults.iter().map(|fault| Text::new(fault)).collect();
+        let told = super::shown(known, Plan::clone(&plan), &faults, || may_go_on);
+        told.map(|lines| lines.iter().map(Text::as_str).collect::<Vec<_>>().join("\n"))
+    };
+    let told = played(known, &[], true).unwrap();
+    assert!(
+        told.starts_with("REHEARSAL: played on a copy of the cluster; nothing was sent to it\n"),
+        "{told}"
+    );
+    assert!(told.contains("cordon: finished after "), "{told}");
+    assert!(
+        told.contains("\nstep 1 needs: the API answers a consistent read; "),
+        "{told}"
+    );
+    let told = played(known, &["refused@1"], true).unwrap();
+    assert!(told.contains("cordon: stopped at step 1 "), "{told}");
+    let mut dark = known.clone();
+    let why = Why::new(WhyKind::Refused, "no API server answers");
+    dark.feeds
+        .insert(FeedId::Kube(KubeKind::Pods), FeedState::Lost { as_of: None, why });
+    for (why, told) in [
+        ("there is no fault", played(known, &["nonsense@1"], true)),
+        ("there is no step 9", played(known, &["refused@9"], true)),
+        ("does not come to an end", played(known, &[], false)),
+        ("pods", played(&dark, &[], true)),
+    ] {
+        let said = told.unwrap_err().to_string();
+        assert!(said.contains(why), "{why}: {said}");
+    }
 }

@@ -261,13 +261,16 @@ async fn users_ways_are_watched_closely_while_a_host_is_lost() {
         is_lost,
         pace,
     };
-    let mut waited = async |is_for_users| {
+    let mut waited = async |is_for_users, lost| {
         let began = Instant::now();
-        prober.pause(began, is_for_users).await;
+        prober.pause(began, is_for_users, lost).await;
         began.elapsed().as_secs()
     };
-    assert_eq!(waited(true).await, 60);
+    assert_eq!(waited(true, 0).await, 60);
+    assert_eq!(waited(true, 1).await, 1, "one lost probe may be chance");
+    assert_eq!(waited(true, TELLING).await, 60);
+    assert_eq!(waited(false, 1).await, 60);
     lost.send_replace(true);
-    assert_eq!(waited(true).await, 1);
-    assert_eq!(waited(false).await, 60, "administrators wait");
+    assert_eq!(waited(true, 0).await, 1);
+    assert_eq!(waited(false, 0).await, 60, "administrators wait");
 }

@@ -46,6 +46,7 @@ fn a_gap_is_measured_and_memory_is_bounded() {
     assert_eq!(entry.gap, None);
     for seconds in [50, 49, 48] {
         entry.take(example::ago(seconds), failed(WhyKind::Refused));
+        assert_eq!(entry.is_half_told(), seconds == 50);
     }
     let gap = entry.gap.unwrap();
     assert_eq!((gap.last_served, gap.failed, gap.until), (Some(first), 3, None));

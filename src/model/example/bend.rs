@@ -257,16 +257,15 @@ pub fn cut_off(unplugged: bool) -> Snapshot {
     snapshot
 }
 
-/// A way in is probed again, and does not serve.
+/// A way in is probed again, and does not serve; the next probe says the same.
 fn fail(snapshot: &mut Snapshot, id: EntryId, why: Why) {
     if let Some(entry) = snapshot.entry.get_mut(&id) {
-        entry.take(
-            ago(2),
-            Probed {
-                why: Some(why),
-                ..Probed::default()
-            },
-        );
+        let probed = Probed {
+            why: Some(why),
+            ..Probed::default()
+        };
+        entry.take(ago(2), probed.clone());
+        entry.take(ago(1), probed);
     }
 }
 

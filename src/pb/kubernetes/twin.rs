@@ -153,7 +153,8 @@ times!(meta::Time = pb_meta::Time, meta::MicroTime = pb_meta::MicroTime);
 
 twins! {
     meta::ObjectMeta = pb_meta::ObjectMeta {
-        name, namespace, uid, generation, creation_timestamp, deletion_timestamp, labels, annotations, owner_references,
+        name, namespace, uid, generation, creation_timestamp, deletion_timestamp, deletion_grace_period_seconds, labels,
+        annotations, owner_references,
     }
     meta::OwnerReference = pb_meta::OwnerReference { api_version, kind, name, uid, controller }
     meta::LabelSelector = pb_meta::LabelSelector { match_labels, match_expressions }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::rules::outlives;
@@ -13,6 +14,8 @@ use crate::sim::world::store::Key;
 
 /// A pod that is not ready and younger than this starts; an older one has a trouble of its own.
 const STARTS: Duration = Duration::from_mins(10);
+/// Every pod is given so long to end: the default of Kubernetes.
+const GRACE_S: i64 = 30;
 /// Kinds whose pods the world makes anew.
 const KEPT: [&str; 5] = ["ReplicaSet", "StatefulSet", "DaemonSet", "Node", "Deployment"];
 
@@ -70,17 +73,20 @@ pub(super) fn pod(snapshot: &Snapshot, key: &ObjectKey, pod: &Pod, rules: Option
         json!({"name": name, "resources": {"requests": requests}})
     });
     let mirror = pod.is_static.then(|| json!({"kubernetes.io/config.mirror": "found"}));
+    let end = pod
+        .deleting
+        .map(|asked| asked.checked_add(SignedDuration::from_secs(GRACE_S)).unwrap_or(asked));
     let owners = pod.owner.as_ref().map(|own| [owner(snapshot, &key.namespace, own)]);
     json!({
         "metadata": {
             "uid": pod.uid, "labels": pod.labels, "annotations": mirror, "ownerReferences": owners,
-            "creationTimestamp": pod.created, "deletionTimestamp": pod.deleting,
+            "creationTimestamp": pod.created, "deletionTimestamp": end, "deletionGracePeriodSeconds": end.map(|_| GRACE_S),
         },
         "spec": {
             "nodeName": pod.node, "containers": containers.collect::<Vec<_>>(), "volumes": volumes(key, pod),
             "tolerations": lasting.chain(others).collect::<Vec<_>>(), "nodeSelector": rule("nodeSelector"),
             "affinity": rule("affinity"), "topologySpreadConstraints": rule("topologySpreadConstraints"),
-            "terminationGracePeriodSeconds": 30,
+            "terminationGracePeriodSeconds": GRACE_S,
         },
         "status": status(pod),
     })

@@ -6,7 +6,7 @@ use super::{Vantage, host_at};
 use crate::base::{Text, Why, WhyKind};
 use crate::model::Snapshot;
 use crate::model::entry::way::{Way, Wish};
-use crate::model::entry::{EntryId, Presented, Probed};
+use crate::model::entry::{Entry, EntryId, Presented, Probed};
 use crate::port::Observation;
 use crate::sim::world::World;
 use crate::sim::world::entry::CERTIFICATE_NAMES;
@@ -21,9 +21,9 @@ const YEAR: SignedDuration = SignedDuration::from_hours(365 * 24);
 impl Vantage {
     pub(super) fn look_at_entry(&mut self, world: &World, snapshot: &Snapshot, seen: &mut Vec<Observation>) {
         let ways = gateways(snapshot);
-        // Whoever joins is probed from then on.
-        let is_new = |way: &Way| !snapshot.entry.contains_key(&way.id);
-        if world.now_ms() < self.entry_due_ms && !ways.iter().any(is_new) {
+        // Whoever joins is probed from then on; one lost probe is followed by the next.
+        let is_due = |way: &Way| snapshot.entry.get(&way.id).is_none_or(Entry::is_half_told);
+        if world.now_ms() < self.entry_due_ms && !ways.iter().any(is_due) {
             return;
         }
         let pause_ms = if snapshot.is_host_lost() { CLOSELY_MS } else { EVERY_MS };

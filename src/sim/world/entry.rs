@@ -11,7 +11,7 @@ use super::store::str_at;
 
 /// From one health check to the next.
 const EVERY_MS: u64 = 5_000;
-/// So many failed health checks in a row take a host out of the pool; one that is passed brings it back.
+/// So many failed health checks in a row take a host out of the pool; one that is passed brings it back, and lets a new one in.
 const FALL: u32 = 2;
 /// How the pods are called: the gateway's, those of the Admin Console's port, and the web replicas'.
 const GATEWAY: &str = "traefik-";
@@ -85,7 +85,7 @@ impl World {
         self.balancer.checked_ms = Some(now_ms);
         let checked: Vec<(HostId, bool)> = self.controllers().map(|host| (host, self.serves_users(host))).collect();
         for (host, serves) in checked {
-            let failed = self.balancer.failed.entry(host).or_default();
+            let failed = self.balancer.failed.entry(host).or_insert(FALL);
             *failed = if serves { 0 } else { failed.saturating_add(1) };
         }
     }
@@ -112,5 +112,35 @@ impl World {
         let named = self.store.named(Resource::Pods, "kotsadm", pods);
         let running = named.filter(|(_, object)| str_at(object, "/status/phase") == Some("Running"));
         running.filter_map(|(_, object)| pod::node(object))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use crate::sim::world::fault::Fault;
+    use crate::sim::world::tests::{host, until, world_of};
+
+    #[test]
+    fn no_request_is_lost_while_a_machine_joins_and_until_it_serves() {
+        let mut world = world_of("");
+        until(&mut world, 60, |world| world.is_in_pool(host(1)));
+        world.inject(&Fault::Join { zone: None }).unwrap();
+        while !world.is_in_pool(host(4)) {
+            assert!(world.now_ms() < 600_000, "the new machine never serves");
+            let next = world.now_ms() + 500;
+            world.advance(next);
+            assert!(world.balance(), "at {} ms", world.now_ms());
+        }
+    }
+
+    #[test]
+    fn a_killed_machine_loses_requests_until_two_health_checks_have_failed() {
+        let mut world = world_of("");
+        until(&mut world, 60, |world| world.is_in_pool(host(3)));
+        world.inject(&Fault::Kill { host: host(3) }).unwrap();
+        assert!((0..3).any(|_| !world.balance()));
+        until(&mut world, 11, |world| !world.is_in_pool(host(3)));
+        assert!((0..3).all(|_| world.balance()));
     }
 }

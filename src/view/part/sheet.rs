@@ -74,6 +74,9 @@ fn widest(sheet: &Sheet, lines: &[paper::Line]) -> usize {
 
 /// When it was read, and whether that can be done now. A time of day: an age would tick.
 fn when(state: &State, sheet: &Sheet) -> (String, Role) {
+    if let Body::Rehearsal(_) = sheet.body {
+        return ("on a copy: nothing is sent to the cluster".to_owned(), Role::Warning);
+    }
     if sheet.question().is_none() {
         return (String::new(), Role::Dim);
     }
