@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use crate::lab::Lab;
+use crate::sshd::Sshd;
 
 /// What each host runs with: grace period, and seconds of toleration. The first one leads: its grace period must outlast
 /// KWOK's heartbeats.
@@ -47,5 +48,40 @@ fn flags_are_reported_as_they_run_and_mixed_ones_are_found() {
             }
             None => assert_eq!(told, "", "it runs with what is configured"),
         }
+    }
+    others_tell_through_their_own_sshd(&lab);
+}
+
+/// What runs there, and that all controllers reach each other.
+fn others_tell_through_their_own_sshd(lab: &Lab) {
+    let _sshd = Sshd::start(lab, &[2, 3]);
+    let settings = lab.state().join("look.toml");
+    std::fs::write(&settings, "look_from_there = true\n").unwrap();
+    let look = [
+        "--config",
+        settings.to_str().unwrap(),
+        "check",
+        "--only",
+        "failover.detection",
+        "--only",
+        "network.p*",
+    ];
+    let report = lab.json_until(1, &look, |report| {
+        let told = evidence(report, "failover.detection");
+        told.contains("nbe-2: ") && told.contains("nbe-3: ")
+    });
+    let told = evidence(&report, "failover.detection");
+    for (host, grace) in [("nbe-2", "50s"), ("nbe-3", "8s")] {
+        let line = format!("{host}: kube-controller-manager runs with --node-monitor-grace-period={grace}");
+        assert!(told.contains(&line), "{told}");
+    }
+    let results: Vec<(&str, &str)> = report["checks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|check| (check["id"].as_str().unwrap(), check["result"].as_str().unwrap()))
+        .collect();
+    for check in ["network.ports", "network.pairs"] {
+        assert!(results.contains(&(check, "holds")), "{report:#}");
     }
 }
