@@ -37,11 +37,11 @@ impl NodePort {
     /// What listens there.
     pub const fn word(self) -> &'static str {
         match self {
-            NodePort::Api => "API server",
+            NodePort::Api => "the API server",
             NodePort::Etcd => "etcd",
-            NodePort::Kubelet => "kubelet",
+            NodePort::Kubelet => "the kubelet",
             NodePort::Join => "k0s's join API",
-            NodePort::Console => "Admin Console",
+            NodePort::Console => "the Admin Console",
             NodePort::Bgp => "BGP",
         }
     }
