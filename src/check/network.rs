@@ -37,7 +37,8 @@ pub const CHECKS: &[Check] = &[
         group: Group::Network,
         profile: Profile::Any,
         title: "members and nodes have the same addresses",
-        looks_at: "each member's peer address against the InternalIP of the node of its name",
+        looks_at: "each member's peer address against the InternalIP of the node of its name; with look_from_there, from which address \
+                   this host's login arrives at the other controllers",
         why: "two addresses of one machine mean a second network, or NAT, which is not supported",
         fix: "let every node reach every other one by its own IP address, without translation",
         statement: Some("Nodes must be reachable from each other by IP address. NAT between nodes is not supported."),
@@ -173,7 +174,38 @@ fn nat(snapshot: &Snapshot) -> Looked {
         return Err(cannot_tell(FeedId::EtcdLocal, why));
     }
     let started = membership.members.iter().filter(|member| member.has_started());
-    Ok(started.filter_map(|member| two_addresses(snapshot, member)).collect())
+    let doubled = started.filter_map(|member| two_addresses(snapshot, member));
+    Ok(doubled.chain(translated(snapshot)).collect())
+}
+
+/// Logins of ours that arrive elsewhere, or from somebody else, than we think.
+fn translated(snapshot: &Snapshot) -> Vec<Finding> {
+    let Some(own) = snapshot.own_address() else {
+        return Vec::new();
+    };
+    let arrivals = snapshot
+        .seen_from()
+        .filter_map(|(address, seen)| Some((address, seen.arrival?)));
+    let odd = arrivals.filter(|(address, arrival)| (arrival.from, arrival.at) != (own, *address));
+    odd.map(|(address, arrival)| {
+        let name = snapshot.controller_at(address);
+        Finding {
+            check: CheckId::NetworkNat,
+            severity: Severity::Info,
+            subject: format!("node/{name}").into(),
+            title: format!("{name} sees this host at another address").into(),
+            evidence: evidence([
+                format!("our login went from {own} to {address}"),
+                format!("there it comes from {} and arrived at {}", arrival.from, arrival.at),
+            ]),
+            consequence:
+                "fine where a host has both addresses; if one is translated to the other, failover is not supported"
+                    .into(),
+            remedy: "on each of the two: ip address; if the address is on neither, remove the NAT between the nodes"
+                .into(),
+        }
+    })
+    .collect()
 }
 
 fn two_addresses(snapshot: &Snapshot, member: &Member) -> Option<Finding> {

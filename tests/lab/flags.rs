@@ -65,6 +65,8 @@ fn others_tell_through_their_own_sshd(lab: &Lab) {
         "failover.detection",
         "--only",
         "network.p*",
+        "--only",
+        "network.nat",
     ];
     let report = lab.json_until(1, &look, |report| {
         let told = evidence(report, "failover.detection");
@@ -81,7 +83,7 @@ fn others_tell_through_their_own_sshd(lab: &Lab) {
         .iter()
         .map(|check| (check["id"].as_str().unwrap(), check["result"].as_str().unwrap()))
         .collect();
-    for check in ["network.ports", "network.pairs"] {
+    for check in ["network.ports", "network.pairs", "network.nat"] {
         assert!(results.contains(&(check, "holds")), "{report:#}");
     }
 }

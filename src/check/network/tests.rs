@@ -67,6 +67,21 @@ fn two_addresses_of_one_machine_are_told() {
 }
 
 #[test]
+fn a_login_that_comes_from_elsewhere_is_told() {
+    let mut snapshot = example::healthy();
+    let address = example::address(3).as_str().parse().unwrap();
+    let seen = snapshot.from.get_mut(&address).unwrap();
+    seen.arrival.as_mut().unwrap().from = "192.0.2.1".parse().unwrap();
+    let finding = one(CheckId::NetworkNat, &snapshot, Severity::Info, "node/nbe-3");
+    assert!(
+        evidence(&finding).contains("there it comes from 192.0.2.1 and arrived at 10.77.0.13"),
+        "{finding:?}"
+    );
+    example::lose_feed(&mut snapshot, example::from(3));
+    assert_holds(CheckId::NetworkNat, &snapshot);
+}
+
+#[test]
 fn the_fastest_interface_counts() {
     let with = |speed| {
         let mut snapshot = example::healthy();

@@ -20,7 +20,7 @@ use crate::live::shell::{At, Shell, Trouble};
 use crate::model::external::ServiceId;
 use crate::model::host::Process;
 use crate::model::reach::Knock;
-use crate::model::reach::from::{FromController, Target, Way};
+use crate::model::reach::from::{Arrival, FromController, Target, Way};
 use crate::model::{FeedId, KubeKind, Snapshot};
 use crate::port::{Closed, Observation, Report, Sink};
 
@@ -180,13 +180,16 @@ impl Looking {
             at: self.sink.clock().now(),
             ways: join_all(knocks).await.into_iter().flatten().collect(),
             processes: None,
+            arrival: None,
         }
     }
 
     async fn there(&self, shell: &Shell, snapshot: &Snapshot) -> Result<FromController, Trouble> {
         let host = Text::from(self.address.to_string());
         // Logs in, and so tells a way there that does not work from a port that is silent.
-        let said = shell.run(&At::There(host.clone()), &PS).await?;
+        let there = At::There(host.clone());
+        let said = shell.run(&there, &PS).await?;
+        let arrived = shell.run(&there, &["printenv", "SSH_CONNECTION"]).await?;
         let outside = self.watch.outside.iter().cloned();
         let outside = outside.map(|(service, server)| Target::External { service, server });
         let asked = self.ports(snapshot).into_iter().chain(outside).map(|target| {
@@ -205,6 +208,7 @@ impl Looking {
             at: self.sink.clock().now(),
             ways: ways.into_iter().collect::<Result<_, _>>()?,
             processes: shown(said.code, &said.out),
+            arrival: Arrival::parse(&arrived.out),
         })
     }
 }
@@ -269,6 +273,7 @@ mod tests {
         let script = "case $to$cmd in
             *' ps '*) echo '  940 /x/bin/kube-apiserver --default-unreachable-toleration-seconds=300 --token-auth-file=/secret'
                       echo '  956 kube-controller-manager --node-monitor-grace-period=50s' ;;
+            *SSH_CONNECTION) echo 10.99.0.1 51234 10.77.0.12 22 ;;
             *:9443*) echo 'channel 0: open failed: connect failed: Connection timed out' >&2; exit 255 ;;
             *:443*) echo 'channel 0: open failed: connect failed: Connection refused' >&2; exit 255 ;;
         esac";
@@ -289,6 +294,7 @@ mod tests {
             "host 3 is dead, and nobody dials himself: {:?}",
             seen.ways
         );
+        assert_eq!(seen.arrival.unwrap().from.to_string(), "10.99.0.1");
         let flags = |own: &Process| format!("{} {:?}", own.name, own.flags.values().collect::<Vec<_>>());
         let processes: Vec<String> = seen.processes.unwrap().iter().map(flags).collect();
         assert_eq!(

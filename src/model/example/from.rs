@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{address, ago, external, host};
 use crate::model::reach::Knock;
-use crate::model::reach::from::{FromController, NodePort, Target, Way};
+use crate::model::reach::from::{Arrival, FromController, NodePort, Target, Way};
 
 const PORTS: [(NodePort, u16); 5] = [
     (NodePort::Api, 6443),
@@ -53,5 +53,9 @@ fn seen(n: u8) -> FromController {
             })
             .collect(),
         processes: (n != 1).then(|| processes.collect()),
+        arrival: ip(1)
+            .zip(ip(n))
+            .filter(|_| n != 1)
+            .map(|(from, at)| Arrival { from, at }),
     }
 }

@@ -117,6 +117,31 @@ pub struct FromController {
     /// kube-apiserver and kube-controller-manager as they run there, as far as they are shown; None of this host, which tells
     /// of itself.
     pub processes: Option<Vec<Process>>,
+    /// How our login arrives there; None where that is not told.
+    #[serde(default)]
+    pub arrival: Option<Arrival>,
+}
+
+/// The two ends of our login, as the other side sees them (`sshd(8)`, `SSH_CONNECTION`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Arrival {
+    /// Where it comes from.
+    pub from: IpAddr,
+    /// Where it arrived.
+    pub at: IpAddr,
+}
+
+impl Arrival {
+    /// From `FROM PORT AT PORT`.
+    pub fn parse(raw: &str) -> Option<Self> {
+        let words: Vec<&str> = raw.split_whitespace().collect();
+        let [from, _, at, _] = words[..] else { return None };
+        let ip = |word: &str| word.parse().ok().map(|ip: IpAddr| ip.to_canonical());
+        Some(Self {
+            from: ip(from)?,
+            at: ip(at)?,
+        })
+    }
 }
 
 impl FromController {
@@ -189,5 +214,24 @@ impl Snapshot {
             (!ways.is_empty()).then(|| (self.controller_at(address), format!("{} ({age} ago)", ways.join(", "))))
         });
         told.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_tells_both_its_ends() {
+        let parsed = |raw| Arrival::parse(raw).map(|own| (own.from.to_string(), own.at.to_string()));
+        let told = parsed("::ffff:10.77.0.11 51234 10.77.0.12 22\n");
+        assert_eq!(told, Some(("10.77.0.11".to_owned(), "10.77.0.12".to_owned())));
+        assert_eq!(
+            parsed("fd00::1 51234 fd00::2 22").map(|(from, _)| from),
+            Some("fd00::1".to_owned())
+        );
+        for wrong in ["", "10.77.0.11 51234 10.77.0.12", "host 1 10.77.0.12 22"] {
+            assert_eq!(parsed(wrong), None, "{wrong}");
+        }
     }
 }

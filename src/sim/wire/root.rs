@@ -156,7 +156,7 @@ impl Root {
         let unit = root.path.join("run/unit");
         root.write("bin/systemctl", &format!("exec cat '{}'\n", unit.display()))?;
         let journal = root.path.join("run/journal");
-        let ssh = sshd::script(&root.path);
+        let ssh = sshd::script(&root.path, &root.host.address);
         root.write("bin/ssh", &ssh)?;
         root.write("bin/journalctl", &format!("exec cat '{}'\n", journal.display()))?;
         Ok(root)

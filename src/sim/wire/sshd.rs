@@ -107,15 +107,15 @@ fn processes(world: &World, host: HostId) -> String {
     lines
 }
 
-/// The script that stands for ssh: `-W TO` and `-- HOST [COMMAND]` count, options do not.
-pub fn script(root: &std::path::Path) -> String {
+/// The script that stands for ssh of the host at an address: `-W TO` and `-- HOST [COMMAND]` count, options do not.
+pub fn script(root: &std::path::Path, here: &str) -> String {
     let (ways, folder) = (root.join(WAYS), root.join(FOLDER));
     format!(
         "to=login host= before=\nfor word; do\n  case $before in -W) to=$word ;; --) host=${{word#*@}} ;; esac\n  before=$word\ndone\n\
          while read -r from target words; do\n  [ \"$from\" = \"$host\" ] || continue\n  [ \"$target\" = login ] && \
          {{ echo \"ssh: connect to host $host port 22: $words\" >&2; exit 255; }}\n  [ \"$target\" = \"$to\" ] && \
          {{ echo \"channel 0: open failed: connect failed: $words\" >&2; exit 255; }}\ndone < '{}'\n\
-         case $word in *' ps '*) exec cat \"{}/$host\" ;; esac\nexit 0\n",
+         case $word in\n  *' ps '*) exec cat \"{}/$host\" ;;\n  *SSH_CONNECTION) echo \"{here} 51234 $host 22\" ;;\nesac\nexit 0\n",
         ways.display(),
         folder.display()
     )

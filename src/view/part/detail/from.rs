@@ -46,6 +46,10 @@ pub fn rows(state: &State, address: IpAddr) -> Vec<Paragraph> {
     ));
     let loopback = "not asked: k0s's etcd listens for clients on loopback only";
     rows.push(("2379", loopback.to_owned(), Role::Dim));
+    rows.extend(
+        seen.arrival
+            .map(|own| ("our login", format!("comes from {} to {}", own.from, own.at), Role::Dim)),
+    );
     rows.extend(labelled("runs there", seen.processes.iter().flatten().map(running)));
     rows
 }
