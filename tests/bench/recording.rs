@@ -41,7 +41,7 @@ pub fn measure() {
         "",
     );
     row("    a whole state", &format!("{} KiB", whole >> 10), "");
-    row("    an hour", &format!("{:.1} MiB", mib(hour)), "< 4 MiB");
+    row("    an hour", &format!("{:.1} MiB", mib(hour)), "a few MiB");
 }
 
 /// About what a whole state takes once all is known: what the first frames brought, beside what it took when nothing was.
