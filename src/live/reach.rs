@@ -7,9 +7,10 @@ pub mod from;
 pub mod newcomer;
 #[cfg(test)]
 mod stand_in;
+mod tasks;
 pub mod there;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -18,9 +19,9 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
+use self::tasks::Tasks;
 use crate::base::{Clock, Text, Why, WhyKind};
 use crate::model::reach::from::NodePort;
 use crate::model::reach::{HostReach, Knock, Neighbour, Port, Service};
@@ -129,23 +130,15 @@ async fn supervise(
     mut snapshots: watch::Receiver<Arc<Snapshot>>,
     pace: Pace,
 ) -> Result<(), Closed> {
-    let mut tasks: JoinSet<Result<(), Closed>> = JoinSet::new();
-    let mut running: BTreeMap<IpAddr, AbortHandle> = BTreeMap::new();
+    let mut tasks = Tasks::default();
     loop {
         let neighbours = snapshots.borrow_and_update().neighbours();
         let wanted: BTreeSet<IpAddr> = neighbours.iter().map(|neighbour| neighbour.address).collect();
-        if !running.keys().eq(&wanted) {
-            running.retain(|address, task| {
-                let stays = wanted.contains(address) && !task.is_finished();
-                if !stays {
-                    task.abort();
-                }
-                stays
-            });
+        if tasks.keep(&wanted) {
             sink.send(Observation::Neighbours(wanted)).await?;
         }
         for Neighbour { address, .. } in neighbours {
-            running.entry(address).or_insert_with(|| {
+            tasks.begin(address, || {
                 let asking = Asking {
                     address,
                     numbers,
@@ -153,13 +146,12 @@ async fn supervise(
                     snapshots: snapshots.clone(),
                     pace,
                 };
-                tasks.spawn(asking.run())
+                asking.run()
             });
         }
         tokio::select! {
             changed = snapshots.changed() => if changed.is_err() { return Ok(()) },
-            // One that was ended is no news; one that ends by itself found that nobody reads.
-            Some(Ok(Err(closed))) = tasks.join_next() => return Err(closed),
+            closed = tasks.closed() => return Err(closed),
         }
     }
 }
@@ -279,6 +271,7 @@ mod tests {
     use super::*;
     use crate::model::example;
     use tokio::net::TcpListener;
+    use tokio::task::JoinSet;
 
     #[tokio::test]
     async fn a_listener_connects_and_a_closed_port_refuses() {

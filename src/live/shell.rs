@@ -126,10 +126,13 @@ impl Shell {
     }
 
     /// Whether a port (`HOST:PORT`, looked up there) is reached from another host: its sshd connects for us, and nothing is
-    /// sent.
-    pub async fn connect_from(&self, host: &Text, to: &str) -> Result<Knock, Trouble> {
+    /// sent. What takes longer than the limit, the way there included, is silent.
+    pub async fn connect_from(&self, host: &Text, to: &str, limit: Duration) -> Result<Knock, Trouble> {
         must_be_host(host).map_err(Trouble::NotStarted)?;
-        let said = program::run(&self.ssh, &forwarding(host, to)).await;
+        let asked = forwarding(host, to);
+        let Ok(said) = timeout(limit, program::run(&self.ssh, &asked)).await else {
+            return Ok(Knock::Silent);
+        };
         let said = said.map_err(Trouble::NotStarted)?;
         there::judge(said.code, &said.err).ok_or_else(|| channel_trouble(host, &said))
     }

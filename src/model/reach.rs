@@ -220,14 +220,18 @@ impl Snapshot {
 
     /// Whether etcd at an address answered or failed the last question to its peer port; None while it was not asked.
     pub fn etcd_answers_at(&self, address: IpAddr) -> Option<bool> {
-        let members = self.membership().members;
-        let is_there = |member: &&Member| member.peer_address().is_some_and(|own| own.parse() == Ok(address));
-        let history = &self.etcd.peers.get(&members.iter().find(is_there)?.id)?.history;
+        let history = &self.etcd.peers.get(&self.member_at(address)?.id)?.history;
         match (history.last_ok, &history.failing) {
             (Some(at), _) if self.now.waited_since(at) < FRESH => Some(true),
             (_, Some(_)) | (Some(_), None) => Some(false),
             (None, None) => None,
         }
+    }
+
+    /// The member with a peer address.
+    pub fn member_at(&self, address: IpAddr) -> Option<Member> {
+        let mut members = self.membership().members.into_iter();
+        members.find(|member| member.peer_address().is_some_and(|own| own.parse() == Ok(address)))
     }
 
     /// Addresses in k0s.yaml that may be other controllers'.

@@ -6,7 +6,6 @@ use core::net::IpAddr;
 use super::super::look::{Looked, cannot_tell, evidence, host_subject, need, not_applicable, plural};
 use super::super::{CheckId, Finding, Outcome, Severity};
 use crate::base::{Age, Text, Why, WhyKind};
-use crate::model::etcd::Member;
 use crate::model::feed::HostPart;
 use crate::model::reach::from::{FromController, NodePort, Target, Way};
 use crate::model::{FeedId, Snapshot};
@@ -67,9 +66,7 @@ pub fn pairs(snapshot: &Snapshot) -> Looked {
 
 /// Whether a controller is neither dead nor about to join: then it is known what it must reach.
 fn is_asked(snapshot: &Snapshot, address: IpAddr) -> bool {
-    let members = snapshot.membership().members;
-    let is_there = |member: &&Member| member.peer_address().is_some_and(|own| own.parse() == Ok(address));
-    let joins = members.iter().find(is_there).is_some_and(|member| member.is_learner);
+    let joins = snapshot.member_at(address).is_some_and(|member| member.is_learner);
     !joins && snapshot.etcd_answers_at(address) != Some(false)
 }
 

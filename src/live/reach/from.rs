@@ -3,23 +3,22 @@
 //! which servers outside it reaches, and with which flags its control plane runs (`ps`). Nothing is installed there, and
 //! nothing is sent on what is opened. Start reading at [`observe`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt, future::join_all, stream};
 use tokio::sync::watch;
-use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
+use super::tasks::Tasks;
 use super::{Numbers, PACE, controllers, knock};
 use crate::base::{Text, Why, WhyKind};
 use crate::live::host::processes;
 use crate::live::shell::{At, Shell, Trouble};
 use crate::model::external::ServiceId;
 use crate::model::host::Process;
-use crate::model::reach::Knock;
 use crate::model::reach::from::{Arrival, FromController, Target, Way};
 use crate::model::{FeedId, KubeKind, Snapshot};
 use crate::port::{Closed, Observation, Report, Sink};
@@ -66,35 +65,26 @@ async fn supervise(
     sink: &Sink,
     mut snapshots: watch::Receiver<Arc<Snapshot>>,
 ) -> Result<(), Closed> {
-    let mut tasks: JoinSet<Result<(), Closed>> = JoinSet::new();
-    let mut running: BTreeMap<IpAddr, AbortHandle> = BTreeMap::new();
+    let mut tasks = Tasks::default();
     loop {
         let wanted = snapshots.borrow_and_update().standpoints();
-        if !running.keys().eq(&wanted) {
-            running.retain(|address, task| {
-                let stays = wanted.contains(address) && !task.is_finished();
-                if !stays {
-                    task.abort();
-                }
-                stays
-            });
+        if tasks.keep(&wanted) {
             sink.send(Observation::Standpoints(wanted.clone())).await?;
         }
         for address in wanted {
-            running.entry(address).or_insert_with(|| {
+            tasks.begin(address, || {
                 let looking = Looking {
                     address,
                     watch: Arc::clone(&watch),
                     sink: sink.clone(),
                     snapshots: snapshots.clone(),
                 };
-                tasks.spawn(looking.run())
+                looking.run()
             });
         }
         tokio::select! {
             changed = snapshots.changed() => if changed.is_err() { return Ok(()) },
-            // One that was ended is no news; one that ends by itself found that nobody reads.
-            Some(Ok(Err(closed))) = tasks.join_next() => return Err(closed),
+            closed = tasks.closed() => return Err(closed),
         }
     }
 }
@@ -196,11 +186,8 @@ impl Looking {
             let host = &host;
             async move {
                 let to = target.to_string();
-                let knock = timeout(CONNECT, shell.connect_from(host, &to)).await;
-                Ok::<_, Trouble>(Way {
-                    target,
-                    knock: knock.unwrap_or(Ok(Knock::Silent))?,
-                })
+                let knock = shell.connect_from(host, &to, CONNECT).await?;
+                Ok::<_, Trouble>(Way { target, knock })
             }
         });
         let ways: Vec<Result<Way, Trouble>> = stream::iter(asked).buffered(AT_ONCE).collect().await;
@@ -230,8 +217,10 @@ mod tests {
     use crate::base::Clock;
     use crate::live::reach::stand_in::ssh;
     use crate::model::example;
+    use crate::model::reach::Knock;
     use crate::port::Observed;
     use tokio::sync::mpsc::Receiver;
+    use tokio::task::JoinSet;
 
     fn looking(n: u8, script: &str) -> (Looking, Receiver<Observed>) {
         let (sink, observed) = Sink::channel(Clock::start());

@@ -5,7 +5,6 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tokio::time::timeout;
 
 use super::{Controller, ETCD, Numbers, controllers, knock};
 use crate::base::{Text, Why};
@@ -61,10 +60,10 @@ pub async fn ask(shell: &Shell, host: IpAddr, snapshot: &Snapshot, numbers: Numb
             let (name, controller) = (&name, &controller);
             async move {
                 let to = SocketAddr::new(address, number);
-                let asked = timeout(CONNECT, shell.connect_from(name, &to.to_string())).await;
+                let asked = shell.connect_from(name, &to.to_string(), CONNECT).await;
                 Way {
                     claim: Text::from(format!("{host} reaches {} of {controller} ({to})", port.word())),
-                    knock: asked.unwrap_or(Ok(Knock::Silent)).map_err(Trouble::into_why),
+                    knock: asked.map_err(Trouble::into_why),
                     may_refuse: false,
                 }
             }

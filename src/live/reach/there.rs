@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use super::{Numbers, ports};
 use crate::base::{Text, Why, WhyKind};
@@ -87,8 +87,8 @@ async fn look(
         let host = host.clone();
         async move {
             let to = SocketAddr::new(address, *number).to_string();
-            let said = timeout(CONNECT, shell.connect_from(&host, &to)).await;
-            (*service, *number, said.unwrap_or(Ok(Knock::Silent)))
+            let said = shell.connect_from(&host, &to, CONNECT).await;
+            (*service, *number, said)
         }
     });
     let mut reach = HostReach::default();

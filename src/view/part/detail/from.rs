@@ -58,9 +58,9 @@ pub fn rows(state: &State, address: IpAddr) -> Vec<Paragraph> {
 fn line(name: &Text, ways: &[&Way]) -> (String, Role) {
     let what = |way: &Way| match &way.target {
         Target::Controller { at, .. } if way.is_open() => at.port().to_string(),
-        Target::Controller { port, at } => format!("{} ({}) {}", at.port(), port.word(), way.knock.word()),
+        Target::Controller { port, at } => format!("{} ({}) is {}", at.port(), port.word(), way.knock.word()),
         Target::External { server, .. } if way.is_open() => server.to_string(),
-        Target::External { server, .. } => format!("{server} {}", way.knock.word()),
+        Target::External { server, .. } => format!("{server} is {}", way.knock.word()),
     };
     let told = |wanted: bool| -> Vec<String> {
         let ways = ways.iter().filter(|way| way.is_open() == wanted);
@@ -69,12 +69,47 @@ fn line(name: &Text, ways: &[&Way]) -> (String, Role) {
     let (open, closed) = (told(true).join(", "), told(false).join(", "));
     match (open.as_str(), closed.as_str()) {
         (_, "") => (format!("{name}: {open}"), Role::Text),
-        ("", _) => (format!("{name}: not {closed}"), Role::Warning),
-        _ => (format!("{name}: {open}; not {closed}"), Role::Warning),
+        ("", _) => (format!("{name}: {closed}"), Role::Warning),
+        _ => (format!("{name}: {open}; {closed}"), Role::Warning),
     }
 }
 
 fn running(process: &Process) -> (String, Role) {
     let flags = process.flags.iter().map(|(flag, value)| format!(" --{flag}={value}"));
     (format!("{}{}", process.name, flags.collect::<String>()), Role::Dim)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::model::reach::Knock;
+    use crate::model::{Policy, example};
+
+    #[test]
+    fn what_is_closed_is_told_by_name() {
+        let mut snapshot = example::healthy();
+        let address = example::address(2).as_str().parse().unwrap();
+        let seen = snapshot.from.get_mut(&address).unwrap();
+        for (to, knock) in [
+            ("10.77.0.13:9443", Knock::Silent),
+            ("s3.example.com:443", Knock::Refused),
+        ] {
+            let mut ways = seen.ways.iter_mut();
+            ways.find(|way| way.target.to_string() == to).unwrap().knock = knock;
+        }
+        let rows = rows(&State::new(Arc::new(snapshot), Policy::default()), address);
+        let warned: Vec<&str> = rows
+            .iter()
+            .filter(|(_, _, role)| *role == Role::Warning)
+            .map(|(_, text, _)| text.as_str())
+            .collect();
+        let expected = [
+            "nbe-3: 6443, 2380, 10250, 30000; 9443 (k0s's join API) is silent",
+            "object storage: s3.example.com:443 is refused",
+        ];
+        assert_eq!(warned, expected);
+    }
 }
