@@ -42,7 +42,6 @@ pub struct Running {
     /// What a person should know about how it runs.
     pub notes: Vec<Text>,
     engine: JoinHandle<Result<RunView, Why>>,
-    outcome: Option<Result<RunView, Why>>,
     keeper: Option<JoinHandle<()>>,
     lease: Option<Arc<ClusterLock>>,
     _lock: Lock,
@@ -214,7 +213,6 @@ impl Conductor {
             inputs,
             notes,
             engine: tokio::spawn(engine.run(told)),
-            outcome: None,
             keeper,
             lease,
             _lock: lock,
@@ -226,18 +224,22 @@ impl Running {
     /// Waits until the run has ended. An error says why the journal could not be written. May be dropped and called again.
     pub async fn ended(&mut self) -> Result<RunView, Why> {
         let broken = |_| Err(Why::new(WhyKind::Broken, "the run broke off").hint("`quorate resume` goes on with it"));
-        let outcome = match self.outcome.take() {
-            Some(outcome) => outcome,
-            None => (&mut self.engine).await.unwrap_or_else(broken),
-        };
+        let outcome = (&mut self.engine).await.unwrap_or_else(broken);
         self.stop_keeping();
-        // Kept: giving the lock back may be interrupted, and then is tried again.
-        self.outcome = Some(outcome.clone());
-        if let Some(lease) = self.lease.as_ref().filter(|_| outcome.is_ok()) {
+        if outcome.is_err() {
+            // It can be resumed, and nobody else may come between.
+            self.lease = None;
+        }
+        outcome
+    }
+
+    /// Gives both locks back, that of this host at once. Only after a run has ended.
+    pub async fn give_back(mut self) {
+        let lease = self.lease.take();
+        drop(self);
+        if let Some(lease) = lease {
             lease.release().await;
         }
-        self.lease = None;
-        outcome
     }
 
     fn stop_keeping(&mut self) {

@@ -83,10 +83,11 @@ impl Bench {
     }
 }
 
-/// To the end, whatever is asked on the way.
-async fn finished(running: &mut Running) -> RunView {
+/// To the end, and the locks given back.
+async fn finished(mut running: Running) -> RunView {
     let view = timeout(DEADLINE, running.ended()).await.unwrap().unwrap();
     assert_eq!(view.ended, Some(Ending::Finished), "{view:#?}");
+    running.give_back().await;
     view
 }
 
@@ -98,9 +99,9 @@ fn cordon(node: &str) -> Intent {
 async fn a_node_is_cordoned_and_it_is_seen() {
     let bench = Bench::begin("healthy").await;
     let conductor = bench.conductor("ada");
-    let mut running = conductor.begin(bench.plan(&cordon("nbe-2")), false).await.unwrap();
+    let running = conductor.begin(bench.plan(&cordon("nbe-2")), false).await.unwrap();
     assert!(running.notes.is_empty(), "{:?}", running.notes);
-    let view = finished(&mut running).await;
+    let view = finished(running).await;
     assert!(matches!(view.steps[0].stage, Stage::Done { already: false, .. }));
     bench
         .seen(|snapshot| snapshot.node(&"nbe-2".into()).is_some_and(|node| node.unschedulable))
@@ -133,15 +134,15 @@ async fn the_second_of_two_is_told_who_holds_the_lock_and_may_take_it_only_when_
         .runs()
         .unwrap()
         .remove(0);
-    let mut resumed = ada.resume(&run.unwrap().view.run, false).await.unwrap();
-    finished(&mut resumed).await;
+    let resumed = ada.resume(&run.unwrap().view.run, false).await.unwrap();
+    finished(resumed).await;
     // It was given back.
     let uncordon = Intent::Uncordon { node: "nbe-2".into() };
     bench
         .seen(|snapshot| snapshot.node(&"nbe-2".into()).is_some_and(|node| node.unschedulable))
         .await;
-    let mut third = bob.begin(bench.plan(&uncordon), false).await.unwrap();
-    finished(&mut third).await;
+    let third = bob.begin(bench.plan(&uncordon), false).await.unwrap();
+    finished(third).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

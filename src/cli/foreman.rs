@@ -58,9 +58,10 @@ pub async fn work(conductor: Conductor, mut foreman: Foreman) -> Option<RunView>
             }
             ended = ended(running.as_mut()) => {
                 status = None;
-                let last = running.take().map(|run| run.status.borrow().clone());
-                if let Some(status) = last {
-                    send(&foreman, status).await;
+                if let Some(run) = running.take() {
+                    let last = run.status.borrow().clone();
+                    tokio::spawn(run.give_back());
+                    send(&foreman, last).await;
                 }
                 if let Err(why) = ended {
                     tell(&foreman, Severity::Critical, &why.to_string()).await;

@@ -6,9 +6,11 @@ mod talk;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use color_eyre::eyre;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::timeout;
 
 use self::talk::Talk;
 use super::args::Answers;
@@ -26,6 +28,9 @@ use crate::plan::view::Ending;
 use crate::plan::{Condition, Input, Plan, Question, Risk, RunId, RunView, Status, StepId};
 use crate::run::journal::Archive;
 use crate::run::place;
+
+/// How long the lock in the cluster is given back without a word.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Plans, shows, asks, runs.
 pub fn begin(resolved: &Resolved, wish: &Wish, answers: &Answers) -> eyre::Result<ExitCode> {
@@ -167,7 +172,14 @@ async fn follow(
             ended = running.ended() => {
                 let view = ended?;
                 follower.show(&Status::of(view.clone()), talk);
-                return Ok(ending(&view, talk));
+                let code = ending(&view, talk);
+                tokio::select! {
+                    () = give_back(running, talk) => {}
+                    _ = interrupt.recv() => {}
+                    _ = hangup.recv() => {}
+                    _ = terminate.recv() => {}
+                }
+                return Ok(code);
             }
             Ok(()) = status.changed() => {
                 let now = status.borrow_and_update().clone();
@@ -203,6 +215,16 @@ async fn follow(
             }
             None => {}
         }
+    }
+}
+
+/// Gives the locks back, and says so where that takes time.
+async fn give_back(running: Running, talk: &Talk) {
+    let given = running.give_back();
+    tokio::pin!(given);
+    if timeout(PATIENCE, &mut given).await.is_err() {
+        talk.say("giving back the lock in the cluster, which does not answer; ctrl-c leaves it to run out by itself");
+        given.await;
     }
 }
 

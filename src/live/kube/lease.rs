@@ -5,8 +5,10 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
 use serde_json::{Value, json};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::change::Changes;
 use super::session::Undone;
@@ -28,6 +30,10 @@ const STEP: &str = "quorate/step";
 const EXPIRES: Duration = Duration::from_secs(30);
 /// How often the holder renews it.
 pub const RENEW: Duration = Duration::from_secs(8);
+/// How long giving it back is tried: a run often ends because the cluster lost its quorum, which may be just coming back.
+const GIVE_BACK: Duration = Duration::from_secs(20);
+/// The pause between two tries.
+const AGAIN: Duration = Duration::from_millis(500);
 
 /// Who wants it.
 #[derive(Debug, Clone)]
@@ -45,6 +51,43 @@ impl Wish {
         let Operator { user, host, pid } = &self.operator;
         format!("{user} on {host}, process {pid}, run {}", self.run.0)
     }
+
+    /// The process of this host that a holder is.
+    fn process(&self, holder: &str) -> Option<u32> {
+        let (_, after) = holder.split_once(&format!(" on {}, process ", self.operator.host))?;
+        after.split(',').next()?.parse().ok()
+    }
+
+    /// What is to be done about a holder.
+    fn stance(&self, held: &Held, now: Timestamp, has_ended: impl Fn(u32) -> bool) -> Stance {
+        let process = self.process(&held.holder);
+        let is_ours = process.is_some_and(|own| own == self.operator.pid || held.run == self.run.0.as_str());
+        if held.holder.is_empty() || is_ours || self.take_over {
+            Stance::Take
+        } else if !held.seems_alive(now) || process.is_some_and(has_ended) {
+            Stance::Watch
+        } else {
+            Stance::Leave
+        }
+    }
+}
+
+/// What is to be done about whoever holds the lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stance {
+    /// It is nobody's, or ours: a process conducts one run at a time, and the lock of this host proves that whoever conducted
+    /// our own run has ended.
+    Take,
+    /// The holder seems gone. Clocks differ, and a process can be out of our sight in a container: it is watched.
+    Watch,
+    /// The holder is alive.
+    Leave,
+}
+
+/// Whether the kernel knows no such process.
+fn has_ended(process: u32) -> bool {
+    let pid = i32::try_from(process).ok().and_then(Pid::from_raw);
+    pid.is_some_and(|pid| test_kill_process(pid) == Err(Errno::SRCH))
 }
 
 /// What became of a wish for the lock.
@@ -98,7 +141,7 @@ impl Held {
         }
     }
 
-    /// Whether the holder can be alive, by its own time stamp. Clocks differ, so that a No is looked at again.
+    /// Whether the holder can be alive, by its own time stamp.
     fn seems_alive(&self, now: Timestamp) -> bool {
         let age = self.renewed.map(|renewed| now.duration_since(renewed));
         age.is_some_and(|age| age < SignedDuration::try_from(EXPIRES).unwrap_or(SignedDuration::MAX))
@@ -121,9 +164,8 @@ impl Held {
 }
 
 impl ClusterLock {
-    /// Takes the lock, or says who holds it. A holder that seems gone is watched for as long as two renewals take before
-    /// the lock is taken from it; our own run, resumed, needs no such wait: the lock of this host proves that its
-    /// process ended.
+    /// Takes the lock, or says who holds it. A holder that seems gone is watched for as long as two renewals take before the
+    /// lock is taken from it.
     pub async fn take(changes: Changes, wish: Wish) -> Taken {
         let lock = Self { changes, wish };
         match lock.try_take().await {
@@ -137,27 +179,17 @@ impl ClusterLock {
         let Some(held) = self.look().await? else {
             return self.create().await;
         };
-        if self.must_wait(&held, Timestamp::now())? {
-            sleep(RENEW * 2).await;
-            if self.look().await?.is_none_or(|now| now.version != held.version) {
-                return Err(Denied::Theirs(held.refusal(Timestamp::now())));
+        match self.wish.stance(&held, Timestamp::now(), has_ended) {
+            Stance::Take => {}
+            Stance::Leave => return Err(Denied::Theirs(held.refusal(Timestamp::now()))),
+            Stance::Watch => {
+                sleep(RENEW * 2).await;
+                if self.look().await?.is_none_or(|now| now.version != held.version) {
+                    return Err(Denied::Theirs(held.refusal(Timestamp::now())));
+                }
             }
         }
         self.write(&held.version, &self.wish.identity(), "").await
-    }
-
-    /// Whether the holder must be watched first; an error where it is alive.
-    fn must_wait(&self, held: &Held, now: Timestamp) -> Result<bool, Denied> {
-        let is_free = held.holder.is_empty();
-        let is_ours =
-            held.run == self.wish.run.0.as_str() && held.holder.contains(&format!(" on {},", self.wish.operator.host));
-        if is_free || is_ours || self.wish.take_over {
-            return Ok(false);
-        }
-        if held.seems_alive(now) {
-            return Err(Denied::Theirs(held.refusal(now)));
-        }
-        Ok(true)
     }
 
     /// Says that we are still there, and where. An error says who has the lock now; None where that cannot be told.
@@ -178,12 +210,20 @@ impl ClusterLock {
         })
     }
 
-    /// Gives it back, if it is ours. Where that fails, it runs out.
+    /// Gives it back, if it is ours. Where that fails for too long, it runs out.
     pub async fn release(&self) {
-        if let Ok(Some(held)) = self.look().await
-            && held.holder == self.wish.identity()
-        {
-            let _ = self.write(&held.version, "", "").await;
+        let released = async {
+            while let Err(Denied::NoWay(_)) = self.try_release().await {
+                sleep(AGAIN).await;
+            }
+        };
+        let _ = timeout(GIVE_BACK, released).await;
+    }
+
+    async fn try_release(&self) -> Result<(), Denied> {
+        match self.look().await? {
+            Some(held) if held.holder == self.wish.identity() => self.write(&held.version, "", "").await,
+            Some(_) | None => Ok(()),
         }
     }
 
@@ -256,3 +296,8 @@ impl ClusterLock {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+#[path = "lease_tests.rs"]
+mod tests;

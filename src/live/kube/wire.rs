@@ -105,6 +105,14 @@ impl Wire {
         }
     }
 
+    /// The same, which also answers what is read: path and query to a reply.
+    pub fn telling(self, handler: impl Fn(&str, &str) -> Reply + Send + Sync + 'static) -> Self {
+        Self {
+            handler: Arc::new(handler),
+            ..self
+        }
+    }
+
     /// Every change that was asked for: method, path and media type, and the body.
     pub fn changes(&self) -> Vec<(String, Value)> {
         self.changes.lock().unwrap().clone()
