@@ -85,7 +85,7 @@ pub const TABLE: &[Entry] = &[
     entry(&["forecast", "what-if"], Argument::None, "what the loss of each node or zone would do", Does::Press(Command::Go(Screen::Forecast))),
     entry(&["actions", "runs"], Argument::None, "what can be done for the whole cluster, and the runs", Does::Act(|state, _| { work::open(state, None); Ok(Vec::new()) })),
     entry(&["label-zones"], Argument::Required("NODE=ZONE …", nodes), "plan zone labels; nodes that are not named get what is suggested", Does::Act(work::name_zones)),
-    entry(&["rehearse"], Argument::Optional("--fault …", free), "rehearse the plan that is shown; --fault FAULT@STEP lets that go wrong; nothing is sent to the cluster", Does::Act(work::rehearse_with)),
+    entry(&["rehearse"], Argument::Optional("--fault …", free), "rehearse the plan that is shown; --fault FAULT@STEP lets that go wrong, --record FILE keeps every screen for `quorate replay`; nothing is sent to the cluster", Does::Act(work::rehearse_with)),
     entry(&["unlock", "write"], Argument::None, "let actions be run, or make the console read-only again", Does::Press(Command::Work(work::Deed::Unlock))),
     entry(&["take-over"], Argument::None, "let the next run take the lock in the cluster from a run whose process is gone for good", Does::Press(Command::Work(work::Deed::TakeOver))),
     entry(&["recovery"], Argument::None, "what is dark, what to do, and what never to do now", Does::Press(Command::Go(Screen::Recovery))),

@@ -144,7 +144,7 @@ fn is_same(a: &Body, b: &Body) -> bool {
         (Body::Events { of: a, .. }, Body::Events { of: b, .. }) => a == b,
         (Body::Log(a), Body::Log(b)) => a.of == b.of,
         (Body::Pods { of: a, .. }, Body::Pods { of: b, .. }) => a == b,
-        (Body::Rehearsal(a), Body::Rehearsal(b)) => (&a.plan, &a.faults) == (&b.plan, &b.faults),
+        (Body::Rehearsal(a), Body::Rehearsal(b)) => (&a.plan, &a.script) == (&b.plan, &b.script),
         _ => false,
     }
 }

@@ -116,7 +116,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::app::{Key, Msg, Screen, commands, key, update};
+    use crate::app::{Key, Msg, Screen, commands, key, keys, update};
     use crate::model::{Policy, example};
 
     fn replayed() -> State {
@@ -146,6 +146,16 @@ mod tests {
         state.replay = None;
         assert_eq!(press(&mut state, "."), []);
         assert!(commands::read(&state, "at 12:00").is_err());
+    }
+
+    #[test]
+    fn no_hint_promises_to_run_what_is_past() {
+        let mut state = replayed();
+        press(&mut state, "a");
+        let runs = |state: &State| keys::hints(state).any(|(_, hint)| hint == "run");
+        assert!(!runs(&state));
+        state.replay = None;
+        assert!(runs(&state));
     }
 
     #[test]

@@ -8,7 +8,7 @@ mod ritual;
 
 pub use offers::{Offer, about, offers};
 use rehearsal::rehearse;
-pub use rehearsal::{Rehearsal, Rehearsed, play};
+pub use rehearsal::{Rehearsal, Rehearsed, Script, play};
 pub use ritual::{Ritual, accept};
 
 use std::collections::BTreeMap;
@@ -78,8 +78,8 @@ pub enum Order {
         id: QuestionId,
         /// As it was shown.
         plan: Box<Plan>,
-        /// What goes wrong meanwhile: `FAULT@STEP`.
-        faults: Vec<Text>,
+        /// How.
+        script: Script,
     },
 }
 
@@ -194,7 +194,7 @@ pub fn press(state: &mut State, deed: Deed) -> Result<Vec<Effect>, String> {
         }
         Deed::Unlock => unlock(state)?,
         Deed::Go => return go(state),
-        Deed::Rehearse => return rehearse(state, Vec::new()),
+        Deed::Rehearse => return rehearse(state, Script::default()),
         Deed::TakeOver => {
             may_run(state)?;
             ritual::open(state, Ritual::TakeOver);
@@ -241,7 +241,7 @@ pub fn name_zones(state: &mut State, words: &str) -> Result<Vec<Effect>, String>
     Ok(Vec::new())
 }
 
-/// Takes `--fault FAULT@STEP` words, and rehearses the plan that is shown.
+/// Takes the words after `:rehearse`, and rehearses the plan that is shown.
 pub fn rehearse_with(state: &mut State, words: &str) -> Result<Vec<Effect>, String> {
     rehearse(state, rehearsal::read(words)?)
 }

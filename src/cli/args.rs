@@ -286,6 +286,9 @@ pub struct Rehearse {
     /// Let this go wrong at a step, such as second-node-dies@4; may be given several times
     #[arg(long, global = true, value_name = "FAULT@STEP", value_parser = str::parse::<Scheduled>)]
     pub fault: Vec<Scheduled>,
+    /// Record every screen of it to this file, which must not be there yet; `quorate replay` shows them
+    #[arg(long, global = true, value_name = "FILE")]
+    pub record: Option<PathBuf>,
     /// Where chance begins: the same number gives the same rehearsal
     #[arg(long, global = true, value_name = "NUMBER")]
     pub seed: Option<u64>,

@@ -13,6 +13,7 @@ use super::foreman;
 use super::log;
 use super::observe::{self, Observing, Resolved};
 use super::recorder;
+use super::rehearse::Film;
 use super::scribe::{self, Hired, Post};
 use super::themes;
 use crate::app::Message;
@@ -73,7 +74,12 @@ pub fn run(resolved: &Resolved, tour: Tour) -> eyre::Result<ExitCode> {
         let (diary, scribe) = diary(&observing, resolved)?;
         let (crew, foreman) = Crew::open();
         let conductor = Conductor::new(&observing, resolved)?;
-        let working = tokio::spawn(foreman::work(conductor, foreman));
+        let film = Film {
+            operator: conduct::operator(&resolved.environment, observing.place.host.name.clone()),
+            clock: observing.clock.clone(),
+            policy: options.policy.clone(),
+        };
+        let working = tokio::spawn(foreman::work(conductor, film, foreman));
         let (recorder, recording) = recorder(&observing, resolved)?;
         let others = Others {
             desk,

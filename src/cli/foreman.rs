@@ -11,9 +11,9 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::conduct::{Conductor, Running};
-use super::rehearse;
+use super::rehearse::{self, Film};
 use crate::app::Message;
-use crate::app::work::{News, Order, Rehearsed};
+use crate::app::work::{News, Order, Rehearsed, Script};
 use crate::base::{Text, Why, WhyKind};
 use crate::check::Severity;
 use crate::model::Snapshot;
@@ -27,7 +27,7 @@ const LEAVE: Duration = Duration::from_secs(30);
 const LONGEST_REHEARSAL: Duration = Duration::from_mins(1);
 
 /// Serves the console until it is gone. A run that is still open then is paused, and returned: it can be resumed.
-pub async fn work(conductor: Conductor, mut foreman: Foreman) -> Option<RunView> {
+pub async fn work(conductor: Conductor, film: Film, mut foreman: Foreman) -> Option<RunView> {
     let mut running: Option<Running> = None;
     // Beside the run, because both are awaited at once.
     let mut status: Option<watch::Receiver<Status>> = None;
@@ -39,7 +39,7 @@ pub async fn work(conductor: Conductor, mut foreman: Foreman) -> Option<RunView>
                 let Some(order) = order else {
                     return leave(running).await;
                 };
-                if let Err(why) = take(&conductor, &mut running, &mut rehearsing, &foreman, order).await {
+                if let Err(why) = take((&conductor, &film), &mut running, &mut rehearsing, &foreman, order).await {
                     tell(&foreman, Severity::Warning, &why.to_string()).await;
                 }
                 status = running.as_ref().map(|run| run.status.clone());
@@ -80,12 +80,12 @@ struct Rehearsing {
 }
 
 impl Rehearsing {
-    fn begin(id: QuestionId, snapshot: Arc<Snapshot>, plan: Plan, faults: Vec<Text>) -> Self {
+    fn begin(id: QuestionId, snapshot: Arc<Snapshot>, plan: Plan, script: Script, film: Film) -> Self {
         let is_unwanted: Arc<AtomicBool> = Arc::default();
         let deadline = Instant::now() + LONGEST_REHEARSAL;
         let stop = Arc::clone(&is_unwanted);
         let may_go_on = move || !stop.load(Ordering::Relaxed) && Instant::now() < deadline;
-        let playing = tokio::task::spawn_blocking(move || rehearse::shown(&snapshot, plan, &faults, may_go_on));
+        let playing = tokio::task::spawn_blocking(move || rehearse::shown(&snapshot, plan, &script, &film, may_go_on));
         Self {
             id,
             is_unwanted,
@@ -123,15 +123,15 @@ async fn leave(running: Option<Running>) -> Option<RunView> {
 }
 
 async fn take(
-    conductor: &Conductor,
+    (conductor, film): (&Conductor, &Film),
     running: &mut Option<Running>,
     rehearsing: &mut Option<Rehearsing>,
     foreman: &Foreman,
     order: Order,
 ) -> Result<(), Why> {
     let begun = match order {
-        Order::Rehearse { id, plan, faults } => {
-            *rehearsing = Some(Rehearsing::begin(id, conductor.snapshot(), *plan, faults));
+        Order::Rehearse { id, plan, script } => {
+            *rehearsing = Some(Rehearsing::begin(id, conductor.snapshot(), *plan, script, film.clone()));
             return Ok(());
         }
         Order::Tell(input) => {

@@ -12,9 +12,8 @@ use super::check::policy;
 use super::conduct;
 use super::observe::{self, Observing, Resolved};
 use super::output::print;
-use super::recorder::{self, File, Kept};
-use crate::app::{Msg, State, update};
-use crate::recording::{Encoder, Tape};
+use super::recorder::{self, File, Frames, Kept};
+use crate::app::{Msg, State};
 
 /// However long it is meant to last when nobody says so.
 const NO_END: std::time::Duration = std::time::Duration::from_hours(365 * 24);
@@ -37,21 +36,17 @@ pub fn run(resolved: &Resolved, wanted: &Recorded) -> eyre::Result<ExitCode> {
 async fn record(mut observing: Observing, resolved: &Resolved, wanted: &Recorded) -> eyre::Result<usize> {
     let operator = conduct::operator(&resolved.environment, observing.place.host.name.clone());
     let head = recorder::head(&operator, &observing.clock);
-    let mut file = File::named(&wanted.file, &head, std::iter::empty())?;
+    let file = File::named(&wanted.file, &head, std::iter::empty())?;
     let mut signals = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let end = sleep_until(Instant::now() + wanted.lasts.unwrap_or(NO_END));
     tokio::pin!(end);
     let snapshots = &mut observing.observer.snapshots;
     let first = snapshots.borrow_and_update().clone();
-    let mut frames = Frames {
-        state: State::new(first, policy(resolved)).in_namespace(resolved.namespace.as_ref()),
-        encoder: Encoder::default(),
-        tape: Tape::default(),
-        count: 0,
-    };
+    let console = State::new(first, policy(resolved)).in_namespace(resolved.namespace.as_ref());
+    let mut frames = Frames::of(console, file);
     loop {
-        if frames.add(&mut file)? == Kept::Full {
-            eprintln!("quorate: {} is as large as it may be", file.path().display());
+        if frames.add()? == Kept::Full {
+            eprintln!("quorate: {} is as large as it may be", frames.path().display());
             return Ok(frames.count);
         }
         tokio::select! {
@@ -61,35 +56,6 @@ async fn record(mut observing: Observing, resolved: &Resolved, wanted: &Recorded
             changed = snapshots.changed() => changed?,
         }
         let snapshot = snapshots.borrow_and_update().clone();
-        frames.encoder.take(Msg::Snapshot(snapshot.clone()))?;
-        drop(update(&mut frames.state, Msg::Snapshot(snapshot)));
-    }
-}
-
-/// The state as a console would have it, and the lines of it.
-struct Frames {
-    state: State,
-    encoder: Encoder,
-    /// Says when a segment ends.
-    tape: Tape,
-    count: usize,
-}
-
-impl Frames {
-    fn add(&mut self, file: &mut File) -> eyre::Result<Kept> {
-        if self.tape.is_full() {
-            let line = self.encoder.begin(&self.state, 0)?;
-            file.line(&line)?;
-            self.tape = Tape::default();
-            self.tape.begin(line);
-        }
-        let verdict = self.state.derived.report.verdict.level;
-        let Some(line) = self.encoder.drawn(self.state.snapshot.now, verdict)? else {
-            return Ok(Kept::On);
-        };
-        self.count += 1;
-        let kept = file.line(&line)?;
-        self.tape.add(line);
-        Ok(kept)
+        frames.take(Msg::Snapshot(snapshot))?;
     }
 }

@@ -3,8 +3,10 @@
 //! said once. Start reading at [`hire`].
 
 mod file;
+mod frames;
 
 pub use file::{File, Kept};
+pub use frames::Frames;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;

@@ -1,17 +1,25 @@
 //! `quorate rehearse`: a plan, played without waiting on a copy of the cluster as it is now. The cluster is only read.
 
+mod film;
+
+pub use film::Film;
+
+use std::path::Path;
 use std::process::ExitCode;
 
 use color_eyre::eyre::{self, eyre};
 use serde::Serialize;
 
 use super::args::{Output, Rehearse};
+use super::check::policy;
+use super::conduct;
 use super::exit::{self, Usage};
 use super::observe::{self, Resolved};
 use super::output::table::table;
 use super::output::{mark, print, print_json, scenario};
 use super::plan::planned;
-use crate::base::{Age, Text, Why, WhyKind};
+use crate::app::work::Script;
+use crate::base::{Age, Clock, Text, Why, WhyKind};
 use crate::model::Snapshot;
 use crate::model::intent::Intent;
 use crate::plan::Plan;
@@ -50,6 +58,9 @@ enum Outcome {
         warnings: Vec<Text>,
         /// What the copy does not have, or takes for something simpler.
         not_rehearsed: Vec<Text>,
+        /// Where its screens are.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        recorded: Option<Text>,
         #[serde(flatten)]
         report: Report,
     },
@@ -66,7 +77,15 @@ pub fn run(resolved: &Resolved, asked: &Rehearse) -> eyre::Result<ExitCode> {
     let snapshot = observe::look(resolved, None)?.snapshot;
     let outcome = match planned(resolved, &intent, &snapshot)? {
         Planned::Plan(plan) => match cast(&snapshot, asked.seed.unwrap_or_default()) {
-            Ok(cast) => played(&snapshot, cast, *plan, &asked.fault, || true)?,
+            Ok(cast) => {
+                let film = Film {
+                    operator: conduct::operator(&resolved.environment, snapshot.host.name.clone()),
+                    clock: Clock::start(),
+                    policy: policy(resolved),
+                };
+                let recording = asked.record.as_deref().map(|file| (&film, file));
+                played(&snapshot, cast, *plan, &asked.fault, recording, || true)?
+            }
             Err(why) => Outcome::NotPlayed {
                 result: CANNOT_TELL,
                 because: std::iter::once(why.text).chain(why.hint).collect(),
@@ -100,15 +119,23 @@ pub fn run(resolved: &Resolved, asked: &Rehearse) -> eyre::Result<ExitCode> {
     Ok(ExitCode::from(code))
 }
 
-/// Plays a plan that is shown on a console on a copy of what is known there, while `may_go_on`. What happened, line by line;
-/// otherwise why it could not be played.
-pub fn shown(snapshot: &Snapshot, plan: Plan, faults: &[Text], may_go_on: impl Fn() -> bool) -> Result<Vec<Text>, Why> {
+/// Plays a plan that is shown on a console on a copy of what is known there, while `may_go_on`, and onto film where that is
+/// wanted. What happened, line by line; otherwise why it could not be played.
+pub fn shown(
+    snapshot: &Snapshot,
+    plan: Plan,
+    script: &Script,
+    film: &Film,
+    may_go_on: impl Fn() -> bool,
+) -> Result<Vec<Text>, Why> {
     let wrong = |text: String| Why::new(WhyKind::Config, text);
-    let faults = faults.iter().map(|fault| fault.as_str().parse().map_err(wrong));
+    let faults = script.faults.iter().map(|fault| fault.as_str().parse().map_err(wrong));
     let faults: Vec<Scheduled> = faults.collect::<Result<_, Why>>()?;
     let cast = cast(snapshot, 0)?;
     let word = plan.intent.word();
-    let outcome = played(snapshot, cast, plan, &faults, may_go_on).map_err(|error| wrong(error.to_string()))?;
+    let recording = script.recording.as_ref().map(|file| (film, Path::new(file.as_str())));
+    let outcome =
+        played(snapshot, cast, plan, &faults, recording, may_go_on).map_err(|error| wrong(error.to_string()))?;
     Ok(told(word, &outcome).lines().map(Text::new).collect())
 }
 
@@ -117,6 +144,7 @@ fn played(
     cast: Cast,
     wanted: Plan,
     faults: &[Scheduled],
+    recording: Option<(&Film, &Path)>,
     may_go_on: impl Fn() -> bool,
 ) -> eyre::Result<Outcome> {
     let last = wanted.steps.last().map_or(0, |step| step.id.0);
@@ -129,12 +157,18 @@ fn played(
     let stage = Stage::of(&cast, "rehearsal".into(), snapshot.now.wall);
     let warnings = wanted.warnings.clone();
     let mut play = Play::begin(stage, wanted, faults)?;
+    let mut camera = recording.map(|(film, file)| film.begin(file, &play)).transpose()?;
     loop {
-        if let Turn::Ended(ending) = play.turn()? {
+        let turn = play.turn()?;
+        if let Some(camera) = &mut camera {
+            camera.shoot(&play)?;
+        }
+        if let Turn::Ended(ending) = turn {
             let report = report(&play, &ending);
             return Ok(Outcome::Played {
                 warnings,
                 not_rehearsed: cast.notes,
+                recorded: camera.map(|camera| Text::from(camera.told())),
                 report,
             });
         }
@@ -160,6 +194,7 @@ fn told(word: &str, outcome: &Outcome) -> String {
         Outcome::Played {
             warnings,
             not_rehearsed,
+            recorded,
             report,
         } => {
             text.push_str("REHEARSAL: played on a copy of the cluster; nothing was sent to it\n");
@@ -172,6 +207,7 @@ fn told(word: &str, outcome: &Outcome) -> String {
             }));
             text.extend(warnings.iter().map(|warning| format!("note: {warning}\n")));
             text.extend(not_rehearsed.iter().map(|what| format!("not rehearsed: {what}\n")));
+            text.extend(recorded.iter().map(|told| format!("{told}\n")));
         }
     }
     text

@@ -79,6 +79,31 @@ fn a_rehearsal_tells_what_would_happen_and_where_it_would_stop() {
 }
 
 #[test]
+fn a_rehearsal_is_seen_on_every_screen_of_its_copy() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("a.rec").display().to_string();
+    let asked = ["rehearse", "cordon", "nbe-3", "--sim", "healthy", "--record", &file];
+    let (code, out, err) = quorate(&asked);
+    assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
+    assert!(out.contains(&format!("quorate replay {file}")), "{out}");
+    let (code, out, err) = quorate(&["replay", &file, "--dump", "--size", "100x40"]);
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+    let frames: Vec<&str> = out.split("--- ").skip(1).collect();
+    let (first, last) = (frames[0], frames[frames.len() - 1]);
+    assert!(frames.len() > 3 && first.contains("rehearsal"), "{out}");
+    assert!(
+        first.contains("let no new pod onto nbe-3") && !first.contains("● done"),
+        "{first}"
+    );
+    assert!(
+        last.contains("run          ● done") && last.contains("seen         cordoned"),
+        "{last}"
+    );
+    let (code, _, err) = quorate(&asked);
+    assert!(code == Some(1) && err.contains("is there already"), "{code:?} {err}");
+}
+
+#[test]
 fn a_wrong_scenario_exits_64_with_advice() {
     let (code, out, err) = quorate(&["status", "--sim", "helathy"]);
     assert_eq!((code, out.as_str()), (Some(64), ""));

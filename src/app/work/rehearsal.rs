@@ -19,10 +19,21 @@ use crate::plan::Plan;
 pub struct Rehearsal {
     /// As it was shown.
     pub plan: Box<Plan>,
-    /// What goes wrong meanwhile, as `quorate rehearse --fault` takes it.
-    pub faults: Vec<Text>,
+    /// How.
+    #[serde(flatten)]
+    pub script: Script,
     /// What happened, as `quorate rehearse` prints it; empty before its end.
     pub lines: Vec<Text>,
+}
+
+/// How a plan is rehearsed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Script {
+    /// What goes wrong meanwhile, as `quorate rehearse --fault` takes it.
+    pub faults: Vec<Text>,
+    /// The file to which its screens are recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording: Option<Text>,
 }
 
 /// What is heard of a rehearsal.
@@ -36,24 +47,30 @@ pub struct Rehearsed {
     pub told: Result<Vec<Text>, Why>,
 }
 
-/// What was typed after `:rehearse`: `--fault FAULT@STEP`, any number of times.
-pub fn read(typed: &str) -> Result<Vec<Text>, String> {
-    let mut faults = Vec::new();
+/// What was typed after `:rehearse`: `--fault FAULT@STEP`, any number of times, and `--record FILE`.
+pub fn read(typed: &str) -> Result<Script, String> {
+    let mut script = Script::default();
     let mut words = typed.split_whitespace();
     while let Some(word) = words.next() {
-        let fault = match word.split_once('=') {
-            Some(("--fault", fault)) => Some(fault),
-            _ if word == "--fault" => words.next(),
-            _ => None,
+        let (option, value) = match word.split_once('=') {
+            Some((option, value)) => (option, Some(value)),
+            None => (word, words.next()),
         };
-        let fault = fault.ok_or("it takes --fault FAULT@STEP, such as --fault second-node-dies@4, and nothing else")?;
-        faults.push(Text::new(fault));
+        match (option, value.map(Text::new)) {
+            ("--fault", Some(fault)) => script.faults.push(fault),
+            ("--record", Some(file)) => script.recording = Some(file),
+            _ => {
+                return Err(
+                    "it takes --fault FAULT@STEP, such as --fault second-node-dies@4, and --record FILE".to_owned(),
+                );
+            }
+        }
     }
-    Ok(faults)
+    Ok(script)
 }
 
 /// Shows the plan if it is not shown, and otherwise rehearses exactly that one.
-pub fn rehearse(state: &mut State, faults: Vec<Text>) -> Result<Vec<Effect>, String> {
+pub fn rehearse(state: &mut State, script: Script) -> Result<Vec<Effect>, String> {
     let Some(RowId::Offer(name)) = selected(state) else {
         return Err("only a plan can be rehearsed: a shows what can be done".to_owned());
     };
@@ -68,7 +85,7 @@ pub fn rehearse(state: &mut State, faults: Vec<Text>) -> Result<Vec<Effect>, Str
         return Ok(Vec::new());
     }
     let lines = Vec::new();
-    reading::lay(state, Body::Rehearsal(Rehearsal { plan, faults, lines }));
+    reading::lay(state, Body::Rehearsal(Rehearsal { plan, script, lines }));
     Ok(play(state))
 }
 
@@ -79,7 +96,7 @@ pub fn play(state: &State) -> Vec<Effect> {
         (Body::Rehearsal(own), Some(id)) => Some(Order::Rehearse {
             id,
             plan: own.plan.clone(),
-            faults: own.faults.clone(),
+            script: own.script.clone(),
         }),
         _ => None,
     });
@@ -106,8 +123,11 @@ pub fn take(state: &mut State, told: Rehearsed) {
 impl Rehearsal {
     /// What it is of.
     pub fn title(&self) -> String {
-        let faults: Vec<String> = self.faults.iter().map(|fault| format!(" --fault {fault}")).collect();
-        format!("of {}{}", self.plan.intent, faults.concat())
+        let Script { faults, recording } = &self.script;
+        let faults = faults.iter().map(|fault| format!(" --fault {fault}"));
+        let recording = recording.iter().map(|file| format!(" --record {file}"));
+        let how: Vec<String> = faults.chain(recording).collect();
+        format!("of {}{}", self.plan.intent, how.concat())
     }
 
     /// Everything it says.

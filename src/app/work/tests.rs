@@ -262,9 +262,9 @@ fn without_a_run_its_keys_say_so() {
 }
 
 /// The one order among the effects.
-fn rehearsal(effects: &[Effect]) -> (QuestionId, Plan, Vec<Text>) {
+fn rehearsal(effects: &[Effect]) -> (QuestionId, Plan, Script) {
     let mut orders = effects.iter().filter_map(|effect| match effect {
-        Effect::Work(Order::Rehearse { id, plan, faults }) => Some((*id, Plan::clone(plan), faults.clone())),
+        Effect::Work(Order::Rehearse { id, plan, script }) => Some((*id, Plan::clone(plan), script.clone())),
         _ => None,
     });
     assert_eq!(effects.len(), 1, "{effects:?}");
@@ -288,8 +288,8 @@ fn exactly_the_plan_that_is_shown_is_rehearsed_read_only_and_never_run() {
     state.work.is_unlocked = false;
     assert_eq!(keys(&mut state, "r"), []);
     assert_eq!(state.detail, Some(0), "the plan is shown first");
-    let (id, played, faults) = rehearsal(&keys(&mut state, "r"));
-    assert_eq!((played, faults), (plan(Risk::Irreversible), Vec::new()));
+    let (id, played, script) = rehearsal(&keys(&mut state, "r"));
+    assert_eq!((played, script), (plan(Risk::Irreversible), Script::default()));
     assert!(sheet(&state).contains("nothing is sent to it"), "{}", sheet(&state));
     tell(&mut state, QuestionId(id.0 + 9), Ok(vec!["of another".into()]));
     assert!(!sheet(&state).contains("of another"));
@@ -312,10 +312,18 @@ fn exactly_the_plan_that_is_shown_is_rehearsed_read_only_and_never_run() {
 #[test]
 fn a_rehearsal_takes_faults_and_says_why_it_is_impossible() {
     let mut state = state(Risk::Reversible);
-    keys(&mut state, "r:rehearse --fault\n");
-    assert!(said(&state).contains("--fault FAULT@STEP"), "{}", said(&state));
-    let (id, _, faults) = rehearsal(&keys(&mut state, ":rehearse --fault node-dies@1 --fault=timeout@1\n"));
-    assert_eq!(faults, [Text::from("node-dies@1"), "timeout@1".into()]);
+    for typed in [
+        "r:rehearse --fault\n",
+        ":rehearse --record\n",
+        ":rehearse node-dies@1\n",
+    ] {
+        keys(&mut state, typed);
+        assert!(said(&state).contains("--fault FAULT@STEP"), "{}", said(&state));
+    }
+    let typed = ":rehearse --fault node-dies@1 --record=a.rec --fault=timeout@1\n";
+    let (id, _, script) = rehearsal(&keys(&mut state, typed));
+    assert_eq!(script.faults, [Text::from("node-dies@1"), "timeout@1".into()]);
+    assert_eq!(script.recording, Some("a.rec".into()));
     let why = Why::new(WhyKind::Unavailable, "no API server tells of pods").hint("see the feeds");
     tell(&mut state, id, Err(why));
     let told = sheet(&state);

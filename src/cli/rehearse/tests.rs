@@ -7,9 +7,12 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use tokio::time::{Instant, timeout_at};
 
+use crate::app::work::Script;
 use crate::assemble::Assembler;
-use crate::base::{Stamp, Text, Why, WhyKind};
+use crate::base::{Clock, Stamp, Text, Why, WhyKind};
+use crate::cli::conduct;
 use crate::cli::observe::{self, Resolved};
+use crate::cli::rehearse::Film;
 use crate::cli::settle::{Enough, is_settled};
 use crate::cli::sim;
 use crate::config::Settings;
@@ -211,11 +214,26 @@ fn a_plan_that_is_shown_is_played_on_what_is_known_or_it_says_why_not() {
         Planned::Nothing { .. } | Planned::Refused { .. } => None,
     };
     let plan = plan.unwrap();
-    let played = |known: &Snapshot, faults: &[&str], may_go_on: bool| {
-        let faults: Vec<Text> = faults.iter().map(|fault| Text::new(fault)).collect();
-        let told = super::shown(known, Plan::clone(&plan), &faults, || may_go_on);
+    let film = Film {
+        operator: conduct::operator(&std::collections::BTreeMap::new(), "nbe-1".into()),
+        clock: Clock::start(),
+        policy: Policy::default(),
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let recording = directory.path().join("a.rec").display().to_string();
+    let played_onto = |recorded: &str, known: &Snapshot, faults: &[&str], may_go_on: bool| {
+        let script = Script {
+            faults: faults.iter().map(|fault| Text::new(fault)).collect(),
+            recording: (!recorded.is_empty()).then(|| Text::new(recorded)),
+        };
+        let told = super::shown(known, Plan::clone(&plan), &script, &film, || may_go_on);
         told.map(|lines| lines.iter().map(Text::as_str).collect::<Vec<_>>().join("\n"))
     };
+    let played = |known: &Snapshot, faults: &[&str], may_go_on: bool| played_onto("", known, faults, may_go_on);
+    let told = played_onto(&recording, known, &[], true).unwrap();
+    assert!(told.ends_with(&format!("quorate replay {recording}")), "{told}");
+    let why = played_onto(&recording, known, &[], true).unwrap_err();
+    assert!(why.to_string().contains("is there already"), "{why}");
     let told = played(known, &[], true).unwrap();
     assert!(
         told.starts_with("REHEARSAL: played on a copy of the cluster; nothing was sent to it\n"),
