@@ -69,8 +69,13 @@ pub fn render(state: &State, theme: &Theme, frame: &mut Frame) -> Geometry {
     let body = render_last(tour::render(state, theme, width), body, buf);
     let body = render_last(work::banner(state, theme, width), body, buf);
     // On a low terminal the findings need the line more.
-    let banner = failover::banner(state, theme, width).filter(|_| area.height >= ROOMY);
-    let body = render_last(banner, body, buf);
+    let banner = if area.height >= ROOMY {
+        failover::banner(state, theme, width, area.height > ROOMY)
+    } else {
+        Vec::new()
+    };
+    let lines = banner.into_iter().rev();
+    let body = lines.fold(body, |body, line| render_last(Some(line), body, buf));
     let geometry = render_body(state, theme, body, buf);
     under_palette(geometry, palette::render(state, theme, body, buf))
 }

@@ -178,6 +178,10 @@ pub fn step(state: &mut State, by: Move) -> Vec<Effect> {
 /// Moves sideways by half of the nodes in sight, so that what was at the edge is seen again.
 fn scroll_nodes(state: &mut State, by: Move) {
     let Sight { shown, total, .. } = state.geometry.nodes;
+    if total == 0 {
+        state.say(Severity::Info, "no column per node here: see the column on nodes");
+        return;
+    }
     if shown >= total {
         state.say(Severity::Info, "no column is out of sight");
         return;

@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 use unicode_width::UnicodeWidthChar;
 
 use super::etcd::bring_back;
+use super::look::called;
 use super::{CheckId, Finding, Outcome, Severity, acknowledgement};
-use crate::base::{Text, Why};
+use crate::base::{Text, Why, WhyKind};
 use crate::model::policy::Acknowledgement;
 use crate::model::quorum::{Quorum, Standing};
 use crate::model::{FeedId, Snapshot};
@@ -74,8 +75,8 @@ pub fn judge(snapshot: &Snapshot, outcomes: &[(CheckId, Outcome)], given: &[Ackn
     };
     let (level, line) = if let Some(worst) = of(Severity::Critical).next() {
         (Level::Critical, critical(&quorum, worst))
-    } else if let Some(because) = quorum_picture_missing(outcomes) {
-        (Level::Unknown, unknown(&quorum, &because))
+    } else if let Some((feed, why)) = quorum_picture_missing(outcomes) {
+        (Level::Unknown, unknown(&quorum, &because(&quorum, feed, why)))
     } else if let Some(worst) = cause(&counted).or_else(|| of(Severity::Warning).next()) {
         (Level::Warning, warning(&quorum, worst, of(Severity::Warning).count()))
     } else if let Some((feed, why)) = unread(outcomes) {
@@ -114,10 +115,10 @@ fn cause<'a>(counted: &[&'a Finding]) -> Option<&'a Finding> {
 }
 
 /// Why quorum or spare cannot be told, if so.
-fn quorum_picture_missing(outcomes: &[(CheckId, Outcome)]) -> Option<Text> {
+fn quorum_picture_missing(outcomes: &[(CheckId, Outcome)]) -> Option<(FeedId, &Why)> {
     let needed = [CheckId::EtcdQuorum, CheckId::EtcdSpare];
     outcomes.iter().find_map(|(id, outcome)| match outcome {
-        Outcome::CannotTell { why, .. } if needed.contains(id) => Some(why.text.clone()),
+        Outcome::CannotTell { feed, why, .. } if needed.contains(id) => Some((*feed, why)),
         Outcome::CannotTell { .. } | Outcome::Holds | Outcome::Broken { .. } | Outcome::NotApplicable { .. } => None,
     })
 }
@@ -182,7 +183,33 @@ fn critical(quorum: &Quorum, worst: &Finding) -> String {
     }
 }
 
-fn unknown(quorum: &Quorum, because: &Text) -> String {
+/// Of a member that cannot be reached, its name and what it does: addresses and deadlines stand with the check.
+fn because(quorum: &Quorum, feed: FeedId, why: &Why) -> String {
+    let word = match why.kind {
+        WhyKind::TimedOut | WhyKind::Unreachable | WhyKind::Broken => "does not answer",
+        WhyKind::Refused => "refuses connections",
+        WhyKind::Tls
+        | WhyKind::Unauthenticated
+        | WhyKind::Forbidden
+        | WhyKind::NotFound
+        | WhyKind::Throttled
+        | WhyKind::Unavailable
+        | WhyKind::Garbage
+        | WhyKind::Missing
+        | WhyKind::Denied
+        | WhyKind::Config
+        | WhyKind::NotYet
+        | WhyKind::NoOccasion
+        | WhyKind::Disabled => return why.text.to_string(),
+    };
+    let member = match feed {
+        FeedId::EtcdPeer(id) => quorum.member(id),
+        _ => None,
+    };
+    member.map_or_else(|| why.text.to_string(), |own| format!("{} {word}", called(&own.member)))
+}
+
+fn unknown(quorum: &Quorum, because: &str) -> String {
     match &quorum.standing {
         Standing::Held { .. } => format!("quorum holds, spare not known: {because}"),
         Standing::Lost | Standing::Alone { .. } | Standing::Unproven { .. } => format!("quorum not proven: {because}"),

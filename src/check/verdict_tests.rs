@@ -64,6 +64,17 @@ fn a_missing_quorum_picture_is_unknown_with_its_reason() {
 }
 
 #[test]
+fn a_silent_member_is_named_without_its_address() {
+    let mut snapshot = healthy();
+    kill_member(&mut snapshot, 3, Death::Silent, 4);
+    // One question without an answer proves no loss.
+    let peer = snapshot.etcd.peers.get_mut(&member_id(3)).unwrap();
+    peer.history.failing.as_mut().unwrap().count = 1;
+    let line = "quorum holds, spare not known: nbe-3 does not answer";
+    assert_eq!(verdict(&snapshot), said(Level::Unknown, line));
+}
+
+#[test]
 fn a_warning_beside_a_spare_is_named() {
     let mut snapshot = healthy();
     change(

@@ -8,10 +8,12 @@ use std::borrow::Cow;
 pub struct Column {
     /// Its heading.
     pub title: Cow<'static, str>,
-    /// Columns with the highest rung go first; 0 stays to the end.
+    /// Columns with the highest rung go first; 0 stays to the end, and for 1 others are shortened first.
     pub rung: u8,
     /// The width up to which it is served before columns of a higher rung.
     pub cap: u16,
+    /// The width down to which it is shortened before a column of the first rung goes.
+    pub least: u16,
     /// Whether it holds names, which differ at their ends: cut in the middle.
     pub is_name: bool,
     /// Whether its cells mean nothing without the heading: not shown where there are no headings.
@@ -25,6 +27,7 @@ const fn words(title: &'static str, rung: u8, cap: u16) -> Column {
         title: Cow::Borrowed(title),
         rung,
         cap,
+        least: cap,
         is_name: false,
         needs_heading: false,
         stays: false,
@@ -36,6 +39,7 @@ const fn name(title: &'static str, rung: u8, cap: u16) -> Column {
         title: Cow::Borrowed(title),
         rung,
         cap,
+        least: cap,
         is_name: true,
         needs_heading: false,
         stays: false,
@@ -48,11 +52,18 @@ const fn figures(title: &'static str, rung: u8, cap: u16) -> Column {
     column
 }
 
+impl Column {
+    const fn down_to(mut self, least: u16) -> Self {
+        self.least = least;
+        self
+    }
+}
+
 /// Nodes.
 pub const NODES: [Column; 11] = [
-    name("zone", 0, 12),
-    name("node", 0, 16),
-    words("state", 0, 24),
+    name("zone", 0, 12).down_to(8),
+    name("node", 0, 16).down_to(10),
+    words("state", 0, 24).down_to(16),
     words("fresh", 3, 15),
     words("heartbeat", 1, 16),
     words("etcd", 2, 12),
@@ -65,8 +76,8 @@ pub const NODES: [Column; 11] = [
 
 /// etcd members.
 pub const MEMBERS: [Column; 10] = [
-    name("member", 0, 16),
-    words("health", 0, 24),
+    name("member", 0, 16).down_to(12),
+    words("health", 0, 24).down_to(16),
     words("role", 0, 8),
     words("rtt", 1, 7),
     words("why", 2, 18),
@@ -77,13 +88,13 @@ pub const MEMBERS: [Column; 10] = [
     words("id", 7, 16),
 ];
 
-/// Workloads.
+/// Workloads. Where they run begins with what is not ready.
 pub const WORKLOADS: [Column; 7] = [
-    name("workload", 0, 26),
+    name("workload", 0, 26).down_to(16),
     words("ready", 0, 12),
     words("spread", 0, 20),
     words("fresh", 3, 15),
-    words("on nodes", 2, 24),
+    words("on nodes", 1, 24).down_to(9),
     name("namespace", 4, 16),
     words("kind", 5, 11),
 ];
@@ -105,6 +116,7 @@ pub fn placed(title: String, cap: u16) -> Column {
         title: Cow::Owned(title),
         rung: 0,
         cap,
+        least: cap,
         is_name: false,
         needs_heading: false,
         stays: true,
@@ -113,9 +125,9 @@ pub fn placed(title: String, cap: u16) -> Column {
 
 /// Pods.
 pub const PODS: [Column; 9] = [
-    name("pod", 0, 36),
+    name("pod", 0, 36).down_to(20),
     words("ready", 0, 11),
-    words("state", 0, 24),
+    words("state", 0, 24).down_to(14),
     words("fresh", 3, 15),
     figures("restarts", 2, 8),
     words("age", 4, 8),
@@ -166,7 +178,7 @@ pub const ACTIONS: [Column; 3] = [name("action", 0, 40), words("state", 0, 24), 
 
 /// Sources.
 pub const FEEDS: [Column; 4] = [
-    name("feed", 0, 32),
+    name("feed", 0, 32).down_to(20),
     words("state", 0, 10),
     words("last answer", 0, 14),
     words("why", 1, 18),

@@ -240,6 +240,24 @@ fn an_unlocked_console_says_so_on_every_screen() {
 }
 
 #[test]
+fn a_long_name_leaves_a_sheet_its_age() {
+    let mut snapshot = example::healthy();
+    let name = format!("zz-{}-end", "x".repeat(70));
+    example::add_pod(&mut snapshot.kube, "kotsadm", &name, example::pod(&example::name(1)));
+    let mut state = on(open(snapshot), Screen::Pods);
+    press(&mut state, "/zz-<enter>y");
+    let id = state.sheets.last().unwrap().asked.unwrap();
+    let (at, from, told) = (state.snapshot.now, None, Told::Yaml(hostile_lines()));
+    update(&mut state, Msg::Answer(Answer { id, at, from, told }));
+    let page = page(&state, 80, 24);
+    let heading = page.lines().find(|line| line.starts_with("YAML")).unwrap();
+    assert!(
+        heading.contains("-end  read at ") && heading.contains(" UTC"),
+        "{heading}"
+    );
+}
+
+#[test]
 fn a_rehearsal_over_its_plan() {
     let mut state = on(state("healthy"), Screen::Nodes);
     state.work.is_manned = true;

@@ -123,6 +123,19 @@ pub fn dated(snapshot: &Snapshot, feed: &FeedState) -> Option<String> {
     }
 }
 
+/// When a feed answered last, where that is known; in minutes while it is live, so that a quiet screen stays as it is.
+pub fn last_answer(snapshot: &Snapshot, feed: &FeedState) -> Option<(String, Role)> {
+    match feed {
+        FeedState::Live { as_of } => Some((format!("{} ago", coarse_age(snapshot.now.since(*as_of))), Role::Dim)),
+        FeedState::Lost { as_of: None, .. } => Some(("never".to_owned(), Role::Stale)),
+        FeedState::Lagging { .. }
+        | FeedState::Stored { .. }
+        | FeedState::Lost { as_of: Some(_), .. }
+        | FeedState::Syncing { .. }
+        | FeedState::Off { .. } => Some((dated(snapshot, feed)?, Role::Stale)),
+    }
+}
+
 /// A feed's state as a sign, a word and a role.
 pub fn feed(theme: &Theme, feed: &FeedState) -> (String, Role) {
     let (glyph, role) = match feed {

@@ -96,7 +96,7 @@ fn a_killed_node_is_counted_down_and_goes_as_foretold() {
         "Unknown in",
         "Unknown within",
         "evicted in",
-        "10 of 10 pods evicted; ",
+        "10/10 pods evicted; ",
     ] {
         assert!(
             watched.lines.iter().any(|line| line.contains(needed)),

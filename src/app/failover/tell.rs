@@ -68,7 +68,7 @@ pub fn line(of: &Failover, now: Timestamp) -> String {
     match of.stage() {
         Stage::Silent | Stage::Unknown | Stage::Tainted => format!("{head}: {next}"),
         Stage::Evicting | Stage::Replacing => format!(
-            "{head}: {} of {} pods evicted; {}",
+            "{head}: {}/{} pods evicted; {}",
             of.evicted(),
             of.pods.len(),
             refill(of)
@@ -99,10 +99,8 @@ fn whole(span: Duration) -> Age {
 fn refill(of: &Failover) -> String {
     let sum = |count: fn(&Refilled) -> u32| of.workloads.iter().map(count).sum::<u32>();
     let full = of.workloads.iter().filter(|own| own.elsewhere >= own.before).count();
-    let mut parts = vec![format!(
-        "{full} of {} full again",
-        plural(of.workloads.len(), "workload")
-    )];
+    // With `1 Pending` it fits below the console at 80 columns.
+    let mut parts = vec![format!("{full}/{} full", plural(of.workloads.len(), "workload"))];
     for (count, word) in [
         (sum(|own| own.starting), "starting"),
         (sum(|own| own.pending), "Pending"),

@@ -39,7 +39,8 @@ pub fn title(state: &State, row: &RowId) -> String {
         RowId::Pod(key) => format!("pod {key}"),
         RowId::Finding(check, _) | RowId::Check(check) => check.to_string(),
         RowId::Change(number) if *number < 0 => "change, by an earlier session".to_owned(),
-        RowId::Change(number) => format!("change {number}"),
+        // People count from one.
+        RowId::Change(number) => format!("change {}", number + 1),
         RowId::Loss(_) => format!("if {} is lost", rows::name(state, row)),
         RowId::Offer(name) => name.to_string(),
         RowId::Run(id) => format!("run {}", id.0),
@@ -153,7 +154,7 @@ fn of_feed(state: &State, theme: &Theme, id: FeedId) -> Vec<Paragraph> {
     if let FeedId::From(address) = id {
         rows.extend(from::rows(state, address));
     }
-    rows.extend(words::dated(&state.snapshot, &feed).map(|age| ("last answer", age, Role::Stale)));
+    rows.extend(words::last_answer(&state.snapshot, &feed).map(|(age, role)| ("last answer", age, role)));
     rows.extend(feed.why().map(because).unwrap_or_default());
     rows
 }

@@ -17,10 +17,11 @@ pub fn render(state: &State, theme: &Theme, rows: &[RowId]) -> Vec<Vec<Cell>> {
     ids.map(|id| {
         let feed = state.snapshot.feed(id);
         let (word, role) = words::feed(theme, &feed);
+        let last = words::last_answer(&state.snapshot, &feed);
         vec![
             cell(feed_name(state, id), Role::Text),
             cell(word, role),
-            as_of(state, &feed),
+            last.map_or_else(|| cell("", Role::Dim), |(age, role)| cell(age, role)),
             cell(why(state, id, &feed), Role::Dim),
         ]
     })
@@ -53,15 +54,6 @@ fn stored(state: &State, feed: &FeedState) -> Option<String> {
         "revision {revision}: {} on screen",
         words::count(kinds, "kind")
     ))
-}
-
-fn as_of(state: &State, feed: &FeedState) -> Cell {
-    let never = matches!(feed, FeedState::Lost { as_of: None, .. });
-    let date = words::dated(&state.snapshot, feed);
-    cell(
-        date.unwrap_or_else(|| if never { "never".to_owned() } else { String::new() }),
-        Role::Stale,
-    )
 }
 
 /// How many are in which state.

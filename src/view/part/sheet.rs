@@ -13,8 +13,11 @@ use crate::app::{Geometry, State};
 use crate::model::FeedId;
 use crate::view::part::labelled;
 use crate::view::part::section::{self, Heading};
-use crate::view::theme::{Role, Theme};
+use crate::view::theme::{Glyph, Role, Theme};
 use crate::view::{fresh, words};
+
+/// What a name in the heading is left with, at least; else it is shortened before the age is cut.
+const NAME: usize = 16;
 
 /// Draws a sheet under its heading.
 pub fn render(state: &State, sheet: &Sheet, theme: &Theme, area: Rect, buf: &mut Buffer) -> Geometry {
@@ -41,9 +44,14 @@ pub fn render(state: &State, sheet: &Sheet, theme: &Theme, area: Rect, buf: &mut
     } else {
         sheet.top.min(last)
     };
+    let when = when(state, sheet);
+    let room = width
+        .saturating_sub(sheet.kind().width() + when.0.width() + 4)
+        .max(NAME);
+    let title = words::clip_middle(&sheet.title(), room, theme.glyph(Glyph::Ellipsis));
     let heading = Heading {
         title: sheet.kind(),
-        summary: vec![(sheet.title(), Role::Text), when(state, sheet)],
+        summary: vec![(title, Role::Text), when],
         note: section::place(top, page, lines.len()),
     };
     let mut rest = section::render(&heading, theme, area, buf);

@@ -1,6 +1,7 @@
-//! A table: columns go down the ladder until what is left fits; the selected row is marked by sign and by style.
+//! A table: columns go down the ladder, and are shortened for the sake of the first rung, until what is left fits; the selected row is marked by sign and by style.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -19,6 +20,8 @@ use crate::view::words;
 pub const MARGIN: usize = 2;
 /// Columns between cells.
 pub const GAP: usize = 2;
+/// Columns up to this rung are worth shortening others.
+const WORTH: u8 = 1;
 /// No column is made narrower than this before it is cut off by the edge.
 const NARROWEST: usize = 4;
 
@@ -171,14 +174,21 @@ fn fit(table: &Table, available: usize) -> Vec<usize> {
         widths.iter().sum::<usize>() + GAP * shown.saturating_sub(1)
     };
     while total(&widths) > available {
-        let candidates = table
-            .columns
-            .iter()
-            .zip(&mut widths)
-            .filter(|(column, width)| **width > 0 && column.rung > 0);
-        match candidates.max_by_key(|(column, _)| column.rung) {
-            Some((_, width)) => *width = 0,
-            None => break,
+        let shown = table.columns.iter().zip(&widths).filter(|(_, width)| **width > 0);
+        let Some(rung) = shown.map(|(column, _)| column.rung).max() else {
+            break;
+        };
+        if rung <= WORTH
+            && let Some(short) = shortened(table.columns, &widths, total(&widths) - available)
+        {
+            widths = short;
+        } else if rung > 0 {
+            let mut shown = table.columns.iter().zip(&mut widths).filter(|(_, width)| **width > 0);
+            if let Some((_, last)) = shown.rfind(|(column, _)| column.rung == rung) {
+                *last = 0;
+            }
+        } else {
+            break;
         }
     }
     while total(&widths) > available {
@@ -197,6 +207,20 @@ fn fit(table: &Table, available: usize) -> Vec<usize> {
     widths
 }
 
+/// The widths with `over` taken off, from what may be shortened and stays to the end first; None where that does not suffice.
+fn shortened(columns: &[Column], widths: &[usize], over: usize) -> Option<Vec<usize>> {
+    let spare = |column: &Column, width: usize| width.saturating_sub(usize::from(column.least));
+    let mut widths = widths.to_vec();
+    for _ in 0..over {
+        let candidates = columns.iter().zip(&mut widths);
+        let (_, width) = candidates
+            .filter(|(column, width)| spare(column, **width) > 0)
+            .max_by_key(|(column, width)| (Reverse(column.rung), spare(column, **width)))?;
+        *width -= 1;
+    }
+    Some(widths)
+}
+
 /// The width that a column would like; 0 if all its cells are empty.
 fn natural(table: &Table, number: usize) -> usize {
     let widest = |rows: &[Vec<Cell>]| {
@@ -212,5 +236,68 @@ fn natural(table: &Table, number: usize) -> usize {
         }
         Some(column) if column.needs_heading => 0,
         Some(_) | None => widest,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::ladder;
+
+    fn widths(columns: &[Column], cells: &[&'static str], available: usize) -> Vec<usize> {
+        assert_eq!(columns.len(), cells.len());
+        let row: Vec<Cell> = cells.iter().map(|text| cell(*text, Role::Text)).collect();
+        let table = Table {
+            columns,
+            rows: &[row],
+            selected: None,
+            offset: 0,
+            has_header: true,
+            above: &[],
+            marks: &[],
+            sort: None,
+        };
+        fit(&table, available)
+    }
+
+    fn pod(available: usize) -> Vec<usize> {
+        let pod = "netbox-netbox-reconciler-st86crnsbd-6qtsb";
+        let state = "Unschedulable: 0/3 nodes are available";
+        widths(
+            &ladder::PODS,
+            &[pod, "▲ not ready", state, "", "0", "2 min", "nbe-3", "300 s", "ns"],
+            available,
+        )
+    }
+
+    #[test]
+    fn long_texts_are_shortened_before_the_node_goes() {
+        assert_eq!(pod(78), [32, 11, 24, 0, 0, 0, 5, 0, 0]);
+        assert_eq!(pod(58), [21, 11, 15, 0, 0, 0, 5, 0, 0]);
+        // At 56 both are at their least; below that the node goes, and they are as wide as they can be.
+        assert_eq!(pod(56), [20, 11, 14, 0, 0, 0, 5, 0, 0]);
+        assert_eq!(pod(55), [23, 11, 17, 0, 0, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn nothing_is_shortened_for_what_goes_first() {
+        // The restarts, of the second rung, would fit if the state were shortened.
+        assert_eq!(pod(86), [40, 11, 24, 0, 0, 0, 5, 0, 0]);
+    }
+
+    #[test]
+    fn where_replicas_run_is_shortened_last() {
+        let cells = [
+            "netbox-enterprise-operator-controller",
+            "▲ 2/3 ready",
+            "▲ hard, BROKEN",
+            "",
+            "nbe-3 0/1, nbe-1, nbe-2",
+            "kotsadm",
+            "Deployment",
+        ];
+        let of = |available| widths(&ladder::WORKLOADS, &cells, available);
+        assert_eq!(of(78), [24, 11, 14, 0, 23, 0, 0]);
+        assert_eq!(of(58), [16, 11, 14, 0, 11, 0, 0]);
     }
 }

@@ -13,7 +13,7 @@ use crate::view::screen::overview;
 use crate::view::theme::Theme;
 
 /// With so many lines left, the selected member is shown in full, too.
-const SELECTED_FROM: u16 = 5;
+const SELECTED_FROM: u16 = 3;
 
 /// Draws the screen.
 pub fn render(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Shown {

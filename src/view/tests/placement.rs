@@ -128,6 +128,20 @@ fn where_all_nodes_are_in_sight_there_is_nothing_to_scroll() {
 }
 
 #[test]
+fn where_no_node_has_a_column_a_list_says_where_replicas_run() {
+    let mut state = on(state("node_lost"), Screen::Placement);
+    update(&mut state, Msg::Resize(60, 15));
+    seen(&mut state);
+    press(&mut state, "]");
+    let page = page(&state, 60, 15);
+    assert!(
+        page.contains("no column per node here: see the column on nodes"),
+        "{page}"
+    );
+    assert!(page.contains("  on nodes"), "{page}");
+}
+
+#[test]
 fn a_broken_spread_and_a_cordoned_node_are_told_in_words() {
     let mut snapshot = example::healthy();
     let web = snapshot.kube.pods.iter().map(|(key, _)| key.clone());
