@@ -186,6 +186,11 @@ impl Theme {
         self.styles.get(role as usize).copied().unwrap_or_default()
     }
 
+    /// Whether lines are typed to what it draws, not keys pressed: the linear mode.
+    pub const fn is_words(&self) -> bool {
+        matches!(self.glyphs, Glyphs::Words)
+    }
+
     /// A glyph.
     pub const fn glyph(&self, glyph: Glyph) -> &'static str {
         glyph.of(self.glyphs)
