@@ -24,9 +24,12 @@ use key::{Key, Written};
 /// The file for every user of a host.
 pub const SYSTEM_FILE: &str = "/etc/quorate/config.toml";
 
+/// Colours of text and background by their numbers, such as `0;15`, set by rxvt, Konsole and others.
+pub const BACKGROUND: &str = "COLORFGBG";
+
 /// What the terminal says of itself: a variable, whether its value means it, and the settings that follow. Files win over
 /// this, because an operator knows better what a terminal can show.
-const ABILITIES: [Convention; 3] = [
+const ABILITIES: [Convention; 4] = [
     Convention {
         variable: "TERM",
         applies: |value| value == "dumb",
@@ -41,6 +44,11 @@ const ABILITIES: [Convention; 3] = [
         variable: "TERM",
         applies: |value| value.starts_with("vt"),
         settings: &[("ascii", "true")],
+    },
+    Convention {
+        variable: BACKGROUND,
+        applies: |value| matches!(value.rsplit(';').next(), Some("7" | "15")),
+        settings: &[("theme", "light")],
     },
 ];
 

@@ -7,10 +7,12 @@ use super::rows::rows;
 use super::state::State;
 
 /// What can be typed, one line each.
-pub const HELP: [&str; 8] = [
+pub const HELP: [&str; 10] = [
     "Type one of these and press enter:",
-    "a screen's name, such as etcd, shows that screen",
-    "a row's number opens that row",
+    "a screen's name, such as etcd, shows that screen; these are the screens:",
+    "overview, nodes, etcd, placement, pods, findings, timeline,",
+    "feeds, log, readiness, forecast, actions, recovery",
+    "a row's number opens that row; no number stands for a screen here",
     "a slash and a text, such as /nbe-1, shows only rows that contain it; a slash alone shows all rows again",
     "a colon and a command, such as :nodes, does what it does in the console",
     "a key, such as d, does what it does in the console",
@@ -100,6 +102,18 @@ mod tests {
         say(&mut state, ":theme dark");
         let message = state.message.unwrap();
         assert!(message.text.as_str().contains("no effect here"), "{message:?}");
+    }
+
+    #[test]
+    fn the_help_names_every_screen() {
+        let help = HELP.join(" ");
+        for screen in Screen::ALL {
+            assert!(
+                help.split([' ', ',']).any(|word| word == screen.name()),
+                "{}",
+                screen.name()
+            );
+        }
     }
 
     #[test]

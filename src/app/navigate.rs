@@ -119,14 +119,14 @@ pub fn describe(state: &mut State) {
     state.detail.get_or_insert(0);
 }
 
-/// Goes to what the selected finding or check is about.
+/// Goes to what the selected finding, check or change is about.
 pub fn jump(state: &mut State) -> Result<(), String> {
     let rows = rows(state);
     let row = rows.get(state.cursor().index);
     let about = row.and_then(|row| subject::about(state, row));
     let about = about
         .filter(|row| row.exists(state))
-        .ok_or("select a finding or a check that is about a node, a member, a workload, a pod or a source")?;
+        .ok_or("select a finding, a check or a change that is about a node, a member, a workload, a pod or a feed")?;
     go(state, about.home());
     reveal(state, &about);
     Ok(())

@@ -337,15 +337,24 @@ pub fn find(state: &mut State, way: Way) {
 
 /// Copies what the operator looks at, and says what that was.
 pub fn copy(state: &mut State, what: Copied) -> Vec<Effect> {
-    if state.sheets.is_empty() && state.screen == Screen::Recovery {
-        return copy_commands(state);
-    }
-    let Some(sheet) = state.sheets.last() else {
-        return copy_name(state);
+    let text = state
+        .sheets
+        .last()
+        .filter(|sheet| !matches!(sheet.body, Body::Pods { .. }));
+    let Some(sheet) = text else {
+        let is_recovery = state.sheets.is_empty() && state.screen == Screen::Recovery;
+        return match (what, is_recovery) {
+            (Copied::All, true) => copy_commands(state),
+            (Copied::All, false) => copy_name(state),
+            (Copied::InSight, true) => copy_page(state),
+            (Copied::InSight, false) => {
+                let text =
+                    "C copies lines of YAML, events, logs and reports, and the recovery page; c copies the name here";
+                say(state, Severity::Info, text);
+                Vec::new()
+            }
+        };
     };
-    if let Body::Pods { .. } = sheet.body {
-        return copy_name(state);
-    }
     let lines: Vec<String> = sheet.lines(state).iter().map(Line::text).collect();
     let (shown, called) = match what {
         Copied::All => (lines.as_slice(), "the whole text"),
@@ -355,9 +364,14 @@ pub fn copy(state: &mut State, what: Copied) -> Vec<Effect> {
             (lines.get(from..to).unwrap_or_default(), "the lines in sight")
         }
     };
+    copy_lines(state, shown, called)
+}
+
+/// Copies lines, of too many the first, and says what they are.
+fn copy_lines(state: &mut State, lines: &[String], called: &str) -> Vec<Effect> {
     let mut text = String::new();
     let mut copied = 0;
-    for line in shown {
+    for line in lines {
         if text.len() + line.len() + 1 > MOST_COPIED_BYTES {
             break;
         }
@@ -365,8 +379,8 @@ pub fn copy(state: &mut State, what: Copied) -> Vec<Effect> {
         text.push('\n');
         copied += 1;
     }
-    let called = if copied < shown.len() {
-        format!("the first {copied} of {} lines", shown.len())
+    let called = if copied < lines.len() {
+        format!("the first {copied} of {} lines", lines.len())
     } else {
         called.to_owned()
     };
@@ -385,6 +399,24 @@ pub fn show(state: &mut State, program: Program) -> Vec<Effect> {
     };
     let text = lines.iter().map(|line| line.text() + "\n").collect();
     vec![Effect::Show(program, text)]
+}
+
+/// The whole recovery page, each line as long as it is.
+fn copy_page(state: &mut State) -> Vec<Effect> {
+    let sections = state.derived.recovery.sections.iter();
+    let lines = sections.flat_map(|section| {
+        let lines = section.lines.iter().map(|line| {
+            let sign = match line.kind {
+                Kind::Say => "  ",
+                Kind::Command => "$ ",
+                Kind::Never => "- ",
+            };
+            format!("  {sign}{}", line.text)
+        });
+        std::iter::once(section.title.to_string()).chain(lines)
+    });
+    let lines: Vec<String> = lines.collect();
+    copy_lines(state, &lines, "the whole page")
 }
 
 /// The commands of the recovery page, one in a line, for a text editor rather than for a shell.
@@ -422,24 +454,8 @@ fn copy_name(state: &mut State) -> Vec<Effect> {
 /// The names of the marked rows of the screen, one in a line.
 fn copy_marked(state: &mut State) -> Vec<Effect> {
     let marked = state.marked();
-    let mut text = String::new();
-    let mut copied = 0;
-    for row in &marked {
-        let name = name(state, row);
-        if text.len() + name.as_str().len() + 1 > MOST_COPIED_BYTES {
-            break;
-        }
-        text.push_str(name.as_str());
-        text.push('\n');
-        copied += 1;
-    }
-    let called = if copied < marked.len() {
-        format!("the first {copied} of {} marked names", marked.len())
-    } else {
-        format!("the names of {copied} marked rows")
-    };
-    say_copied(state, &called, &text);
-    vec![Effect::Copy(text)]
+    let names: Vec<String> = marked.iter().map(|row| name(state, row).to_string()).collect();
+    copy_lines(state, &names, &format!("the names of {} marked rows", names.len()))
 }
 
 /// The name of a row, as other programs take it.

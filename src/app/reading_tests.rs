@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::app::sheet::{Body, MOST_SHEETS};
+use crate::app::timeline::{Entry, Topic};
 use crate::app::{Effect, Geometry, Msg, Screen, State, key, update};
 use crate::base::{Text, Why, WhyKind};
 use crate::model::question::{Answer, Question, QuestionId, Told};
@@ -245,6 +246,78 @@ fn copying_says_what_and_is_bounded() {
             .as_str()
             .contains("the first 16 of 40 lines")
     );
+}
+
+#[test]
+fn lines_are_copied_where_there_are_lines() {
+    let mut state = on(Screen::Recovery);
+    let copied = |effects: Vec<Effect>| match effects.as_slice() {
+        [Effect::Copy(text)] => text.clone(),
+        other => panic!("{other:?}"),
+    };
+    let commands = copied(press(&mut state, "c"));
+    assert!(commands.lines().all(|line| line.starts_with("# ")), "{commands}");
+    let page = copied(press(&mut state, "C"));
+    let recovery = &state.derived.recovery;
+    for section in &recovery.sections {
+        assert!(page.contains(section.title.as_str()), "{page}");
+        assert!(
+            section.lines.iter().all(|line| page.contains(line.text.as_str())),
+            "{page}"
+        );
+    }
+    for screen in [Screen::Nodes, Screen::Log] {
+        state.screen = screen;
+        assert_eq!(press(&mut state, "C"), [], "{screen:?}");
+        let said = state.message.as_ref().unwrap().text.to_string();
+        assert!(said.contains("c copies the name"), "{said}");
+    }
+}
+
+#[test]
+fn what_a_change_is_about_is_what_is_read_and_jumped_to() {
+    let mut state = State::new(Arc::new(example::healthy()), Policy::default());
+    update(
+        &mut state,
+        Msg::Snapshot(Arc::new(example::node_lost(example::Death::Refused))),
+    );
+    state.screen = Screen::Timeline;
+    let entries: Vec<Entry> = state.timeline.entries().cloned().collect();
+    let select = |state: &mut State, topic: Topic, subject: &str| {
+        let about = |entry: &Entry| entry.topic == topic && entry.subject.as_str().ends_with(subject);
+        let index = entries
+            .iter()
+            .position(about)
+            .unwrap_or_else(|| panic!("{topic:?} {subject}: {entries:?}"));
+        state.screen = Screen::Timeline;
+        state.sheets.clear();
+        crate::app::navigate::select(state, index);
+    };
+    for (topic, subject, row) in [
+        (Topic::Node, "nbe-3", Screen::Nodes),
+        (Topic::Health, "nbe-3", Screen::Etcd),
+        (Topic::Finding, "member/nbe-3", Screen::Findings),
+        (Topic::Workload, "", Screen::Placement),
+    ] {
+        select(&mut state, topic, subject);
+        press(&mut state, "o");
+        assert_eq!(state.screen, row, "{topic:?}: {:?}", state.message);
+        let selected = crate::app::rows::rows(&state)[state.cursor().index].clone();
+        assert!(
+            crate::app::rows::name(&state, &selected).ends_with(subject),
+            "{selected:?}"
+        );
+    }
+    select(&mut state, Topic::Node, "nbe-3");
+    press(&mut state, "e");
+    let [Body::Events { of: Some(of), .. }] = state.sheets.iter().map(|sheet| &sheet.body).collect::<Vec<_>>()[..]
+    else {
+        panic!("{:?}", state.sheets);
+    };
+    assert_eq!((of.kind, of.key.name.as_str()), (KubeKind::Nodes, "nbe-3"));
+    select(&mut state, Topic::Spare, "etcd");
+    press(&mut state, "y");
+    assert_eq!(state.sheets.len(), 0, "the spare is no object");
 }
 
 #[test]

@@ -385,9 +385,9 @@ pub fn untold(state: &State) -> impl Iterator<Item = Untold<'_>> {
     })
 }
 
-/// A source as people call it: a member by its name.
+/// A feed as people call it, by the name of its node or member.
 pub fn feed_name(state: &State, id: FeedId) -> String {
-    state.derived.feed_name(id)
+    state.snapshot.feed_name(&state.derived.quorum, id)
 }
 
 /// A node's Ready condition in the words of kubectl, which calls a node without news NotReady, too.

@@ -24,7 +24,7 @@ use crate::model::kube::{Pod, WorkloadKind};
 use crate::model::placement::Placement;
 use crate::model::quorum::Quorum;
 use crate::model::recovery::Recovery;
-use crate::model::{FeedId, ObjectKey, Policy, Snapshot};
+use crate::model::{ObjectKey, Policy, Snapshot};
 
 /// Columns and rows of a terminal below which tables make no sense.
 pub const SMALL: (u16, u16) = (60, 15);
@@ -108,16 +108,6 @@ impl Derived {
         let first = self.by_subject.partition_point(|at| key(at) < Some(wanted));
         let found = finding_at(&self.report, *self.by_subject.get(first)?)?;
         (found.check == check && found.subject == *subject).then_some(found)
-    }
-
-    /// A source as people call it: a member by its name.
-    pub fn feed_name(&self, id: FeedId) -> String {
-        let member = match id {
-            FeedId::EtcdPeer(member) => self.quorum.member(member),
-            _ => None,
-        };
-        let named = member.filter(|of| of.member.has_started());
-        named.map_or_else(|| id.to_string(), |of| format!("etcd.peer {}", of.member.name))
     }
 
     /// How many workloads lie as the scheduler is told never to place them.

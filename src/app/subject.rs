@@ -1,13 +1,16 @@
-//! From a row to the object behind it, for what is asked of the API server: YAML, events, logs.
+//! From a row to the object behind it, for what is asked of the API server (YAML, events, logs), and to the row it is about.
 
-use super::rows::{RowId, worst};
+use super::rows::{RowId, feed_name, worst};
 use super::state::State;
+use super::timeline::Topic;
+use crate::base::Text;
 use crate::check::{Finding, Outcome};
 use crate::forecast::Domain;
 use crate::model::etcd::MemberId;
 use crate::model::kube::{Pod, WorkloadKind};
 use crate::model::question::ObjectRef;
 use crate::model::{KubeKind, ObjectKey};
+use crate::plan::RunId;
 
 /// The object that a row shows; None where it shows no object of Kubernetes, or none that is there.
 pub fn subject(state: &State, row: &RowId) -> Option<ObjectRef> {
@@ -20,10 +23,10 @@ pub fn subject(state: &State, row: &RowId) -> Option<ObjectRef> {
         RowId::Member(id) => annotation(state, *id),
         RowId::Finding(_, subject) => named(state, subject.as_str()),
         RowId::Check(check) => named(state, worst(state, *check)?.subject.as_str()),
+        RowId::Change(number) => subject(state, &changed(state, *number)?),
         RowId::Loss(Domain::Zone(_) | Domain::Chosen)
         | RowId::Untold(_)
         | RowId::Feed(_)
-        | RowId::Change(_)
         | RowId::Offer(_)
         | RowId::Run(_) => None,
     }
@@ -137,7 +140,44 @@ pub fn row(state: &State, of: &ObjectRef) -> Option<RowId> {
     row.exists(state).then_some(row)
 }
 
-/// The row that a row is about: what a finding names, the first that a check found fault with, the source that is missing.
+/// The row that an entry of the timeline names; it may be gone. None where the entry names no single one.
+fn changed(state: &State, number: i64) -> Option<RowId> {
+    let entry = state.timeline.entry(number)?;
+    let subject = entry.subject.as_str();
+    match entry.topic {
+        Topic::Node | Topic::Heartbeat | Topic::Pause | Topic::Failover => Some(RowId::Node(entry.subject.clone())),
+        Topic::Member | Topic::Health => member(state, subject).map(RowId::Member),
+        Topic::Workload => {
+            let mut all = state.derived.placements.iter();
+            let own = all.find(|own| own.key.to_string() == subject)?;
+            Some(RowId::Workload(own.workload.kind, own.key.clone()))
+        }
+        Topic::Finding => {
+            let (check, subject) = subject.split_once(' ')?;
+            Some(RowId::Finding(check.parse().ok()?, Text::new(subject)))
+        }
+        // `Pod netbox/netbox-1`
+        Topic::Return => {
+            let (kind, key) = subject.split_once(' ')?;
+            row(state, &named(state, &format!("{}/{key}", kind.to_lowercase()))?)
+        }
+        Topic::Feed => {
+            let mut feeds = state.snapshot.feeds.keys();
+            let own = feeds.find(|id| feed_name(state, **id) == subject)?;
+            Some(RowId::Feed(*own))
+        }
+        Topic::Run => {
+            let (run, _) = subject.split_once(' ')?;
+            Some(RowId::Run(RunId(Text::new(run))))
+        }
+        Topic::Endpoint | Topic::Leader | Topic::Office | Topic::Lock | Topic::Spare | Topic::Pods | Topic::Session => {
+            None
+        }
+    }
+}
+
+/// The row that a row is about: what a finding or a change names, the first that a check found fault with, the feed that is
+/// missing.
 pub fn about(state: &State, row: &RowId) -> Option<RowId> {
     let (check, subject) = match row {
         RowId::Finding(check, subject) => (*check, subject.clone()),
@@ -147,12 +187,20 @@ pub fn about(state: &State, row: &RowId) -> Option<RowId> {
         },
         RowId::Untold(feed) => return Some(RowId::Feed(*feed)),
         RowId::Loss(Domain::Node(name)) => return Some(RowId::Node(name.clone())),
+        RowId::Change(number) => {
+            let changed = changed(state, *number)?;
+            // Of a finding that is resolved, what it was about.
+            return if changed.exists(state) {
+                Some(changed)
+            } else {
+                about(state, &changed)
+            };
+        }
         RowId::Node(_)
         | RowId::Member(_)
         | RowId::Workload(..)
         | RowId::Pod(_)
         | RowId::Feed(_)
-        | RowId::Change(_)
         | RowId::Loss(Domain::Zone(_) | Domain::Chosen)
         | RowId::Offer(_)
         | RowId::Run(_) => {
@@ -205,6 +253,13 @@ fn annotation(state: &State, id: MemberId) -> Option<ObjectRef> {
     object(state, KubeKind::EtcdMembers, key.clone())
 }
 
+/// A member by its name, or by its id where it never started.
+fn member(state: &State, name: &str) -> Option<MemberId> {
+    let mut members = state.derived.quorum.members.iter().map(|of| &of.member);
+    let member = members.find(|member| member.name == name || member.id.to_string() == name)?;
+    Some(member.id)
+}
+
 /// The object that a finding names, such as `node/nbe-3`, `deployment/kotsadm/netbox` or `member/nbe-3`.
 fn named(state: &State, subject: &str) -> Option<ObjectRef> {
     let (kind, name) = subject.split_once('/')?;
@@ -214,9 +269,7 @@ fn named(state: &State, subject: &str) -> Option<ObjectRef> {
     };
     let kind = match kind {
         "member" => {
-            let mut members = state.derived.quorum.members.iter().map(|of| &of.member);
-            let member = members.find(|member| member.name == name || member.id.to_string() == name)?;
-            return annotation(state, member.id);
+            return annotation(state, member(state, name)?);
         }
         "node" => KubeKind::Nodes,
         "pod" => KubeKind::Pods,

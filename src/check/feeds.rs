@@ -10,8 +10,8 @@ pub const CHECKS: &[Check] = &[Check {
     id: CheckId::FeedsStale,
     group: Group::Now,
     profile: Profile::Any,
-    title: "every source answers",
-    looks_at: "the freshness of every source: API server, watches, etcd members, this host; and whether the API server is of \
+    title: "every feed answers",
+    looks_at: "the freshness of every feed: API server, watches, etcd members, this host; and whether the API server is of \
                the cluster that etcd is of",
     why: "what is not fresh may have changed unseen; what is of another cluster misleads",
     fix: "see `quorate doctor`: it says what was discovered, what fails, and what is missing",
@@ -167,14 +167,15 @@ fn stale_family(snapshot: &Snapshot, family: Family) -> Option<Finding> {
         .filter_map(|(feed, state)| Some((*feed, state, severity(snapshot, *feed, state)?)))
         .collect();
     let worst = unfresh.iter().map(|(.., severity)| *severity).max()?;
+    let quorum = snapshot.quorum();
     let title = match unfresh.as_slice() {
-        [(id, state, _)] => format!("source {id} is {}", state.word()),
-        several => format!("{} {} sources are not fresh", several.len(), family.word()),
+        [(id, state, _)] => format!("feed {} is {}", snapshot.feed_name(&quorum, *id), state.word()),
+        several => format!("{} {} feeds are not fresh", several.len(), family.word()),
     };
     let hint = unfresh.iter().find_map(|(_, state, _)| state.why()?.hint.clone());
     let lines = unfresh
         .iter()
-        .map(|(feed, state, _)| state_line(snapshot, *feed, state));
+        .map(|(feed, state, _)| state_line(snapshot, &snapshot.feed_name(&quorum, *feed), state));
     Some(Finding {
         check: CheckId::FeedsStale,
         severity: worst,
@@ -197,7 +198,7 @@ fn consequence(snapshot: &Snapshot, family: Family) -> String {
     }
 }
 
-fn state_line(snapshot: &Snapshot, feed: FeedId, state: &FeedState) -> String {
+fn state_line(snapshot: &Snapshot, feed: &str, state: &FeedState) -> String {
     let answer = state
         .as_of()
         .map(|at| format!(", last answer {} ago", Age(snapshot.now.since(at))))

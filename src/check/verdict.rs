@@ -86,7 +86,10 @@ pub fn judge(snapshot: &Snapshot, outcomes: &[(CheckId, Outcome)], given: &[Ackn
             quorum.voters,
             next_loss(&quorum)
         );
-        (Level::Unknown, format!("{sum}; source {feed}: {}", why.text))
+        (
+            Level::Unknown,
+            format!("{sum}; feed {}: {}", snapshot.feed_name(&quorum, feed), why.text),
+        )
     } else if let Some((id, why)) = untold_alone(outcomes) {
         (Level::Unknown, format!("{id} cannot be told: {}", why.text))
     } else if !is_about_quorum(outcomes) {

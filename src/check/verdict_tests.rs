@@ -128,7 +128,7 @@ fn what_was_not_read_yet_is_not_ok() {
         snapshot.feeds.insert(feed, crate::model::FeedState::Syncing { since });
     }
     snapshot.kube = crate::model::kube::KubeFacts::default();
-    let line = "3 of 3 healthy, one may be lost; source api: no answer yet";
+    let line = "3 of 3 healthy, one may be lost; feed api: no answer yet";
     assert_eq!(verdict(&snapshot), said(Level::Unknown, line));
     // Also beside something that is only worth knowing.
     let unit = FeedId::Host(crate::model::feed::HostPart::Unit);

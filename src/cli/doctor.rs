@@ -92,7 +92,7 @@ fn text(document: &DoctorDocument<'_>) -> String {
     sections.push(external::text(&document.external));
     sections.retain(|section| !section.is_empty());
     let rows: Vec<Vec<String>> = document.feeds.iter().map(feed_row).collect();
-    sections.push(table(&["SOURCE", "STATE", "LAST ANSWER", "BECAUSE"], &rows));
+    sections.push(table(&["FEED", "STATE", "LAST ANSWER", "BECAUSE"], &rows));
     sections.join("\n")
 }
 

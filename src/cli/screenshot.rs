@@ -13,17 +13,20 @@ use super::observe::{self, Resolved};
 use super::output::print;
 use super::themes;
 use crate::app::{Msg, Screen, State, update, work};
-use crate::config::Origin;
+use crate::config::{BACKGROUND, Origin};
 use crate::model::{Policy, Snapshot, example};
 use crate::view::picture::{draw, svg, text};
-use crate::view::{Colors, Glyphs};
+use crate::view::{Colors, Glyphs, Theme};
 
 /// Draws and prints.
 pub fn run(resolved: &Resolved, shot: &Shot) -> eyre::Result<ExitCode> {
-    let theme = themes::named(resolved, &resolved.settings.theme.value).map_err(|error| Usage {
-        message: error.to_string(),
-    })?;
     // What this terminal can show says nothing about who looks at the picture.
+    let theme = match &resolved.settings.theme {
+        of if of.origin == Origin::Environment(BACKGROUND) => Theme::default(),
+        of => themes::named(resolved, &of.value).map_err(|error| Usage {
+            message: error.to_string(),
+        })?,
+    };
     let ascii = &resolved.settings.ascii;
     let glyphs = if ascii.value && !matches!(ascii.origin, Origin::Environment(_)) {
         Glyphs::Ascii

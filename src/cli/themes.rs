@@ -15,9 +15,9 @@ use super::observe::Resolved;
 use super::output::table::table;
 use super::output::{print, print_json};
 use crate::base::Text;
-use crate::config::{Color, Origin, user_file};
+use crate::config::{BACKGROUND, Color, Origin, Setting, user_file};
 use crate::tui::Themes;
-use crate::view::theme::{BUILT_IN, Ground, SIXTEEN, ThemeError};
+use crate::view::theme::{BUILT_IN, Ground, SIXTEEN, SIXTEEN_LIGHT, ThemeError};
 use crate::view::{Colors, Glyphs, Theme};
 
 /// The largest theme file that is read.
@@ -104,15 +104,20 @@ fn listed(resolved: &Resolved, name: &str) -> Listed {
 
 /// The theme that the settings ask for on such a terminal. A broken one is replaced by the default.
 pub fn chosen(resolved: &Resolved, colors: Colors) -> (Theme, Option<ThemeError>) {
-    let setting = &resolved.settings.theme;
-    let is_asked = setting.origin != Origin::Default;
-    let name = if !is_asked && colors == Colors::Sixteen {
-        SIXTEEN
-    } else {
-        &setting.value
-    };
+    let name = fitting(&resolved.settings.theme, colors);
     let folder = folder(resolved);
     Theme::named_or_default(name, &|name| find(folder.as_deref(), name))
+}
+
+/// The theme that is set; where none is, the one for what the terminal has.
+fn fitting(setting: &Setting<String>, colors: Colors) -> &str {
+    match setting.origin {
+        Origin::Default if colors == Colors::Sixteen => SIXTEEN,
+        Origin::Environment(BACKGROUND) if colors == Colors::Sixteen => SIXTEEN_LIGHT,
+        Origin::Flag | Origin::Environment(_) | Origin::UserFile(_) | Origin::SystemFile(_) | Origin::Default => {
+            &setting.value
+        }
+    }
 }
 
 /// A theme by its name, or a file.
@@ -156,4 +161,33 @@ fn find(folder: Option<&Path>, name: &str) -> Option<(String, String)> {
     let file = File::open(&path).ok()?;
     file.take(MAX_THEME_BYTES).read_to_string(&mut text).ok()?;
     Some((path.display().to_string(), text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn with_sixteen_colours_a_theme_of_sixteen_is_taken_unless_one_is_set() {
+        let of = |value: &str, origin| Setting {
+            value: value.to_owned(),
+            origin,
+        };
+        let (none, light) = (
+            of("default", Origin::Default),
+            of("light", Origin::Environment(BACKGROUND)),
+        );
+        let set = of("light", Origin::Environment("QUORATE_THEME"));
+        for (colors, expected) in [
+            (Colors::Full, ["default", "light", "light"]),
+            (Colors::Indexed, ["default", "light", "light"]),
+            (Colors::Sixteen, ["sixteen", "sixteen-light", "light"]),
+        ] {
+            assert_eq!(
+                [&none, &light, &set].map(|of| fitting(of, colors)),
+                expected,
+                "{colors:?}"
+            );
+        }
+    }
 }

@@ -118,9 +118,9 @@ fn each_level_of_every_setting_wins_over_the_one_below() {
 
 #[test]
 fn what_a_person_wishes_wins_over_files_and_what_a_terminal_can_does_not() {
-    for (conventions, wins) in [(&WISHES, true), (&ABILITIES, false)] {
+    for (conventions, wins) in [(&WISHES[..], true), (&ABILITIES[..], false)] {
         for convention in conventions {
-            let values = ["1", "dumb", "linux", "vt100"].into_iter();
+            let values = ["1", "dumb", "linux", "vt100", "0;15"].into_iter();
             let value = values.clone().find(|value| (convention.applies)(value)).unwrap();
             let variable = [(convention.variable, value)];
             for (name, word) in convention.settings {
@@ -194,6 +194,35 @@ fn common_variables_mean_what_they_mean_elsewhere() {
             .value,
         Color::Always
     );
+}
+
+#[test]
+fn a_light_background_that_the_terminal_tells_takes_the_light_theme() {
+    for (told, expected) in [
+        ("0;15", "light"),
+        ("0;7", "light"),
+        ("0;default;15", "light"),
+        ("15;0", "default"),
+        ("15;8", "default"),
+        ("7;default", "default"),
+        ("0;", "default"),
+        ("", "default"),
+    ] {
+        let (settings, errors) = loaded(&[], &[("COLORFGBG", told)], None, None);
+        assert_eq!(
+            (settings.theme.value.as_str(), errors),
+            (expected, Vec::new()),
+            "{told}"
+        );
+    }
+    // The precedence of all that may name a theme, the lowest first.
+    let (light, wish) = (("COLORFGBG", "0;15"), ("QUORATE_THEME", "mine"));
+    let theme = key::find("theme").unwrap();
+    assert_eq!(origin(theme, &[], &[light], None, None), "COLORFGBG");
+    let file = Some("theme = \"default\"\n");
+    assert_eq!(origin(theme, &[], &[light], None, file), "system");
+    assert_eq!(origin(theme, &[], &[light, wish], None, file), "QUORATE_THEME");
+    assert_eq!(origin(theme, &[("theme", "x")], &[light, wish], None, file), "flag");
 }
 
 #[test]

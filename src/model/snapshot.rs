@@ -16,6 +16,7 @@ use super::feed::{FeedId, FeedState, KubeKind};
 use super::host::HostFacts;
 use super::kube::{KubeFacts, Lease, Node};
 use super::past::Past;
+use super::quorum::Quorum;
 use super::reach::HostReach;
 use super::reach::from::FromController;
 use super::reach::there::FromThere;
@@ -176,6 +177,33 @@ impl Snapshot {
             .nodes
             .values()
             .find(|node| node.address.as_ref().is_some_and(|own| own == address))
+    }
+
+    /// A feed as people call it: by the name of the member or node that it is about, where that is known.
+    pub fn feed_name(&self, quorum: &Quorum, id: FeedId) -> String {
+        let named = match id {
+            FeedId::EtcdPeer(member) => {
+                let member = quorum.member(member).filter(|of| of.member.has_started());
+                member.map(|of| format!("etcd.peer {}", of.member.name))
+            }
+            FeedId::Ports(address) => self
+                .node_at(&address.to_string())
+                .map(|node| format!("ports {}", node.name)),
+            FeedId::From(address) => self
+                .node_at(&address.to_string())
+                .map(|node| format!("from {}", node.name)),
+            FeedId::Api
+            | FeedId::ApiLocal
+            | FeedId::Admission
+            | FeedId::Kube(_)
+            | FeedId::EtcdLocal
+            | FeedId::EtcdStore
+            | FeedId::EtcdDisk
+            | FeedId::Host(_)
+            | FeedId::Entry(_)
+            | FeedId::External(_) => None,
+        };
+        named.unwrap_or_else(|| id.to_string())
     }
 
     /// A node by its name.

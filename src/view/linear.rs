@@ -309,6 +309,8 @@ mod tests {
             help.contains("a row's number opens that row") && help.contains("ctrl-l"),
             "{help}"
         );
+        let has_number = |line: &str| line.trim_start().starts_with(|first: char| first.is_ascii_digit());
+        assert!(!help.lines().any(has_number), "{help}");
     }
 
     #[test]

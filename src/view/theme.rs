@@ -113,16 +113,19 @@ pub struct Theme {
 }
 
 /// The themes that are built in, by name.
-pub const BUILT_IN: [(&str, &str); 5] = [
+pub const BUILT_IN: [(&str, &str); 6] = [
     ("default", include_str!("../../themes/default.toml")),
     ("light", include_str!("../../themes/light.toml")),
     ("high-contrast", include_str!("../../themes/high-contrast.toml")),
     ("colour-blind", include_str!("../../themes/colour-blind.toml")),
     (SIXTEEN, include_str!("../../themes/sixteen.toml")),
+    (SIXTEEN_LIGHT, include_str!("../../themes/sixteen-light.toml")),
 ];
 
 /// The theme for terminals that have sixteen colours, where none is set.
 pub const SIXTEEN: &str = "sixteen";
+/// The same for those whose background is light.
+pub const SIXTEEN_LIGHT: &str = "sixteen-light";
 
 /// Returns a user's theme file by the theme's name, as its path and text; it is asked before the built-in themes.
 pub type Find<'a> = &'a dyn Fn(&str) -> Option<(String, String)>;
@@ -181,6 +184,11 @@ impl Theme {
     pub fn style(&self, role: Role) -> Style {
         // The array has one style per role, in their order.
         self.styles.get(role as usize).copied().unwrap_or_default()
+    }
+
+    /// Whether lines are typed to what it draws, not keys pressed: the linear mode.
+    pub const fn is_words(&self) -> bool {
+        matches!(self.glyphs, Glyphs::Words)
     }
 
     /// A glyph.

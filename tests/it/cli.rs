@@ -225,6 +225,18 @@ fn themes_are_listed_shown_and_made_one_s_own() {
     assert_eq!(find("mine")["about"], "my own");
     assert_eq!(find("mine")["background"], "light");
     assert!(find("bad")["problem"].as_str().unwrap().contains("line 2"));
+    let told = quorate(&home)
+        .env("COLORFGBG", "0;15")
+        .args(["config", "-o", "json"])
+        .output()
+        .unwrap();
+    let told: Value = serde_json::from_slice(&told.stdout).unwrap();
+    let settings = told["settings"].as_array().unwrap();
+    let theme = settings.iter().find(|setting| setting["key"] == "theme").unwrap();
+    assert_eq!(
+        (&theme["value"], &theme["origin"]["name"]),
+        (&"light".into(), &"COLORFGBG".into())
+    );
     let (code, out, _) = run(&["themes", "show", "mine"]);
     assert_eq!(code, Some(0));
     assert!(
@@ -245,6 +257,16 @@ fn a_screenshot_is_text_or_a_picture_and_always_the_same() {
     assert_eq!(run(&shot).1, text);
     let picture = run(&[&shot[..], &["--svg"]].concat()).1;
     assert!(picture.starts_with("<svg ") && picture.ends_with("</svg>\n"));
+    let on_light = quorate(&home())
+        .env("COLORFGBG", "0;15")
+        .args(shot)
+        .arg("--svg")
+        .output()
+        .unwrap();
+    assert!(
+        on_light.stdout == picture.as_bytes(),
+        "this terminal says nothing about who looks at the picture"
+    );
     let pressed = run(&[&shot[..], &["--keys", "G<enter>"]].concat()).1;
     assert!(pressed.contains("Details"), "{pressed}");
     for wrong in [

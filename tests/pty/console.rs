@@ -45,6 +45,7 @@ impl Console {
         // Whoever runs the tests has a terminal and a language of their own.
         for variable in [
             "COLORTERM",
+            "COLORFGBG",
             "NO_COLOR",
             "CLICOLOR_FORCE",
             "ACCESSIBLE",

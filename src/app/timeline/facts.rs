@@ -94,7 +94,7 @@ fn feeds(snapshot: &Snapshot, derived: &Derived) -> Vec<Now> {
         .iter()
         .filter(|(id, _)| has_api || !matches!(id, FeedId::Kube(_)));
     let states = told.filter_map(|(id, feed)| {
-        let subject = derived.feed_name(*id);
+        let subject = snapshot.feed_name(&derived.quorum, *id);
         match feed {
             FeedState::Live { .. } | FeedState::Lagging { .. } => Some(now(subject.as_str(), "answers", None)),
             FeedState::Lost { why, .. } => Some(Now {

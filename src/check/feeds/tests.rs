@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use core::net::IpAddr;
+
 use crate::base::{Why, WhyKind};
 use crate::check::testing::{assert_cannot_tell, assert_holds, evidence, findings, one, uninstall};
 use crate::check::{CheckId, Severity};
@@ -12,14 +14,14 @@ fn a_required_source_that_is_lost_is_a_warning() {
     let mut snapshot = healthy();
     lose_feed(&mut snapshot, FeedId::Kube(KubeKind::Pods));
     let finding = one(CheckId::FeedsStale, &snapshot, Severity::Warning, "feed/kubernetes");
-    assert_eq!(finding.title, "source kube.pods is lost");
+    assert_eq!(finding.title, "feed kube.pods is lost");
     assert_eq!(
         evidence(&finding),
         "kube.pods is lost, last answer 2 min ago: no answer"
     );
     lose_feed(&mut snapshot, FeedId::Kube(KubeKind::Claims));
     let finding = one(CheckId::FeedsStale, &snapshot, Severity::Warning, "feed/kubernetes");
-    assert_eq!(finding.title, "2 kubernetes sources are not fresh");
+    assert_eq!(finding.title, "2 kubernetes feeds are not fresh");
 }
 
 #[test]
@@ -100,4 +102,33 @@ fn while_a_required_source_syncs_it_cannot_tell() {
     assert_holds(CheckId::FeedsStale, &snapshot);
     snapshot.feeds.insert(FeedId::EtcdPeer(member_id(2)), syncing);
     assert_cannot_tell(CheckId::FeedsStale, &snapshot, FeedId::EtcdPeer(member_id(2)));
+}
+
+#[test]
+fn feeds_are_called_by_the_member_or_node_that_they_are_about() {
+    let address: IpAddr = healthy()
+        .node(&"nbe-3".into())
+        .unwrap()
+        .address
+        .as_ref()
+        .unwrap()
+        .as_str()
+        .parse()
+        .unwrap();
+    for (feed, name) in [
+        (FeedId::EtcdPeer(member_id(3)), "etcd.peer nbe-3"),
+        (FeedId::Ports(address), "ports nbe-3"),
+        (FeedId::From(address), "from nbe-3"),
+        (FeedId::Ports([192, 0, 2, 9].into()), "ports.192.0.2.9"),
+    ] {
+        let mut snapshot = healthy();
+        let why = Why::new(WhyKind::TimedOut, "no answer");
+        snapshot.feeds.insert(feed, FeedState::Lost { as_of: None, why });
+        let found = findings(CheckId::FeedsStale, &snapshot);
+        let [finding] = found.as_slice() else {
+            panic!("{feed}: {found:?}")
+        };
+        assert_eq!(finding.title, format!("feed {name} is lost").as_str());
+        assert!(finding.evidence[0].as_str().starts_with(name), "{:?}", finding.evidence);
+    }
 }

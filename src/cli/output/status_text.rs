@@ -173,7 +173,7 @@ fn missing(feeds: &[FeedDocument]) -> String {
     if rows.is_empty() {
         return String::new();
     }
-    table(&["SOURCE", "STATE", "LAST ANSWER", "BECAUSE"], &rows)
+    table(&["FEED", "STATE", "LAST ANSWER", "BECAUSE"], &rows)
 }
 
 /// One source as a row: name, state, age of the last answer, reason.

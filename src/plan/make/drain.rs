@@ -59,7 +59,7 @@ pub(super) fn plan(intent: &Intent, snapshot: &Snapshot, name: &Text) -> Result<
 /// What finds no place elsewhere: hard spread counts a cordoned node as it counts a lost one.
 fn warn_of_pending(draft: &mut Draft, snapshot: &Snapshot, name: &Text) {
     let Ok(forecaster) = Forecaster::new(snapshot) else {
-        draft.warn("whether the pods find a place elsewhere cannot be told: not all sources are current");
+        draft.warn("whether the pods find a place elsewhere cannot be told: not all feeds are current");
         return;
     };
     for outlook in forecaster.what_if(&[Loss::of([name.clone()])]) {

@@ -63,7 +63,7 @@ pub fn heading(state: &State) -> Heading {
     let counts = counts.into_iter().filter(|(number, ..)| *number > 0);
     let counts = counts.map(|(number, what, role)| (format!("{number} of {} {what}", all.len()), role));
     Heading {
-        title: "What if",
+        title: "Forecast",
         summary: counts.collect(),
         note: String::new(),
     }

@@ -20,7 +20,7 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Sho
         cells: &|rows: &[RowId]| feeds::render(state, theme, rows),
         rows: &rows,
         nothing: (
-            format!("{} no source was asked yet", theme.glyph(Glyph::Loading)),
+            format!("{} no feed was asked yet", theme.glyph(Glyph::Loading)),
             Role::Dim,
         ),
         below: 6,

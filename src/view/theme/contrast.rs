@@ -44,6 +44,33 @@ const CONSOLE: [(Color, Rgb); 16] = [
     (Color::White, [255, 255, 255]),
 ];
 
+/// The dark half of the sixteen colours in palettes that are common on light terminals, and how bright black, which is gray.
+const LIGHT_PALETTES: [(&str, [(Color, Rgb); 5]); 4] = [
+    (
+        "xterm",
+        palette([205, 0, 0], [0, 0, 238], [205, 0, 205], [127, 127, 127]),
+    ),
+    ("VGA", palette([170, 0, 0], [0, 0, 170], [170, 0, 170], [85, 85, 85])),
+    (
+        "Tango",
+        palette([204, 0, 0], [52, 101, 164], [117, 80, 123], [85, 87, 83]),
+    ),
+    (
+        "Visual Studio Code",
+        palette([205, 49, 49], [4, 81, 165], [188, 5, 188], [102, 102, 102]),
+    ),
+];
+
+const fn palette(red: Rgb, blue: Rgb, magenta: Rgb, gray: Rgb) -> [(Color, Rgb); 5] {
+    [
+        (Color::Reset, [0, 0, 0]),
+        (Color::Red, red),
+        (Color::Blue, blue),
+        (Color::Magenta, magenta),
+        (Color::DarkGray, gray),
+    ]
+}
+
 fn rgb(color: Color, ground: Ground) -> Rgb {
     match color {
         Color::Rgb(r, g, b) => [r, g, b],
@@ -97,7 +124,7 @@ fn worst(theme: &Theme, role: Role) -> f64 {
 
 #[test]
 fn every_text_can_be_read() {
-    for (name, theme) in themes() {
+    for (name, theme) in themes().filter(|(name, _)| *name != super::SIXTEEN_LIGHT) {
         // Sixteen colours are for consoles, whose background is black.
         let is_sixteen = name == super::SIXTEEN;
         for role in Role::ALL
@@ -126,7 +153,7 @@ fn every_text_can_be_read() {
 
 #[test]
 fn over_ssh_it_can_still_be_read() {
-    for (name, theme) in themes().filter(|(name, _)| *name != super::SIXTEEN) {
+    for (name, theme) in themes().filter(|(name, _)| !name.starts_with(super::SIXTEEN)) {
         let theme = theme.on(Colors::Indexed, Glyphs::Unicode);
         for role in Role::ALL.into_iter().filter(|role| *role != Role::Border) {
             let found = worst(&theme, role);
@@ -148,6 +175,38 @@ fn the_sixteen_are_sixteen_and_survive_the_linux_console() {
         let replaced = Modifier::ITALIC | Modifier::UNDERLINED | Modifier::DIM;
         assert!(!style.add_modifier.intersects(replaced), "{role:?}");
     }
+}
+
+#[test]
+fn sixteen_colours_can_be_read_on_white() {
+    let theme = Theme::named(super::SIXTEEN_LIGHT, &|_| None).unwrap();
+    assert_eq!(theme.ground(), Ground::Light);
+    for role in Role::ALL {
+        let style = theme.style(role);
+        assert!(
+            !style.add_modifier.contains(Modifier::DIM) && style.bg.is_none(),
+            "{role:?}"
+        );
+        let color = style.fg.unwrap_or(Color::Reset);
+        // Many terminals draw bold colours as the bright ones.
+        assert!(
+            color == Color::Reset || !style.add_modifier.contains(Modifier::BOLD),
+            "{role:?}"
+        );
+        for (palette, colors) in LIGHT_PALETTES {
+            let (_, own) = colors.into_iter().find(|(own, _)| *own == color).unwrap();
+            let found = contrast(own, [255, 255, 255]);
+            let needed = if role == Role::Border { 1.5 } else { 4.5 };
+            assert!(found >= needed, "{palette}: {role:?} has {found:.2}, needs {needed}");
+        }
+    }
+}
+
+#[test]
+fn the_selected_row_can_be_read_where_the_light_theme_is_on_a_dark_terminal() {
+    let style = Theme::named("light", &|_| None).unwrap().style(Role::Selection);
+    let [text, ground] = [style.fg, style.bg].map(|color| rgb(color.unwrap(), Ground::Dark));
+    assert!(contrast(text, ground) >= 4.5);
 }
 
 /// Machado, Oliveira and Fernandes (2009), severity 1.0, in linear light.
