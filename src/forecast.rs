@@ -343,7 +343,7 @@ impl<'a> Forecaster<'a> {
         Outlook {
             loss: loss.clone(),
             after: before.to_vec(),
-            leaders: vote::leaders(self.snapshot, &self.quorum, &loss.nodes),
+            leaders: vote::leaders(self.snapshot, &self.quorum, &loss.nodes, &quorum),
             gone_with_nodes,
             workloads,
             claims: self.index.claims_on(&loss.nodes),
