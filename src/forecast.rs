@@ -18,7 +18,6 @@ use serde::{Deserialize, Serialize};
 use self::floor::{Floor, Index, Lost};
 use crate::base::{Natural, Text, Why, WhyKind};
 use crate::model::kube::{Tolerates, WorkloadKind};
-use crate::model::placement::Placement;
 use crate::model::quorum::Quorum;
 use crate::model::{FeedId, KubeKind, ObjectKey, Snapshot};
 
@@ -206,6 +205,8 @@ pub struct WorkloadAfter {
     pub settled: Option<u32>,
     /// It is NetBox's web: what users see.
     pub is_web: bool,
+    /// Where those that are left run; told of NetBox's web alone.
+    pub on: Vec<Text>,
 }
 
 /// A claim whose data lie on a lost node's disk.
@@ -358,18 +359,18 @@ impl<'a> Forecaster<'a> {
     fn workloads(&self, before: &[u32], lost: &Lost, after: &[u32]) -> Vec<WorkloadAfter> {
         let unknown = lost.moves.iter().filter(|own| matches!(own.fate, Fate::Unknown { .. }));
         let unknown: BTreeSet<_> = unknown.filter_map(|own| own.workload.as_ref()).collect();
-        let placements = &self.index.placements;
-        let best = placements.iter().map(Placement::web_likeness).max().unwrap_or(0);
-        let rows = placements.iter().zip(before).zip(&lost.left).zip(after);
+        let rows = self.index.placements.iter().enumerate();
+        let rows = rows.zip(before).zip(&lost.left).zip(after);
         let rows = rows.filter(|(((_, before), left), _)| left < before);
-        rows.map(|(((own, before), left), after)| WorkloadAfter {
+        rows.map(|((((n, own), before), left), after)| WorkloadAfter {
             kind: own.workload.kind,
             key: own.key.clone(),
             desired: own.workload.desired,
             ready: *before,
             left: *left,
             settled: (!unknown.contains(&(own.workload.kind, own.key.clone()))).then_some(*after),
-            is_web: best > 0 && own.web_likeness() == best,
+            is_web: self.index.is_web(own),
+            on: lost.served_on(n),
         })
         .collect()
     }

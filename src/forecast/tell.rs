@@ -87,14 +87,17 @@ fn users(outlook: &Outlook) -> Vec<Text> {
         return Vec::new();
     };
     let name = &web.key.name;
-    let until = outlook.times.as_ref().map(|times| band(times.unknown));
-    let until = until.map_or_else(String::new, |until| {
-        format!("; for {until} requests may still be sent to the lost one")
-    });
     let now = if web.left == 0 {
         format!("nobody is served: {name} has no replica elsewhere")
     } else {
-        format!("{name} serves with {} of {} replicas{until}", web.left, web.ready)
+        let nodes: Vec<&str> = web.on.iter().map(Text::as_str).collect();
+        format!(
+            "{name} serves with {} of {} replicas, on {}{}",
+            web.left,
+            web.ready,
+            nodes.join(" and "),
+            misled(outlook, web)
+        )
     };
     let later = web.settled.filter(|settled| *settled > web.left);
     let later = later.map(|settled| {
@@ -103,6 +106,26 @@ fn users(outlook: &Outlook) -> Vec<Text> {
         ))
     });
     std::iter::once(Text::from(now)).chain(later).collect()
+}
+
+/// Until when requests go to replicas that are lost: until the Node is called Unknown, which takes quorum.
+fn misled(outlook: &Outlook, web: &WorkloadAfter) -> String {
+    let lost = if web.ready - web.left == 1 {
+        "the lost one"
+    } else {
+        "the lost ones"
+    };
+    match (&outlook.quorum, &outlook.times) {
+        (QuorumAfter::Lost { .. }, _) => format!("; requests are still sent to {lost} until quorum is back"),
+        (QuorumAfter::Held { .. }, Some(times)) => {
+            format!("; for {} requests may still be sent to {lost}", band(times.unknown))
+        }
+        (QuorumAfter::CannotTell { .. }, Some(times)) => format!(
+            "; for {}, or if quorum is lost until it is back, requests may still be sent to {lost}",
+            band(times.unknown)
+        ),
+        (QuorumAfter::Held { .. } | QuorumAfter::CannotTell { .. }, None) => String::new(),
+    }
 }
 
 fn when(outlook: &Outlook) -> Vec<Text> {

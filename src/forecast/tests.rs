@@ -49,6 +49,47 @@ fn one_loss_leaves_quorum_without_a_spare_and_two_lose_it() {
         (3, 2, Some(2)),
         "nbe-1 has two of them by then"
     );
+    assert_eq!(web.on, [name(1)]);
+}
+
+fn lines(outlook: &Outlook, title: &str) -> Vec<String> {
+    let chapters = tell::chapters(outlook).into_iter();
+    let lines = chapters.filter(|chapter| chapter.title == title).flat_map(|own| own.lines);
+    lines.map(|line| line.to_string()).collect()
+}
+
+#[test]
+fn who_takes_over_and_who_serves_users_depends_on_quorum() {
+    let held = &told(&healthy(), &[&[2]])[0];
+    assert_eq!(
+        lines(held, "led from there"),
+        [
+            "etcd: the others elect a leader, a second or two without writes",
+            "kube-controller-manager: heartbeats are counted from zero by the next one"
+        ]
+    );
+    assert_eq!(
+        lines(held, "users")[0],
+        "netbox-netbox serves with 2 of 3 replicas, on nbe-1 and nbe-3; for 35 s to 55 s requests may still be sent to \
+         the lost one"
+    );
+    let lost = &told(&node_lost(Death::Refused), &[&[2]])[0];
+    let nobody = "it led from there, and nobody can take over until quorum is back";
+    assert_eq!(
+        lines(lost, "led from there"),
+        [format!("etcd: {nobody}"), format!("kube-controller-manager: {nobody}")]
+    );
+    assert_eq!(
+        lines(lost, "users"),
+        ["netbox-netbox serves with 1 of 2 replicas, on nbe-1; requests are still sent to the lost one until quorum is back"]
+    );
+    let mut silent = healthy();
+    kill_member(&mut silent, 3, Death::Silent, 60);
+    let open = &told(&silent, &[&[2]])[0];
+    let led = lines(open, "led from there");
+    assert_eq!(led.len(), 2);
+    assert!(led.iter().all(|line| line.contains("cannot be told")), "{led:?}");
+    assert!(lines(open, "users")[0].contains("or if quorum is lost until it is back"));
 }
 
 #[test]
