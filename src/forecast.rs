@@ -21,7 +21,7 @@ use crate::model::kube::{Tolerates, WorkloadKind};
 use crate::model::quorum::Quorum;
 use crate::model::{FeedId, KubeKind, ObjectKey, Snapshot};
 
-pub use times::{Band, Eviction, NEXT_TAINT, Times};
+pub use times::{Band, COLD_START, Eviction, NEXT_TAINT, Times};
 pub use vote::QuorumAfter;
 
 /// What is lost at once.
@@ -218,6 +218,19 @@ pub struct ClaimLost {
     pub node: Text,
 }
 
+/// What a node that is left has unrequested once all replacements that find a place have started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoomLeft {
+    /// The node.
+    pub node: Text,
+    /// CPU in thousandths of a core.
+    pub cpu_milli: u64,
+    /// Memory.
+    pub memory_bytes: u64,
+    /// So many more pods may run there.
+    pub pods: u64,
+}
+
 /// What a loss would do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Outlook {
@@ -237,6 +250,8 @@ pub struct Outlook {
     pub workloads: Vec<WorkloadAfter>,
     /// Data on the lost nodes' disks.
     pub claims: Vec<ClaimLost>,
+    /// What is left on every other node that is Ready.
+    pub room: Vec<RoomLeft>,
     /// When it happens. None: why is among `unsure`.
     pub times: Option<Times>,
     /// What this forecast does not know.
@@ -340,7 +355,8 @@ impl<'a> Forecaster<'a> {
         let Lost {
             moves, gone_with_nodes, ..
         } = effect;
-        let (times, unsure) = times::of(self.snapshot, loss, &moves, &quorum);
+        let web = workloads.iter().find(|own| own.is_web).map(|own| &own.key);
+        let (times, unsure) = times::of(self.snapshot, loss, &moves, &quorum, web);
         Outlook {
             loss: loss.clone(),
             after: before.to_vec(),
@@ -348,6 +364,7 @@ impl<'a> Forecaster<'a> {
             gone_with_nodes,
             workloads,
             claims: self.index.claims_on(&loss.nodes),
+            room: floor.room_left(),
             moves,
             quorum,
             times,

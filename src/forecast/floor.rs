@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::rules::OwnTaints;
-use super::{ClaimLost, Fate, Move, Obstacle};
+use super::{ClaimLost, Fate, Move, Obstacle, RoomLeft};
 use crate::base::{Natural, Text, Why, WhyKind};
-use crate::model::kube::{Node, Pod, Tolerates, WorkloadKind};
+use crate::model::kube::{Node, Pod, Tolerates, Tri, WorkloadKind};
 use crate::model::labels::{Labels, Selector};
 use crate::model::placement::{Placement, PodsByWorkload};
 use crate::model::scheduling::PodTerm;
@@ -359,6 +359,22 @@ impl<'i> Floor<'i> {
             }
         }
         floor
+    }
+
+    /// What each node that is left and Ready has unrequested.
+    pub fn room_left(&self) -> Vec<RoomLeft> {
+        let nodes = self.index.nodes.iter().zip(&self.room).zip(&self.is_lost);
+        let left = nodes.filter(|((node, _), is_lost)| !**is_lost && node.ready.status == Tri::True);
+        left.map(|((node, room), _)| {
+            let [cpu_milli, memory_bytes, pods] = *room;
+            RoomLeft {
+                node: node.name.clone(),
+                cpu_milli,
+                memory_bytes,
+                pods,
+            }
+        })
+        .collect()
     }
 
     /// A pod takes its room on a node.

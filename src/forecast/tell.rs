@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Band, Fate, Move, Obstacle, Outlook, QuorumAfter, WorkloadAfter};
-use crate::base::{Age, Natural, Text};
+use super::{Band, COLD_START, Fate, Move, Obstacle, Outlook, QuorumAfter, RoomLeft, WorkloadAfter};
+use crate::base::{Age, Natural, Text, amount, plural};
 use crate::model::ObjectKey;
 
 /// Sentences about one thing.
@@ -25,6 +25,7 @@ pub fn chapters(outlook: &Outlook) -> Vec<Chapter> {
         ("stays Pending", pending(outlook)),
         ("starts elsewhere", moving(outlook)),
         ("waits for its node", waiting(outlook)),
+        ("room left", room(outlook)),
         ("led from there", outlook.leaders.clone()),
         ("data on its disk", claims(outlook)),
         (
@@ -146,9 +147,19 @@ fn when(outlook: &Outlook) -> Vec<Text> {
             Age(own.delay)
         )
     }));
-    if outlook.moving().next().is_some() {
-        lines.push("a replacement serves once it has started: NetBox's web takes 2 to 4 min from cold".to_owned());
-    }
+    lines.extend(times.replaced.map(|all| {
+        let key = outlook.web().map(|web| &web.key);
+        let is_web = |own: &Move| own.workload.as_ref().is_some_and(|(_, own)| Some(own) == key);
+        let why = if outlook.moving().any(is_web) {
+            format!("NetBox's web takes {} from cold", band(COLD_START))
+        } else {
+            format!(
+                "no start is taken to be slower than NetBox's web from cold, {}",
+                Age(COLD_START.to)
+            )
+        };
+        format!("{}: all that finds a place serves again; {why}", band(all))
+    }));
     lines.extend(times.basis.iter().map(|basis| format!("because {basis}")));
     lines.into_iter().map(Text::from).collect()
 }
@@ -236,6 +247,19 @@ fn waiting(outlook: &Outlook) -> Vec<Text> {
         ));
     }
     lines.into_iter().map(Text::from).collect()
+}
+
+fn room(outlook: &Outlook) -> Vec<Text> {
+    let mut nodes: Vec<&RoomLeft> = outlook.room.iter().collect();
+    nodes.sort_by(|a, b| Natural(&a.node).cmp(&Natural(&b.node)));
+    let line = |own: &RoomLeft| {
+        // Tenths, rounded down.
+        let cores = amount::cores(own.cpu_milli / 100 * 100);
+        let memory = amount::memory(own.memory_bytes);
+        let pods = plural(usize::try_from(own.pods).unwrap_or(usize::MAX), "pod");
+        Text::from(format!("{} keeps {cores}, {memory}, {pods} free, by requests", own.node))
+    };
+    nodes.into_iter().map(line).collect()
 }
 
 fn claims(outlook: &Outlook) -> Vec<Text> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::model::example::{Death, change, healthy, kill_member, lose_feed, name, node_lost};
-use crate::model::kube::Taint;
+use crate::model::kube::{Pod, Taint};
 
 fn told(snapshot: &Snapshot, losses: &[&[u8]]) -> Vec<Outlook> {
     let losses: Vec<Loss> = losses
@@ -111,6 +111,10 @@ fn a_spread_that_ignores_taints_keeps_the_replacement_out_until_the_node_is_dele
         panic!("{outlook:?}");
     };
     assert!(until_deleted);
+    let times = outlook.times.as_ref().unwrap();
+    assert_eq!(times.replaced.unwrap().from, times.evicted[0].at.from, "the web is not among them");
+    let when = lines(outlook, "when");
+    assert!(!when.iter().any(|line| line.contains("2 min to 4 min from cold")), "{when:?}");
     let spread = |n| (name(n), Obstacle::Spread);
     assert_eq!(*obstacles, [spread(1), spread(2), (name(3), Obstacle::Taint)]);
     let lines = tell::chapters(outlook);
@@ -204,6 +208,27 @@ fn no_room_a_taint_or_a_cordon_is_told_by_node() {
 }
 
 #[test]
+fn what_is_left_on_each_survivor_is_what_the_replacements_did_not_take() {
+    let (before, after) = (healthy(), &told(&healthy(), &[&[3]])[0]);
+    let nodes: Vec<&str> = after.room.iter().map(|own| own.node.as_str()).collect();
+    assert_eq!(nodes, ["nbe-1", "nbe-2"]);
+    let asked = |pods: &mut dyn Iterator<Item = &Pod>| pods.map(|pod| pod.requests.cpu_milli).sum::<u64>();
+    let survivors = [Some(name(1)), Some(name(2))];
+    let pods = before.kube.pods.iter().map(|(_, fact)| &fact.value);
+    let there = asked(&mut pods.filter(|pod| survivors.contains(&pod.node)));
+    let moved = after.moving().filter_map(|own| before.kube.pods.get(&own.pod));
+    let moved = asked(&mut moved.map(|fact| &fact.value));
+    assert!(moved > 0);
+    let has: u64 = [1, 2].iter().map(|n| before.node(&name(*n)).unwrap().allocatable.cpu_milli).sum();
+    let left: u64 = after.room.iter().map(|own| own.cpu_milli).sum();
+    assert_eq!(left, has - there - moved);
+    let told_lines = lines(after, "room left");
+    assert!(told_lines[1].starts_with("nbe-2 keeps ") && told_lines[1].ends_with(" pods free, by requests"), "{told_lines:?}");
+    let room = told(&node_lost(Death::Refused), &[&[2]])[0].room.clone();
+    assert_eq!(room.len(), 1, "nbe-3 is lost, too: {room:?}");
+}
+
+#[test]
 fn a_stateful_set_waits_and_its_data_are_named() {
     let outlook = &told(&healthy(), &[&[3]])[0];
     assert_eq!(*fate(outlook, "kotsadm-rqlite"), Fate::Held);
@@ -221,6 +246,8 @@ fn times_follow_the_running_grace_period_and_who_counts() {
     let times = told(&healthy(), &[&[3]])[0].times.clone().unwrap();
     assert_eq!((times.unknown, times.tainted), (band(20, 31), band(20, 31)));
     assert_eq!(times.evicted[0].at, band(50, 62));
+    // NetBox's web moves, in 2 to 4 minutes from cold.
+    assert_eq!(times.replaced, Some(band(170, 302)));
     // Before 1.34 the taint waits for the next look.
     let mut older = healthy();
     older.host.k0s = None;

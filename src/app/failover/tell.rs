@@ -7,11 +7,9 @@ use jiff::Timestamp;
 use super::{End, Failover, Refilled, Stage, after};
 use crate::base::{Age, Text, plural};
 use crate::check::Severity;
-use crate::forecast::{Band, Times, tell};
+use crate::forecast::{Band, COLD_START, Times, tell};
 use crate::model::kube::{Tolerates, WorkloadKind};
 
-/// NetBox's web takes so long from cold until it serves, by the vendor's word.
-const COLD_START: Duration = Duration::from_mins(4);
 /// A step may be seen so much later than it happens.
 const LOOK: Duration = Duration::from_secs(2);
 
@@ -146,7 +144,14 @@ pub fn steps(of: &Failover) -> Vec<Step> {
         },
     ];
     all.extend(evictions(of, times, &shifted));
-    all.extend(full(of, all.last().and_then(|step| step.foretold)));
+    let replaced = times.and_then(|times| times.replaced).map(&shifted);
+    // Without a forecast, from the last eviction on.
+    let evicted = all.last().and_then(|step| step.foretold);
+    let by_eviction = evicted.map(|band| Band {
+        to: band.to + COLD_START.to,
+        ..band
+    });
+    all.extend(full(of, replaced.or(by_eviction)));
     all
 }
 
@@ -195,12 +200,12 @@ fn evictions(of: &Failover, times: Option<&Times>, shifted: &impl Fn(Band) -> Ba
 }
 
 /// Everything ready again but what was foretold to stay Pending, and what each workload that is not waits for.
-fn full(of: &Failover, evicted: Option<Band>) -> Option<Step> {
+fn full(of: &Failover, foretold: Option<Band>) -> Option<Step> {
     let (short, whole): (Vec<&Refilled>, Vec<&Refilled>) = of.workloads.iter().partition(|own| own.is_foretold_short());
     let last = whole.iter().map(|own| own.full).max()?;
     let is_full = whole.iter().all(|own| own.full.is_some());
     let lacking = of.workloads.iter().filter(|own| own.elsewhere < own.before);
-    let foretold = short.iter().filter_map(|own| {
+    let stays = short.iter().filter_map(|own| {
         let name = &own.key.name;
         Some(format!(
             "{name} was foretold to stay at {} of {}",
@@ -211,12 +216,9 @@ fn full(of: &Failover, evicted: Option<Band>) -> Option<Step> {
     let now = lacking.filter(|_| has_left).map(short_of);
     Some(Step {
         what: format!("{} ready elsewhere", plural(whole.len(), "workload")),
-        foretold: evicted.map(|band| Band {
-            from: band.from,
-            to: band.to + COLD_START,
-        }),
+        foretold,
         seen: last.filter(|_| is_full).map(|at| after(of.began, at)),
-        notes: foretold.chain(now).collect(),
+        notes: stays.chain(now).collect(),
     })
 }
 
