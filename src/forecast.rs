@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 use std::num::NonZero;
 use std::panic::resume_unwind;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use self::floor::{Floor, Index, Lost};
@@ -218,6 +219,15 @@ pub struct ClaimLost {
     pub node: Text,
 }
 
+/// A node of the loss that is lost already.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LostAlready {
+    /// The node.
+    pub node: Text,
+    /// Its last heartbeat, by our clock; where that is not known, when it was called Unknown.
+    pub since: Timestamp,
+}
+
 /// What a node that is left has unrequested once all replacements that find a place have started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoomLeft {
@@ -238,6 +248,8 @@ pub struct Outlook {
     pub loss: Loss,
     /// What was lost before it.
     pub after: Vec<Text>,
+    /// Those of its nodes that are lost already. What has become of them is no forecast.
+    pub lost_already: Vec<LostAlready>,
     /// etcd's quorum.
     pub quorum: QuorumAfter,
     /// What was led from a lost node, in words.
@@ -252,13 +264,19 @@ pub struct Outlook {
     pub claims: Vec<ClaimLost>,
     /// What is left on every other node that is Ready.
     pub room: Vec<RoomLeft>,
-    /// When it happens. None: why is among `unsure`.
+    /// When it happens. None without quorum, where all of it is lost already, and where it cannot be told: why is among
+    /// `unsure`.
     pub times: Option<Times>,
     /// What this forecast does not know.
     pub unsure: Vec<Why>,
 }
 
 impl Outlook {
+    /// Whether all of its nodes are lost already.
+    pub fn is_lost_already(&self) -> bool {
+        !self.lost_already.is_empty() && self.lost_already.len() == self.loss.nodes.len()
+    }
+
     /// Replacements that stay Pending.
     pub fn pending(&self) -> impl Iterator<Item = &Move> {
         let is_pending = |own: &&Move| matches!(own.fate, Fate::Pending { .. });
@@ -346,7 +364,30 @@ impl<'a> Forecaster<'a> {
         })
     }
 
+    /// What is foretold of a loss that is followed: also times that are past, which stand beside what was seen.
+    pub fn of_a_failover(&self, loss: &Loss) -> Outlook {
+        self.outlook_with_past(&mut Floor::new(&self.index), loss, &[])
+    }
+
     fn outlook(&self, floor: &mut Floor<'_>, loss: &Loss, before: &[Text]) -> Outlook {
+        let mut outlook = self.outlook_with_past(floor, loss, before);
+        if outlook.is_lost_already() {
+            outlook.times = None;
+        }
+        outlook
+    }
+
+    fn lost_already(&self, loss: &Loss) -> Vec<LostAlready> {
+        let lost = loss.nodes.iter().filter_map(|node| {
+            Some(LostAlready {
+                node: node.clone(),
+                since: self.snapshot.lost_since(node)?,
+            })
+        });
+        lost.collect()
+    }
+
+    fn outlook_with_past(&self, floor: &mut Floor<'_>, loss: &Loss, before: &[Text]) -> Outlook {
         let all: BTreeSet<&Text> = before.iter().chain(&loss.nodes).collect();
         let quorum = vote::after(self.snapshot, &self.quorum, &all);
         let before_it = floor.ready.clone();
@@ -360,6 +401,7 @@ impl<'a> Forecaster<'a> {
         Outlook {
             loss: loss.clone(),
             after: before.to_vec(),
+            lost_already: self.lost_already(loss),
             leaders: vote::leaders(self.snapshot, &self.quorum, &loss.nodes, &quorum),
             gone_with_nodes,
             workloads,

@@ -236,8 +236,7 @@ pub fn at_one_look(snapshot: &Snapshot, policy: &Policy) -> Option<Vec<Failover>
 
 fn foretell(good: &Snapshot, late: &[Text]) -> Result<Outlook, Why> {
     let loss = Loss::of(late.iter().cloned());
-    let outlook = Forecaster::new(good)?.what_if(&[loss]).pop();
-    outlook.ok_or_else(|| Why::new(WhyKind::NotYet, "nothing was foretold"))
+    Ok(Forecaster::new(good)?.of_a_failover(&loss))
 }
 
 /// Whether the sources that tell of a loss tell what is so now.
@@ -250,16 +249,6 @@ fn is_current(snapshot: &Snapshot) -> bool {
 fn is_late(snapshot: &Snapshot, node: &Text, policy: &Policy) -> bool {
     let beat = snapshot.heartbeat_age(node.as_str());
     beat.is_some_and(|beat| beat.age > policy.heartbeat_late)
-}
-
-fn ago(snapshot: &Snapshot, age: Duration) -> Timestamp {
-    snapshot.now.wall.checked_sub(age).unwrap_or(snapshot.now.wall)
-}
-
-/// When a lease was renewed last, by our clock.
-fn renewed(snapshot: &Snapshot, space: &str, name: &str) -> Option<Timestamp> {
-    let beat = snapshot.lease_age(space, name)?;
-    Some(ago(snapshot, beat.age))
 }
 
 /// What is foretold of when what happens, or why nothing is.
@@ -287,7 +276,7 @@ fn counted_from(
         } else {
             before
         };
-        renewed(of, "kube-system", leader::CONTROLLER_MANAGER)
+        of.lease_renewed("kube-system", leader::CONTROLLER_MANAGER)
     };
     is_led_from_there.then(lease).flatten().unwrap_or(began)
 }
@@ -300,7 +289,8 @@ fn no_execute(node: &Node) -> Option<&crate::model::kube::Taint> {
 
 impl Failover {
     fn begin(node: &Text, before: &Snapshot, snapshot: &Snapshot, outlook: &Result<Outlook, Why>) -> Self {
-        let began = renewed(snapshot, "kube-node-lease", node.as_str()).unwrap_or(snapshot.now.wall);
+        let began = snapshot.lease_renewed("kube-node-lease", node.as_str());
+        let began = began.unwrap_or(snapshot.now.wall);
         let lost: Vec<_> = before
             .pods_on(node)
             .filter(|(_, pod)| !pod.is_static && pod.tolerates_unreachable != Tolerates::Forever)

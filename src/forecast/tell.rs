@@ -19,6 +19,7 @@ pub struct Chapter {
 /// Everything that a forecast says, in the order of its weight. Chapters without a sentence are left out.
 pub fn chapters(outlook: &Outlook) -> Vec<Chapter> {
     let all = [
+        ("lost already", lost_already(outlook)),
         ("etcd", vec![quorum(&outlook.quorum)]),
         ("users", users(outlook)),
         ("when", when(outlook)),
@@ -35,6 +36,19 @@ pub fn chapters(outlook: &Outlook) -> Vec<Chapter> {
     ];
     let chapters = all.into_iter().map(|(title, lines)| Chapter { title, lines });
     chapters.filter(|chapter| !chapter.lines.is_empty()).collect()
+}
+
+fn lost_already(outlook: &Outlook) -> Vec<Text> {
+    let all = outlook.lost_already.iter();
+    all.map(|own| {
+        let since = own.since.strftime("%Y-%m-%d %H:%M:%SZ");
+        Text::from(format!(
+            "{} is lost already, since {since}: only what is still to come is foretold; quorate status tells its failover \
+             step by step",
+            own.node
+        ))
+    })
+    .collect()
 }
 
 /// What becomes of etcd, in one sentence.
@@ -288,8 +302,10 @@ fn names(pods: &[&Move]) -> String {
 /// Unknown.
 pub fn columns(outlook: &Outlook) -> [String; 7] {
     let waiting = outlook.moves.len() - outlook.moving().count() - outlook.pending().count();
+    // Where nothing moves any more, a zero would tell of a node without pods.
+    let is_over = outlook.quorum.is_lost() || outlook.is_lost_already() && outlook.moves.is_empty();
     let moves = |count: usize| {
-        if outlook.quorum.is_lost() {
+        if is_over {
             "-".to_owned()
         } else {
             count.to_string()
@@ -302,10 +318,11 @@ pub fn columns(outlook: &Outlook) -> [String; 7] {
         moves(outlook.moving().count()),
         moves(outlook.pending().count()),
         moves(waiting),
-        outlook
-            .times
-            .as_ref()
-            .map_or_else(|| "-".to_owned(), |times| band(times.unknown)),
+        match &outlook.times {
+            Some(times) => band(times.unknown),
+            None if outlook.is_lost_already() => "lost already".to_owned(),
+            None => "-".to_owned(),
+        },
     ]
 }
 

@@ -280,6 +280,27 @@ fn what_is_already_lost_counts() {
 }
 
 #[test]
+fn a_node_that_is_lost_already_is_told_so_without_times_that_are_past() {
+    let lost = node_lost(Death::Refused);
+    let outlook = &told(&lost, &[&[3]])[0];
+    let since = lost.lease_renewed("kube-node-lease", "nbe-3").unwrap();
+    let already = LostAlready { node: name(3), since };
+    assert_eq!((outlook.is_lost_already(), &outlook.lost_already), (true, &vec![already]));
+    assert!(outlook.times.is_none() && lines(outlook, "when").is_empty());
+    let line = &lines(outlook, "lost already")[0];
+    let at = since.strftime("%Y-%m-%d %H:%M:%SZ").to_string();
+    assert!(line.starts_with(&format!("nbe-3 is lost already, since {at}")), "{line}");
+    let row = tell::columns(outlook);
+    assert_eq!(row[3..], ["-", "-", "-", "lost already"]);
+    let forecaster = Forecaster::new(&lost).unwrap();
+    assert!(forecaster.of_a_failover(&outlook.loss).times.is_some(), "its failover is told by them");
+    // Of a loss of several the others are foretold.
+    let both = &told(&lost, &[&[3, 2]])[0];
+    assert!(!both.is_lost_already() && both.lost_already.len() == 1);
+    assert!(told(&healthy(), &[&[3]])[0].lost_already.is_empty());
+}
+
+#[test]
 fn nothing_is_foretold_from_a_source_that_is_lost() {
     let mut snapshot = healthy();
     lose_feed(&mut snapshot, FeedId::Kube(KubeKind::Pods));
