@@ -414,7 +414,8 @@ impl<'i> Floor<'i> {
     fn served_by_web(&self) -> Vec<(usize, Text)> {
         let rows = self.index.web.iter().filter(|row| self.serves[**row]);
         let at = rows.filter_map(|row| Some((self.index.rows[*row].workload?, self.at[*row]?)));
-        at.map(|(own, place)| (own, self.index.nodes[place].name.clone())).collect()
+        at.map(|(own, place)| (own, self.index.nodes[place].name.clone()))
+            .collect()
     }
 
     /// What runs on nodes that fall serves nobody any more. By delay, what taints will move; and how much goes with the nodes.

@@ -87,14 +87,10 @@ pub fn quorum_short(after: &QuorumAfter) -> String {
     }
 }
 
-/// Two moments, such as `20 to 30 s`.
+/// Two moments, such as `20 to 30 s`: in whole seconds, not before the one and not after the other.
 pub fn band(band: Band) -> String {
-    let whole = |moment: Duration| {
-        Age(Duration::from_secs(
-            moment.as_secs() + u64::from(moment.subsec_nanos() > 0),
-        ))
-    };
-    format!("{} to {}", whole(band.from), whole(band.to))
+    let upwards = band.to.as_secs() + u64::from(band.to.subsec_nanos() > 0);
+    format!("{} to {}", Age(band.from), Age(Duration::from_secs(upwards)))
 }
 
 fn users(outlook: &Outlook) -> Vec<Text> {
@@ -271,7 +267,10 @@ fn room(outlook: &Outlook) -> Vec<Text> {
         let cores = amount::cores(own.cpu_milli / 100 * 100);
         let memory = amount::memory(own.memory_bytes);
         let pods = plural(usize::try_from(own.pods).unwrap_or(usize::MAX), "pod");
-        Text::from(format!("{} keeps {cores}, {memory}, {pods} free, by requests", own.node))
+        Text::from(format!(
+            "{} keeps {cores}, {memory}, {pods} free, by requests",
+            own.node
+        ))
     };
     nodes.into_iter().map(line).collect()
 }
@@ -305,11 +304,7 @@ pub fn columns(outlook: &Outlook) -> [String; 7] {
     // Where nothing moves any more, a zero would tell of a node without pods.
     let is_over = outlook.quorum.is_lost() || outlook.is_lost_already() && outlook.moves.is_empty();
     let moves = |count: usize| {
-        if is_over {
-            "-".to_owned()
-        } else {
-            count.to_string()
-        }
+        if is_over { "-".to_owned() } else { count.to_string() }
     };
     [
         outlook.loss.name().to_string(),

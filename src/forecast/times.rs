@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::vote::{self, QuorumAfter};
 use super::{Fate, Loss, Move};
 use crate::base::{Age, Text, Why, WhyKind};
-use crate::model::{ObjectKey, Snapshot};
 use crate::model::detection::go_duration;
 use crate::model::kube::Tolerates;
+use crate::model::{ObjectKey, Snapshot};
 
 /// A moment that lies between two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
