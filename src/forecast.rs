@@ -429,10 +429,19 @@ impl<'a> Forecaster<'a> {
             left: *left,
             settled: (!unknown.contains(&(own.workload.kind, own.key.clone()))).then_some(*after),
             is_web: self.index.is_web(own),
-            on: lost.served_on(n),
+            on: served_on(lost, n),
         })
         .collect()
     }
+}
+
+/// The nodes on which a workload serves right after a loss, in the order in which people count.
+fn served_on(lost: &Lost, workload: usize) -> Vec<Text> {
+    let own = lost.served.iter().filter(|(own, _)| *own == workload);
+    let mut nodes: Vec<Text> = own.map(|(_, node)| node.clone()).collect();
+    nodes.sort_by(|a, b| Natural(a).cmp(&Natural(b)));
+    nodes.dedup();
+    nodes
 }
 
 #[cfg(test)]

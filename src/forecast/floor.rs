@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::rules::OwnTaints;
 use super::{ClaimLost, Fate, Move, Obstacle, RoomLeft};
-use crate::base::{Natural, Text, Why, WhyKind};
+use crate::base::{Text, Why, WhyKind};
 use crate::model::kube::{Node, Pod, Tolerates, Tri, WorkloadKind};
 use crate::model::labels::{Labels, Selector};
 use crate::model::placement::{Placement, PodsByWorkload};
@@ -310,19 +310,8 @@ pub(super) struct Lost {
     /// Replicas that serve, by workload, before anything was replaced.
     pub left: Vec<u32>,
     /// Where NetBox's web serves then: workload and node of each replica.
-    served: Vec<(usize, Text)>,
+    pub served: Vec<(usize, Text)>,
     pub gone_with_nodes: usize,
-}
-
-impl Lost {
-    /// The nodes on which a workload serves, in the order in which people count.
-    pub fn served_on(&self, workload: usize) -> Vec<Text> {
-        let own = self.served.iter().filter(|(own, _)| *own == workload);
-        let mut nodes: Vec<Text> = own.map(|(_, node)| node.clone()).collect();
-        nodes.sort_by(|a, b| Natural(a).cmp(&Natural(b)));
-        nodes.dedup();
-        nodes
-    }
 }
 
 impl<'i> Floor<'i> {
