@@ -3,6 +3,7 @@
 
 pub mod age;
 pub mod alias;
+pub mod amount;
 pub mod clock;
 pub mod natural;
 pub mod plural;

@@ -13,16 +13,16 @@ use std::collections::BTreeSet;
 use std::num::NonZero;
 use std::panic::resume_unwind;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use self::floor::{Floor, Index, Lost};
 use crate::base::{Natural, Text, Why, WhyKind};
 use crate::model::kube::{Tolerates, WorkloadKind};
-use crate::model::placement::Placement;
 use crate::model::quorum::Quorum;
 use crate::model::{FeedId, KubeKind, ObjectKey, Snapshot};
 
-pub use times::{Band, Eviction, NEXT_TAINT, Times};
+pub use times::{Band, COLD_START, Eviction, NEXT_TAINT, Times};
 pub use vote::QuorumAfter;
 
 /// What is lost at once.
@@ -206,6 +206,8 @@ pub struct WorkloadAfter {
     pub settled: Option<u32>,
     /// It is NetBox's web: what users see.
     pub is_web: bool,
+    /// Where those that are left run; told of NetBox's web alone.
+    pub on: Vec<Text>,
 }
 
 /// A claim whose data lie on a lost node's disk.
@@ -217,6 +219,28 @@ pub struct ClaimLost {
     pub node: Text,
 }
 
+/// A node of the loss that is lost already.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LostAlready {
+    /// The node.
+    pub node: Text,
+    /// Its last heartbeat, by our clock; where that is not known, when it was called Unknown.
+    pub since: Timestamp,
+}
+
+/// What a node that is left has unrequested once all replacements that find a place have started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoomLeft {
+    /// The node.
+    pub node: Text,
+    /// CPU in thousandths of a core.
+    pub cpu_milli: u64,
+    /// Memory.
+    pub memory_bytes: u64,
+    /// So many more pods may run there.
+    pub pods: u64,
+}
+
 /// What a loss would do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Outlook {
@@ -224,6 +248,8 @@ pub struct Outlook {
     pub loss: Loss,
     /// What was lost before it.
     pub after: Vec<Text>,
+    /// Those of its nodes that are lost already. What has become of them is no forecast.
+    pub lost_already: Vec<LostAlready>,
     /// etcd's quorum.
     pub quorum: QuorumAfter,
     /// What was led from a lost node, in words.
@@ -236,13 +262,21 @@ pub struct Outlook {
     pub workloads: Vec<WorkloadAfter>,
     /// Data on the lost nodes' disks.
     pub claims: Vec<ClaimLost>,
-    /// When it happens. None: why is among `unsure`.
+    /// What is left on every other node that is Ready.
+    pub room: Vec<RoomLeft>,
+    /// When it happens. None without quorum, where all of it is lost already, and where it cannot be told: why is among
+    /// `unsure`.
     pub times: Option<Times>,
     /// What this forecast does not know.
     pub unsure: Vec<Why>,
 }
 
 impl Outlook {
+    /// Whether all of its nodes are lost already.
+    pub fn is_lost_already(&self) -> bool {
+        !self.lost_already.is_empty() && self.lost_already.len() == self.loss.nodes.len()
+    }
+
     /// Replacements that stay Pending.
     pub fn pending(&self) -> impl Iterator<Item = &Move> {
         let is_pending = |own: &&Move| matches!(own.fate, Fate::Pending { .. });
@@ -330,7 +364,30 @@ impl<'a> Forecaster<'a> {
         })
     }
 
+    /// What is foretold of a loss that is followed: also times that are past, which stand beside what was seen.
+    pub fn of_a_failover(&self, loss: &Loss) -> Outlook {
+        self.outlook_with_past(&mut Floor::new(&self.index), loss, &[])
+    }
+
     fn outlook(&self, floor: &mut Floor<'_>, loss: &Loss, before: &[Text]) -> Outlook {
+        let mut outlook = self.outlook_with_past(floor, loss, before);
+        if outlook.is_lost_already() {
+            outlook.times = None;
+        }
+        outlook
+    }
+
+    fn lost_already(&self, loss: &Loss) -> Vec<LostAlready> {
+        let lost = loss.nodes.iter().filter_map(|node| {
+            Some(LostAlready {
+                node: node.clone(),
+                since: self.snapshot.lost_since(node)?,
+            })
+        });
+        lost.collect()
+    }
+
+    fn outlook_with_past(&self, floor: &mut Floor<'_>, loss: &Loss, before: &[Text]) -> Outlook {
         let all: BTreeSet<&Text> = before.iter().chain(&loss.nodes).collect();
         let quorum = vote::after(self.snapshot, &self.quorum, &all);
         let before_it = floor.ready.clone();
@@ -339,14 +396,17 @@ impl<'a> Forecaster<'a> {
         let Lost {
             moves, gone_with_nodes, ..
         } = effect;
-        let (times, unsure) = times::of(self.snapshot, loss, &moves, &quorum);
+        let web = workloads.iter().find(|own| own.is_web).map(|own| &own.key);
+        let (times, unsure) = times::of(self.snapshot, loss, &moves, &quorum, web);
         Outlook {
             loss: loss.clone(),
             after: before.to_vec(),
-            leaders: vote::leaders(self.snapshot, &self.quorum, &loss.nodes),
+            lost_already: self.lost_already(loss),
+            leaders: vote::leaders(self.snapshot, &self.quorum, &loss.nodes, &quorum),
             gone_with_nodes,
             workloads,
             claims: self.index.claims_on(&loss.nodes),
+            room: floor.room_left(),
             moves,
             quorum,
             times,
@@ -358,21 +418,30 @@ impl<'a> Forecaster<'a> {
     fn workloads(&self, before: &[u32], lost: &Lost, after: &[u32]) -> Vec<WorkloadAfter> {
         let unknown = lost.moves.iter().filter(|own| matches!(own.fate, Fate::Unknown { .. }));
         let unknown: BTreeSet<_> = unknown.filter_map(|own| own.workload.as_ref()).collect();
-        let placements = &self.index.placements;
-        let best = placements.iter().map(Placement::web_likeness).max().unwrap_or(0);
-        let rows = placements.iter().zip(before).zip(&lost.left).zip(after);
+        let rows = self.index.placements.iter().enumerate();
+        let rows = rows.zip(before).zip(&lost.left).zip(after);
         let rows = rows.filter(|(((_, before), left), _)| left < before);
-        rows.map(|(((own, before), left), after)| WorkloadAfter {
+        rows.map(|((((n, own), before), left), after)| WorkloadAfter {
             kind: own.workload.kind,
             key: own.key.clone(),
             desired: own.workload.desired,
             ready: *before,
             left: *left,
             settled: (!unknown.contains(&(own.workload.kind, own.key.clone()))).then_some(*after),
-            is_web: best > 0 && own.web_likeness() == best,
+            is_web: self.index.is_web(own),
+            on: served_on(lost, n),
         })
         .collect()
     }
+}
+
+/// The nodes on which a workload serves right after a loss, in the order in which people count.
+fn served_on(lost: &Lost, workload: usize) -> Vec<Text> {
+    let own = lost.served.iter().filter(|(own, _)| *own == workload);
+    let mut nodes: Vec<Text> = own.map(|(_, node)| node.clone()).collect();
+    nodes.sort_by(|a, b| Natural(a).cmp(&Natural(b)));
+    nodes.dedup();
+    nodes
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! not folded. Start reading at [`Failovers::note`]; [`tell`] says it in sentences.
 
 pub mod tell;
+mod users;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::base::{Text, Why, WhyKind};
-use crate::forecast::{Forecaster, Loss, Outlook, Times};
+use crate::forecast::{Fate, Forecaster, Loss, Outlook, Times};
 use crate::model::kube::{Node, Pod, Tolerates, Tri, WorkloadKind};
 use crate::model::{FeedId, KubeKind, ObjectKey, Policy, Snapshot, leader};
 
@@ -55,6 +56,9 @@ pub struct Failover {
     pub counted_from: Timestamp,
     /// What was foretold at the last good moment, or why nothing was.
     pub foretold: Result<Times, Why>,
+    /// When it was looked at first, where nobody watched it begin: what was so by then happened before.
+    #[serde(default)]
+    pub first_look: Option<Timestamp>,
     /// When it was seen to be called Unknown.
     pub unknown: Option<Timestamp>,
     /// When it was seen to be tainted.
@@ -65,6 +69,9 @@ pub struct Failover {
     pub workloads: Vec<Refilled>,
     /// Who leads kube-controller-manager, where that changed since.
     pub new_leader: Option<Text>,
+    /// Whether users are served meanwhile; None where nobody probed since.
+    #[serde(default)]
+    pub users: Option<Users>,
     /// Since when all that can be done is done, and something waits.
     pub stuck_since: Option<Timestamp>,
     /// How it ended.
@@ -222,22 +229,19 @@ pub fn at_one_look(snapshot: &Snapshot, policy: &Policy) -> Option<Vec<Failover>
         return Some(all.open);
     }
     let late: Vec<Text> = all.open.iter().map(|own| own.node.clone()).collect();
-    let foretold = times(&foretell(snapshot, &late));
+    let outlook = foretell(snapshot, &late);
+    let foretold = times(&outlook);
     for own in &mut all.open {
+        outlook.iter().for_each(|outlook| own.stay_short(outlook));
         own.counted_from = counted_from(&own.node, own.began, (snapshot, snapshot), &foretold);
         own.foretold.clone_from(&foretold);
-        for pod in &mut own.pods {
-            let asked = snapshot.kube.pods.get(&pod.pod).and_then(|fact| fact.value.deleting);
-            pod.evicted = pod.evicted.map(|seen| asked.unwrap_or(seen));
-        }
     }
     Some(all.open)
 }
 
 fn foretell(good: &Snapshot, late: &[Text]) -> Result<Outlook, Why> {
     let loss = Loss::of(late.iter().cloned());
-    let outlook = Forecaster::new(good)?.what_if(&[loss]).pop();
-    outlook.ok_or_else(|| Why::new(WhyKind::NotYet, "nothing was foretold"))
+    Ok(Forecaster::new(good)?.of_a_failover(&loss))
 }
 
 /// Whether the sources that tell of a loss tell what is so now.
@@ -250,16 +254,6 @@ fn is_current(snapshot: &Snapshot) -> bool {
 fn is_late(snapshot: &Snapshot, node: &Text, policy: &Policy) -> bool {
     let beat = snapshot.heartbeat_age(node.as_str());
     beat.is_some_and(|beat| beat.age > policy.heartbeat_late)
-}
-
-fn ago(snapshot: &Snapshot, age: Duration) -> Timestamp {
-    snapshot.now.wall.checked_sub(age).unwrap_or(snapshot.now.wall)
-}
-
-/// When a lease was renewed last, by our clock.
-fn renewed(snapshot: &Snapshot, space: &str, name: &str) -> Option<Timestamp> {
-    let beat = snapshot.lease_age(space, name)?;
-    Some(ago(snapshot, beat.age))
 }
 
 /// What is foretold of when what happens, or why nothing is.
@@ -287,7 +281,7 @@ fn counted_from(
         } else {
             before
         };
-        renewed(of, "kube-system", leader::CONTROLLER_MANAGER)
+        of.lease_renewed("kube-system", leader::CONTROLLER_MANAGER)
     };
     is_led_from_there.then(lease).flatten().unwrap_or(began)
 }
@@ -300,7 +294,8 @@ fn no_execute(node: &Node) -> Option<&crate::model::kube::Taint> {
 
 impl Failover {
     fn begin(node: &Text, before: &Snapshot, snapshot: &Snapshot, outlook: &Result<Outlook, Why>) -> Self {
-        let began = renewed(snapshot, "kube-node-lease", node.as_str()).unwrap_or(snapshot.now.wall);
+        let began = snapshot.lease_renewed("kube-node-lease", node.as_str());
+        let began = began.unwrap_or(snapshot.now.wall);
         let lost: Vec<_> = before
             .pods_on(node)
             .filter(|(_, pod)| !pod.is_static && pod.tolerates_unreachable != Tolerates::Forever)
@@ -338,11 +333,13 @@ impl Failover {
             node: node.clone(),
             began,
             foretold,
+            first_look: outlook.is_err().then_some(snapshot.now.wall),
             unknown: None,
             tainted: None,
             pods: pods.collect(),
             workloads,
             new_leader: None,
+            users: None,
             stuck_since: None,
             end: None,
         }
@@ -351,6 +348,7 @@ impl Failover {
     /// Takes in what is known now.
     fn follow(&mut self, snapshot: &Snapshot, policy: &Policy) {
         let now = snapshot.now.wall;
+        self.follow_users(snapshot);
         let Some(node) = snapshot.node(&self.node) else {
             self.end = Some((now, End::Deleted));
             return;
@@ -383,7 +381,8 @@ impl Failover {
         for own in self.pods.iter_mut().filter(|own| own.evicted.is_none()) {
             let pod = snapshot.kube.pods.get(&own.pod).map(|fact| &fact.value);
             let stays = pod.is_some_and(|pod| pod.uid == own.uid && pod.deleting.is_none());
-            own.evicted = (!stays).then_some(now);
+            let asked = pod.and_then(|pod| pod.deleting).filter(|_| self.foretold.is_err());
+            own.evicted = (!stays).then_some(asked.unwrap_or(now));
         }
         for own in &mut self.workloads {
             (own.elsewhere, own.starting, own.pending, own.waits) = (0, 0, 0, None);
@@ -422,6 +421,22 @@ impl Failover {
         (after(self.began, now) > LONGEST).then_some(End::Unfinished)
     }
 
+    /// Takes over which of the pods that are still to go find no place elsewhere.
+    fn stay_short(&mut self, outlook: &Outlook) {
+        for own in &mut self.workloads {
+            let of = (own.kind, own.key.clone());
+            let moves = outlook
+                .moves
+                .iter()
+                .filter(|pod| pod.from == self.node && pod.workload.as_ref() == Some(&of));
+            let short = moves
+                .filter(|pod| matches!(pod.fate, Fate::Pending { .. } | Fate::Held))
+                .count();
+            let short = u32::try_from(short).unwrap_or(u32::MAX);
+            own.foretold = (short > 0).then(|| own.before.saturating_sub(short));
+        }
+    }
+
     /// How far it is.
     pub fn stage(&self) -> Stage {
         match (self.unknown, self.tainted) {
@@ -440,9 +455,18 @@ impl Failover {
 }
 
 impl Refilled {
-    /// Whether it was foretold that not all replicas find a place.
-    pub fn is_foretold_short(&self) -> bool {
-        self.foretold.is_some_and(|settled| settled < self.before)
+    /// Whether not all of its replicas are to be ready elsewhere: it was foretold so, or, where nothing was, some found no place
+    /// or are held.
+    pub fn is_to_stay_short(&self) -> bool {
+        match self.foretold {
+            Some(settled) => settled < self.before,
+            None => self.elsewhere < self.before && (self.pending > 0 && self.waits.is_some() || self.is_held()),
+        }
+    }
+
+    /// Whether a replica has no new pod while the old one is there.
+    fn is_held(&self) -> bool {
+        self.kind == WorkloadKind::StatefulSet && self.elsewhere < self.before && self.starting + self.pending == 0
     }
 
     const fn new(kind: WorkloadKind, key: ObjectKey) -> Self {
@@ -490,6 +514,8 @@ fn desired(snapshot: &Snapshot, kind: WorkloadKind, key: &ObjectKey) -> Option<u
     };
     table.get(key).map(|fact| fact.value.desired)
 }
+
+pub use users::{Unserved, Users};
 
 #[cfg(test)]
 mod tests;

@@ -135,14 +135,14 @@ pub fn forecast(state: &State) -> Foretold {
     Arc::new(foretold)
 }
 
-/// What the loss of each other node would do after a first one; nothing where the nodes are many.
+/// What the loss of each other node that is there would do after a first one; nothing where the nodes are many.
 fn seconds(state: &State, forecaster: &Forecaster<'_>, first: &Loss) -> Vec<Outlook> {
     let nodes = &state.snapshot.kube.nodes;
     let others = nodes
         .values()
         .map(|node| &node.name)
         .filter(|name| !first.nodes.contains(name));
-    let others = others.filter(|_| nodes.len() <= FEW_NODES);
+    let others = others.filter(|name| nodes.len() <= FEW_NODES && state.snapshot.lost_since(name).is_none());
     let then = |name: &Text| forecaster.what_if(&[first.clone(), Loss::of([name.clone()])]).pop();
     others.filter_map(then).collect()
 }

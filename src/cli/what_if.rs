@@ -121,7 +121,12 @@ fn text(document: &Document<'_>, is_overview: bool) -> String {
         } else {
             format!(", after {}", after.join(" and "))
         };
-        let _ = writeln!(text, "If {} is lost{after}", outlook.loss.name());
+        let name = outlook.loss.name();
+        let _ = if outlook.is_lost_already() {
+            writeln!(text, "{name} is lost already{after}")
+        } else {
+            writeln!(text, "If {name} is lost{after}")
+        };
         for chapter in tell::chapters(outlook) {
             let _ = writeln!(text, "  {}", chapter.title);
             for line in chapter.lines {

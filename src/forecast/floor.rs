@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::rules::OwnTaints;
-use super::{ClaimLost, Fate, Move, Obstacle};
+use super::{ClaimLost, Fate, Move, Obstacle, RoomLeft};
 use crate::base::{Text, Why, WhyKind};
-use crate::model::kube::{Node, Pod, Tolerates, WorkloadKind};
+use crate::model::kube::{Node, Pod, Tolerates, Tri, WorkloadKind};
 use crate::model::labels::{Labels, Selector};
 use crate::model::placement::{Placement, PodsByWorkload};
 use crate::model::scheduling::PodTerm;
@@ -69,6 +69,10 @@ pub(super) struct Index<'a> {
     pub fits: Vec<Fit>,
     pub kins: Vec<Kin<'a>>,
     rows: Vec<Row<'a>>,
+    /// How sure it is which workload is NetBox's web.
+    web_likeness: u8,
+    /// Its pods, as numbers of rows.
+    web: Vec<usize>,
     /// By topology key: the domain of each node, as a number.
     pub domains: BTreeMap<Text, Vec<Option<usize>>>,
     /// By claim: the node on whose disk its data are.
@@ -87,7 +91,10 @@ impl<'a> Index<'a> {
         let fits = placements
             .iter()
             .map(|own| taints.fit(&own.workload.scheduling, &nodes));
+        let web_likeness = placements.iter().map(Placement::web_likeness).max().unwrap_or(0);
         let mut index = Self {
+            web_likeness,
+            web: Vec::new(),
             concerned,
             repellers: repellers(&placements, &kins),
             fits: fits.collect(),
@@ -101,7 +108,18 @@ impl<'a> Index<'a> {
             rows,
         };
         index.domains = index.number_domains();
+        let of_web = |row: &Row<'_>| {
+            row.workload
+                .is_some_and(|own| index.placements.get(own).is_some_and(|own| index.is_web(own)))
+        };
+        let rows = index.rows.iter().enumerate();
+        index.web = rows.filter(|(_, row)| of_web(row)).map(|(n, _)| n).collect();
         index
+    }
+
+    /// Whether a workload is NetBox's web.
+    pub fn is_web(&self, own: &Placement) -> bool {
+        self.web_likeness > 0 && own.web_likeness() == self.web_likeness
     }
 
     /// Numbers the values of every label that a rule counts by.
@@ -291,6 +309,8 @@ pub(super) struct Lost {
     pub moves: Vec<Move>,
     /// Replicas that serve, by workload, before anything was replaced.
     pub left: Vec<u32>,
+    /// Where NetBox's web serves then: workload and node of each replica.
+    pub served: Vec<(usize, Text)>,
     pub gone_with_nodes: usize,
 }
 
@@ -330,6 +350,22 @@ impl<'i> Floor<'i> {
         floor
     }
 
+    /// What each node that is left and Ready has unrequested.
+    pub fn room_left(&self) -> Vec<RoomLeft> {
+        let nodes = self.index.nodes.iter().zip(&self.room).zip(&self.is_lost);
+        let left = nodes.filter(|((node, _), is_lost)| !**is_lost && node.ready.status == Tri::True);
+        left.map(|((node, room), _)| {
+            let [cpu_milli, memory_bytes, pods] = *room;
+            RoomLeft {
+                node: node.name.clone(),
+                cpu_milli,
+                memory_bytes,
+                pods,
+            }
+        })
+        .collect()
+    }
+
     /// A pod takes its room on a node.
     fn take(&mut self, row: &Row<'_>, place: usize) {
         let needs = needs(row);
@@ -349,6 +385,7 @@ impl<'i> Floor<'i> {
         }
         let (evicted, gone_with_nodes) = self.fall_silent(&falls);
         let left = self.ready.clone();
+        let served = self.served_by_web();
         let mut moves = Vec::new();
         if !nothing_moves {
             for (delay, rows) in evicted {
@@ -358,8 +395,16 @@ impl<'i> Floor<'i> {
         Lost {
             moves,
             left,
+            served,
             gone_with_nodes,
         }
+    }
+
+    fn served_by_web(&self) -> Vec<(usize, Text)> {
+        let rows = self.index.web.iter().filter(|row| self.serves[**row]);
+        let at = rows.filter_map(|row| Some((self.index.rows[*row].workload?, self.at[*row]?)));
+        at.map(|(own, place)| (own, self.index.nodes[place].name.clone()))
+            .collect()
     }
 
     /// What runs on nodes that fall serves nobody any more. By delay, what taints will move; and how much goes with the nodes.

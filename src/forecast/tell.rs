@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Band, Fate, Move, Obstacle, Outlook, QuorumAfter, WorkloadAfter};
-use crate::base::{Age, Natural, Text};
+use super::{Band, COLD_START, Fate, Move, Obstacle, Outlook, QuorumAfter, RoomLeft, WorkloadAfter};
+use crate::base::{Age, Natural, Text, amount, plural};
 use crate::model::ObjectKey;
 
 /// Sentences about one thing.
@@ -19,12 +19,14 @@ pub struct Chapter {
 /// Everything that a forecast says, in the order of its weight. Chapters without a sentence are left out.
 pub fn chapters(outlook: &Outlook) -> Vec<Chapter> {
     let all = [
+        ("lost already", lost_already(outlook)),
         ("etcd", vec![quorum(&outlook.quorum)]),
         ("users", users(outlook)),
         ("when", when(outlook)),
         ("stays Pending", pending(outlook)),
         ("starts elsewhere", moving(outlook)),
         ("waits for its node", waiting(outlook)),
+        ("room left", room(outlook)),
         ("led from there", outlook.leaders.clone()),
         ("data on its disk", claims(outlook)),
         (
@@ -34,6 +36,19 @@ pub fn chapters(outlook: &Outlook) -> Vec<Chapter> {
     ];
     let chapters = all.into_iter().map(|(title, lines)| Chapter { title, lines });
     chapters.filter(|chapter| !chapter.lines.is_empty()).collect()
+}
+
+fn lost_already(outlook: &Outlook) -> Vec<Text> {
+    let all = outlook.lost_already.iter();
+    all.map(|own| {
+        let since = own.since.strftime("%Y-%m-%d %H:%M:%SZ");
+        Text::from(format!(
+            "{} is lost already, since {since}: only what is still to come is foretold; quorate status tells its failover \
+             step by step",
+            own.node
+        ))
+    })
+    .collect()
 }
 
 /// What becomes of etcd, in one sentence.
@@ -72,14 +87,10 @@ pub fn quorum_short(after: &QuorumAfter) -> String {
     }
 }
 
-/// Two moments, such as `20 to 30 s`.
+/// Two moments, such as `20 to 30 s`: in whole seconds, not before the one and not after the other.
 pub fn band(band: Band) -> String {
-    let whole = |moment: Duration| {
-        Age(Duration::from_secs(
-            moment.as_secs() + u64::from(moment.subsec_nanos() > 0),
-        ))
-    };
-    format!("{} to {}", whole(band.from), whole(band.to))
+    let upwards = band.to.as_secs() + u64::from(band.to.subsec_nanos() > 0);
+    format!("{} to {}", Age(band.from), Age(Duration::from_secs(upwards)))
 }
 
 fn users(outlook: &Outlook) -> Vec<Text> {
@@ -87,14 +98,17 @@ fn users(outlook: &Outlook) -> Vec<Text> {
         return Vec::new();
     };
     let name = &web.key.name;
-    let until = outlook.times.as_ref().map(|times| band(times.unknown));
-    let until = until.map_or_else(String::new, |until| {
-        format!("; for {until} requests may still be sent to the lost one")
-    });
     let now = if web.left == 0 {
         format!("nobody is served: {name} has no replica elsewhere")
     } else {
-        format!("{name} serves with {} of {} replicas{until}", web.left, web.ready)
+        let nodes: Vec<&str> = web.on.iter().map(Text::as_str).collect();
+        format!(
+            "{name} serves with {} of {} replicas, on {}{}",
+            web.left,
+            web.ready,
+            nodes.join(" and "),
+            misled(outlook, web)
+        )
     };
     let later = web.settled.filter(|settled| *settled > web.left);
     let later = later.map(|settled| {
@@ -103,6 +117,26 @@ fn users(outlook: &Outlook) -> Vec<Text> {
         ))
     });
     std::iter::once(Text::from(now)).chain(later).collect()
+}
+
+/// Until when requests go to replicas that are lost: until the Node is called Unknown, which takes quorum.
+fn misled(outlook: &Outlook, web: &WorkloadAfter) -> String {
+    let lost = if web.ready - web.left == 1 {
+        "the lost one"
+    } else {
+        "the lost ones"
+    };
+    match (&outlook.quorum, &outlook.times) {
+        (QuorumAfter::Lost { .. }, _) => format!("; requests are still sent to {lost} until quorum is back"),
+        (QuorumAfter::Held { .. }, Some(times)) => {
+            format!("; for {} requests may still be sent to {lost}", band(times.unknown))
+        }
+        (QuorumAfter::CannotTell { .. }, Some(times)) => format!(
+            "; for {}, or if quorum is lost until it is back, requests may still be sent to {lost}",
+            band(times.unknown)
+        ),
+        (QuorumAfter::Held { .. } | QuorumAfter::CannotTell { .. }, None) => String::new(),
+    }
 }
 
 fn when(outlook: &Outlook) -> Vec<Text> {
@@ -123,9 +157,19 @@ fn when(outlook: &Outlook) -> Vec<Text> {
             Age(own.delay)
         )
     }));
-    if outlook.moving().next().is_some() {
-        lines.push("a replacement serves once it has started: NetBox's web takes 2 to 4 min from cold".to_owned());
-    }
+    lines.extend(times.replaced.map(|all| {
+        let key = outlook.web().map(|web| &web.key);
+        let is_web = |own: &Move| own.workload.as_ref().is_some_and(|(_, own)| Some(own) == key);
+        let why = if outlook.moving().any(is_web) {
+            format!("NetBox's web takes {} from cold", band(COLD_START))
+        } else {
+            format!(
+                "no start is taken to be slower than NetBox's web from cold, {}",
+                Age(COLD_START.to)
+            )
+        };
+        format!("{}: all that finds a place serves again; {why}", band(all))
+    }));
     lines.extend(times.basis.iter().map(|basis| format!("because {basis}")));
     lines.into_iter().map(Text::from).collect()
 }
@@ -215,6 +259,22 @@ fn waiting(outlook: &Outlook) -> Vec<Text> {
     lines.into_iter().map(Text::from).collect()
 }
 
+fn room(outlook: &Outlook) -> Vec<Text> {
+    let mut nodes: Vec<&RoomLeft> = outlook.room.iter().collect();
+    nodes.sort_by(|a, b| Natural(&a.node).cmp(&Natural(&b.node)));
+    let line = |own: &RoomLeft| {
+        // Tenths, rounded down.
+        let cores = amount::cores(own.cpu_milli / 100 * 100);
+        let memory = amount::memory(own.memory_bytes);
+        let pods = plural(usize::try_from(own.pods).unwrap_or(usize::MAX), "pod");
+        Text::from(format!(
+            "{} keeps {cores}, {memory}, {pods} free, by requests",
+            own.node
+        ))
+    };
+    nodes.into_iter().map(line).collect()
+}
+
 fn claims(outlook: &Outlook) -> Vec<Text> {
     let all = outlook.claims.iter();
     all.map(|own| Text::from(format!("claim {} is on the disk of {}", own.claim, own.node)))
@@ -241,12 +301,10 @@ fn names(pods: &[&Move]) -> String {
 /// Unknown.
 pub fn columns(outlook: &Outlook) -> [String; 7] {
     let waiting = outlook.moves.len() - outlook.moving().count() - outlook.pending().count();
+    // Where nothing moves any more, a zero would tell of a node without pods.
+    let is_over = outlook.quorum.is_lost() || outlook.is_lost_already() && outlook.moves.is_empty();
     let moves = |count: usize| {
-        if outlook.quorum.is_lost() {
-            "-".to_owned()
-        } else {
-            count.to_string()
-        }
+        if is_over { "-".to_owned() } else { count.to_string() }
     };
     [
         outlook.loss.name().to_string(),
@@ -255,10 +313,11 @@ pub fn columns(outlook: &Outlook) -> [String; 7] {
         moves(outlook.moving().count()),
         moves(outlook.pending().count()),
         moves(waiting),
-        outlook
-            .times
-            .as_ref()
-            .map_or_else(|| "-".to_owned(), |times| band(times.unknown)),
+        match &outlook.times {
+            Some(times) => band(times.unknown),
+            None if outlook.is_lost_already() => "lost already".to_owned(),
+            None => "-".to_owned(),
+        },
     ]
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::model::example::{Death, change, healthy, kill_member, lose_feed, name, node_lost};
-use crate::model::kube::Taint;
+use crate::model::kube::{Pod, Taint};
 
 fn told(snapshot: &Snapshot, losses: &[&[u8]]) -> Vec<Outlook> {
     let losses: Vec<Loss> = losses
@@ -49,6 +49,54 @@ fn one_loss_leaves_quorum_without_a_spare_and_two_lose_it() {
         (3, 2, Some(2)),
         "nbe-1 has two of them by then"
     );
+    assert_eq!(web.on, [name(1)]);
+}
+
+fn lines(outlook: &Outlook, title: &str) -> Vec<String> {
+    let chapters = tell::chapters(outlook).into_iter();
+    let lines = chapters
+        .filter(|chapter| chapter.title == title)
+        .flat_map(|own| own.lines);
+    lines.map(|line| line.to_string()).collect()
+}
+
+#[test]
+fn who_takes_over_and_who_serves_users_depends_on_quorum() {
+    let held = &told(&healthy(), &[&[2]])[0];
+    assert_eq!(
+        lines(held, "led from there"),
+        [
+            "etcd: the others elect a leader, a second or two without writes",
+            "kube-controller-manager: heartbeats are counted from zero by the next one"
+        ]
+    );
+    assert_eq!(
+        lines(held, "users")[0],
+        "netbox-netbox serves with 2 of 3 replicas, on nbe-1 and nbe-3; for 35 s to 55 s requests may still be sent to \
+         the lost one"
+    );
+    let lost = &told(&node_lost(Death::Refused), &[&[2]])[0];
+    let nobody = "it led from there, and nobody can take over until quorum is back";
+    assert_eq!(
+        lines(lost, "led from there"),
+        [format!("etcd: {nobody}"), format!("kube-controller-manager: {nobody}")]
+    );
+    assert_eq!(
+        lines(lost, "users"),
+        [
+            "netbox-netbox serves with 1 of 2 replicas, on nbe-1; requests are still sent to the lost one until quorum is back"
+        ]
+    );
+    let why = Why::new(WhyKind::NotYet, "etcd has not told who its members are");
+    let quorum = QuorumAfter::CannotTell { why };
+    let led = vote::leaders(&healthy(), &healthy().quorum(), &[name(2)], &quorum);
+    assert_eq!(led.len(), 2);
+    assert!(
+        led.iter().all(|line| line.as_str().contains("cannot be told")),
+        "{led:?}"
+    );
+    let open = Outlook { quorum, ..held.clone() };
+    assert!(lines(&open, "users")[0].contains("or if quorum is lost until it is back"));
 }
 
 #[test]
@@ -70,6 +118,17 @@ fn a_spread_that_ignores_taints_keeps_the_replacement_out_until_the_node_is_dele
         panic!("{outlook:?}");
     };
     assert!(until_deleted);
+    let times = outlook.times.as_ref().unwrap();
+    assert_eq!(
+        times.replaced.unwrap().from,
+        times.evicted[0].at.from,
+        "the web is not among them"
+    );
+    let when = lines(outlook, "when");
+    assert!(
+        !when.iter().any(|line| line.contains("2 min to 4 min from cold")),
+        "{when:?}"
+    );
     let spread = |n| (name(n), Obstacle::Spread);
     assert_eq!(*obstacles, [spread(1), spread(2), (name(3), Obstacle::Taint)]);
     let lines = tell::chapters(outlook);
@@ -163,6 +222,33 @@ fn no_room_a_taint_or_a_cordon_is_told_by_node() {
 }
 
 #[test]
+fn what_is_left_on_each_survivor_is_what_the_replacements_did_not_take() {
+    let (before, after) = (healthy(), &told(&healthy(), &[&[3]])[0]);
+    let nodes: Vec<&str> = after.room.iter().map(|own| own.node.as_str()).collect();
+    assert_eq!(nodes, ["nbe-1", "nbe-2"]);
+    let asked = |pods: &mut dyn Iterator<Item = &Pod>| pods.map(|pod| pod.requests.cpu_milli).sum::<u64>();
+    let survivors = [Some(name(1)), Some(name(2))];
+    let pods = before.kube.pods.iter().map(|(_, fact)| &fact.value);
+    let there = asked(&mut pods.filter(|pod| survivors.contains(&pod.node)));
+    let moved = after.moving().filter_map(|own| before.kube.pods.get(&own.pod));
+    let moved = asked(&mut moved.map(|fact| &fact.value));
+    assert!(moved > 0);
+    let has: u64 = [1, 2]
+        .iter()
+        .map(|n| before.node(&name(*n)).unwrap().allocatable.cpu_milli)
+        .sum();
+    let left: u64 = after.room.iter().map(|own| own.cpu_milli).sum();
+    assert_eq!(left, has - there - moved);
+    let told_lines = lines(after, "room left");
+    assert!(
+        told_lines[1].starts_with("nbe-2 keeps ") && told_lines[1].ends_with(" pods free, by requests"),
+        "{told_lines:?}"
+    );
+    let room = told(&node_lost(Death::Refused), &[&[2]])[0].room.clone();
+    assert_eq!(room.len(), 1, "nbe-3 is lost, too: {room:?}");
+}
+
+#[test]
 fn a_stateful_set_waits_and_its_data_are_named() {
     let outlook = &told(&healthy(), &[&[3]])[0];
     assert_eq!(*fate(outlook, "kotsadm-rqlite"), Fate::Held);
@@ -180,6 +266,8 @@ fn times_follow_the_running_grace_period_and_who_counts() {
     let times = told(&healthy(), &[&[3]])[0].times.clone().unwrap();
     assert_eq!((times.unknown, times.tainted), (band(20, 31), band(20, 31)));
     assert_eq!(times.evicted[0].at, band(50, 62));
+    // NetBox's web moves, in 2 to 4 minutes from cold.
+    assert_eq!(times.replaced, Some(band(170, 302)));
     // Before 1.34 the taint waits for the next look.
     let mut older = healthy();
     older.host.k0s = None;
@@ -209,6 +297,36 @@ fn what_is_already_lost_counts() {
     let mut silent = healthy();
     kill_member(&mut silent, 3, Death::Silent, 60);
     assert!(!matches!(told(&silent, &[&[2]])[0].quorum, QuorumAfter::Held { .. }));
+}
+
+#[test]
+fn a_node_that_is_lost_already_is_told_so_without_times_that_are_past() {
+    let lost = node_lost(Death::Refused);
+    let outlook = &told(&lost, &[&[3]])[0];
+    let since = lost.lease_renewed("kube-node-lease", "nbe-3").unwrap();
+    let already = LostAlready { node: name(3), since };
+    assert_eq!(
+        (outlook.is_lost_already(), &outlook.lost_already),
+        (true, &vec![already])
+    );
+    assert!(outlook.times.is_none() && lines(outlook, "when").is_empty());
+    let line = &lines(outlook, "lost already")[0];
+    let at = since.strftime("%Y-%m-%d %H:%M:%SZ").to_string();
+    assert!(
+        line.starts_with(&format!("nbe-3 is lost already, since {at}")),
+        "{line}"
+    );
+    let row = tell::columns(outlook);
+    assert_eq!(row[3..], ["-", "-", "-", "lost already"]);
+    let forecaster = Forecaster::new(&lost).unwrap();
+    assert!(
+        forecaster.of_a_failover(&outlook.loss).times.is_some(),
+        "its failover is told by them"
+    );
+    // Of a loss of several the others are foretold.
+    let both = &told(&lost, &[&[3, 2]])[0];
+    assert!(!both.is_lost_already() && both.lost_already.len() == 1);
+    assert!(told(&healthy(), &[&[3]])[0].lost_already.is_empty());
 }
 
 #[test]

@@ -8,11 +8,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::vote::{self, QuorumAfter};
-use super::{Loss, Move};
+use super::{Fate, Loss, Move};
 use crate::base::{Age, Text, Why, WhyKind};
-use crate::model::Snapshot;
 use crate::model::detection::go_duration;
 use crate::model::kube::Tolerates;
+use crate::model::{ObjectKey, Snapshot};
 
 /// A moment that lies between two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +57,9 @@ pub struct Times {
     pub tainted: Band,
     /// Pods are evicted and replaced.
     pub evicted: Vec<Eviction>,
+    /// All that finds a place serves again; None where nothing does.
+    #[serde(default)]
+    pub replaced: Option<Band>,
     /// What the figures are made of.
     pub basis: Vec<Text>,
 }
@@ -74,6 +77,11 @@ const SYNC: Duration = Duration::from_secs(5);
 pub const NEXT_TAINT: Duration = Duration::from_secs(10);
 /// Passes and requests take their time, too: until a node is tainted, and until a pod's own delay is over.
 const SLACK: Duration = Duration::from_secs(1);
+/// NetBox's web takes so long from cold until it serves, by the vendor's word; nothing else is known to take longer.
+pub const COLD_START: Band = Band {
+    from: Duration::from_mins(2),
+    to: Duration::from_mins(4),
+};
 /// Requests for each eviction (`addConditionAndDeletePod`: get, patch, delete) against those that kube-controller-manager's
 /// client may make at once (`--kube-api-burst`) and then in a second (`--kube-api-qps`).
 const REQUESTS: usize = 3;
@@ -81,7 +89,13 @@ const BURST: usize = 30;
 const REQUEST: Duration = Duration::from_millis(50);
 
 /// The times of a loss; what is missing where they cannot be told.
-pub(super) fn of(snapshot: &Snapshot, loss: &Loss, moves: &[Move], quorum: &QuorumAfter) -> (Option<Times>, Vec<Why>) {
+pub(super) fn of(
+    snapshot: &Snapshot,
+    loss: &Loss,
+    moves: &[Move],
+    quorum: &QuorumAfter,
+    web: Option<&ObjectKey>,
+) -> (Option<Times>, Vec<Why>) {
     if quorum.is_lost() {
         return (None, Vec::new());
     }
@@ -113,12 +127,14 @@ pub(super) fn of(snapshot: &Snapshot, loss: &Loss, moves: &[Move], quorum: &Quor
     let further = u32::try_from(loss.nodes.len().saturating_sub(1)).unwrap_or(u32::MAX);
     let [least, most] = snapshot.pause_before_taint();
     let tainted = unknown.later(least, most + NEXT_TAINT * further);
+    let evicted = evictions(moves, tainted);
     let times = Times {
         counted_from: counted_from.into(),
         is_led_from_there,
         unknown,
         tainted,
-        evicted: evictions(moves, tainted),
+        replaced: replaced(moves, &evicted, web),
+        evicted,
         basis: vec![
             source,
             Text::from(format!("nodes are looked at every {}", Age(period))),
@@ -162,4 +178,21 @@ fn evictions(moves: &[Move], tainted: Band) -> Vec<Eviction> {
         }
     });
     each.collect()
+}
+
+/// From the eviction of each pod that finds a place on: at most as long as NetBox's web takes, and the web itself no less.
+fn replaced(moves: &[Move], evicted: &[Eviction], web: Option<&ObjectKey>) -> Option<Band> {
+    let bands = moves.iter().filter_map(|own| {
+        let (Fate::Moves { .. }, Tolerates::Seconds(delay)) = (&own.fate, own.leaves) else {
+            return None;
+        };
+        let gone = evicted.iter().find(|all| all.delay.as_secs() == delay)?;
+        let is_web = own.workload.as_ref().is_some_and(|(_, key)| Some(key) == web);
+        let least = if is_web { COLD_START.from } else { Duration::ZERO };
+        Some(gone.at.later(least, COLD_START.to))
+    });
+    bands.reduce(|all, own| Band {
+        from: all.from.max(own.from),
+        to: all.to.max(own.to),
+    })
 }

@@ -91,15 +91,15 @@ pub(super) fn after(snapshot: &Snapshot, quorum: &Quorum, lost: &BTreeSet<&Text>
     }
 }
 
-/// Leases of kube-system that lead something in every cluster, and what.
+/// Leases of kube-system that lead something in every cluster, and what a change of the leader costs.
 const OFFICES: [(&str, &str); 2] = [
     (
         leader::CONTROLLER_MANAGER,
-        "kube-controller-manager: heartbeats are counted from zero by the next one",
+        "heartbeats are counted from zero by the next one",
     ),
     (
         leader::SCHEDULER,
-        "kube-scheduler: nothing is scheduled until the next one leads, about 20 s",
+        "nothing is scheduled until the next one leads, about 20 s",
     ),
 ];
 
@@ -112,17 +112,26 @@ fn holder(snapshot: &Snapshot, office: &str) -> Option<Text> {
     snapshot.leader_of(office).map(|leader| leader.host)
 }
 
-/// What was led from these nodes, in words.
-pub(super) fn leaders(snapshot: &Snapshot, quorum: &Quorum, lost: &[Text]) -> Vec<Text> {
+/// What was led from these nodes, in words: the next one needs quorum to lead.
+pub(super) fn leaders(snapshot: &Snapshot, quorum: &Quorum, lost: &[Text], after: &QuorumAfter) -> Vec<Text> {
     let leads = quorum.leader.and_then(|id| quorum.member(id));
     let address = leads.and_then(|own| own.member.peer_address());
     let node = address.and_then(|address| snapshot.node_at(address));
     let etcd = node.filter(|node| lost.contains(&node.name));
-    let etcd = etcd.map(|_| Text::new("etcd: the others elect a leader, a second or two without writes"));
+    let etcd = etcd.map(|_| ("etcd", "the others elect a leader, a second or two without writes"));
     let offices = OFFICES
         .iter()
         .filter(|(office, _)| holder(snapshot, office).is_some_and(|own| lost.contains(&own)));
-    etcd.into_iter()
-        .chain(offices.map(|(_, words)| Text::new(words)))
-        .collect()
+    let all = etcd.into_iter().chain(offices.copied());
+    all.map(|(what, next)| {
+        let next = match after {
+            QuorumAfter::Held { .. } => next,
+            QuorumAfter::Lost { .. } => "it led from there, and nobody can take over until quorum is back",
+            QuorumAfter::CannotTell { .. } => {
+                "it led from there; whether another takes over cannot be told, because quorum may be lost"
+            }
+        };
+        Text::from(format!("{what}: {next}"))
+    })
+    .collect()
 }

@@ -14,7 +14,7 @@ use super::external::{External, ServiceId};
 use super::fact::{Fact, ObjectKey};
 use super::feed::{FeedId, FeedState, KubeKind};
 use super::host::HostFacts;
-use super::kube::{KubeFacts, Lease, Node};
+use super::kube::{KubeFacts, Lease, Node, Tri};
 use super::past::Past;
 use super::quorum::Quorum;
 use super::reach::HostReach;
@@ -147,6 +147,20 @@ impl Snapshot {
             age: written.max(observed),
             seen: false,
         })
+    }
+
+    /// When the lease `namespace/name` was renewed last, by our clock.
+    pub fn lease_renewed(&self, namespace: &str, name: &str) -> Option<Timestamp> {
+        let age = self.lease_age(namespace, name)?.age;
+        Some(self.now.wall.checked_sub(age).unwrap_or(self.now.wall))
+    }
+
+    /// Since when a node is lost by the word of kube-controller-manager, which calls it Unknown: its last heartbeat, or, where
+    /// that is not known, when it was called so.
+    pub fn lost_since(&self, node: &Text) -> Option<Timestamp> {
+        let ready = &self.node(node)?.ready;
+        let called = ready.changed.filter(|_| ready.status == Tri::Unknown)?;
+        Some(self.lease_renewed("kube-node-lease", node.as_str()).unwrap_or(called))
     }
 
     /// Whether a lease was renewed in the future, by our clock, and we have not seen a renewal: its holder's clock is ahead

@@ -7,6 +7,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::theme::{Glyph, Role, Theme};
 pub use crate::base::age::coarse as age;
+pub use crate::base::amount::{cores, memory, size};
 use crate::base::{Why, WhyKind};
 use crate::model::{FeedState, Snapshot};
 
@@ -33,39 +34,6 @@ pub fn skew(millis: i64) -> String {
         0..100 => "<0.1s".to_owned(),
         100..1_000 => "<1s".to_owned(),
         _ => format!("{:+}s", millis / 1000),
-    }
-}
-
-/// A size, in whole units.
-pub fn size(bytes: i64) -> String {
-    const UNITS: [(&str, i64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
-    UNITS.into_iter().find(|(_, unit)| bytes >= *unit).map_or_else(
-        || format!("{bytes} B"),
-        |(name, unit)| format!("{} {name}", bytes / unit),
-    )
-}
-
-/// Thousandths of a core in cores: `4 cores`, `0.25 cores`.
-pub fn cores(milli: u64) -> String {
-    let (whole, rest) = (milli / 1000, milli % 1000);
-    let rest = format!("{rest:03}");
-    match rest.trim_end_matches('0') {
-        "" if whole == 1 => "1 core".to_owned(),
-        "" => format!("{whole} cores"),
-        rest => format!("{whole}.{rest} cores"),
-    }
-}
-
-/// An amount of memory: from one GiB on with a tenth, because whole ones differ too much.
-pub fn memory(bytes: u64) -> String {
-    const GIB: u64 = 1 << 30;
-    if bytes < GIB {
-        return size(i64::try_from(bytes).unwrap_or(i64::MAX));
-    }
-    let tenths = bytes / (GIB / 10);
-    match tenths % 10 {
-        0 => format!("{} GiB", tenths / 10),
-        tenth => format!("{}.{tenth} GiB", tenths / 10),
     }
 }
 

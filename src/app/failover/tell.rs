@@ -4,14 +4,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{End, Failover, Refilled, Stage, after};
+use super::{End, Failover, Refilled, Stage, after, users};
 use crate::base::{Age, Text, plural};
 use crate::check::Severity;
-use crate::forecast::{Band, Times, tell};
-use crate::model::kube::{Tolerates, WorkloadKind};
+use crate::forecast::{Band, COLD_START, Times, tell};
+use crate::model::kube::Tolerates;
 
-/// NetBox's web takes so long from cold until it serves, by the vendor's word.
-const COLD_START: Duration = Duration::from_mins(4);
 /// A step may be seen so much later than it happens.
 const LOOK: Duration = Duration::from_secs(2);
 
@@ -144,7 +142,14 @@ pub fn steps(of: &Failover) -> Vec<Step> {
         },
     ];
     all.extend(evictions(of, times, &shifted));
-    all.extend(full(of, all.last().and_then(|step| step.foretold)));
+    let replaced = times.and_then(|times| times.replaced).map(&shifted);
+    // Without a forecast, from the last eviction on.
+    let evicted = all.last().and_then(|step| step.foretold);
+    let by_eviction = evicted.map(|band| Band {
+        to: band.to + COLD_START.to,
+        ..band
+    });
+    all.extend(full(of, replaced.or(by_eviction)));
     all
 }
 
@@ -193,12 +198,12 @@ fn evictions(of: &Failover, times: Option<&Times>, shifted: &impl Fn(Band) -> Ba
 }
 
 /// Everything ready again but what was foretold to stay Pending, and what each workload that is not waits for.
-fn full(of: &Failover, evicted: Option<Band>) -> Option<Step> {
-    let (short, whole): (Vec<&Refilled>, Vec<&Refilled>) = of.workloads.iter().partition(|own| own.is_foretold_short());
+fn full(of: &Failover, foretold: Option<Band>) -> Option<Step> {
+    let (short, whole): (Vec<&Refilled>, Vec<&Refilled>) = of.workloads.iter().partition(|own| own.is_to_stay_short());
     let last = whole.iter().map(|own| own.full).max()?;
     let is_full = whole.iter().all(|own| own.full.is_some());
     let lacking = of.workloads.iter().filter(|own| own.elsewhere < own.before);
-    let foretold = short.iter().filter_map(|own| {
+    let stays = short.iter().filter_map(|own| {
         let name = &own.key.name;
         Some(format!(
             "{name} was foretold to stay at {} of {}",
@@ -207,14 +212,15 @@ fn full(of: &Failover, evicted: Option<Band>) -> Option<Step> {
     });
     let has_left = of.evicted() > 0;
     let now = lacking.filter(|_| has_left).map(short_of);
+    let seen = last.filter(|_| is_full);
+    // What was so at the first look may have been so for long: that is not late.
+    let by_then = seen.filter(|_| seen == of.first_look).map(|at| after(of.began, at));
+    let so_far = by_then.map(|_| "so it was found at the first look".to_owned());
     Some(Step {
         what: format!("{} ready elsewhere", plural(whole.len(), "workload")),
-        foretold: evicted.map(|band| Band {
-            from: band.from,
-            to: band.to + COLD_START,
-        }),
-        seen: last.filter(|_| is_full).map(|at| after(of.began, at)),
-        notes: foretold.chain(now).collect(),
+        foretold: foretold.filter(|band| by_then.is_none_or(|passed| passed <= band.to)),
+        seen: seen.map(|at| after(of.began, at)),
+        notes: so_far.into_iter().chain(stays).chain(now).collect(),
     })
 }
 
@@ -226,7 +232,7 @@ fn short_of(own: &Refilled) -> String {
         (Some(why), 0, _) => format!("{count}, {} starting: {why}", own.starting),
         (None, 1.., _) => format!("{count}, {} Pending", own.pending),
         (None, 0, 1..) => format!("{count}, {} starting", own.starting),
-        (None, 0, 0) if own.kind == WorkloadKind::StatefulSet => {
+        (None, 0, 0) if own.is_held() => {
             format!("{count}: no new pod while the old one is there, until the Node is deleted or returns")
         }
         (None, 0, 0) => count,
@@ -253,7 +259,12 @@ pub fn summary(of: &Failover) -> String {
         let foretold = step.foretold.map(|band| format!(" (foretold {})", tell::band(band)));
         Some(format!("{} after {seen}{}", step.what, foretold.unwrap_or_default()))
     });
-    std::iter::once(head).chain(told).collect::<Vec<_>>().join("; ")
+    let users = of.users.map(|own| format!("users {}", users::words(&own, at)));
+    std::iter::once(head)
+        .chain(told)
+        .chain(users)
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 /// The whole story: a name and a sentence for each step.
@@ -279,5 +290,9 @@ pub fn story(of: &Failover, now: Timestamp) -> Vec<(String, Text, bool)> {
         let parts = std::iter::once(seen).chain(foretold).chain(late).chain(step.notes);
         rows.push((step.what, Text::from(parts.collect::<Vec<_>>().join("; ")), is_late));
     }
+    rows.extend(of.users.map(|own| {
+        let text = users::words(&own, of.end.map_or(now, |(at, _)| at));
+        ("users".to_owned(), Text::from(text), !own.served)
+    }));
     rows
 }

@@ -1,6 +1,8 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::forecast::Band;
+use crate::model::entry::{EntryId, Probed};
 use crate::model::example::{self, Death};
 
 /// The losses that ended, and the one that goes on, after these snapshots.
@@ -60,4 +62,97 @@ fn a_node_that_returns_ends_its_loss() {
     ]);
     assert_eq!(failovers.open().len(), 0);
     assert_eq!(ended[0].end.unwrap().1, End::Returned);
+}
+
+fn step<'a>(steps: &'a [tell::Step], what: &str) -> &'a tell::Step {
+    steps.iter().find(|step| step.what.contains(what)).unwrap()
+}
+
+#[test]
+fn what_is_held_or_pending_is_not_foretold_to_be_ready() {
+    let lost = example::node_lost(Death::Refused);
+    let all = at_one_look(&lost, &Policy::default()).unwrap();
+    let own = &all[0];
+    let short = own.workloads.iter().filter(|own| own.is_to_stay_short());
+    let short: Vec<&str> = short.map(|own| own.key.name.as_str()).collect();
+    assert!(
+        short.contains(&"netbox-netbox") && short.contains(&"kotsadm-rqlite"),
+        "{short:?}"
+    );
+    let steps = tell::steps(own);
+    let ready = step(&steps, "ready elsewhere");
+    let count = crate::base::plural(own.workloads.len() - short.len(), "workload");
+    assert_eq!(ready.what, format!("{count} ready elsewhere"));
+    assert!(
+        ready.notes.iter().any(|note| note.starts_with("netbox-netbox: ")),
+        "{ready:?}"
+    );
+}
+
+#[test]
+fn a_console_that_opens_later_dates_evictions_by_whoever_asked_for_them() {
+    let lost = example::node_lost(Death::Refused);
+    let (_, failovers) = followed(vec![lost.clone()]);
+    let own = &failovers.open()[0];
+    assert_eq!(own.first_look, Some(lost.now.wall));
+    assert!(
+        own.pods
+            .iter()
+            .all(|pod| pod.evicted.is_some_and(|at| at < lost.now.wall)),
+        "{:#?}",
+        own.pods
+    );
+}
+
+#[test]
+fn a_band_is_told_in_whole_seconds_that_contain_it() {
+    let band = Band {
+        from: Duration::from_millis(56_300),
+        to: Duration::from_millis(58_300),
+    };
+    assert_eq!(crate::forecast::tell::band(band), "56 s to 59 s");
+}
+
+#[test]
+fn the_longest_gap_of_users_is_kept_and_one_lost_probe_is_none() {
+    let served = Probed {
+        status: Some(200),
+        ..Probed::default()
+    };
+    let failed = Probed {
+        status: Some(503),
+        ..Probed::default()
+    };
+    let mut lost = example::node_lost(Death::Refused);
+    let look = |lost: &mut Snapshot, probes: &[(u64, &Probed)]| {
+        let entry = lost.entry.get_mut(&EntryId::Balancer).unwrap();
+        for (seconds, probed) in probes {
+            entry.take(example::ago(*seconds), Probed::clone(probed));
+        }
+        lost.clone()
+    };
+    let first = look(&mut lost, &[(60, &served), (59, &failed), (58, &served)]);
+    let second = look(&mut lost, &[(50, &failed), (49, &failed), (40, &served)]);
+    let third = look(&mut lost, &[(30, &failed), (29, &failed)]);
+    let told = |snapshots: Vec<Snapshot>| {
+        let (_, failovers) = followed(snapshots);
+        let own = failovers.open()[0].clone();
+        let story = tell::story(&own, lost.now.wall);
+        let row = story.into_iter().find(|(what, ..)| what == "users");
+        (own.users.unwrap(), row.unwrap())
+    };
+    let (users, (_, text, is_bad)) = told(vec![first.clone()]);
+    assert!(users.served && users.gap.is_none() && !is_bad, "{users:?}");
+    assert!(text.as_str().starts_with("served, without a gap"), "{text}");
+    let (users, (_, text, _)) = told(vec![first.clone(), second.clone()]);
+    assert!(users.served);
+    assert!(
+        text.as_str().contains("the longest gap 10 s") && text.as_str().contains("(2 probes"),
+        "{text}"
+    );
+    let (users, (_, text, is_bad)) = told(vec![first, second, third]);
+    assert!(
+        !users.served && is_bad && text.as_str().starts_with("not served; the longest gap 30 s"),
+        "{text}"
+    );
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::feeds::millis;
 use crate::app::failover::tell::{self, Step};
-use crate::app::failover::{Failover, Refilled};
+use crate::app::failover::{Failover, Refilled, Users};
 use crate::base::Text;
 
 /// A lost node, and how far its failover is.
@@ -32,6 +32,9 @@ pub struct FailoverDocument {
     pub evicted: usize,
     /// Workloads with pods there.
     pub workloads: Vec<RefillDocument>,
+    /// Whether users are served meanwhile, by the name that they go to, and the longest time in which they were not, as probed
+    /// from this host since the last heartbeat; null where nothing was.
+    pub users: Option<Users>,
     /// Everything in sentences, for people.
     #[serde(skip)]
     story: Vec<String>,
@@ -85,6 +88,7 @@ pub fn document(of: &Failover, now: Timestamp) -> FailoverDocument {
         pods: of.pods.len(),
         evicted: of.evicted(),
         workloads: of.workloads.iter().map(refill).collect(),
+        users: of.users,
         story: story.map(|(what, text, _)| format!("{what}: {text}")).collect(),
     }
 }

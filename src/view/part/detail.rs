@@ -41,7 +41,15 @@ pub fn title(state: &State, row: &RowId) -> String {
         RowId::Change(number) if *number < 0 => "change, by an earlier session".to_owned(),
         // People count from one.
         RowId::Change(number) => format!("change {}", number + 1),
-        RowId::Loss(_) => format!("if {} is lost", rows::name(state, row)),
+        RowId::Loss(domain) => {
+            let name = rows::name(state, row);
+            let is_past = rows::told(state, domain).is_some_and(|own| own.first.is_lost_already());
+            if is_past {
+                format!("{name} is lost already")
+            } else {
+                format!("if {name} is lost")
+            }
+        }
         RowId::Offer(name) => name.to_string(),
         RowId::Run(id) => format!("run {}", id.0),
         RowId::Untold(feed) | RowId::Feed(feed) => format!("feed {}", feed_name(state, *feed)),
