@@ -3,6 +3,7 @@
 
 use super::Msg;
 use super::key::{Code, Key};
+use super::keys::Command;
 use super::rows::rows;
 use super::state::State;
 
@@ -13,7 +14,7 @@ pub const HELP: [&str; 8] = [
     "a row's number opens that row",
     "a slash and a text, such as /nbe-1, shows only rows that contain it; a slash alone shows all rows again",
     "a colon and a command, such as :nodes, does what it does in the console",
-    "a key, such as d, does what it does in the console",
+    "a key of those below does what it does in the console",
     "back closes what is open; an empty line repeats the screen",
     "help says this; quit leaves",
 ];
@@ -28,22 +29,22 @@ pub fn read(state: &State, typed: &str) -> Result<Vec<Msg>, String> {
         return open(state, number);
     }
     if let Some(filter) = typed.strip_prefix('/') {
-        return Ok(finish(vec![press('/'), Msg::Key(Key::ctrl('u'))], filter));
+        return Ok(finish(vec![press(state, Command::OpenFilter), Msg::Key(Key::ctrl('u'))], filter));
     }
     match typed {
         "" => Ok(Vec::new()),
-        "help" => Ok(vec![press('?')]),
+        "help" => Ok(vec![press(state, Command::Help)]),
         "back" => Ok(vec![Msg::Key(Key::of(Code::Esc))]),
         "quit" | "exit" => Ok(vec![Msg::Key(Key::ctrl('c'))]),
         _ => Ok(typed.parse().map_or_else(
-            |_| finish(vec![press(':')], typed.trim_start_matches(':')),
+            |_| finish(vec![press(state, Command::OpenCommandLine)], typed.trim_start_matches(':')),
             |key| vec![Msg::Key(key)],
         )),
     }
 }
 
-const fn press(key: char) -> Msg {
-    Msg::Key(Key::char(key))
+fn press(state: &State, command: Command) -> Msg {
+    Msg::Key(state.key_of(command))
 }
 
 /// Types the rest of a prompt and accepts it.
@@ -66,7 +67,7 @@ fn open(state: &State, number: usize) -> Result<Vec<Msg>, String> {
         };
         return Err(format!("there is no row {number}; {there}"));
     };
-    let enter = Msg::Key(Key::of(Code::Enter));
+    let enter = press(state, Command::Open);
     let is_covered = usize::from(state.help.is_some()) + state.sheets.len() + usize::from(state.detail.is_some());
     let mut msgs = vec![Msg::Key(Key::of(Code::Esc)); is_covered];
     msgs.extend([Msg::Select(number - 1), enter.clone()]);
