@@ -29,7 +29,10 @@ pub fn read(state: &State, typed: &str) -> Result<Vec<Msg>, String> {
         return open(state, number);
     }
     if let Some(filter) = typed.strip_prefix('/') {
-        return Ok(finish(vec![press(state, Command::OpenFilter), Msg::Key(Key::ctrl('u'))], filter));
+        return Ok(finish(
+            vec![press(state, Command::OpenFilter), Msg::Key(Key::ctrl('u'))],
+            filter,
+        ));
     }
     match typed {
         "" => Ok(Vec::new()),
@@ -37,7 +40,12 @@ pub fn read(state: &State, typed: &str) -> Result<Vec<Msg>, String> {
         "back" => Ok(vec![Msg::Key(Key::of(Code::Esc))]),
         "quit" | "exit" => Ok(vec![Msg::Key(Key::ctrl('c'))]),
         _ => Ok(typed.parse().map_or_else(
-            |_| finish(vec![press(state, Command::OpenCommandLine)], typed.trim_start_matches(':')),
+            |_| {
+                finish(
+                    vec![press(state, Command::OpenCommandLine)],
+                    typed.trim_start_matches(':'),
+                )
+            },
             |key| vec![Msg::Key(key)],
         )),
     }
@@ -82,6 +90,7 @@ fn open(state: &State, number: usize) -> Result<Vec<Msg>, String> {
 mod tests {
     use super::*;
     use crate::app::Screen;
+    use crate::app::keys::KeyMap;
     use crate::app::{Effect, update};
     use crate::model::{Policy, example};
     use std::sync::Arc;
@@ -129,6 +138,27 @@ mod tests {
             (state.help, say(&mut state, "q").as_slice()),
             (None, [Effect::Quit].as_slice())
         );
+    }
+
+    #[test]
+    fn words_mean_the_same_when_keys_are_remapped() {
+        let pairs = [
+            ("/", "q"),
+            ("z", "/"),
+            (":", "enter"),
+            ("enter", ":"),
+            ("?", "z"),
+            ("Z", "?"),
+        ];
+        assert!(KeyMap::of(pairs).is_err(), "z does nothing");
+        let mut state = state().with_keys(KeyMap::of(pairs.into_iter().filter(|(key, _)| *key != "?")).unwrap());
+        say(&mut state, ":placement");
+        say(&mut state, "/rqlite");
+        assert_eq!((state.screen, state.filter()), (Screen::Placement, "rqlite"));
+        say(&mut state, "1");
+        assert_eq!(state.detail, Some(0));
+        say(&mut state, "help");
+        assert!(state.help.is_some());
     }
 
     #[test]

@@ -188,11 +188,11 @@ pub fn step(state: &mut State, by: Move) {
     match by {
         Move::Left => sheet.column = sheet.column.saturating_sub(SIDE_STEP),
         Move::Right if !sheet.wrap => sheet.column = (sheet.column + SIDE_STEP).min(geometry.text_columns),
-        Move::Right => say(
-            state,
-            Severity::Info,
-            "lines are wrapped, so there is nothing to the side; w changes that",
-        ),
+        Move::Right => {
+            let wrap = state.key_of(Command::Look(Look::Wrap));
+            let text = format!("lines are wrapped, so there is nothing to the side; {wrap} changes that");
+            say(state, Severity::Info, &text);
+        }
         Move::LineStart => sheet.column = 0,
         Move::Up | Move::Down | Move::PageUp | Move::PageDown | Move::Top | Move::Bottom => {
             sheet.top = moved(sheet.top, by, geometry.text_rows, last);
@@ -272,7 +272,9 @@ pub fn look(state: &mut State, how: Look) -> Vec<Effect> {
                 "without managedFields"
             }
         }
-        (Look::Follow | Look::PreviousRun | Look::NextContainer, _) => &format!("that key is for logs: {logs} opens one"),
+        (Look::Follow | Look::PreviousRun | Look::NextContainer, _) => {
+            &format!("that key is for logs: {logs} opens one")
+        }
         (Look::ManagedFields, _) => &format!("that key is for YAML: {yaml} opens it"),
     };
     say(state, Severity::Info, told);

@@ -116,7 +116,10 @@ fn press(state: &mut State, key: Key) -> Vec<Effect> {
         (Some(_), None) => {}
         (None, _) => {
             let help = state.key_of(Command::Help);
-            state.say(Severity::Info, format!("{key} does nothing here; {help} shows the keys"));
+            state.say(
+                Severity::Info,
+                format!("{key} does nothing here; {help} shows the keys"),
+            );
         }
     }
     Vec::new()

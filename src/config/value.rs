@@ -213,7 +213,10 @@ impl Value for KeyMap {
 
     fn from_toml(value: &DeValue<'_>) -> Result<Self, Problem> {
         let DeValue::Table(table) = value else {
-            return Err(Problem::new(format!("expected a table of keys, found {}", kind_of(value))));
+            return Err(Problem::new(format!(
+                "expected a table of keys, found {}",
+                kind_of(value)
+            )));
         };
         let mut entries: Vec<_> = table.iter().collect();
         entries.sort_by_key(|(pressed, _)| pressed.span().start);
@@ -225,12 +228,18 @@ impl Value for KeyMap {
         let words = pairs.iter().map(|(pressed, meant)| (*pressed, meant.as_str()));
         KeyMap::of(words).map_err(|refusal| {
             let at = entries.get(refusal.number).map(|(pressed, _)| pressed.span().start);
-            Problem { offset: at, ..refused(refusal) }
+            Problem {
+                offset: at,
+                ..refused(refusal)
+            }
         })
     }
 
     fn show(&self) -> String {
-        let pairs: Vec<String> = self.pairs().map(|(pressed, meant)| format!("{pressed}={meant}")).collect();
+        let pairs: Vec<String> = self
+            .pairs()
+            .map(|(pressed, meant)| format!("{pressed}={meant}"))
+            .collect();
         pairs.join(" ")
     }
 }

@@ -64,7 +64,9 @@ impl KeyMap {
         if row.context == Context::Prompt {
             return row.keys.to_vec();
         }
-        let chosen = self.pairs().filter(|(pressed, meant)| pressed != meant && row.keys.contains(meant));
+        let chosen = self
+            .pairs()
+            .filter(|(pressed, meant)| pressed != meant && row.keys.contains(meant));
         let own = row.keys.iter().filter(|key| self.meant(**key) == **key);
         let mut keys: Vec<Key> = chosen.map(|(pressed, _)| pressed).collect();
         keys.extend(own);
@@ -122,5 +124,137 @@ const fn arrives(key: Key) -> bool {
     match (key.ctrl, key.code) {
         (true, Code::Char(c)) => matches!(c, 'a'..='h' | 'j'..='l' | 'n'..='z' | '4'..='7' | ' '),
         _ => true,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::app::key::parse_sequence;
+    use crate::app::keys::{hints, rows};
+    use crate::app::work::Deed;
+    use crate::app::{Effect, Msg, Screen, State, update};
+    use crate::model::{Policy, example};
+
+    fn console(pairs: &[(&str, &str)]) -> State {
+        let keys = KeyMap::of(pairs.iter().copied()).unwrap();
+        State::new(Arc::new(example::healthy()), Policy::default()).with_keys(keys)
+    }
+
+    fn press(state: &mut State, keys: &str) -> Vec<Effect> {
+        let keys = parse_sequence(keys).unwrap().into_iter();
+        keys.flat_map(|key| update(state, Msg::Key(key))).collect()
+    }
+
+    #[test]
+    fn a_key_does_what_another_does_and_loses_what_it_did() {
+        let mut state = console(&[("ctrl-q", "q"), ("2", "3"), ("3", "2")]);
+        press(&mut state, "2");
+        assert_eq!(state.screen, Screen::Etcd);
+        press(&mut state, "3");
+        assert_eq!(state.screen, Screen::Nodes);
+        assert_eq!(press(&mut state, "<ctrl-q>"), [Effect::Quit]);
+        assert_eq!(press(&mut state, "q"), [Effect::Quit], "what is not remapped stays");
+    }
+
+    #[test]
+    fn what_is_typed_is_not_translated() {
+        let mut state = console(&[("x", "q"), ("ctrl-t", "x"), ("enter", "j"), ("ctrl-o", "enter")]);
+        press(&mut state, "3/x");
+        assert_eq!(state.filter(), "x");
+        press(&mut state, "<enter>");
+        assert!(state.prompt.is_none(), "enter accepts");
+        let prompt = TABLE.iter().filter(|row| row.context == Context::Prompt);
+        assert!(prompt.into_iter().all(|row| state.keys.keys_of(row) == row.keys));
+    }
+
+    #[test]
+    fn what_is_pressed_is_what_is_shown() {
+        let mut state = console(&[
+            ("ctrl-q", "q"),
+            ("ctrl-a", "W"),
+            ("W", "a"),
+            ("a", "?"),
+            ("?", "y"),
+            ("y", "d"),
+            ("d", "e"),
+            ("e", "l"),
+            ("l", "i"),
+            ("i", "0"),
+            ("0", "W"),
+        ]);
+        let hint = |word| hints(&state).find(|(_, hint)| *hint == word).unwrap().0.to_string();
+        assert_eq!(["quit", "actions", "help"].map(hint), ["ctrl-q", "W", "a"]);
+        let help = |says: &str| rows(&state.keys).find(|row| row.help.starts_with(says)).unwrap().keys;
+        assert_eq!(help("close what is open"), "ctrl-q, q");
+        assert_eq!(help("let actions be run"), "0, ctrl-a");
+        assert_eq!(help("one row down"), "j, down");
+        press(&mut state, "z");
+        assert!(
+            state
+                .message
+                .as_ref()
+                .unwrap()
+                .text
+                .as_str()
+                .ends_with("a shows the keys")
+        );
+        assert_eq!(state.key_of(Command::Work(Deed::Unlock)).to_string(), "0");
+    }
+
+    #[test]
+    fn without_a_map_the_first_key_of_a_row_is_named() {
+        let state = console(&[]);
+        for row in TABLE {
+            let rows = || TABLE.iter().filter(|other| other.command == row.command);
+            let first = rows().find_map(|row| row.keys.first()).unwrap();
+            assert_eq!(state.key_of(row.command), *first);
+        }
+    }
+
+    #[test]
+    fn what_cannot_work_is_refused_and_the_wrong_pair_is_named() {
+        for (pairs, number, says) in [
+            (&[("hyper-q", "q")][..], 0, "there is no key \"hyper-q\""),
+            (&[("ctrl-q", "q"), ("Q", "leave")], 1, "there is no key \"leave\""),
+            (&[("esc", "q")], 0, "esc cannot be remapped"),
+            (&[("ctrl-c", "q")], 0, "ctrl-c cannot be remapped"),
+            (&[("ctrl-[", "q")], 0, "terminals send no ctrl-["),
+            (&[("ctrl-Q", "q")], 0, "terminals send no ctrl-Q"),
+            (&[("Q", "ctrl-u")], 0, "the key ctrl-u does nothing"),
+            (
+                &[("alt-ctrl-x", "q"), ("ctrl-alt-x", "a")],
+                1,
+                "the key ctrl-alt-x is there twice",
+            ),
+            (
+                &[("ctrl-q", "q"), ("W", "q")],
+                1,
+                "what W did would have no key any more: let actions be run",
+            ),
+        ] {
+            let refusal = KeyMap::of(pairs.iter().copied()).unwrap_err();
+            assert_eq!(refusal.number, number, "{refusal:?}");
+            assert!(
+                refusal.what.starts_with(says) && !refusal.advice.is_empty(),
+                "{refusal:?}"
+            );
+        }
+        let spare = [("j", "k"), ("Q", "W"), ("Z", "Q")];
+        assert!(KeyMap::of(spare[..2].iter().copied()).is_ok(), "down is left for j");
+        assert!(KeyMap::of(spare).is_err(), "a translation is not translated again");
+    }
+
+    #[test]
+    fn there_is_a_way_out_whatever_a_recording_says() {
+        let keys: KeyMap = serde_json::from_str(r#"{"ctrl-c":"j","esc":"j","Q":"q"}"#).unwrap();
+        let [ctrl_c, esc, other] = [Key::ctrl('c'), Key::of(Code::Esc), Key::char('Q')].map(|key| keys.meant(key));
+        assert_eq!(
+            [ctrl_c, esc, other],
+            [Key::ctrl('c'), Key::of(Code::Esc), Key::char('q')]
+        );
     }
 }

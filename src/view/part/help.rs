@@ -9,12 +9,8 @@ use crate::view::words;
 
 /// Every line of the help.
 pub fn render(state: &State, theme: &Theme, width: usize) -> Vec<Line<'static>> {
-    let rows: Vec<keys::Row> = keys::rows_of(
-        &state.keys,
-        state.snapshot.simulated.is_some(),
-        state.replay.is_some(),
-    )
-    .collect();
+    let rows: Vec<keys::Row> =
+        keys::rows_of(&state.keys, state.snapshot.simulated.is_some(), state.replay.is_some()).collect();
     let widest = rows.iter().map(|row| row.keys.width()).max().unwrap_or(0);
     let mut lines = Vec::new();
     let mut context = String::new();
