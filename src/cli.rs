@@ -93,7 +93,7 @@ fn dispatch(cli: Cli) -> eyre::Result<ExitCode> {
         Some(Command::OkTo { verb, node, at, look }) => ok_to::run(&settings, (verb, at), &node, &look),
         Some(Command::Ssh(asked)) => ssh::run(&cli.global, &asked),
         Some(Command::Rbac { who }) => rbac::run(who),
-        Some(Command::Keys { output }) => keys::run(output),
+        Some(Command::Keys { output }) => keys::run(&settings, output),
         Some(Command::Themes { action, output }) => themes::run(&settings, action.as_ref(), output),
         Some(Command::Screenshot(shot)) => screenshot::run(&settings, &shot),
         Some(Command::Config {

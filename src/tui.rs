@@ -35,7 +35,7 @@ use futures_util::StreamExt;
 use ratatui::Terminal;
 use tokio::sync::watch;
 
-use crate::app::keys::Program;
+use crate::app::keys::{KeyMap, Program};
 use crate::app::{Effect, Geometry, Message, Msg, State, tour, update};
 use crate::base::Text;
 use crate::check::Severity;
@@ -59,6 +59,8 @@ const MAX_DRAINED: usize = 256;
 pub struct Options {
     /// What counts as wrong.
     pub policy: Policy,
+    /// Keys that the operator gave another meaning.
+    pub keys: KeyMap,
     /// How roles look.
     pub theme: Theme,
     /// The themes that can be chosen instead.
@@ -154,6 +156,7 @@ impl Console {
         let output = BufWriter::with_capacity(OUTPUT_BYTES, io::stdout());
         let terminal = Terminal::new(QuietBackend::new(output))?;
         let mut state = State::new(Arc::clone(&snapshots.borrow_and_update()), options.policy.clone())
+            .with_keys(options.keys.clone())
             .in_namespace(options.namespace.as_ref());
         state.themes.clone_from(&options.themes.names);
         state.work.is_manned = crew.is_manned();

@@ -13,6 +13,10 @@ use super::sim::{self, Deed};
 use super::state::State;
 use super::work;
 
+pub mod map;
+
+pub use map::KeyMap;
+
 /// What a key means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[allow(missing_docs)]
@@ -319,12 +323,12 @@ pub struct Row {
 }
 
 /// The whole table as text, and the commands after it, for `quorate keys`.
-pub fn rows() -> impl Iterator<Item = Row> {
-    rows_of(true, true)
+pub fn rows(map: &KeyMap) -> impl Iterator<Item = Row> {
+    rows_of(map, true, true)
 }
 
 /// The same for the help, which keeps what exists on a simulated cluster or in a replay alone from all others.
-pub fn rows_of(is_simulated: bool, is_replay: bool) -> impl Iterator<Item = Row> {
+pub fn rows_of(map: &KeyMap, is_simulated: bool, is_replay: bool) -> impl Iterator<Item = Row> {
     let exists = move |binding: &&Binding| match binding.context {
         Context::Simulated => is_simulated,
         Context::Replay => is_replay,
@@ -332,7 +336,7 @@ pub fn rows_of(is_simulated: bool, is_replay: bool) -> impl Iterator<Item = Row>
     };
     let keys = TABLE.iter().filter(exists).map(|binding| Row {
         context: binding.context.word().to_owned(),
-        keys: keys_of(binding),
+        keys: listed(&map.keys_of(binding)),
         help: binding.help.to_owned(),
     });
     let commands = commands::TABLE.iter().map(|entry| Row {
@@ -353,9 +357,9 @@ pub fn rows_of(is_simulated: bool, is_replay: bool) -> impl Iterator<Item = Row>
     keys.chain(commands).chain(simulated).chain(replayed)
 }
 
-/// The keys of a binding, such as `q, ctrl-c`.
-pub fn keys_of(binding: &Binding) -> String {
-    let keys: Vec<String> = binding.keys.iter().map(ToString::to_string).collect();
+/// Keys, such as `q, ctrl-c`.
+fn listed(keys: &[Key]) -> String {
+    let keys: Vec<String> = keys.iter().map(ToString::to_string).collect();
     keys.join(", ")
 }
 
@@ -384,6 +388,11 @@ pub fn contexts(state: &State) -> Vec<Context> {
 
 /// What a key means now.
 pub fn lookup(state: &State, key: Key) -> Option<Command> {
+    let key = if state.prompt.is_some() {
+        key
+    } else {
+        state.keys.meant(key)
+    };
     contexts(state)
         .into_iter()
         .flat_map(|context| TABLE.iter().filter(move |binding| binding.context == context))
@@ -392,14 +401,14 @@ pub fn lookup(state: &State, key: Key) -> Option<Command> {
 }
 
 /// The key that shows a screen.
-pub fn key_of(screen: Screen) -> Option<Key> {
+pub fn key_of(map: &KeyMap, screen: Screen) -> Option<Key> {
     let shows = |command| match command {
         Command::Go(to) => to == screen,
         Command::Work(work::Deed::Offer) => screen == Screen::Actions,
         _ => false,
     };
     let binding = TABLE.iter().find(|binding| shows(binding.command))?;
-    binding.keys.first().copied()
+    map.keys_of(binding).first().copied()
 }
 
 /// Has a hint where there is room for all the others.
@@ -415,7 +424,7 @@ pub fn hints(state: &State) -> impl Iterator<Item = (Key, &'static str)> {
     let hinted = hinted.filter(|binding| useful::is_useful(state, binding.command));
     let (less, more): (Vec<_>, Vec<_>) = hinted.partition(|binding| LESS_NEEDED.contains(&binding.command));
     let hints = more.into_iter().chain(less);
-    hints.filter_map(|binding| Some((*binding.keys.first()?, binding.hint)))
+    hints.filter_map(|binding| Some((*state.keys.keys_of(binding).first()?, binding.hint)))
 }
 
 #[cfg(test)]

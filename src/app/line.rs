@@ -3,6 +3,7 @@
 
 use super::Msg;
 use super::key::{Code, Key};
+use super::keys::Command;
 use super::rows::rows;
 use super::state::State;
 
@@ -15,7 +16,7 @@ pub const HELP: [&str; 10] = [
     "a row's number opens that row; no number stands for a screen here",
     "a slash and a text, such as /nbe-1, shows only rows that contain it; a slash alone shows all rows again",
     "a colon and a command, such as :nodes, does what it does in the console",
-    "a key, such as d, does what it does in the console",
+    "a key of those below does what it does in the console",
     "back closes what is open; an empty line repeats the screen",
     "help says this; quit leaves",
 ];
@@ -30,22 +31,30 @@ pub fn read(state: &State, typed: &str) -> Result<Vec<Msg>, String> {
         return open(state, number);
     }
     if let Some(filter) = typed.strip_prefix('/') {
-        return Ok(finish(vec![press('/'), Msg::Key(Key::ctrl('u'))], filter));
+        return Ok(finish(
+            vec![press(state, Command::OpenFilter), Msg::Key(Key::ctrl('u'))],
+            filter,
+        ));
     }
     match typed {
         "" => Ok(Vec::new()),
-        "help" => Ok(vec![press('?')]),
+        "help" => Ok(vec![press(state, Command::Help)]),
         "back" => Ok(vec![Msg::Key(Key::of(Code::Esc))]),
         "quit" | "exit" => Ok(vec![Msg::Key(Key::ctrl('c'))]),
         _ => Ok(typed.parse().map_or_else(
-            |_| finish(vec![press(':')], typed.trim_start_matches(':')),
+            |_| {
+                finish(
+                    vec![press(state, Command::OpenCommandLine)],
+                    typed.trim_start_matches(':'),
+                )
+            },
             |key| vec![Msg::Key(key)],
         )),
     }
 }
 
-const fn press(key: char) -> Msg {
-    Msg::Key(Key::char(key))
+fn press(state: &State, command: Command) -> Msg {
+    Msg::Key(state.key_of(command))
 }
 
 /// Types the rest of a prompt and accepts it.
@@ -68,7 +77,7 @@ fn open(state: &State, number: usize) -> Result<Vec<Msg>, String> {
         };
         return Err(format!("there is no row {number}; {there}"));
     };
-    let enter = Msg::Key(Key::of(Code::Enter));
+    let enter = press(state, Command::Open);
     let is_covered = usize::from(state.help.is_some()) + state.sheets.len() + usize::from(state.detail.is_some());
     let mut msgs = vec![Msg::Key(Key::of(Code::Esc)); is_covered];
     msgs.extend([Msg::Select(number - 1), enter.clone()]);
@@ -83,6 +92,7 @@ fn open(state: &State, number: usize) -> Result<Vec<Msg>, String> {
 mod tests {
     use super::*;
     use crate::app::Screen;
+    use crate::app::keys::KeyMap;
     use crate::app::{Effect, update};
     use crate::model::{Policy, example};
     use std::sync::Arc;
@@ -142,6 +152,27 @@ mod tests {
             (state.help, say(&mut state, "q").as_slice()),
             (None, [Effect::Quit].as_slice())
         );
+    }
+
+    #[test]
+    fn words_mean_the_same_when_keys_are_remapped() {
+        let pairs = [
+            ("/", "q"),
+            ("z", "/"),
+            (":", "enter"),
+            ("enter", ":"),
+            ("?", "z"),
+            ("Z", "?"),
+        ];
+        assert!(KeyMap::of(pairs).is_err(), "z does nothing");
+        let mut state = state().with_keys(KeyMap::of(pairs.into_iter().filter(|(key, _)| *key != "?")).unwrap());
+        say(&mut state, ":placement");
+        say(&mut state, "/rqlite");
+        assert_eq!((state.screen, state.filter()), (Screen::Placement, "rqlite"));
+        say(&mut state, "1");
+        assert_eq!(state.detail, Some(0));
+        say(&mut state, "help");
+        assert!(state.help.is_some());
     }
 
     #[test]

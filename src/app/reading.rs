@@ -1,7 +1,7 @@
 //! What keys do to sheets: open them, move in them, search, copy. Start reading at [`read`].
 
 use super::Effect;
-use super::keys::{Copied, Look, Move, Program, Reading, Way};
+use super::keys::{Command, Copied, Look, Move, Program, Reading, Way};
 use super::navigate::moved;
 use super::paper::Line;
 use super::rows::{RowId, rows};
@@ -188,11 +188,11 @@ pub fn step(state: &mut State, by: Move) {
     match by {
         Move::Left => sheet.column = sheet.column.saturating_sub(SIDE_STEP),
         Move::Right if !sheet.wrap => sheet.column = (sheet.column + SIDE_STEP).min(geometry.text_columns),
-        Move::Right => say(
-            state,
-            Severity::Info,
-            "lines are wrapped, so there is nothing to the side; w changes that",
-        ),
+        Move::Right => {
+            let wrap = state.key_of(Command::Look(Look::Wrap));
+            let text = format!("lines are wrapped, so there is nothing to the side; {wrap} changes that");
+            say(state, Severity::Info, &text);
+        }
         Move::LineStart => sheet.column = 0,
         Move::Up | Move::Down | Move::PageUp | Move::PageDown | Move::Top | Move::Bottom => {
             sheet.top = moved(sheet.top, by, geometry.text_rows, last);
@@ -203,6 +203,7 @@ pub fn step(state: &mut State, by: Move) {
 /// Changes how the uppermost sheet shows what it shows, or what it asks for.
 pub fn look(state: &mut State, how: Look) -> Vec<Effect> {
     let id = next_id(state);
+    let [logs, yaml] = [Reading::Logs, Reading::Yaml].map(|what| state.key_of(Command::Read(what)));
     let Some(sheet) = state.sheets.last_mut() else {
         return Vec::new();
     };
@@ -271,8 +272,10 @@ pub fn look(state: &mut State, how: Look) -> Vec<Effect> {
                 "without managedFields"
             }
         }
-        (Look::Follow | Look::PreviousRun | Look::NextContainer, _) => "that key is for logs: l opens one",
-        (Look::ManagedFields, _) => "that key is for YAML: y opens it",
+        (Look::Follow | Look::PreviousRun | Look::NextContainer, _) => {
+            &format!("that key is for logs: {logs} opens one")
+        }
+        (Look::ManagedFields, _) => &format!("that key is for YAML: {yaml} opens it"),
     };
     say(state, Severity::Info, told);
     Vec::new()

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Effect;
 use super::commands::{Argument, Does, Entry};
+use super::key::Key;
 use super::state::State;
 
 /// How many times faster than it was, in the order of the keys.
@@ -52,16 +53,16 @@ pub struct Place {
 }
 
 impl Place {
-    /// In one line.
-    pub fn line(&self) -> String {
+    /// In one line; with the key that shows again what was shown then.
+    pub fn line(&self, follow: Key) -> String {
         let at = self.at.strftime("%Y-%m-%d %H:%M:%SZ");
         let speed = self
             .speed
             .map_or_else(|| "paused".to_owned(), |speed| format!("x{speed}"));
         let own = if self.is_own {
-            "  your own look; f follows again"
+            format!("  your own look; {follow} follows again")
         } else {
-            ""
+            String::new()
         };
         format!("REPLAY  {at}  {}/{}  {speed}{own}", self.frame, self.frames)
     }

@@ -6,6 +6,8 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use super::events;
+use super::key::Key;
+use super::keys::{Command, Look};
 use super::paper::{Line, Tone};
 use super::state::State;
 use super::work::Rehearsal;
@@ -288,7 +290,7 @@ impl Sheet {
             Body::Events { of, events, more } => {
                 events::lines(of.as_ref(), events, *more, self.read.as_ref().map(|read| read.at))
             }
-            Body::Log(log) => log_lines(log),
+            Body::Log(log) => log_lines(state, log),
             Body::Pods { pods, .. } => pods.iter().map(|key| pod_line(state, key)).collect(),
             Body::Rehearsal(own) => own.lines(self),
         }
@@ -330,11 +332,16 @@ fn failed(state: &State, failure: &Failure) -> Vec<Line> {
         let age = crate::base::age::coarse(state.snapshot.now.since(at));
         fact("last answer", format!("of an API server: {age} ago"), Tone::Stale)
     }));
-    lines.push(fact("again", "r asks again".to_owned(), Tone::Dim));
+    lines.push(fact("again", format!("{} asks again", again(state)), Tone::Dim));
     lines
 }
 
-fn log_lines(log: &Log) -> Vec<Line> {
+/// What is pressed to read again.
+fn again(state: &State) -> Key {
+    state.key_of(Command::Look(Look::Again))
+}
+
+fn log_lines(state: &State, log: &Log) -> Vec<Line> {
     let mut lines = Vec::with_capacity(log.lines.len() + 2);
     if log.dropped > 0 {
         let text = format!("-- {} older lines are not kept --", log.dropped);
@@ -343,7 +350,7 @@ fn log_lines(log: &Log) -> Vec<Line> {
     lines.extend(log.lines.iter().map(|line| Line::plain(line.clone(), Tone::Plain)));
     match &log.ended {
         Some(Some(why)) => lines.push(Line::plain(
-            format!("-- cut off: {why}; r reads again --"),
+            format!("-- cut off: {why}; {} reads again --", again(state)),
             Tone::Warning,
         )),
         Some(None) => lines.push(Line::plain("-- the log ends here --", Tone::Dim)),

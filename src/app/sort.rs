@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::keys::Command;
 use super::navigate::follow_rows;
 use super::rows::{RowId, placement, ready_word};
 use super::screen::Screen;
@@ -185,7 +186,10 @@ pub fn next(state: &mut State) -> Result<(), String> {
 pub fn turn(state: &mut State) -> Result<(), String> {
     sortable(state)?;
     let Some(sort) = state.sort().cloned() else {
-        return Err("what needs attention comes first: s sorts by a column, then S turns it around".to_owned());
+        let [sort, turn] = [Command::Sort, Command::TurnSort].map(|command| state.key_of(command));
+        return Err(format!(
+            "what needs attention comes first: {sort} sorts by a column, then {turn} turns it around"
+        ));
     };
     set(state, Some(&sort.column), !sort.is_descending);
     Ok(())

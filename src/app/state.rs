@@ -8,6 +8,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::failover::Failovers;
+use super::key::Key;
+use super::keys::{Command, KeyMap};
 use super::list::Cursor;
 use super::memo::Memo;
 use super::prompt::Prompt;
@@ -259,6 +261,9 @@ pub struct State {
     pub failovers: Failovers,
     /// What counts as wrong.
     pub policy: Policy,
+    /// Keys that the operator gave another meaning.
+    #[serde(default)]
+    pub keys: KeyMap,
     /// Columns and rows of the terminal.
     pub size: (u16, u16),
     /// The screen shown.
@@ -326,6 +331,7 @@ impl State {
             failovers,
             snapshot,
             policy,
+            keys: KeyMap::default(),
             size: (80, 24),
             screen: Screen::Overview,
             scope: None,
@@ -360,6 +366,18 @@ impl State {
             super::filter::begin_in(&mut self, namespace);
         }
         self
+    }
+
+    /// The same, where keys have another meaning.
+    #[must_use]
+    pub fn with_keys(mut self, keys: KeyMap) -> Self {
+        self.keys = keys;
+        self
+    }
+
+    /// The key to press for a command.
+    pub fn key_of(&self, command: Command) -> Key {
+        self.keys.key_of(command)
     }
 
     /// Where the operator is on this screen.

@@ -1,13 +1,17 @@
 //! The guided tour of the demo: one line at a time, each until the operator did what it says, or went on by a key. Start
 //! reading at [`STEPS`].
 
+use super::key::Key;
+use super::keys::Command;
+use super::screen::Screen;
+use super::sim::Deed;
 use super::state::State;
 use crate::model::kube::Tri;
 
 /// One step.
 pub struct Step {
     /// What to do, and what to look at.
-    pub text: &'static str,
+    pub text: fn(&State) -> String,
     /// Whether it has happened. Nothing but a key moves a step on that never says so.
     is_done: fn(&State) -> bool,
 }
@@ -15,26 +19,46 @@ pub struct Step {
 /// The steps, in order.
 pub const STEPS: &[Step] = &[
     Step {
-        text: "Simulated: break it. Press 2, select nbe-3, press K to switch it off",
+        text: |state| {
+            let (nodes, kill) = (nodes(state), state.key_of(Command::Sim(Deed::Kill)));
+            format!("Simulated: break it. Press {nodes}, select nbe-3, press {kill} to switch it off")
+        },
         is_done: |state| spare(state).is_some_and(|spare| spare < 1),
     },
     Step {
-        text: "Spare is 0 at once. Press > for faster time, until nbe-3 is NotReady",
+        text: |state| {
+            let faster = state.key_of(Command::Sim(Deed::Faster));
+            format!("Spare is 0 at once. Press {faster} for faster time, until nbe-3 is NotReady")
+        },
         is_done: |state| !all_ready(state),
     },
     Step {
-        text: "Its pods are evicted, then start elsewhere: 4 placement, 6 findings",
+        text: |state| {
+            let [placement, findings] =
+                [Screen::Placement, Screen::Findings].map(|screen| state.key_of(Command::Go(screen)));
+            format!("Its pods are evicted, then start elsewhere: {placement} placement, {findings} findings")
+        },
         is_done: |_| false,
     },
     Step {
-        text: "Press 2 and R to revive nbe-3: spare is 1 again when etcd caught up",
+        text: |state| {
+            let (nodes, revive) = (nodes(state), state.key_of(Command::Sim(Deed::Revive)));
+            format!("Press {nodes} and {revive} to revive nbe-3: spare is 1 again when etcd caught up")
+        },
         is_done: |state| spare(state).is_some_and(|spare| spare > 0) && all_ready(state),
     },
     Step {
-        text: "The end. ? shows the keys; try :kill zone zone-a, :freeze, :join",
+        text: |state| {
+            let help = state.key_of(Command::Help);
+            format!("The end. {help} shows the keys; try :kill zone zone-a, :freeze, :join")
+        },
         is_done: |_| false,
     },
 ];
+
+fn nodes(state: &State) -> Key {
+    state.key_of(Command::Go(Screen::Nodes))
+}
 
 fn spare(state: &State) -> Option<i64> {
     state.derived.quorum.spare()
@@ -79,8 +103,10 @@ mod tests {
 
     #[test]
     fn steps_fit_beside_their_key_at_80_columns() {
+        let state = State::new(Arc::new(example::healthy()), Policy::default());
         for step in STEPS {
-            assert!(step.text.len() <= 80 - "t next  ".len(), "{}", step.text);
+            let text = (step.text)(&state);
+            assert!(text.len() <= 80 - "t next  ".len(), "{text}");
         }
     }
 

@@ -114,7 +114,13 @@ fn press(state: &mut State, key: Key) -> Vec<Effect> {
             typing::edited(state);
         }
         (Some(_), None) => {}
-        (None, _) => state.say(Severity::Info, format!("{key} does nothing here; ? shows the keys")),
+        (None, _) => {
+            let help = state.key_of(Command::Help);
+            state.say(
+                Severity::Info,
+                format!("{key} does nothing here; {help} shows the keys"),
+            );
+        }
     }
     Vec::new()
 }

@@ -16,6 +16,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Effect;
+use super::key::Key;
+use super::keys::Command;
 use super::rows::{RowId, rows};
 use super::screen::Screen;
 use super::state::{Message, State};
@@ -269,10 +271,17 @@ pub fn quit(state: &mut State) -> Vec<Effect> {
     if is_past || state.work.open_run().is_none_or(|run| run.view.paused.is_some()) {
         return vec![Effect::Quit];
     }
-    let text = "a run is open: it is paused before its next step. q again leaves; `quorate resume` goes on with it";
+    let leave = state.key_of(Command::Leave);
+    let text = format!(
+        "a run is open: it is paused before its next step. {leave} again leaves; `quorate resume` goes on with it"
+    );
     state.say(Severity::Warning, text);
     let because = Text::new("the operator leaves");
     vec![Effect::Work(Order::Tell(Input::Pause { because }))]
+}
+
+fn key_of(state: &State, deed: Deed) -> Key {
+    state.key_of(Command::Work(deed))
 }
 
 /// The row that is selected among the actions.
@@ -287,7 +296,10 @@ fn go(state: &mut State) -> Result<Vec<Effect>, String> {
             answer(state)?;
         }
         Some(RowId::Run(id)) => return resume(state, id),
-        _ => return Err("choose an action first: a shows what can be done".to_owned()),
+        _ => {
+            let offer = key_of(state, Deed::Offer);
+            return Err(format!("choose an action first: {offer} shows what can be done"));
+        }
     }
     Ok(Vec::new())
 }
@@ -298,10 +310,11 @@ fn confirm(state: &mut State, name: &Text) -> Result<(), String> {
     let plan = offer.plan().map_err(|why| why.to_string())?.clone();
     if state.detail.is_none() {
         state.detail = Some(0);
+        let (run, rehearse) = (key_of(state, Deed::Go), key_of(state, Deed::Rehearse));
         let next = match (state.work.is_manned, state.work.is_unlocked) {
-            (true, true) => "x again runs it, r rehearses it",
-            (true, false) => "read-only: W unlocks; r rehearses it",
-            (false, _) => "nothing can be run from here",
+            (true, true) => format!("{run} again runs it, {rehearse} rehearses it"),
+            (true, false) => format!("read-only: {} unlocks; {rehearse} rehearses it", key_of(state, Deed::Unlock)),
+            (false, _) => "nothing can be run from here".to_owned(),
         };
         state.say(Severity::Info, format!("this is the plan; {next}; esc leaves it"));
         return Ok(());
@@ -316,7 +329,7 @@ fn may_run(state: &State) -> Result<(), String> {
         return Err("nothing can be run from here".to_owned());
     }
     if !state.work.is_unlocked {
-        return Err("read-only: W unlocks".to_owned());
+        return Err(format!("read-only: {} unlocks", key_of(state, Deed::Unlock)));
     }
     match state.work.open_run() {
         Some(run) => Err(format!(
@@ -344,6 +357,8 @@ fn running(state: &State) -> Result<&Status, String> {
 
 fn answer(state: &mut State) -> Result<(), String> {
     let question = running(state)?.question.clone();
+    let (on, up) = (key_of(state, Deed::StopWaiting), key_of(state, Deed::Abandon));
+    let ways = format!("{on} goes on without it, {up} gives up");
     let ritual = match question {
         Some((_, Question::Attest { words })) => Ritual::Attest { words },
         Some((
@@ -352,9 +367,9 @@ fn answer(state: &mut State) -> Result<(), String> {
                 may_send_again: true, ..
             },
         )) => Ritual::Agree,
-        Some((_, Question::Doubt { .. })) => return Err("looking again; w goes on without it, A gives up".to_owned()),
+        Some((_, Question::Doubt { .. })) => return Err(format!("looking again; {ways}")),
         Some((_, Question::Overdue { .. })) => {
-            return Err("it still waits; w goes on without it, A gives up".to_owned());
+            return Err(format!("it still waits; {ways}"));
         }
         None => return Err("the run asks nothing".to_owned()),
     };

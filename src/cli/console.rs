@@ -54,6 +54,7 @@ pub fn run(resolved: &Resolved, tour: Tour) -> eyre::Result<ExitCode> {
     messages.extend(error.map(|error| Message::new(Severity::Warning, error.to_string())));
     let mut options = Options {
         policy,
+        keys: resolved.settings.keys.value.clone(),
         theme,
         themes: themes::choice(resolved),
         glyphs: themes::glyphs(resolved),

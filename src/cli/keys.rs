@@ -5,13 +5,15 @@ use std::process::ExitCode;
 use color_eyre::eyre;
 
 use super::args::Output;
+use super::observe::{self, Resolved};
 use super::output::table::table;
 use super::output::{print, print_json};
 use crate::app::keys;
 
-/// Prints the table of keys.
-pub fn run(output: Output) -> eyre::Result<ExitCode> {
-    let rows: Vec<keys::Row> = keys::rows().collect();
+/// Prints the table of keys, remapped as the settings say.
+pub fn run(resolved: &Resolved, output: Output) -> eyre::Result<ExitCode> {
+    observe::warn_of(&resolved.problems);
+    let rows: Vec<keys::Row> = keys::rows(&resolved.settings.keys.value).collect();
     match output {
         Output::Json => print_json(&serde_json::json!({ "schema": "quorate.keys/v1", "keys": rows }))?,
         Output::Table => {

@@ -73,6 +73,8 @@ pub struct Problem {
     pub message: String,
     /// What to write instead.
     pub hint: Option<String>,
+    /// Which byte of the file is wrong, where that is not the beginning of the value.
+    pub offset: Option<usize>,
 }
 
 impl fmt::Display for Problem {
@@ -89,7 +91,7 @@ impl Problem {
     pub fn new(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
-            hint: None,
+            ..Self::default()
         }
     }
 
@@ -97,6 +99,13 @@ impl Problem {
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// The same problem, at a byte of the file.
+    #[must_use]
+    pub const fn at_byte(mut self, offset: usize) -> Self {
+        self.offset = Some(offset);
         self
     }
 

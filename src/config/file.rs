@@ -103,7 +103,7 @@ where
                 (_, None) => self.wrong(name.span().start, key::unknown(&full)),
                 (written, Some(key)) => {
                     if let Err(problem) = (self.put)(key, written) {
-                        self.wrong(value.span().start, problem);
+                        self.wrong(problem.offset.unwrap_or(value.span().start), problem);
                     }
                 }
             }

@@ -159,6 +159,7 @@ pub const KEYS: &[Key] = &[
     key!("policy.latency_far", None, policy.latency_far, MILLISECOND, SECOND * 10),
     key!("policy.link_mbit", None, policy.link_mbit),
     key!("policy.zones", None, policy.zones),
+    key!("keys", None, keys),
 ];
 
 /// The setting with a name.

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::key::KEYS;
 use super::value::{Color, LogLevel, Origin, Setting};
+use crate::app::keys::KeyMap;
 use crate::base::Text;
 use crate::model::Policy;
 use crate::model::entry::way;
@@ -62,6 +63,8 @@ pub struct Settings {
     pub external: ExternalSettings,
     /// Section `[policy]`.
     pub policy: PolicySettings,
+    /// Table `[keys]`: keys of the console that stand for others.
+    pub keys: Setting<KeyMap>,
 }
 
 /// How API servers are asked what they give to new pods.
@@ -215,6 +218,7 @@ impl Default for Settings {
                 link_mbit: Setting::default(policy.link_mbit),
                 zones: Setting::default(policy.zones),
             },
+            keys: Setting::default(KeyMap::default()),
         }
     }
 }

@@ -39,7 +39,7 @@ fn loaded(
 
 /// A value that a setting takes: as a flag or a variable has it, and in a file with this setting alone.
 fn sample(key: &Key) -> (String, String) {
-    const WORDS: [&str; 16] = [
+    const WORDS: [&str; 17] = [
         "20s",
         "2h",
         "5ms",
@@ -56,6 +56,7 @@ fn sample(key: &Key) -> (String, String) {
         "/x",
         "x",
         "any",
+        "ctrl-q=q",
     ];
     let (section, name) = key.name.rsplit_once('.').unwrap_or(("", key.name));
     let header = if section.is_empty() {
@@ -69,6 +70,7 @@ fn sample(key: &Key) -> (String, String) {
             word.to_owned(),
             format!("[{word:?}]"),
             "{ a = \"b\" }".to_owned(),
+            "{ ctrl-q = \"q\" }".to_owned(),
         ] {
             let file = format!("{header}{name} = {written}\n");
             let right = |errors: Vec<String>| errors.is_empty();
@@ -159,6 +161,38 @@ fn the_users_file_has_one_place() {
     assert_eq!(file(&[home, ("XDG_CONFIG_HOME", "relative")]), below_home);
     assert_eq!(file(&[home]), below_home);
     assert_eq!(file(&[]), None);
+}
+
+#[test]
+fn keys_count_as_a_whole() {
+    let system = Some("[keys]\n\"ctrl-q\" = \"q\"\n");
+    let keys = |user, system| {
+        let (settings, errors) = loaded(&[], &[], user, system);
+        ((key::find("keys").unwrap().shown)(&settings).0, errors)
+    };
+    assert_eq!(keys(None, system), ("ctrl-q=q".to_owned(), Vec::new()));
+    let user = Some("[keys]\nQ = \"W\"\n");
+    assert_eq!(
+        keys(user, system),
+        ("Q=W".to_owned(), Vec::new()),
+        "the user's table replaces the other"
+    );
+    for (user, place, says) in [
+        (
+            "[keys]\nQ = \"W\"\nesc = \"q\"\n",
+            ":3:1:",
+            "esc cannot be remapped (esc and ctrl-c stay",
+        ),
+        ("[keys]\nW = \"q\"\n", ":2:1:", "let actions be run"),
+        ("[keys]\nQ = 1\n", ":2:5:", "expected text in quotes"),
+        ("[keys.Q]\nW = \"q\"\n", ":1:", "expected text in quotes"),
+        ("keys = \"Q=W\"\n", ":1:8:", "expected a table of keys"),
+        ("[key]\nQ = \"W\"\n", ":1:2:", "did you mean \"keys\"?"),
+    ] {
+        let (kept, errors) = keys(Some(user), system);
+        assert_eq!((kept.as_str(), errors.len()), ("ctrl-q=q", 1), "{errors:?}");
+        assert!(errors[0].contains(place) && errors[0].contains(says), "{}", errors[0]);
+    }
 }
 
 #[test]
@@ -288,7 +322,7 @@ fn a_named_file_stands_alone_and_must_be_there() {
 
 #[test]
 fn the_template_shows_every_setting_with_its_default() {
-    let is_example = |line: &str| line.starts_with("# ") && line.contains(" = ");
+    let is_example = |line: &str| line.starts_with("# ") && !line.starts_with("# \"") && line.contains(" = ");
     let uncommented: String = template()
         .lines()
         .map(|line| if is_example(line) { &line[2..] } else { line })
@@ -306,7 +340,11 @@ fn the_template_shows_every_setting_with_its_default() {
     assert_eq!(values(&settings), values(&Settings::default()));
     for key in key::KEYS {
         let name = key.name.rsplit('.').next().unwrap_or(key.name);
-        assert!(template().contains(&format!("\n# {name} = ")), "{name} is missing");
+        let is_there = |line: String| template().contains(&line);
+        assert!(
+            is_there(format!("\n# {name} = ")) || is_there(format!("\n# [{name}]\n")),
+            "{name} is missing"
+        );
     }
     assert_eq!(settings.policy(), Policy::default());
 }

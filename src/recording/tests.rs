@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::app::keys::KeyMap;
 use crate::app::{Key, State, key, update};
 use crate::model::question::{Answer, Event, QuestionId, Told};
 use crate::model::{Policy, Snapshot, example};
@@ -13,6 +14,16 @@ pub(super) fn head(schema: &str) -> String {
 
 pub(super) fn state() -> State {
     State::new(Arc::new(example::healthy()), Policy::default())
+}
+
+#[test]
+fn remapped_keys_are_recorded_and_old_recordings_have_none() {
+    let remapped = state().with_keys(KeyMap::of([("ctrl-q", "q")]).unwrap());
+    let text = recorded(&mut remapped.clone(), Vec::new());
+    assert_eq!(replayed(&text).keys, remapped.keys);
+    let mut old = serde_json::to_value(&remapped).unwrap();
+    assert!(old.as_object_mut().unwrap().remove("keys").is_some());
+    assert_eq!(serde_json::from_value::<State>(old).unwrap().keys, KeyMap::default());
 }
 
 /// A recording of a console that takes in these.

@@ -112,6 +112,7 @@ impl Console {
     fn new(mut snapshots: watch::Receiver<Arc<Snapshot>>, others: Others, options: Options) -> Self {
         let crew = &others.crew;
         let mut state = State::new(Arc::clone(&snapshots.borrow_and_update()), options.policy)
+            .with_keys(options.keys)
             .in_namespace(options.namespace.as_ref());
         update(&mut state, Msg::Resize(SIZE.0, SIZE.1));
         state.work.is_manned = crew.is_manned();

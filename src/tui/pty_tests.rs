@@ -11,6 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::watch;
 
 use super::{Deck, Options, Programs, Themes, restore, run};
+use crate::app::keys::KeyMap;
 use crate::model::Policy;
 use crate::model::example::healthy;
 use crate::view::{Colors, Glyphs, Theme};
@@ -33,6 +34,7 @@ fn console() {
         namespace: None,
         is_unlocked: false,
         policy: Policy::default(),
+        keys: KeyMap::default(),
         theme: Theme::default(),
         themes: Themes {
             names: Vec::new(),

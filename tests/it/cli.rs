@@ -137,6 +137,40 @@ fn a_mistake_in_a_file_is_told_with_its_line_and_a_suggestion() {
 }
 
 #[test]
+fn remapped_keys_are_checked_and_listed() {
+    let home = home();
+    let file = home.path().join("keys.toml");
+    let with = |content: &str, arguments: &[&str]| {
+        fs::write(&file, content).unwrap();
+        let output = quorate(&home)
+            .args(arguments)
+            .arg("--config")
+            .arg(&file)
+            .output()
+            .unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    };
+    let right = "[keys]\n\"ctrl-q\" = \"q\"\n";
+    assert_eq!(with(right, &["config", "--check"]).0, Some(0));
+    let listed = with(right, &["keys"]).1;
+    assert!(listed.contains("\nctrl-q, q "), "{listed}");
+    let config: Value = serde_json::from_str(&with(right, &["config", "-o", "json"]).1).unwrap();
+    let is_keys = |setting: &&Value| setting["key"] == "keys";
+    let keys = config["settings"].as_array().unwrap().iter().find(is_keys).unwrap();
+    assert_eq!(
+        (&keys["value"], &keys["origin"]["kind"]),
+        (&"ctrl-q=q".into(), &"user-file".into())
+    );
+    let (code, _, err) = with("[keys]\n\"W\" = \"q\"\n", &["config", "--check"]);
+    assert_eq!(code, Some(64));
+    assert!(
+        err.contains("keys.toml:2:1: what W did would have no key any more"),
+        "{err}"
+    );
+}
+
+#[test]
 fn the_template_is_a_right_configuration() {
     let home = home();
     let file = home.path().join("config.toml");

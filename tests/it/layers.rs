@@ -18,7 +18,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
         "tui",
         &["base", "model", "forecast", "check", "plan", "app", "recording", "view"],
     ),
-    ("config", &["base", "model"]),
+    ("config", &["base", "model", "app"]),
     ("port", &["base", "model", "plan"]),
     ("assemble", &["base", "model", "port", "pb"]),
     ("pb", &[]),

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Order, RowId, selected};
+use super::{Deed, Order, RowId, key_of, selected};
 use crate::app::Effect;
 use crate::app::paper::{Line, Tone};
 use crate::app::reading;
@@ -72,7 +72,8 @@ pub fn read(typed: &str) -> Result<Script, String> {
 /// Shows the plan if it is not shown, and otherwise rehearses exactly that one.
 pub fn rehearse(state: &mut State, script: Script) -> Result<Vec<Effect>, String> {
     let Some(RowId::Offer(name)) = selected(state) else {
-        return Err("only a plan can be rehearsed: a shows what can be done".to_owned());
+        let offer = key_of(state, Deed::Offer);
+        return Err(format!("only a plan can be rehearsed: {offer} shows what can be done"));
     };
     let offer = state.work.offer(&name).ok_or("this is not offered any more")?;
     let plan = Box::new(offer.plan().map_err(|why| why.to_string())?.clone());
@@ -81,7 +82,9 @@ pub fn rehearse(state: &mut State, script: Script) -> Result<Vec<Effect>, String
     }
     if state.detail.is_none() {
         state.detail = Some(0);
-        state.say(Severity::Info, "this is the plan; r again rehearses it, esc leaves it");
+        let again = key_of(state, Deed::Rehearse);
+        let text = format!("this is the plan; {again} again rehearses it, esc leaves it");
+        state.say(Severity::Info, text);
         return Ok(Vec::new());
     }
     let lines = Vec::new();

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Order, RowId, selected};
+use super::{Deed, Order, RowId, key_of, selected};
 use crate::app::Effect;
 use crate::app::prompt::{Prompt, PromptKind};
 use crate::app::state::State;
@@ -105,7 +105,9 @@ pub fn accept(state: &mut State, ritual: Ritual, typed: &str) -> Vec<Effect> {
     let input = match ritual {
         Ritual::Unlock => {
             state.work.is_unlocked = true;
-            state.say(Severity::Warning, "actions may be run now; W makes it read-only again");
+            let unlock = key_of(state, Deed::Unlock);
+            let text = format!("actions may be run now; {unlock} makes it read-only again");
+            state.say(Severity::Warning, text);
             return Vec::new();
         }
         Ritual::TakeOver => {

@@ -11,7 +11,7 @@ use crate::view::words;
 pub fn render(state: &State, theme: &Theme, width: usize) -> Vec<Line<'static>> {
     // Where lines are typed, a number is a row's, and a screen is called by its name.
     let works = |row: &keys::Row| !(theme.is_words() && row.keys.parse::<u8>().is_ok());
-    let rows: Vec<keys::Row> = keys::rows_of(state.snapshot.simulated.is_some(), state.replay.is_some())
+    let rows: Vec<keys::Row> = keys::rows_of(&state.keys, state.snapshot.simulated.is_some(), state.replay.is_some())
         .filter(works)
         .collect();
     let widest = rows.iter().map(|row| row.keys.width()).max().unwrap_or(0);

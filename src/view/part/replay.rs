@@ -2,14 +2,19 @@
 
 use ratatui::text::Line;
 
-use crate::app::State;
+use crate::app::replay::Deed;
+use crate::app::{Command, State};
 use crate::view::theme::{Glyph, Role, Theme};
 use crate::view::words;
 
 /// The line; None where the present is shown.
 pub fn banner(state: &State, theme: &Theme, width: usize) -> Option<Line<'static>> {
     let place = state.replay.as_ref()?;
-    let text = words::clip(&place.line(), width, theme.glyph(Glyph::Ellipsis));
+    let text = words::clip(
+        &place.line(state.key_of(Command::Replay(Deed::Follow))),
+        width,
+        theme.glyph(Glyph::Ellipsis),
+    );
     // As wide as the screen, so that it cannot be overlooked.
     Some(Line::styled(format!("{text:<width$}"), theme.style(Role::Selection)))
 }

@@ -45,7 +45,7 @@ pub fn render(state: &State, theme: &Theme, width: usize) -> Line<'static> {
     let labels = |form: &Form| -> Vec<(Screen, String)> {
         let offered = Screen::ALL.into_iter().filter(|screen| state.offers(*screen));
         let labels = offered.map(|screen| {
-            let key = keys::key_of(screen).map_or_else(String::new, |key| key.to_string());
+            let key = keys::key_of(&state.keys, screen).map_or_else(String::new, |key| key.to_string());
             (screen, form(&key, screen).trim_start().to_owned())
         });
         labels.filter(|(_, label)| !label.is_empty()).collect()

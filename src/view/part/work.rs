@@ -3,8 +3,8 @@
 use ratatui::text::{Line, Span};
 
 use crate::app::rows::name;
-use crate::app::work::Offer;
-use crate::app::{RowId, State};
+use crate::app::work::{Deed, Offer};
+use crate::app::{Command, RowId, State};
 use crate::plan::view::Ending;
 use crate::plan::{Plan, Planned, Question, Risk, RunView, Status};
 use crate::view::part::section::Heading;
@@ -88,14 +88,15 @@ pub fn standing(view: &RunView) -> (Glyph, String, Role) {
 pub fn heading(state: &State) -> Heading {
     let about = state.work.about.as_ref();
     let about = about.map_or_else(|| "the whole cluster".to_owned(), |row| name(state, row));
+    let unlock = state.key_of(Command::Work(Deed::Unlock));
     let lock = match (state.work.is_manned, state.work.is_unlocked) {
-        (false, _) => ("none can be run from here", Role::Dim),
-        (true, false) => ("read-only: W unlocks", Role::Dim),
-        (true, true) => ("unlocked", Role::Warning),
+        (false, _) => ("none can be run from here".to_owned(), Role::Dim),
+        (true, false) => (format!("read-only: {unlock} unlocks"), Role::Dim),
+        (true, true) => ("unlocked".to_owned(), Role::Warning),
     };
     Heading {
         title: "Actions",
-        summary: vec![(format!("for {about}"), Role::Text), (lock.0.to_owned(), lock.1)],
+        summary: vec![(format!("for {about}"), Role::Text), lock],
         note: String::new(),
     }
 }
