@@ -25,7 +25,7 @@ pub(super) fn balancer(snapshot: &Snapshot) -> Vec<String> {
     let lines = snapshot.entry.get(&EntryId::Balancer).map(|entry| {
         let served = entry.recent.iter().filter(|own| own.served).count();
         let all = plural(entry.recent.len(), "request");
-        [answer(entry), format!("{served} of the last {all} were served")]
+        [answer(entry), format!("{served} of the last {all} served")]
     });
     lines.into_iter().flatten().collect()
 }

@@ -7,30 +7,33 @@ use crate::check::look::{called, names, plural};
 use crate::model::Snapshot;
 use crate::model::quorum::Quorum;
 
-fn votes(quorum: &Quorum) -> String {
-    let spare = quorum
-        .spare()
-        .map_or_else(String::new, |spare| format!(", spare {spare}"));
-    format!(
-        "{} of {} healthy, {} needed{spare}",
-        quorum.healthy,
-        plural(quorum.voters, "voter"),
-        quorum.needed
-    )
+/// Nothing where etcd itself has not told who its members are.
+fn votes(quorum: &Quorum) -> Option<String> {
+    let spare = quorum.spare().map(|spare| format!(", spare {spare}"));
+    let unknown = (quorum.unknown > 0).then(|| format!(", {} unknown", quorum.unknown));
+    let (healthy, all, needed) = (quorum.healthy, plural(quorum.voters, "voter"), quorum.needed);
+    let (spare, unknown) = (spare.unwrap_or_default(), unknown.unwrap_or_default());
+    let told = quorum.membership.is_from_etcd();
+    told.then(|| format!("{healthy} of {all} healthy{unknown}, {needed} needed{spare}"))
 }
 
 pub(super) fn quorum(snapshot: &Snapshot) -> Vec<String> {
     let quorum = snapshot.quorum();
     let reads = snapshot.etcd.linearizable.as_ref();
     let succeeds = reads.is_some_and(|reads| reads.last_ok.is_some() && reads.failing.is_none());
-    let read = succeeds.then(|| "a linearizable read succeeded".to_owned());
+    let read = if succeeds {
+        "a linearizable read succeeded"
+    } else {
+        "a consistent read of the API server succeeded"
+    };
     let leader = quorum.leader.and_then(|id| quorum.member(id));
     let leader = leader.map(|state| format!("leader: {}", called(&state.member)));
-    std::iter::once(votes(&quorum)).chain(read).chain(leader).collect()
+    let votes = votes(&quorum).into_iter();
+    votes.chain([read.to_owned()]).chain(leader).collect()
 }
 
 pub(super) fn spare(snapshot: &Snapshot) -> Vec<String> {
-    vec![votes(&snapshot.quorum())]
+    votes(&snapshot.quorum()).into_iter().collect()
 }
 
 pub(super) fn members(snapshot: &Snapshot) -> Vec<String> {
@@ -91,7 +94,7 @@ fn counted(snapshot: &Snapshot) -> String {
 
 pub(super) fn leftovers(snapshot: &Snapshot) -> Vec<String> {
     vec![
-        format!("{}: none of a removed member", counted(snapshot)),
+        format!("{}: none left over from a removed member", counted(snapshot)),
         format!("etcd lists {}", listed(snapshot)),
     ]
 }

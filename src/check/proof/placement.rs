@@ -1,5 +1,7 @@
 //! Where replicas run, what room is left, and where data lie.
 
+use std::collections::BTreeSet;
+
 use crate::base::Age;
 use crate::check::Scene;
 use crate::check::capacity::{is_ready, moves, room, sum, words};
@@ -44,16 +46,18 @@ fn replicated(placements: &[Placement]) -> impl Iterator<Item = &Placement> {
 
 pub(super) fn several(snapshot: &Snapshot) -> Vec<String> {
     let placements = snapshot.placements();
-    let count = plural(replicated(&placements).count(), "workload");
-    let count = format!("{count} of several replicas, none with all ready ones in one place");
-    std::iter::once(count)
-        .chain(replicated(&placements).map(spots))
-        .collect()
+    let several = || replicated(&placements).filter(|own| own.ready() >= 2);
+    let count = plural(several().count(), "workload");
+    let count = format!("{count} with several ready replicas, none with all of them in one place");
+    std::iter::once(count).chain(several().map(spots)).collect()
 }
 
 pub(super) fn pending(snapshot: &Snapshot, policy: &Policy) -> Vec<String> {
     let pods = &snapshot.kube.pods;
-    let pending = pods.values().filter(|pod| pod.phase == "Pending").count();
+    let pending = pods
+        .values()
+        .filter(|pod| pod.phase == "Pending" && pod.deleting.is_none());
+    let pending = pending.count();
     vec![format!(
         "{} looked at: {pending} Pending, none for longer than {}",
         plural(pods.len(), "pod"),
@@ -129,8 +133,9 @@ pub(super) fn media(snapshot: &Snapshot) -> Vec<String> {
     let web = webs(&scene.placements).next();
     let line = web.map(|web| {
         let pods = scene.pods_of(web).iter().filter(|(_, pod)| !pod.is_finished());
-        let (count, claims) = pods.fold((0, 0), |(pods, claims), (_, pod)| (pods + 1, claims + pod.claims.len()));
-        let (pods, claims) = (plural(count, "pod"), plural(claims, "claim"));
+        let pods: Vec<&Pod> = pods.map(|(_, pod)| *pod).collect();
+        let claims: BTreeSet<_> = pods.iter().flat_map(|pod| &pod.claims).collect();
+        let (pods, claims) = (plural(pods.len(), "pod"), plural(claims.len(), "claim"));
         format!("{}: {pods} with {claims}, none local to one node", web.key)
     });
     line.into_iter().collect()

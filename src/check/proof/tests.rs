@@ -29,7 +29,7 @@ fn the_balancer_that_routes_around_is_counted() {
     // It holds only while a node does not serve.
     let said = [
         "https://netbox.example.com:443/login/ as netbox.example.com: HTTP 200",
-        "1 of the last 1 request were served",
+        "1 of the last 1 request served",
     ];
     assert_eq!(lines(CheckId::EntryBalancer, &example::healthy()), said);
 }
@@ -120,6 +120,15 @@ fn what_is_not_of_now_proves_nothing() {
     let lost = example::node_lost(Death::Refused);
     let quorum = lines(CheckId::EtcdQuorum, &lost);
     assert_eq!(quorum[0], "2 of 3 voters healthy, 2 needed, spare 0");
+}
+
+#[test]
+fn where_etcd_tells_nothing_no_votes_are_counted() {
+    let mut snapshot = example::healthy();
+    snapshot.etcd = crate::model::etcd::EtcdFacts::default();
+    assert_holds(CheckId::EtcdQuorum, &snapshot);
+    let said = ["a consistent read of the API server succeeded"];
+    assert_eq!(lines(CheckId::EtcdQuorum, &snapshot), said);
 }
 
 #[test]
