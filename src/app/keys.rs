@@ -1,5 +1,7 @@
 //! The one table of keys. Dispatch, footer, help and `quorate keys` read it; nothing else knows a key.
 
+mod useful;
+
 use serde::{Deserialize, Serialize};
 
 use super::commands;
@@ -398,9 +400,7 @@ pub fn hints(state: &State) -> impl Iterator<Item = (Key, &'static str)> {
     let hinted = bindings.filter(|binding| !binding.hint.is_empty());
     // What it would close has a hint of its own.
     let hinted = hinted.filter(|binding| binding.command != Command::Leave || !navigate::is_covered(state));
-    // Nothing is run from the past.
-    let is_doing = |command| matches!(command, Command::Work(deed) if deed != work::Deed::Offer);
-    let hinted = hinted.filter(|binding| state.replay.is_none() || !is_doing(binding.command));
+    let hinted = hinted.filter(|binding| useful::is_useful(state, binding.command));
     let (less, more): (Vec<_>, Vec<_>) = hinted.partition(|binding| LESS_NEEDED.contains(&binding.command));
     let hints = more.into_iter().chain(less);
     hints.filter_map(|binding| Some((*binding.keys.first()?, binding.hint)))

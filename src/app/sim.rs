@@ -85,7 +85,7 @@ fn speed(state: &State, step: fn(usize) -> usize) -> Result<Vec<Effect>, String>
 }
 
 /// The node of the selected row: the row's own, or that of an etcd member, which has the node's name.
-fn selected(state: &State) -> Option<Text> {
+pub fn selected(state: &State) -> Option<Text> {
     match rows(state).get(state.cursor().index)? {
         RowId::Node(name) | RowId::Loss(Domain::Node(name)) => Some(name.clone()),
         RowId::Member(id) => Some(state.derived.quorum.member(*id)?.member.name.clone()),

@@ -298,10 +298,12 @@ fn confirm(state: &mut State, name: &Text) -> Result<(), String> {
     let plan = offer.plan().map_err(|why| why.to_string())?.clone();
     if state.detail.is_none() {
         state.detail = Some(0);
-        state.say(
-            Severity::Info,
-            "this is the plan; x again runs it, r rehearses it, esc leaves it",
-        );
+        let next = match (state.work.is_manned, state.work.is_unlocked) {
+            (true, true) => "x again runs it, r rehearses it",
+            (true, false) => "read-only: W unlocks; r rehearses it",
+            (false, _) => "nothing can be run from here",
+        };
+        state.say(Severity::Info, format!("this is the plan; {next}; esc leaves it"));
         return Ok(());
     }
     may_run(state)?;

@@ -3,6 +3,8 @@
 
 mod here;
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 pub use here::{Api, Etcd, Here, Process};
@@ -347,7 +349,7 @@ impl Look<'_> {
         let ours = snapshot.cluster_id();
         let mut views = snapshot.current_views();
         views.retain(|view| view.view.cluster_id.is_none() || ours.is_none() || view.view.cluster_id == ours);
-        let lists: std::collections::BTreeSet<&Vec<Member>> = views.iter().map(|view| &view.view.members).collect();
+        let lists: BTreeSet<&Vec<Member>> = views.iter().map(|view| &view.view.members).collect();
         // A change reaches all members within a moment; until the newest form is older than that, it may be on its way.
         let newest = views
             .iter()
@@ -415,12 +417,26 @@ impl Look<'_> {
                 format!("cannot tell what works: {}", why.text),
                 Vec::new(),
             ),
-            None => (
-                State::NothingWrong,
-                "nothing of the control plane is dark".to_owned(),
-                Vec::new(),
-            ),
+            None => (State::NothingWrong, self.around(), Vec::new()),
         }
+    }
+
+    /// What is wrong with others, while what is asked here works.
+    fn around(&self) -> String {
+        let members = self.quorum.members.iter();
+        let silent = members.filter(|state| !state.health.is_healthy());
+        let mut names: BTreeSet<Text> = silent.map(|state| called(&state.member)).collect();
+        let nodes = self.snapshot.controllers();
+        names.extend(
+            nodes
+                .filter(|node| node.ready.status != Tri::True)
+                .map(|node| node.name.clone()),
+        );
+        if names.is_empty() {
+            return "nothing of the control plane is dark".to_owned();
+        }
+        let names: Vec<&str> = names.iter().map(Text::as_str).collect();
+        format!("quorum holds and this host works; not so on {}", names.join(", "))
     }
 
     /// Each member with its health, and what its host's ports say.

@@ -170,6 +170,10 @@ impl Replay {
 
     /// Takes in what an operator does. Returns whether to leave.
     fn take(&mut self, msg: Msg) -> io::Result<bool> {
+        if matches!(msg, Msg::Key(_) | Msg::Paste(_)) && !self.is_own {
+            // What was being typed then is a picture: nobody types on.
+            self.shown.prompt = None;
+        }
         match &msg {
             Msg::Key(key) => match keys::lookup(&self.shown, *key) {
                 Some(Command::Replay(deed)) => {

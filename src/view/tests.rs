@@ -234,6 +234,13 @@ fn sheets() {
 }
 
 #[test]
+fn an_unlocked_console_says_so_on_every_screen() {
+    let mut unlocked = on(state("node_lost"), Screen::Etcd);
+    (unlocked.work.is_manned, unlocked.work.is_unlocked) = (true, true);
+    assert_frame("unlocked", &unlocked, &Theme::marked(), USUAL);
+}
+
+#[test]
 fn a_rehearsal_over_its_plan() {
     let mut state = on(state("healthy"), Screen::Nodes);
     state.work.is_manned = true;

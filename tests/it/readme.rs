@@ -1,5 +1,6 @@
 //! The README tells the truth about what the program prints.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -101,36 +102,91 @@ fn its_commands_are_commands() {
         let Err(error) = Cli::try_parse_from(words) else {
             continue;
         };
-        // A sentence may name a command alone.
-        let is_name = command.len() == 1 && error.kind() == ErrorKind::MissingRequiredArgument;
-        assert!(is_name, "{command:?}: {error}");
+        assert!(is_name(&command), "{command:?}: {error}");
     }
 }
 
-#[test]
-fn its_commands_that_need_no_cluster_work() {
-    const ALONE: [&str; 7] = ["keys", "rbac", "man", "themes", "config", "explain", "completions"];
-    let home = tempfile::tempdir().unwrap();
-    let mut ran = 0;
-    for command in commands(&readme()) {
-        let is_simulated = command.iter().any(|word| word == "--sim");
-        let is_alone = command.first().is_some_and(|word| ALONE.contains(&word.as_str()));
-        if !is_simulated && !is_alone {
-            continue;
-        }
-        ran += 1;
-        let output = Command::new(env!("CARGO_BIN_EXE_quorate"))
-            .env_clear()
-            .env("HOME", home.path())
-            .args(&command)
-            .timeout(Duration::from_mins(2))
-            .output()
-            .unwrap();
-        assert!(
-            output.status.code().is_some_and(|code| code <= 3),
-            "{command:?}: {output:?}"
-        );
-        assert!(!output.stdout.is_empty(), "{command:?}");
+/// Whether a sentence names a command that takes more.
+fn is_name(command: &[String]) -> bool {
+    let words = std::iter::once("quorate").chain(command.iter().map(String::as_str));
+    let error = Cli::try_parse_from(words).err();
+    command.len() == 1 && error.is_some_and(|error| error.kind() == ErrorKind::MissingRequiredArgument)
+}
+
+/// How a command of the documents is run here.
+enum Way {
+    /// As it stands.
+    AsItStands,
+    /// On a simulated cluster in the place of a real one.
+    Simulated,
+    /// By the tests in this file or directory, because it needs a terminal, a real host or an end from outside.
+    Elsewhere(&'static str),
+    /// A sentence names a command that takes more.
+    Name,
+}
+
+fn way(command: &[String]) -> Way {
+    let words: Vec<&str> = command.iter().map(String::as_str).collect();
+    if is_name(command) {
+        return Way::Name;
     }
-    assert!(ran >= 8, "only {ran} were run");
+    match words.as_slice() {
+        words if words.contains(&"--sim") => Way::AsItStands,
+        [
+            "keys" | "rbac" | "man" | "themes" | "config" | "explain" | "completions" | "journal" | "timeline",
+            ..,
+        ] => Way::AsItStands,
+        [] | ["demo"] | ["--kubeconfig", ..] => Way::Elsewhere("tests/pty"),
+        [_, rest @ ..] if rest.contains(&"--watch") => Way::Elsewhere("tests/lab/visits.rs"),
+        [_, rest @ ..] if rest.contains(&"--as") => Way::Elsewhere("tests/lab/roles.rs"),
+        [
+            "status" | "check" | "doctor" | "what-if" | "plan" | "ok-to" | "report",
+            ..,
+        ] => Way::Simulated,
+        ["etcd", ..] => Way::Elsewhere("tests/lab/dark.rs"),
+        ["run" | "resume", ..] => Way::Elsewhere("tests/lab/actions"),
+        ["ssh", _, ..] => Way::Elsewhere("tests/lab/visits.rs"),
+        _ => panic!("no test runs {words:?}: say here which one does"),
+    }
+}
+
+fn ran(command: &[String], more: &[&str]) {
+    let home = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_quorate"))
+        .env_clear()
+        .env("HOME", home.path())
+        .args(command)
+        .args(more)
+        .timeout(Duration::from_mins(2))
+        .output()
+        .unwrap();
+    let (out, err) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    // 4 and more are errors of usage and of the program: see the README's exit codes.
+    assert!(output.status.code().is_some_and(|code| code <= 3), "{command:?}: {err}");
+    assert!(!out.is_empty(), "{command:?}: {err}");
+}
+
+#[test]
+fn every_command_in_the_documents_is_run() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let documents =
+        ["README.md", "SECURITY.md", "CHANGELOG.md"].map(|name| fs::read_to_string(dir.join(name)).unwrap());
+    let all: BTreeSet<Vec<String>> = documents.iter().flat_map(|text| commands(text)).collect();
+    let mut here = 0;
+    for command in &all {
+        match way(command) {
+            Way::AsItStands => ran(command, &[]),
+            Way::Simulated => ran(command, &["--sim", "healthy"]),
+            Way::Elsewhere(tests) => {
+                assert!(dir.join(tests).exists(), "{command:?}: there is no {tests}");
+                continue;
+            }
+            Way::Name => continue,
+        }
+        here += 1;
+    }
+    assert!(here >= 20, "only {here} were run");
 }

@@ -31,6 +31,9 @@ fn what_was_recorded_is_shown_again() {
     console.wait_for("another verdict", A_WHILE, |screen| {
         verdict(screen).contains("2 of 3 healthy")
     });
+    // The last frame has what was being typed when the recording ended.
+    console.press(":record stop\r");
+    console.wait_for("its end", SOON, |screen| screen.contains("the recording ended"));
     console.press("q");
     assert!(console.wait_for_exit(SOON).success());
 

@@ -1,6 +1,9 @@
 #![allow(clippy::unwrap_used)]
 
+use std::sync::Arc;
+
 use super::*;
+use crate::model::ObjectKey;
 use crate::model::example::{self, Death, healthy};
 use crate::model::feed::FeedState;
 use crate::model::kube::Checked;
@@ -223,4 +226,20 @@ fn members_that_answer_without_a_leader() {
         );
     }
     assert_eq!(snapshot.diagnosis().state, State::NoLeader);
+}
+
+#[test]
+fn what_works_here_is_told_apart_from_what_does_not_elsewhere() {
+    let headline = |snapshot: &Snapshot| snapshot.diagnosis().headline.to_string();
+    assert_eq!(headline(&healthy()), "nothing of the control plane is dark");
+    let lost = example::node_lost(Death::Refused);
+    assert_eq!(headline(&lost), "quorum holds and this host works; not so on nbe-3");
+    let not_ready = bent(|snapshot| {
+        let row = snapshot.kube.nodes.rows_mut().get_mut(&ObjectKey::new("", "nbe-2"));
+        Arc::make_mut(row.unwrap()).value.ready.status = Tri::False;
+    });
+    assert_eq!(
+        headline(&not_ready),
+        "quorum holds and this host works; not so on nbe-2"
+    );
 }

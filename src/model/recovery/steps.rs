@@ -39,7 +39,10 @@ impl Page<'_> {
     fn nothing_dark(&self) -> (&'static str, Vec<Line>) {
         let dead = self.dead_voters();
         if dead.is_empty() {
-            return ("Nothing is dark", vec![Line::say("there is nothing to bring back")]);
+            return (
+                "Nothing of etcd is dark",
+                vec![Line::say("there is no member to bring back")],
+            );
         }
         let names: Vec<String> = dead.iter().map(|state| called(state)).collect();
         let first = format!(

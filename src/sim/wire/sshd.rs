@@ -58,6 +58,7 @@ impl Seen {
         let is_cut = world.path(from.id, to.id) == Path::Silent;
         let is_filtered = |port| is_cut || world.is_filtered(from.id, Some(to.id), port);
         for (port, is_silent, run) in [
+            (addresses.ssh_port, is_cut, world.machine_run(to.id)),
             (network.api_port, is_cut, run(Component::KubeApiserver)),
             (network.peer_port, is_cut, run(Component::Etcd)),
             (
@@ -119,4 +120,35 @@ pub fn script(root: &std::path::Path, here: &str) -> String {
         ways.display(),
         folder.display()
     )
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::sim::scenario::Scenario;
+    use crate::sim::world::fault::Fault;
+
+    #[tokio::test]
+    async fn a_host_that_is_off_answers_no_other_host_on_any_port() {
+        let addresses = Addresses::claim().await.unwrap();
+        let scenario = Scenario::named("healthy").unwrap().unwrap();
+        let mut world = World::new(&scenario, &addresses.network, "2026-11-30T12:00:00Z".parse().unwrap());
+        let ways = |world: &World| Seen::of(world, &addresses, HostId(1)).ways;
+        assert_eq!(ways(&world), "");
+        world.inject(&Fault::PowerOff { host: HostId(3) }).unwrap();
+        let [a, b, c] = addresses.network.prefix;
+        let (from, to) = (format!("{a}.{b}.{c}.12"), format!("{a}.{b}.{c}.13"));
+        for port in [
+            addresses.ssh_port,
+            addresses.network.api_port,
+            addresses.network.peer_port,
+            addresses.kubelet_port,
+            addresses.join_port,
+            addresses.console_port,
+        ] {
+            let line = format!("{from} {to}:{port} Connection timed out\n");
+            assert!(ways(&world).contains(&line), "{}", ways(&world));
+        }
+    }
 }

@@ -16,7 +16,12 @@ pub fn render(state: &State, theme: &Theme, width: usize, most: usize) -> Vec<Li
     let (glyph, word, role) = look(verdict.level);
     let badge = format!(" {} {word} ", theme.glyph(glyph));
     let past = if state.replay.is_some() { " REPLAY " } else { "" };
-    let mark = past.to_owned() + &state.snapshot.simulated.as_ref().map(mark).unwrap_or_default();
+    let unlocked = if state.work.is_manned && state.work.is_unlocked {
+        " UNLOCKED "
+    } else {
+        ""
+    };
+    let mark = past.to_owned() + &state.snapshot.simulated.as_ref().map(mark).unwrap_or_default() + unlocked;
     let indent = badge.width() + mark.width() + 1;
     // The line was cut for every terminal, with a sign that this one may not have.
     let text = verdict.line.as_str().replace('…', theme.glyph(Glyph::Ellipsis));

@@ -6,7 +6,7 @@ use crate::app::rows::name;
 use crate::app::work::Offer;
 use crate::app::{RowId, State};
 use crate::plan::view::Ending;
-use crate::plan::{Planned, Question, Risk, RunView, Status};
+use crate::plan::{Plan, Planned, Question, Risk, RunView, Status};
 use crate::view::part::section::Heading;
 use crate::view::part::table::{Cell, cell};
 use crate::view::theme::{Glyph, Role, Theme};
@@ -15,15 +15,16 @@ use crate::view::words;
 /// The cells of the rows, in the order of `ladder::ACTIONS`.
 pub fn render(state: &State, theme: &Theme, rows: &[RowId]) -> Vec<Vec<Cell>> {
     let cells = rows.iter().filter_map(|row| match row {
-        RowId::Offer(name) => state.work.offer(name).map(|offer| offered(theme, offer)),
+        RowId::Offer(name) => state.work.offer(name).map(|offer| offered(state, theme, offer)),
         RowId::Run(id) => state.work.run(id).map(|view| run(state, theme, view)),
         _ => None,
     });
     cells.collect()
 }
 
-fn offered(theme: &Theme, offer: &Offer) -> Vec<Cell> {
+fn offered(state: &State, theme: &Theme, offer: &Offer) -> Vec<Cell> {
     let (glyph, word, role) = match &offer.planned {
+        Planned::Plan(plan) if is_held(state, plan) => (Glyph::Off, "waits at its first gate", Role::Unknown),
         Planned::Plan(_) => (Glyph::Info, "can be run", Role::Info),
         Planned::Nothing { .. } => (Glyph::Ok, "nothing to do", Role::Dim),
         Planned::Refused { .. } => (Glyph::Off, "blocked", Role::Unknown),
@@ -38,6 +39,12 @@ fn offered(theme: &Theme, offer: &Offer) -> Vec<Cell> {
         cell(format!("{} {word}", theme.glyph(glyph)), role),
         cell(what, Role::Dim),
     ]
+}
+
+/// Whether a run would stand still before it has done anything: a gate of its first step is closed now.
+fn is_held(state: &State, plan: &Plan) -> bool {
+    let first = plan.steps.first();
+    first.is_some_and(|step| step.needs.iter().any(|need| !need.preview(&state.snapshot).is_met()))
 }
 
 /// A risk in words.
