@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{here, is_current};
 use crate::check::look::{called, names, plural};
 use crate::model::feed::HostPart;
-use crate::model::{FeedId, Snapshot};
+use crate::model::{FeedId, FeedState, Snapshot};
 
 pub(super) fn processes(snapshot: &Snapshot) -> Vec<String> {
     let host = &snapshot.host;
@@ -88,7 +88,7 @@ pub(super) fn writes(snapshot: &Snapshot) -> Vec<String> {
 }
 
 pub(super) fn sources(snapshot: &Snapshot) -> Vec<String> {
-    let words = snapshot.feeds.values().map(|state| state.word());
+    let words = snapshot.feeds.values().map(FeedState::word);
     let counted: BTreeMap<&str, usize> = words.fold(BTreeMap::new(), |mut counted, word| {
         *counted.entry(word).or_default() += 1;
         counted
