@@ -18,6 +18,7 @@ pub mod network;
 pub mod nodes;
 pub mod placement;
 pub mod product;
+pub mod proof;
 pub mod recovery;
 pub mod spread;
 pub mod storage;

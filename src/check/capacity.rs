@@ -41,12 +41,12 @@ pub const CHECKS: &[Check] = &[
     },
 ];
 
-fn is_ready(node: &Node) -> bool {
+pub(super) fn is_ready(node: &Node) -> bool {
     node.ready.status == Tri::True
 }
 
 /// Whether the pod starts again elsewhere when its node is lost.
-fn moves(pod: &Pod) -> bool {
+pub(super) fn moves(pod: &Pod) -> bool {
     let is_daemon = pod.owner.as_ref().is_some_and(|owner| owner.kind == "DaemonSet");
     pod.owner.is_some() && !is_daemon && !pod.is_static && !pod.is_finished() && pod.deleting.is_none()
 }
@@ -81,10 +81,10 @@ fn headroom(snapshot: &Snapshot) -> Looked {
 }
 
 /// CPU in thousandths, memory in bytes, pods.
-type Room = [u64; 3];
+pub(super) type Room = [u64; 3];
 
 /// What a node has left.
-fn room(node: &Node, pods: &[&Pod]) -> Room {
+pub(super) fn room(node: &Node, pods: &[&Pod]) -> Room {
     let used = sum(pods.iter().copied());
     let has = as_room(&node.allocatable, node.allocatable.pods);
     std::array::from_fn(|part| has[part].saturating_sub(used[part]))
@@ -94,7 +94,7 @@ const fn as_room(amounts: &Amounts, pods: u64) -> Room {
     [amounts.cpu_milli, amounts.memory_bytes, pods]
 }
 
-fn sum<'a>(pods: impl Iterator<Item = &'a Pod>) -> Room {
+pub(super) fn sum<'a>(pods: impl Iterator<Item = &'a Pod>) -> Room {
     pods.fold([0; 3], |all, pod| {
         let own = as_room(&pod.requests, 1);
         std::array::from_fn(|part| all[part].saturating_add(own[part]))
@@ -143,7 +143,7 @@ fn shortage(lost: &Node, pods: &[&Pod], rooms: &[(&Text, Room)]) -> Option<Findi
     })
 }
 
-fn words([cpu, memory, pods]: Room) -> String {
+pub(super) fn words([cpu, memory, pods]: Room) -> String {
     let cores = cpu / 1000;
     let tenths = cpu % 1000 / 100;
     format!(

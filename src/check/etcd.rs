@@ -8,7 +8,7 @@ use crate::base::{Age, Text, Why, WhyKind};
 use crate::model::quorum::{Contact, Health, MemberState, Quorum, Standing, needed};
 use crate::model::{FeedId, Snapshot};
 
-mod alarm;
+pub(super) mod alarm;
 mod views;
 
 /// The family's checks.
@@ -189,7 +189,7 @@ fn leaderless(snapshot: &Snapshot, quorum: &Quorum, why: &Why) -> Finding {
     }
 }
 
-fn member_lines(snapshot: &Snapshot, quorum: &Quorum) -> impl Iterator<Item = String> {
+pub(super) fn member_lines(snapshot: &Snapshot, quorum: &Quorum) -> impl Iterator<Item = String> {
     by_name(&quorum.members)
         .into_iter()
         .map(|state| health_line(snapshot, state))

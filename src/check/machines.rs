@@ -62,7 +62,7 @@ pub const CHECKS: &[Check] = &[
 /// What identifies a machine, and what it means when two nodes have the same.
 type Trait = (&'static str, fn(&Machine) -> Option<&Text>, Severity, &'static str);
 
-const TRAITS: [Trait; 3] = [
+pub(super) const TRAITS: [Trait; 3] = [
     (
         "boot id",
         |machine| machine.boot_id.as_ref(),

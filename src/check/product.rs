@@ -85,7 +85,7 @@ pub const CHECKS: &[Check] = &[
 mod setup;
 
 /// The Installation in force: the one with the highest name, which is a time stamp.
-fn active_installation(snapshot: &Snapshot) -> Option<(&ObjectKey, &Installation)> {
+pub(super) fn active_installation(snapshot: &Snapshot) -> Option<(&ObjectKey, &Installation)> {
     let last = snapshot.kube.installations.iter().last();
     last.map(|(key, fact)| (key, &fact.value))
 }

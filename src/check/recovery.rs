@@ -71,7 +71,7 @@ pub const CHECKS: &[Check] = &[
 
 /// How often kube-controller-manager looks, and about what it needs for taint and queue: the 28 s of the HA document with a
 /// grace period of 20 s.
-const OVERHEAD: Duration = Duration::from_secs(8);
+pub(super) const OVERHEAD: Duration = Duration::from_secs(8);
 
 fn time(snapshot: &Snapshot, policy: &Policy) -> Looked {
     need(snapshot, FeedId::Host(HostPart::Processes))?;

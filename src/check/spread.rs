@@ -81,7 +81,7 @@ fn scaling(scene: &Scene) -> Looked {
 }
 
 /// Whether the operator scales it: web, workers and Diode, by the names that they have in NetBox Enterprise 2.x.
-fn is_scaled(placement: &Placement) -> bool {
+pub(super) fn is_scaled(placement: &Placement) -> bool {
     let name = placement.key.name.as_str();
     placement.workload.kind == WorkloadKind::Deployment
         && (name == "netbox-netbox" || name.contains("netbox-worker") || name.contains("diode-"))

@@ -28,12 +28,12 @@ pub fn run(resolved: &Resolved, wanted: &Checking) -> eyre::Result<ExitCode> {
     let judge = |snapshot: &Snapshot| check::run_some(snapshot, &policy, |id| pick.takes(id));
     let level = if wanted.watch {
         observe::watch(resolved, wanted.timeout, |snapshots| {
-            follow(snapshots, wanted.output, judge)
+            follow(snapshots, &policy, wanted.output, judge)
         })?
     } else {
         let snapshot = scribe::with_past(resolved, observe::look(resolved, wanted.timeout)?.snapshot);
         let report = judge(&snapshot);
-        exit::unless_closed(show(&snapshot, &report, wanted.output))?;
+        exit::unless_closed(show(&snapshot, &policy, &report, wanted.output))?;
         report.verdict.level
     };
     Ok(ExitCode::from(level.exit_code()))
@@ -49,9 +49,9 @@ pub fn policy(resolved: &Resolved) -> Policy {
     policy
 }
 
-fn show(snapshot: &Snapshot, report: &Report, output: CheckOutput) -> io::Result<()> {
+fn show(snapshot: &Snapshot, policy: &Policy, report: &Report, output: CheckOutput) -> io::Result<()> {
     match output {
-        CheckOutput::Json => print_json(&document::document(snapshot, report)),
+        CheckOutput::Json => print_json(&document::document(snapshot, policy, report)),
         CheckOutput::Table => print(&document::text(snapshot, report)),
         CheckOutput::Prometheus => print(&prometheus::text(snapshot, report)),
         CheckOutput::Plugin => print(&plugin::text(snapshot, report)),
@@ -61,6 +61,7 @@ fn show(snapshot: &Snapshot, report: &Report, output: CheckOutput) -> io::Result
 /// Prints whenever a result changed, until interrupted or until nobody reads any more; returns the last level.
 async fn follow(
     mut snapshots: watch::Receiver<Arc<Snapshot>>,
+    policy: &Policy,
     output: CheckOutput,
     judge: impl Fn(&Snapshot) -> Report,
 ) -> eyre::Result<Level> {
@@ -71,8 +72,10 @@ async fn follow(
         let told = told(&report);
         if shown.as_ref() != Some(&told) {
             let printed = match output {
-                CheckOutput::Json => print_json_line(&document::document(&snapshot, &report)),
-                CheckOutput::Table | CheckOutput::Prometheus | CheckOutput::Plugin => show(&snapshot, &report, output),
+                CheckOutput::Json => print_json_line(&document::document(&snapshot, policy, &report)),
+                CheckOutput::Table | CheckOutput::Prometheus | CheckOutput::Plugin => {
+                    show(&snapshot, policy, &report, output)
+                }
             };
             match printed {
                 Ok(()) => shown = Some(told),

@@ -20,10 +20,11 @@ use crate::run::place;
 /// Looks once and writes the record to standard output. What it says is no failure of the command.
 pub fn run(resolved: &Resolved, wanted: &Record) -> eyre::Result<ExitCode> {
     let snapshot = scribe::with_past(resolved, observe::look(resolved, wanted.timeout)?.snapshot);
-    let report = check::run(&snapshot, &policy(resolved));
+    let policy = policy(resolved);
+    let report = check::run(&snapshot, &policy);
     let text = match wanted.since {
         Some(since) => incident(resolved, wanted, since, &snapshot, &report)?,
-        None => record::text(&snapshot, &report, wanted.output),
+        None => record::text(&snapshot, &policy, &report, wanted.output),
     };
     print(&text)?;
     Ok(ExitCode::SUCCESS)

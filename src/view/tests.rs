@@ -118,6 +118,7 @@ fn what_lies_over_a_screen() {
         ("filter", Screen::Placement, "/rqlite<enter>"),
         ("detail_finding", Screen::Findings, "<enter>"),
         ("detail_check", Screen::Readiness, "j<enter>"),
+        ("detail_proof", Screen::Readiness, "/nodes.size<enter><enter>"),
         ("detail_member", Screen::Etcd, "G<enter>"),
     ] {
         let mut state = on(state("node_lost"), screen);

@@ -89,7 +89,7 @@ fn quota(status: &LocalStatus) -> i64 {
         .unwrap_or(DEFAULT_QUOTA_BYTES)
 }
 
-fn size_line(status: &LocalStatus) -> String {
+pub(in crate::check) fn size_line(status: &LocalStatus) -> String {
     let mib = |bytes: i64| bytes >> 20;
     let assumed = match status.quota_bytes {
         Some(_) => "",

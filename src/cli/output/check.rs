@@ -7,9 +7,9 @@ use super::feeds::{FeedDocument, feeds};
 use super::table::table;
 use super::{mark, scenario};
 use crate::base::Text;
-use crate::check::{self, Check, CheckId, Finding, Group, Outcome, Report, Severity, Verdict};
-use crate::model::Snapshot;
+use crate::check::{self, Check, CheckId, Finding, Group, Outcome, Report, Severity, Verdict, proof};
 use crate::model::policy::Acknowledgement;
+use crate::model::{Policy, Snapshot};
 
 /// The document of `check`.
 #[derive(Debug, Serialize)]
@@ -48,10 +48,12 @@ pub struct ResultDocument<'a> {
     pub hint: Option<&'a Text>,
     /// Where only etcd's last committed state is known: what the check says of it.
     pub stored: Option<&'a Text>,
+    /// Where it holds: the facts by which it does. Those of what is broken stand in its findings.
+    pub evidence: Vec<Text>,
 }
 
 /// Makes the document of `check`.
-pub fn document<'a>(snapshot: &Snapshot, report: &'a Report) -> CheckDocument<'a> {
+pub fn document<'a>(snapshot: &Snapshot, policy: &Policy, report: &'a Report) -> CheckDocument<'a> {
     CheckDocument {
         schema: "quorate.check/v1",
         taken_at: snapshot.now.wall,
@@ -61,7 +63,10 @@ pub fn document<'a>(snapshot: &Snapshot, report: &'a Report) -> CheckDocument<'a
         checks: report
             .outcomes
             .iter()
-            .map(|(id, outcome)| result(*id, outcome))
+            .map(|(id, outcome)| ResultDocument {
+                evidence: held(snapshot, policy, *id, outcome),
+                ..result(*id, outcome)
+            })
             .collect(),
         feeds: feeds(snapshot),
     }
@@ -73,6 +78,13 @@ fn findings(report: &Report) -> impl Iterator<Item = FindingDocument<'_>> {
         finding,
         acknowledged: report.acknowledgement(finding),
     })
+}
+
+fn held(snapshot: &Snapshot, policy: &Policy, id: CheckId, outcome: &Outcome) -> Vec<Text> {
+    match outcome {
+        Outcome::Holds => proof::of(id, snapshot, policy),
+        Outcome::Broken { .. } | Outcome::CannotTell { .. } | Outcome::NotApplicable { .. } => Vec::new(),
+    }
 }
 
 fn result(id: CheckId, outcome: &Outcome) -> ResultDocument<'_> {
@@ -90,6 +102,7 @@ fn result(id: CheckId, outcome: &Outcome) -> ResultDocument<'_> {
             Outcome::CannotTell { stored, .. } => stored.as_ref(),
             Outcome::NotApplicable { .. } | Outcome::Holds | Outcome::Broken { .. } => None,
         },
+        evidence: Vec::new(),
     }
 }
 

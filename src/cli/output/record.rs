@@ -3,14 +3,14 @@
 
 use super::block::{self, Block};
 use crate::base::Text;
-use crate::check::{self, Check, Finding, Group, Outcome, Report};
+use crate::check::{self, Check, Finding, Group, Outcome, Report, proof};
 use crate::cli::args::RecordForm;
-use crate::model::Snapshot;
+use crate::model::{Policy, Snapshot};
 
 const TITLE: &str = "Readiness for high availability";
 
 /// The record.
-pub fn text(snapshot: &Snapshot, report: &Report, form: RecordForm) -> String {
+pub fn text(snapshot: &Snapshot, policy: &Policy, report: &Report, form: RecordForm) -> String {
     let mut blocks = head(snapshot, report);
     for group in Group::ALL {
         let checks: Vec<&Check> = check::all().filter(|check| check.group == group).collect();
@@ -20,6 +20,11 @@ pub fn text(snapshot: &Snapshot, report: &Report, form: RecordForm) -> String {
         blocks.push(Block::Heading(2, group.title().to_owned()));
         for (check, outcome) in told {
             statement(&mut blocks, report, check, outcome);
+            if *outcome == Outcome::Holds {
+                let lines = proof::of(check.id, snapshot, policy);
+                blocks.push(Block::Paragraph("It holds by:".to_owned()));
+                blocks.push(Block::List(lines.iter().map(ToString::to_string).collect()));
+            }
         }
     }
     sources(&mut blocks, snapshot);
@@ -123,10 +128,11 @@ fn sources(blocks: &mut Vec<Block>, snapshot: &Snapshot) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Policy, example};
+    use crate::model::example;
 
     fn record(snapshot: &Snapshot, form: RecordForm) -> String {
-        text(snapshot, &check::run(snapshot, &Policy::default()), form)
+        let policy = Policy::default();
+        text(snapshot, &policy, &check::run(snapshot, &policy), form)
     }
 
     #[test]
@@ -151,6 +157,18 @@ mod tests {
         let record = record(&example::node_lost(example::Death::Refused), RecordForm::Markdown);
         assert!(record.contains("refused the connection"), "{record}");
         assert!(record.contains("- **Remedy:** "), "{record}");
+    }
+
+    #[test]
+    fn what_holds_stands_there_with_its_evidence() {
+        let record = record(&example::healthy(), RecordForm::Markdown);
+        let quorum = "It holds by:\n\n- 3 of 3 voters healthy, 2 needed, spare 1\n- a linearizable read succeeded";
+        assert!(record.contains(quorum), "{record}");
+        assert_eq!(
+            record.matches("It holds by:").count(),
+            check::all().count() - 1,
+            "the balancer cannot be told"
+        );
     }
 
     #[test]

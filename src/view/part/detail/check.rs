@@ -1,10 +1,10 @@
 //! One statement of the checklist in full: what it says, what was found, why it matters, what to do.
 
-use super::chapter::{Chapter, Paragraph};
+use super::chapter::{Chapter, Paragraph, labelled};
 use super::{because, of_finding};
 use crate::app::State;
 use crate::app::rows::check_word;
-use crate::check::{self, CheckId, Outcome};
+use crate::check::{self, CheckId, Outcome, proof};
 use crate::view::part::readiness;
 use crate::view::theme::{Role, Theme};
 
@@ -19,7 +19,14 @@ pub(super) fn chapters(state: &State, theme: &Theme, id: CheckId) -> Option<Vec<
     ];
     match outcome {
         Outcome::CannotTell { why, .. } | Outcome::NotApplicable { why } => rows.extend(because(why)),
-        Outcome::Holds | Outcome::Broken { .. } => {}
+        Outcome::Holds => {
+            let lines = proof::of(id, &state.snapshot, &state.policy).into_iter();
+            rows.extend(labelled(
+                "evidence",
+                lines.map(|line| (format!("- {line}"), Role::Text)),
+            ));
+        }
+        Outcome::Broken { .. } => {}
     }
     let statement = check
         .statement
