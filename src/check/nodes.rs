@@ -227,10 +227,7 @@ fn three_controllers(snapshot: &Snapshot) -> Looked {
         3 if workers.is_empty() => return Ok(Vec::new()),
         3 => {
             let others = plural(workers.len(), "node");
-            (
-                Severity::Info,
-                format!("3 controllers, and {others} beside them: {}", names(&workers)),
-            )
+            (Severity::Info, format!("3 controllers, and {others} beside them"))
         }
         0..3 => (Severity::Warning, format!("{count} of 3 controllers")),
         _ if count % 2 == 1 => (Severity::Info, format!("{count} controllers instead of 3")),
