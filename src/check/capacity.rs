@@ -7,8 +7,8 @@ use super::look::{Looked, cannot_tell, evidence, need_kinds, not_applicable, out
 use super::placement::{PLACED, workload_subject};
 use super::{Check, CheckId, Finding, Group, Profile, Scene, Severity};
 use crate::base::{Text, Why, WhyKind};
-use crate::model::kube::{Amounts, Node, Pod, Tri, WorkloadKind};
-use crate::model::placement::{HOSTNAME, Placement};
+use crate::model::kube::{Amounts, Node, Pod, Spread, Tri, WorkloadKind};
+use crate::model::placement::{HOSTNAME, Placement, ZONE};
 use crate::model::{FeedId, KubeKind, Snapshot};
 
 /// The family's checks.
@@ -30,8 +30,9 @@ pub const CHECKS: &[Check] = &[
         group: Group::Placement,
         profile: Profile::Any,
         title: "a hard spread lets replacements in",
-        looks_at: "required spread over nodes: maxSkew, nodeTaintsPolicy and where the replicas are now. Without \
-                   nodeTaintsPolicy: Honor the dead node stays a domain with no replica",
+        looks_at: "required spread of Deployments and StatefulSets, over nodes, zones or whatever label it names: maxSkew, \
+                   nodeTaintsPolicy and where the replicas are now. Without nodeTaintsPolicy: Honor the dead node stays a part \
+                   of its domain with no replica",
         why: "then no survivor may take a second replica: the replacement stays Pending until the Node is deleted or returns",
         fix: "nothing is broken: expect one replica less after a loss, and remove the Node of a host that will not return",
         statement: Some(
@@ -166,7 +167,7 @@ fn replacement(snapshot: &Scene) -> Looked {
         )));
     }
     let stuck = snapshot.placements.iter().filter(|placement| {
-        placement.workload.kind == WorkloadKind::Deployment
+        placement.workload.kind != WorkloadKind::DaemonSet
             && nodes.iter().any(|node| is_kept_out(placement, node, &nodes))
     });
     Ok(stuck.map(kept_out).collect())
@@ -174,19 +175,47 @@ fn replacement(snapshot: &Scene) -> Looked {
 
 /// Whether no survivor may take the replica that runs on `lost`.
 fn is_kept_out(placement: &Placement, lost: &Node, nodes: &[&Node]) -> bool {
-    let on = |node: &Node| placement.nodes.get(&node.name).map_or(0, |tally| tally.pods);
     let workload = &placement.workload;
     let rules = workload.spread.iter();
-    let rules = rules.filter(|spread| spread.hard && spread.topology_key == HOSTNAME && !spread.honors_taints);
-    let anti = workload.hard_host_anti_affinity.then_some(1);
-    // How many a node may have while the lost one counts as empty. Most workloads have no such rule.
-    let most = rules.map(|spread| spread.max_skew).chain(anti).min();
-    let Some(most) = most.filter(|_| on(lost) > 0) else {
+    let rules: Vec<&Spread> = rules.filter(|spread| spread.hard && !spread.honors_taints).collect();
+    // A StatefulSet's replica waits for its own Node anyway.
+    let is_alone = workload.hard_host_anti_affinity && workload.kind == WorkloadKind::Deployment;
+    if on(placement, lost) == 0 || (rules.is_empty() && !is_alone) {
         return false;
-    };
-    let survivors = nodes.iter().filter(|node| node.name != lost.name);
-    let least = survivors.map(|node| on(node)).min();
-    least.is_some_and(|least| least + 1 > most)
+    }
+    let mut survivors = nodes.iter().filter(|node| node.name != lost.name);
+    !survivors.any(|node| {
+        let is_free = !is_alone || on(placement, node) == 0;
+        is_free && rules.iter().all(|spread| admits(spread, placement, node, lost, nodes))
+    })
+}
+
+fn on(placement: &Placement, node: &Node) -> u32 {
+    placement.nodes.get(&node.name).map_or(0, |tally| tally.pods)
+}
+
+/// Whether one replica more may run on `node` while the lost one still is a part of its domain, with none.
+fn admits(spread: &Spread, placement: &Placement, node: &Node, lost: &Node, nodes: &[&Node]) -> bool {
+    let key = &spread.topology_key;
+    let mut domains: BTreeMap<&Text, u32> = BTreeMap::new();
+    for own in nodes {
+        let pods = if own.name == lost.name { 0 } else { on(placement, own) };
+        if let Some(domain) = domain(own, key) {
+            *domains.entry(domain).or_default() += pods;
+        }
+    }
+    let here = domain(node, key).and_then(|domain| domains.get(domain));
+    let least = domains.values().min().copied().unwrap_or(0);
+    here.is_some_and(|here| here + 1 <= least + spread.max_skew)
+}
+
+/// The value of a node's label, by the name that the checks know it by.
+fn domain<'a>(node: &'a Node, key: &Text) -> Option<&'a Text> {
+    match key.as_str() {
+        HOSTNAME => Some(&node.name),
+        ZONE => node.zone.as_ref(),
+        _ => node.labels.get(key.as_str()),
+    }
 }
 
 fn kept_out(placement: &Placement) -> Finding {

@@ -5,16 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::look::{
-    Looked, cannot_tell, certificate_end, evidence, host_subject, is_installed, names, need, need_kinds, outcome,
-    plural,
+    Looked, because, cannot_tell, certificate_end, evidence, host_subject, is_installed, names, need, need_kinds,
+    outcome, plural,
 };
-use super::{Check, CheckId, Finding, Group, Profile, Severity};
+use super::{Check, CheckId, Finding, Group, Outcome, Profile, Severity};
 use crate::base::{Age, Text, Why, WhyKind};
 use crate::model::admission::Stamps;
 use crate::model::detection::{GRACE_FLAG, Grace, TOLERATION_FLAG, go_duration};
 use crate::model::feed::HostPart;
 use crate::model::host::Certificate;
 use crate::model::kube::{Pod, Tolerates};
+use crate::model::leader::CONTROLLER_MANAGER;
 use crate::model::{FeedId, KubeKind, ObjectKey, Policy, Snapshot};
 
 /// The family's checks.
@@ -38,7 +39,9 @@ pub const CHECKS: &[Check] = &[
         group: Group::RecoverySpeed,
         profile: Profile::Any,
         title: "a dead node is noticed soon",
-        looks_at: "node-monitor-grace-period of the kube-controller-manager on this host, and with look_from_there on the others, against ClusterConfig",
+        looks_at: "node-monitor-grace-period of the kube-controller-manager on this host, and with look_from_there on the others, against \
+                   ClusterConfig. For the cluster that of the one that leads counts, which kube-system's Lease names: it holds only \
+                   where that one was seen, or all of them",
         why: "until the grace period is over, the pods of a dead node count as running",
         fix: "restart k0scontroller on each node, one at a time, where the running value is not the configured one",
         statement: Some(
@@ -308,7 +311,7 @@ fn detection(snapshot: &Snapshot, policy: &Policy) -> Looked {
     let longest = running().map(|grace| grace.period).max().unwrap_or_default();
     let differs = running().any(|grace| wanted.is_some_and(|wanted| wanted != grace.period));
     if !differs && longest <= policy.detection_slow {
-        return Ok(Vec::new());
+        return need_leader(snapshot).map(|()| Vec::new());
     }
     let configured = configured.map_or_else(
         || format!("ClusterConfig sets no {GRACE_FLAG}"),
@@ -327,22 +330,34 @@ fn detection(snapshot: &Snapshot, policy: &Policy) -> Looked {
         .chain(unseen(snapshot, &elsewhere));
     let is_not_here = differs && wanted == Some(grace.period);
     let not_in_force = differs.then_some(if is_not_here { "everywhere" } else { "on this host" });
-    Ok(vec![slow_detection(snapshot, longest, not_in_force, evidence(lines))])
+    let lines = evidence(lines);
+    Ok(vec![slow_detection(snapshot, longest, not_in_force, wanted, lines)])
 }
 
-fn slow_detection(snapshot: &Snapshot, longest: Duration, not_in_force: Option<&str>, evidence: Vec<Text>) -> Finding {
+fn slow_detection(
+    snapshot: &Snapshot,
+    longest: Duration,
+    not_in_force: Option<&str>,
+    wanted: Option<Duration>,
+    evidence: Vec<Text>,
+) -> Finding {
     let period = Age(longest);
-    let (title, remedy) = if let Some(place) = not_in_force {
-        (
+    let (title, remedy) = match (not_in_force, wanted) {
+        (Some(place), _) => (
             format!("the configured detection time is not in force {place}"),
             "on each controller, one at a time and while all members are healthy: sudo systemctl restart k0scontroller",
-        )
-    } else {
-        (
+        ),
+        // What runs is what is configured.
+        (None, Some(_)) => (
+            format!("a dead node is noticed only after {period}"),
+            "a restart changes nothing: this is what the ClusterConfig asks for. First change node-monitor-grace-period in its \
+             spec.controllerManager.extraArgs; an upgrade to 2.2 or later should have done so: ask support why it did not",
+        ),
+        (None, None) => (
             format!("a dead node is noticed only after {period}"),
             "on a cluster that was upgraded from before 2.2: sudo systemctl restart k0scontroller on each controller, one at \
              a time and while all members are healthy; otherwise set it in the ClusterConfig",
-        )
+        ),
     };
     Finding {
         check: CheckId::FailoverDetection,
@@ -355,6 +370,51 @@ fn slow_detection(snapshot: &Snapshot, longest: Duration, not_in_force: Option<&
         )
         .into(),
         remedy: remedy.into(),
+    }
+}
+
+/// Goes on only if the grace period that counts is seen: that of the kube-controller-manager that leads, or, where no lease
+/// names one, those of all that live.
+pub(super) fn need_leader(snapshot: &Snapshot) -> Result<(), Outcome> {
+    let elsewhere = snapshot.grace_periods_elsewhere();
+    let is_seen = |name: &Text| elsewhere.contains_key(name) || *name == snapshot.host.name;
+    let named = need_kinds(snapshot, &[KubeKind::Leases])
+        .ok()
+        .and_then(|()| snapshot.leader_of(CONTROLLER_MANAGER))
+        .filter(|leader| leader.is_valid);
+    if named.as_ref().is_some_and(|leader| is_seen(&leader.host)) {
+        return Ok(());
+    }
+    let mut unseen = snapshot.neighbours();
+    unseen.retain(|own| snapshot.etcd_answers_at(own.address) != Some(false) && !is_seen(&own.name));
+    unseen.sort_by(|one, other| one.name.cmp(&other.name));
+    let leads = named
+        .as_ref()
+        .and_then(|leader| unseen.iter().find(|own| own.name == leader.host));
+    let Some(first) = leads.or(unseen.first()) else {
+        if snapshot.membership().is_from_etcd() {
+            return Ok(());
+        }
+        let why = Why::new(WhyKind::NotYet, "no etcd member has told which controllers there are");
+        return Err(cannot_tell(FeedId::EtcdLocal, why));
+    };
+    let who = named.as_ref().map_or_else(
+        || "no lease names the kube-controller-manager that leads".to_owned(),
+        |leader| {
+            format!(
+                "the kube-controller-manager of {} leads, and its grace period counts",
+                leader.host
+            )
+        },
+    );
+    let text = format!(
+        "{who}; not seen is what runs on {}",
+        names(unseen.iter().map(|own| &own.name))
+    );
+    let feed = FeedId::From(first.address);
+    match need(snapshot, feed) {
+        Err(outcome) => Err(because(outcome, &text)),
+        Ok(()) => Err(cannot_tell(feed, Why::new(WhyKind::Missing, text))),
     }
 }
 

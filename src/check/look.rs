@@ -29,6 +29,21 @@ pub(super) const fn cannot_tell(feed: FeedId, why: Why) -> Outcome {
     }
 }
 
+/// The same answer where it cannot tell, with what that means before the reason.
+pub(super) fn because(outcome: Outcome, text: &str) -> Outcome {
+    match outcome {
+        Outcome::CannotTell { feed, why, stored } => Outcome::CannotTell {
+            feed,
+            why: Why {
+                text: Text::from(format!("{text}: {}", why.text)),
+                ..why
+            },
+            stored,
+        },
+        Outcome::Holds | Outcome::Broken { .. } | Outcome::NotApplicable { .. } => outcome,
+    }
+}
+
 pub(super) fn not_applicable(text: &str) -> Outcome {
     Outcome::NotApplicable {
         why: Why::new(WhyKind::Disabled, text),

@@ -7,7 +7,7 @@ use std::time::Duration;
 mod ports;
 
 use super::look::{
-    Looked, called, cannot_tell, evidence, host_subject, member_subject, need, need_kinds, need_own_api,
+    Looked, because, called, cannot_tell, evidence, host_subject, member_subject, need, need_kinds, need_own_api,
     not_applicable, outcome,
 };
 use super::{Check, CheckId, Finding, Group, Outcome, Profile, Severity};
@@ -37,8 +37,8 @@ pub const CHECKS: &[Check] = &[
         group: Group::Network,
         profile: Profile::Any,
         title: "members and nodes have the same addresses",
-        looks_at: "each member's peer address against the InternalIP of the node of its name; with look_from_there, from which address \
-                   this host's login arrives at the other controllers",
+        looks_at: "each member's peer address against the InternalIP of the node of its name; and from which address this host's login \
+                   arrives at the other controllers, which is told only with look_from_there: without it, NAT on the way is not seen",
         why: "two addresses of one machine mean a second network, or NAT, which is not supported",
         fix: "let every node reach every other one by its own IP address, without translation",
         statement: Some("Nodes must be reachable from each other by IP address. NAT between nodes is not supported."),
@@ -175,7 +175,46 @@ fn nat(snapshot: &Snapshot) -> Looked {
     }
     let started = membership.members.iter().filter(|member| member.has_started());
     let doubled = started.filter_map(|member| two_addresses(snapshot, member));
-    Ok(doubled.chain(translated(snapshot)).collect())
+    let found: Vec<Finding> = doubled.chain(translated(snapshot)).collect();
+    if found.is_empty() {
+        need_arrivals(snapshot)?;
+    }
+    Ok(found)
+}
+
+/// Goes on only if every other controller that lives told from where this host's login comes: addresses alone show no
+/// translation on the way.
+fn need_arrivals(snapshot: &Snapshot) -> Result<(), Outcome> {
+    let others = snapshot.neighbours();
+    let living: Vec<_> = others
+        .iter()
+        .filter(|own| ports::is_asked(snapshot, own.address))
+        .collect();
+    if !living.is_empty() && snapshot.own_address().is_none() {
+        let why = Why::new(
+            WhyKind::NotYet,
+            "this host's address among the controllers is not known",
+        );
+        return Err(cannot_tell(FeedId::EtcdLocal, why));
+    }
+    for neighbour in living {
+        let feed = FeedId::From(neighbour.address);
+        let name = &neighbour.name;
+        let compared = "the members' addresses are the nodes' own";
+        if let Err(outcome) = need(snapshot, feed) {
+            let untold = format!("{compared}; from which address {name} sees this host is not told");
+            return Err(because(outcome, &untold));
+        }
+        if !snapshot
+            .from
+            .get(&neighbour.address)
+            .is_some_and(|seen| seen.arrival.is_some())
+        {
+            let text = format!("{compared}; {name} does not tell from which address it sees this host");
+            return Err(cannot_tell(feed, Why::new(WhyKind::Missing, text)));
+        }
+    }
+    Ok(())
 }
 
 /// Logins of ours that arrive elsewhere, or from somebody else, than we think.

@@ -42,7 +42,7 @@ pub const CHECKS: &[Check] = &[
         group: Group::Cluster,
         profile: Profile::Any,
         title: "three nodes are controllers",
-        looks_at: "nodes with the label node-role.kubernetes.io/control-plane",
+        looks_at: "nodes with the label node-role.kubernetes.io/control-plane, and those without",
         why: "with fewer than three controllers etcd cannot lose one; an even number adds risk and no spare",
         fix: "join controllers until there are three",
         statement: Some("All 3 nodes registered as control plane instances"),
@@ -65,7 +65,8 @@ pub const CHECKS: &[Check] = &[
         group: Group::Placement,
         profile: Profile::MultiZone,
         title: "three zones, none of them decisive",
-        looks_at: "the zones that nodes are labeled with, and the zone of every etcd member",
+        looks_at: "the zones and regions that nodes are labeled with, and the zone of every etcd member. A node without a region label is \
+                   not judged by it",
         why: "with two zones, the loss of the larger one takes the majority of etcd with it",
         fix: "move controllers so that there are exactly three zones with one controller each",
         statement: Some("Nodes provisioned across exactly 3 availability zones (one per zone), same region"),
@@ -220,17 +221,26 @@ fn unready_node(snapshot: &Snapshot, node: &Node) -> Finding {
 fn three_controllers(snapshot: &Snapshot) -> Looked {
     need_kinds(snapshot, &[KubeKind::Nodes])?;
     let count = snapshot.controllers().count();
+    let workers = snapshot.kube.nodes.values().filter(|node| !node.is_controller);
+    let workers: Vec<Text> = workers.map(|node| node.name.clone()).collect();
     let (severity, title) = match count {
-        3 => return Ok(Vec::new()),
+        3 if workers.is_empty() => return Ok(Vec::new()),
+        3 => {
+            let others = plural(workers.len(), "node");
+            (Severity::Info, format!("3 controllers, and {others} beside them"))
+        }
         0..3 => (Severity::Warning, format!("{count} of 3 controllers")),
-        _ if count % 2 == 1 => return Ok(Vec::new()),
+        _ if count % 2 == 1 => (Severity::Info, format!("{count} controllers instead of 3")),
         _ => (Severity::Info, format!("{count} controllers: an even number")),
     };
     let controllers = names(snapshot.controllers().map(|node| node.name.clone()));
-    let workers = snapshot.kube.nodes.values().filter(|node| !node.is_controller);
-    let workers: Vec<Text> = workers.map(|node| node.name.clone()).collect();
     let workers = (!workers.is_empty()).then(|| format!("no controllers: {}", names(workers)));
-    let (consequence, remedy) = if count < 3 {
+    let (consequence, remedy) = if count >= 3 && count % 2 == 1 {
+        (
+            "it works, but the HA document supports exactly three nodes, all of them controllers",
+            "nothing while it serves; ask NetBox Labs' support whether this placement is covered, then acknowledge it",
+        )
+    } else if count < 3 {
         (
             "etcd cannot lose a member, so the cluster is not highly available",
             "join controllers, one at a time: sudo netbox-enterprise join print-command on a healthy controller shows how",

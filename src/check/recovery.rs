@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::failover::{self, is_evicted_by_taint};
 use super::look::{Looked, cannot_tell, evidence, need, need_kinds, outcome, plural};
-use super::{Check, CheckId, Finding, Group, Profile, Scene, Severity};
+use super::{Check, CheckId, Finding, Group, Outcome, Profile, Scene, Severity};
 use crate::base::{Age, Text, Why, WhyKind};
 use crate::model::admission::Stamps;
 use crate::model::feed::HostPart;
@@ -19,8 +19,8 @@ pub const CHECKS: &[Check] = &[
         group: Group::RecoverySpeed,
         profile: Profile::Any,
         title: "a loss is made good in about a minute",
-        looks_at: "the grace period that runs on this host, and the longest toleration of a pod that a dead node loses; the \
-                   time that a new pod needs to start is not in it",
+        looks_at: "the grace period that runs on this host, or a longer one that is seen on another controller, and the longest \
+                   toleration of a pod that a dead node loses; the time that a new pod needs to start is not in it",
         why: "until then as many replicas are missing as the dead node carried",
         fix: "see failover.detection and failover.eviction: each is one part of it",
         statement: Some(
@@ -47,7 +47,8 @@ pub const CHECKS: &[Check] = &[
         group: Group::RecoverySpeed,
         profile: Profile::Any,
         title: "heartbeats are frequent enough for the detection",
-        looks_at: "the kubelets' leases: a kubelet renews after a quarter of their duration; and the grace period of this host",
+        looks_at: "the kubelets' leases: a kubelet renews after a quarter of their duration; and the shortest grace period that is \
+                   seen, of this host and of others with look_from_there",
         why: "where the grace period is not twice the interval, one lost heartbeat counts as a dead node",
         fix: "set nodeLeaseDurationSeconds of the worker profile alike on all nodes, and no longer than twice the grace period",
         statement: Some("Node-down detection is tuned aggressively to favor fast recovery."),
@@ -59,7 +60,7 @@ pub const CHECKS: &[Check] = &[
         profile: Profile::Any,
         title: "no node was nearly taken for dead",
         looks_at: "pauses between the renewals of a kubelet's lease, by its own clock, while quorate watched: in this session, and in those \
-                   of the last 7 days that this host has on record",
+                   of the last 7 days that this host has on record; 10 min in all are the least that it holds by",
         why: "a pause near the grace period is a false failover that has just not happened",
         fix: "look at the node's network and disk at those times; see the timeline",
         statement: Some(
@@ -90,17 +91,17 @@ fn time(snapshot: &Snapshot, policy: &Policy) -> Looked {
         let why = Why::new(WhyKind::Missing, "no running pod would be moved");
         return Err(cannot_tell(FeedId::Kube(KubeKind::Pods), why));
     };
-    let detection = grace.period + OVERHEAD;
+    // Any of them may lead after the next loss.
+    let elsewhere = snapshot.grace_periods_elsewhere();
+    let slowest = elsewhere.values().map(|grace| grace.period).max();
+    let period = slowest.map_or(grace.period, |slowest| slowest.max(grace.period));
+    let detection = period + OVERHEAD;
     let total = detection + eviction;
     if total <= policy.recovery_slow {
-        return Ok(Vec::new());
+        return failover::need_leader(snapshot).map(|()| Vec::new());
     }
     let parts = [
-        format!(
-            "detection: up to {} (grace period {})",
-            Age(detection),
-            Age(grace.period)
-        ),
+        format!("detection: up to {} (grace period {})", Age(detection), Age(period)),
         format!("eviction: {} for the pods that stay longest", Age(eviction)),
     ];
     Ok(vec![Finding {
@@ -216,6 +217,7 @@ fn mixed_finding(subject: &str, title: String, evidence: Vec<Text>) -> Finding {
 
 fn heartbeat(snapshot: &Snapshot) -> Looked {
     need_kinds(snapshot, &[KubeKind::Nodes, KubeKind::Leases])?;
+    need(snapshot, FeedId::Host(HostPart::Processes))?;
     let lease_of = |node: &Text| {
         let key = ObjectKey::new("kube-node-lease", node.clone());
         snapshot.kube.leases.get(&key).map(|fact| fact.value.duration_s)
@@ -229,10 +231,10 @@ fn heartbeat(snapshot: &Snapshot) -> Looked {
             .iter()
             .map(|(node, seconds)| format!("{node}: lease of {seconds} s, renewed after {} s", seconds / 4))
     };
-    let finding = |title: String, consequence: &str| {
+    let finding = |severity: Severity, title: String, consequence: &str| {
         Finding {
         check: CheckId::FailoverHeartbeat,
-        severity: Severity::Info,
+        severity,
         subject: "cluster".into(),
         title: title.into(),
         evidence: evidence(lines()),
@@ -246,37 +248,81 @@ fn heartbeat(snapshot: &Snapshot) -> Looked {
     let different: BTreeSet<u32> = durations.values().copied().collect();
     if different.len() > 1 {
         let title = "kubelets renew their leases at different intervals".to_owned();
-        findings.push(finding(title, "nodes are noticed at different speed"));
+        findings.push(finding(Severity::Info, title, "nodes are noticed at different speed"));
     }
+    let elsewhere = snapshot.grace_periods_elsewhere();
+    let grace = snapshot.grace_period().into_iter().chain(elsewhere.into_values());
+    let grace = grace.map(|grace| grace.period).min();
     let longest = different
         .last()
         .map(|seconds| Duration::from_secs(u64::from(*seconds)) / 4);
-    if let (Some(interval), Some(grace)) = (longest, snapshot.grace_period())
-        && interval * 2 > grace.period
+    if let (Some(interval), Some(grace)) = (longest, grace)
+        && interval * 2 > grace
     {
-        let (interval, grace) = (Age(interval), Age(grace.period));
-        let title = format!("heartbeats every {interval} are too few for a grace period of {grace}");
-        findings.push(finding(
-            title,
-            "one lost heartbeat is enough to count a living node as dead",
-        ));
+        let (every, within) = (Age(interval), Age(grace));
+        findings.push(if interval >= grace {
+            finding(
+                Severity::Warning,
+                format!("heartbeats every {every} come later than the grace period of {within}"),
+                "healthy nodes are counted as dead although no heartbeat is lost, and their pods are evicted",
+            )
+        } else {
+            finding(
+                Severity::Info,
+                format!("heartbeats every {every} are too few for a grace period of {within}"),
+                "one lost heartbeat is enough to count a living node as dead",
+            )
+        });
+    }
+    if findings.is_empty() {
+        need_heartbeats(snapshot, &durations)?;
     }
     Ok(findings)
+}
+
+/// Goes on only if every node's lease and the grace period that counts are known.
+fn need_heartbeats(snapshot: &Snapshot, durations: &BTreeMap<&Text, u32>) -> Result<(), Outcome> {
+    let mut nodes = snapshot.kube.nodes.values().map(|node| &node.name);
+    if let Some(name) = nodes.find(|name| !durations.contains_key(name)) {
+        let why = Why::new(
+            WhyKind::Missing,
+            format!("the kubelet of {name} has no lease in kube-node-lease"),
+        );
+        return Err(cannot_tell(FeedId::Kube(KubeKind::Leases), why));
+    }
+    if snapshot.grace_period().is_none() {
+        let why = Why::new(WhyKind::Missing, "the grace period of this host is not known");
+        return Err(cannot_tell(FeedId::Host(HostPart::Processes), why));
+    }
+    failover::need_leader(snapshot)
 }
 
 /// From this part of the grace period on, a pause was a near miss.
 const NEAR: (u32, u32) = (3, 4);
 /// What is near where the grace period is not seen: 3/4 of 20 s.
 const NEAR_DEFAULT: Duration = Duration::from_secs(15);
+/// A shorter watch proves nothing: some sixty heartbeats of each node.
+const WATCHED: Duration = Duration::from_mins(10);
 
 fn flapping(snapshot: &Snapshot) -> Looked {
     need_kinds(snapshot, &[KubeKind::Nodes, KubeKind::Leases])?;
     let grace = snapshot.grace_period().map(|grace| grace.period);
     let near = grace.map_or(NEAR_DEFAULT, |grace| grace * NEAR.0 / NEAR.1);
     let nodes = snapshot.kube.nodes.values();
-    Ok(nodes
+    let found: Vec<Finding> = nodes
         .filter_map(|node| nearly_dead(snapshot, &node.name, near))
-        .collect())
+        .collect();
+    let session = snapshot.kube.endpoint.as_ref();
+    let session = session.map_or(Duration::ZERO, |endpoint| snapshot.now.since(endpoint.since));
+    if found.is_empty() && snapshot.past.watched + session < WATCHED {
+        let text = format!(
+            "no pause yet, but the heartbeats were watched for less than {}",
+            Age(WATCHED)
+        );
+        let why = Why::new(WhyKind::NoOccasion, text);
+        return Err(cannot_tell(FeedId::Kube(KubeKind::Leases), why));
+    }
+    Ok(found)
 }
 
 fn nearly_dead(snapshot: &Snapshot, node: &Text, near: Duration) -> Option<Finding> {

@@ -1,11 +1,12 @@
 //! The spread family: do the other workloads keep apart as well as they can, and did they grow with the cluster?
 
-use super::look::{Looked, evidence, need_kinds, not_applicable, outcome, plural};
+use super::look::{Looked, cannot_tell, evidence, need_kinds, not_applicable, outcome, plural};
 use super::placement::{placements, workload_subject};
 use super::{Check, CheckId, Finding, Group, Profile, Scene, Severity};
-use crate::model::KubeKind;
+use crate::base::{Why, WhyKind};
 use crate::model::kube::WorkloadKind;
 use crate::model::placement::Placement;
+use crate::model::{FeedId, KubeKind};
 
 /// The family's checks.
 pub const CHECKS: &[Check] = &[
@@ -71,10 +72,21 @@ fn scaling(scene: &Scene) -> Looked {
     }
     let wanted = u32::try_from(scene.kube.nodes.len()).unwrap_or(u32::MAX).min(3);
     let beside = |placement: &&Placement| products.iter().any(|(key, _)| key.namespace == placement.key.namespace);
-    let small = placements
+    let scaled: Vec<&Placement> = placements
         .iter()
         .filter(beside)
-        .filter(|placement| is_scaled(placement) && placement.workload.desired < wanted);
+        .filter(|placement| is_scaled(placement))
+        .collect();
+    if scaled.is_empty() {
+        let why = Why::new(
+            WhyKind::Missing,
+            "no Deployment beside the NetBoxEnterprise has a name of web, workers or Diode",
+        );
+        return Err(cannot_tell(FeedId::Kube(KubeKind::Deployments), why));
+    }
+    let small = scaled
+        .into_iter()
+        .filter(|placement| placement.workload.desired < wanted);
     Ok(small
         .map(|placement| few(placement, wanted, scene.kube.nodes.len()))
         .collect())

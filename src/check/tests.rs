@@ -28,6 +28,7 @@ fn examples() -> Vec<(&'static str, Snapshot)> {
         ("huge", example::huge()),
         ("all broken", all_broken()),
         ("HA off", ha_off()),
+        ("NAT", example::translated()),
         ("other cluster", example::other_cluster(example::healthy())),
     ]
 }
@@ -167,9 +168,12 @@ fn needs(id: CheckId) -> Vec<FeedId> {
             KubeKind::Leases,
         ]),
         CheckId::MembersStranger => kinds(&[KubeKind::EtcdMembers, KubeKind::ControlNodes, KubeKind::Nodes]),
-        CheckId::NodeHeartbeat | CheckId::FailoverHeartbeat | CheckId::FailoverFlapping => {
-            kinds(&[KubeKind::Nodes, KubeKind::Leases])
-        }
+        CheckId::NodeHeartbeat | CheckId::FailoverFlapping => kinds(&[KubeKind::Nodes, KubeKind::Leases]),
+        // kube-controller-manager leads on nbe-2.
+        CheckId::FailoverHeartbeat => kinds(&[KubeKind::Nodes, KubeKind::Leases])
+            .into_iter()
+            .chain([FeedId::Host(HostPart::Processes), example::from(2)])
+            .collect(),
         CheckId::NodeNotReady
         | CheckId::NodesThreeControllers
         | CheckId::ZoneLabels
@@ -177,8 +181,11 @@ fn needs(id: CheckId) -> Vec<FeedId> {
         | CheckId::NodesMachines
         | CheckId::NodesSize
         | CheckId::NodesSwap
-        | CheckId::NetworkNat
         | CheckId::EntryNames => kinds(&[KubeKind::Nodes]),
+        CheckId::NetworkNat => kinds(&[KubeKind::Nodes])
+            .into_iter()
+            .chain([example::from(2), example::from(3)])
+            .collect(),
         CheckId::HaEnabled => kinds(&[KubeKind::Installations, KubeKind::Nodes]),
         CheckId::NbeReady => kinds(&[KubeKind::NetBoxEnterprises]),
         CheckId::ExternalPostgresql => {
@@ -215,6 +222,7 @@ fn needs(id: CheckId) -> Vec<FeedId> {
             FeedId::Host(HostPart::Processes),
             FeedId::Api,
             FeedId::Kube(KubeKind::ClusterConfigs),
+            example::from(2),
         ],
         CheckId::CertExpiry => vec![FeedId::Host(HostPart::Certificates)],
         CheckId::HaStore => kinds(&[KubeKind::Installations, KubeKind::StatefulSets]),
@@ -229,7 +237,8 @@ fn needs(id: CheckId) -> Vec<FeedId> {
             let placed = needs(CheckId::PlacementWebSpread).into_iter();
             placed.chain([FeedId::Kube(KubeKind::Claims)]).collect()
         }
-        CheckId::FailoverTime => std::iter::once(FeedId::Host(HostPart::Processes))
+        CheckId::FailoverTime => [FeedId::Host(HostPart::Processes), example::from(2)]
+            .into_iter()
             .chain(kinds(&[KubeKind::Pods, KubeKind::ReplicaSets]))
             .collect(),
         CheckId::NetworkPorts => vec![example::from(1)],
@@ -314,7 +323,6 @@ fn every_finding_says_all_that_people_need() {
         CheckId::FailoverHeartbeat,
         CheckId::FailoverFlapping,
         CheckId::NetworkLatency,
-        CheckId::NetworkNat,
         CheckId::NetworkLinkSpeed,
         CheckId::NetworkPorts,
         CheckId::NetworkPairs,

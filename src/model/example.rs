@@ -26,7 +26,7 @@ mod workloads;
 
 pub use bend::{
     Death, cut_off, empty, hostile, huge, kill_member, lose_feed, node_just_died, node_lost, other_cluster,
-    quorum_lost, syncing, turn_off,
+    quorum_lost, syncing, translated, turn_off,
 };
 pub use workloads::{add_pod, pod, spread_hard, workload};
 

@@ -90,6 +90,39 @@ fn a_hard_spread_that_counts_dead_nodes_keeps_replacements_out() {
 }
 
 #[test]
+fn a_hard_spread_over_zones_with_one_node_each_keeps_replacements_out_too() {
+    let over_zones = |workload: &mut crate::model::kube::Workload| {
+        workload.hard_host_anti_affinity = false;
+        workload.spread = vec![crate::model::kube::Spread {
+            topology_key: "topology.kubernetes.io/zone".into(),
+            max_skew: 1,
+            honors_taints: false,
+            ..example::spread_hard()
+        }];
+    };
+    let mut snapshot = example::healthy();
+    change(&mut snapshot.kube.deployments, &web(), over_zones);
+    let subject = "deployment/kotsadm/netbox-netbox";
+    let finding = one(CheckId::PlacementReplacement, &snapshot, Severity::Info, subject);
+    assert!(
+        evidence(&finding).contains("DoNotSchedule over topology.kubernetes.io/zone"),
+        "{finding:#?}"
+    );
+    let mut snapshot = example::healthy();
+    let store = ObjectKey::new("kotsadm", "kotsadm-rqlite");
+    change(&mut snapshot.kube.stateful_sets, &store, over_zones);
+    let subject = "statefulset/kotsadm/kotsadm-rqlite";
+    one(CheckId::PlacementReplacement, &snapshot, Severity::Info, subject);
+    // The same zone takes what one of its nodes had.
+    for n in 1..=3 {
+        change(&mut snapshot.kube.nodes, &ObjectKey::new("", name(n)), |node| {
+            node.zone = Some("zone-a".into());
+        });
+    }
+    assert_holds(CheckId::PlacementReplacement, &snapshot);
+}
+
+#[test]
 fn after_a_loss_the_pending_pods_themselves_tell() {
     assert_not_applicable(CheckId::PlacementReplacement, &example::node_lost(Death::Silent));
 }

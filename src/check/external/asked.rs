@@ -4,7 +4,7 @@ use super::super::look::{Looked, cannot_tell, certificate_end, evidence, names, 
 use super::super::{CheckId, Finding, Outcome, Severity};
 use crate::base::{Age, Text, Why, WhyKind};
 use crate::model::external::{
-    DATABASES, Database, External, Master, Secured, Seen, Server, ServiceId, Told, Watch, is_managed,
+    Cache, DATABASES, Database, External, Master, Secured, Seen, Server, ServiceId, Told, Watch, is_managed,
 };
 use crate::model::quorum::Contact;
 use crate::model::reach::from::FromController;
@@ -297,23 +297,33 @@ pub fn standby(snapshot: &Snapshot) -> Looked {
             why.hint("GRANT pg_monitor to the user of external.postgresql"),
         ));
     }
-    let states = if database.standbys.is_empty() {
-        "is empty".to_owned()
+    let (severity, states, consequence) = if database.standbys.is_empty() {
+        // A managed service that is named by an address of one's own cannot be told from a lone server.
+        (
+            Severity::Info,
+            "is empty".to_owned(),
+            "a managed service may still have a standby, which it shows nobody; otherwise the loss of that one server is an \
+             outage, and the loss of what was saved since the last backup",
+        )
     } else {
-        format!("has {}, none streaming", names(&database.standbys))
+        (
+            Severity::Warning,
+            format!("has {}, none streaming", names(&database.standbys)),
+            "the loss of that one server is an outage, and the loss of what was saved since the last backup",
+        )
     };
     Ok(vec![Finding {
         check: CheckId::ExternalPostgresqlStandby,
-        severity: Severity::Warning,
+        severity,
         subject: subject(server),
         title: "no PostgreSQL standby streams from the primary".into(),
         evidence: evidence([
             format!("{}: pg_stat_replication {states}", server.target),
             vantage(snapshot, own.external),
         ]),
-        consequence: "the loss of that one server is an outage, and the loss of what was saved since the last backup"
-            .into(),
-        remedy: "see the standby's log and its primary_conninfo; without one, build one (Patroni, pg_auto_failover)"
+        consequence: consequence.into(),
+        remedy: "a managed service: see in its console whether it runs in several zones. Otherwise see the standby's log and its \
+                 primary_conninfo; without one, build one (Patroni, pg_auto_failover)"
             .into(),
     }])
 }
@@ -328,23 +338,56 @@ pub fn redis(snapshot: &Snapshot) -> Looked {
     if !found.is_empty() {
         return Ok(found);
     }
-    let cut_off = answers(ServiceId::Redis, servers)?
-        .into_iter()
-        .filter(|(_, cache)| cache.hears_master == Some(false));
-    Ok(cut_off
-        .map(|(server, cache)| Finding {
-            check: CheckId::ExternalRedis,
-            severity: Severity::Warning,
-            subject: subject(server),
-            title: "the Redis that was asked is a replica cut off from its master".into(),
-            evidence: evidence([
-                format!("{}: role {}, master_link_status is not up", server.target, cache.role),
-                vantage(snapshot, external),
-            ]),
-            consequence: "it takes no changes, and what it shows is old".into(),
-            remedy: "see whether a failover is under way, and what its Sentinels say".into(),
-        })
-        .collect())
+    let told = answers(ServiceId::Redis, servers)?;
+    let has_master = told.iter().any(|(_, cache)| cache.role == "master");
+    let replicas = told.into_iter().filter_map(|(server, cache)| {
+        if cache.hears_master == Some(false) {
+            Some(replica(server, cache, vantage(snapshot, external), &CUT_OFF))
+        } else {
+            // Beside a master that was named too, it is in its place.
+            (cache.role == "slave" && !has_master)
+                .then(|| replica(server, cache, vantage(snapshot, external), &FOLLOWS))
+        }
+    });
+    Ok(replicas.collect())
+}
+
+/// What is said of a replica where a master is wanted.
+struct Replica {
+    title: &'static str,
+    shown: &'static str,
+    consequence: &'static str,
+    remedy: &'static str,
+}
+
+const CUT_OFF: Replica = Replica {
+    title: "the Redis that was asked is a replica cut off from its master",
+    shown: "master_link_status is not up",
+    consequence: "it takes no changes, and what it shows is old",
+    remedy: "see whether a failover is under way, and what its Sentinels say",
+};
+
+const FOLLOWS: Replica = Replica {
+    title: "the Redis that was asked is a replica: it takes no changes",
+    shown: "it follows a master elsewhere",
+    consequence: "if NetBox uses this address, its queue and cache take nothing",
+    remedy: "see by which address NetBox reaches Redis; the master's belongs into external.redis, or the name that follows \
+             it. After a failover, restart nothing before its Sentinels agree on the master",
+};
+
+fn replica(server: &Server<Cache>, cache: &Cache, vantage: String, words: &Replica) -> Finding {
+    Finding {
+        check: CheckId::ExternalRedis,
+        severity: Severity::Warning,
+        subject: subject(server),
+        title: words.title.into(),
+        evidence: evidence([
+            format!("{}: role {}, {}", server.target, cache.role, words.shown),
+            vantage,
+        ]),
+        consequence: words.consequence.into(),
+        remedy: words.remedy.into(),
+    }
 }
 
 /// Whether the Sentinels would replace a dead master.

@@ -205,7 +205,11 @@ fn a_standby_streams_or_is_not_ours_to_see() {
         postgresql(|all| database(&mut all[0]).standbys = states.iter().map(|own| Text::from(*own)).collect())
     };
     assert_holds(id, &states(&["catchup", "streaming"]));
-    one(id, &states(&[]), Severity::Warning, "external/db-1.example.com:5432");
+    let lone = one(id, &states(&[]), Severity::Info, "external/db-1.example.com:5432");
+    assert!(
+        lone.consequence.as_str().contains("managed service may still have"),
+        "{lone:?}"
+    );
     one(
         id,
         &states(&["backup"]),
@@ -241,6 +245,20 @@ fn a_replica_that_is_cut_off_is_found() {
         &snapshot,
         Severity::Warning,
         "external/cache.example.com:6379",
+    );
+    let replica = redis(|own| {
+        let cache = own.answer.as_mut().unwrap();
+        (cache.role, cache.hears_master) = ("slave".into(), Some(true));
+    });
+    let finding = one(
+        CheckId::ExternalRedis,
+        &replica,
+        Severity::Warning,
+        "external/cache.example.com:6379",
+    );
+    assert_eq!(
+        finding.title,
+        "the Redis that was asked is a replica: it takes no changes"
     );
     let mut dead = redis(|own| fails(own, WhyKind::Refused));
     dead.from.clear();

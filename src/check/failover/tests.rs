@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::{Why, WhyKind};
-use crate::check::testing::{assert_cannot_tell, assert_holds, evidence, findings, one, uninstall};
-use crate::check::{CheckId, Severity};
+use crate::check::testing::{assert_cannot_tell, assert_holds, evidence, findings, look, one, uninstall};
+use crate::check::{CheckId, Outcome, Severity};
 use crate::model::example::{self, ago, change, healthy, turn_off, wall_ago};
 use crate::model::feed::HostPart;
 use crate::model::kube::{Pod, Tolerates};
@@ -274,6 +274,64 @@ fn the_running_grace_period_counts() {
     assert!(evidence(&finding).contains("runs with --node-monitor-grace-period=40s"));
     assert_holds(CheckId::FailoverDetection, &grace(Some("0m20s"), Some("20s")));
     assert_holds(CheckId::FailoverDetection, &grace(Some("20s"), None));
+}
+
+#[test]
+fn a_slow_value_that_is_configured_needs_another_configuration_and_no_restart() {
+    let finding = one(
+        CheckId::FailoverDetection,
+        &elsewhere_too("40s", grace(Some("40s"), Some("40s"))),
+        Severity::Info,
+        "node/nbe-1",
+    );
+    assert_eq!(finding.title, "a dead node is noticed only after 40 s");
+    assert!(
+        finding.remedy.as_str().starts_with("a restart changes nothing"),
+        "{finding:?}"
+    );
+}
+
+/// With the same grace period on the other controllers.
+fn elsewhere_too(grace: &str, mut snapshot: Snapshot) -> Snapshot {
+    let seen = snapshot.from.values_mut().filter_map(|seen| seen.processes.as_mut());
+    for process in seen.flatten() {
+        process.flags.insert("node-monitor-grace-period".into(), grace.into());
+    }
+    snapshot
+}
+
+#[test]
+fn the_controller_manager_that_leads_must_be_seen() {
+    let id = CheckId::FailoverDetection;
+    let alone = |holder: &str| {
+        let mut snapshot = healthy();
+        for n in [2, 3] {
+            turn_off(&mut snapshot, example::from(n));
+        }
+        let key = ObjectKey::new("kube-system", "kube-controller-manager");
+        change(&mut snapshot.kube.leases, &key, |lease| {
+            lease.holder = Some(holder.into())
+        });
+        snapshot
+    };
+    assert_holds(id, &alone("nbe-1_7f"));
+    let text = |snapshot: &Snapshot| match look(id, snapshot) {
+        Outcome::CannotTell { feed, why, .. } => (feed, why.text.to_string()),
+        other => panic!("{other:?}"),
+    };
+    let (feed, told) = text(&alone("nbe-3_7f"));
+    assert_eq!(feed, example::from(3));
+    assert!(
+        told.starts_with(
+            "the kube-controller-manager of nbe-3 leads, and its grace period counts; not seen is what runs on nbe-2, nbe-3: "
+        ),
+        "{told}"
+    );
+    let mut unnamed = alone("nbe-1_7f");
+    turn_off(&mut unnamed, FeedId::Kube(KubeKind::Leases));
+    let (feed, told) = text(&unnamed);
+    assert_eq!(feed, example::from(2));
+    assert!(told.starts_with("no lease names"), "{told}");
 }
 
 #[test]

@@ -65,7 +65,7 @@ pub fn pairs(snapshot: &Snapshot) -> Looked {
 }
 
 /// Whether a controller is neither dead nor about to join: then it is known what it must reach.
-fn is_asked(snapshot: &Snapshot, address: IpAddr) -> bool {
+pub(super) fn is_asked(snapshot: &Snapshot, address: IpAddr) -> bool {
     let joins = snapshot.member_at(address).is_some_and(|member| member.is_learner);
     !joins && snapshot.etcd_answers_at(address) != Some(false)
 }

@@ -1,7 +1,7 @@
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
-use crate::check::testing::{assert_cannot_tell, assert_holds, assert_not_applicable, evidence, one};
-use crate::check::{CheckId, Severity};
+use crate::check::testing::{assert_cannot_tell, assert_holds, assert_not_applicable, evidence, look, one};
+use crate::check::{CheckId, Outcome, Severity};
 use crate::model::example::{self, Death, change, member_id, name};
 use crate::model::feed::HostPart;
 use crate::model::reach::Knock;
@@ -68,17 +68,31 @@ fn two_addresses_of_one_machine_are_told() {
 
 #[test]
 fn a_login_that_comes_from_elsewhere_is_told() {
-    let mut snapshot = example::healthy();
-    let address = example::address(3).as_str().parse().unwrap();
-    let seen = snapshot.from.get_mut(&address).unwrap();
-    seen.arrival.as_mut().unwrap().from = "192.0.2.1".parse().unwrap();
+    let mut snapshot = example::translated();
     let finding = one(CheckId::NetworkNat, &snapshot, Severity::Info, "node/nbe-3");
     assert!(
         evidence(&finding).contains("there it comes from 192.0.2.1 and arrived at 10.77.0.13"),
         "{finding:?}"
     );
     example::lose_feed(&mut snapshot, example::from(3));
-    assert_holds(CheckId::NetworkNat, &snapshot);
+    assert_cannot_tell(CheckId::NetworkNat, &snapshot, example::from(3));
+}
+
+#[test]
+fn addresses_alone_prove_no_way_without_nat() {
+    let mut snapshot = example::healthy();
+    let address = example::address(2).as_str().parse().unwrap();
+    snapshot.from.get_mut(&address).unwrap().arrival = None;
+    let Outcome::CannotTell { feed, why, .. } = look(CheckId::NetworkNat, &snapshot) else {
+        panic!("it cannot tell");
+    };
+    assert_eq!(feed, example::from(2));
+    assert_eq!(
+        why.text,
+        "the members' addresses are the nodes' own; nbe-2 does not tell from which address it sees this host"
+    );
+    // Nobody logs in at a dead controller.
+    assert_holds(CheckId::NetworkNat, &example::node_lost(Death::Refused));
 }
 
 #[test]

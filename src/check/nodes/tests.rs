@@ -133,7 +133,7 @@ fn a_node_that_is_not_ready_says_why_and_since_when() {
 }
 
 #[test]
-fn three_controllers_or_an_odd_number_above() {
+fn three_nodes_that_are_controllers_and_no_others() {
     let mut snapshot = healthy();
     change(&mut snapshot.kube.nodes, &key(3), |node| node.is_controller = false);
     let finding = one(CheckId::NodesThreeControllers, &snapshot, Severity::Warning, "cluster");
@@ -143,7 +143,18 @@ fn three_controllers_or_an_odd_number_above() {
     put(&mut snapshot.kube.nodes, KubeKind::Nodes, key(4), example::node(4));
     one(CheckId::NodesThreeControllers, &snapshot, Severity::Info, "cluster");
     put(&mut snapshot.kube.nodes, KubeKind::Nodes, key(5), example::node(5));
-    assert_holds(CheckId::NodesThreeControllers, &snapshot);
+    let finding = one(CheckId::NodesThreeControllers, &snapshot, Severity::Info, "cluster");
+    assert_eq!(finding.title, "5 controllers instead of 3");
+    for n in [4, 5] {
+        change(&mut snapshot.kube.nodes, &key(n), |node| node.is_controller = false);
+    }
+    let finding = one(CheckId::NodesThreeControllers, &snapshot, Severity::Info, "cluster");
+    assert_eq!(finding.title, "3 controllers, and 2 nodes beside them");
+    assert!(
+        evidence(&finding).contains("no controllers: nbe-4, nbe-5"),
+        "{finding:#?}"
+    );
+    assert_holds(CheckId::NodesThreeControllers, &healthy());
 }
 
 #[test]
@@ -199,6 +210,34 @@ fn half_labeled_zones_wait_for_their_labels() {
     let mut snapshot = healthy();
     set_zone(&mut snapshot, 3, None);
     assert_not_applicable(CheckId::ZoneThree, &snapshot);
+}
+
+#[test]
+fn zones_of_two_regions_are_too_far_apart() {
+    let mut snapshot = healthy();
+    let place = |snapshot: &mut Snapshot, n: u8, region: &str| {
+        change(&mut snapshot.kube.nodes, &key(n), |node| {
+            node.region = Some(region.into())
+        });
+    };
+    place(&mut snapshot, 1, "eu-1");
+    assert_holds(CheckId::ZoneThree, &snapshot);
+    place(&mut snapshot, 2, "eu-2");
+    let finding = one(CheckId::ZoneThree, &snapshot, Severity::Warning, "cluster");
+    assert_eq!(finding.title, "the nodes stand in 2 regions: eu-1, eu-2");
+    assert_eq!(
+        evidence(&finding),
+        "nbe-1: zone-a, region eu-1\nnbe-2: zone-b, region eu-2\nnbe-3: zone-c, no region label"
+    );
+}
+
+#[test]
+fn a_member_without_a_known_zone_may_stand_in_any() {
+    let mut snapshot = healthy();
+    put(&mut snapshot.kube.nodes, KubeKind::Nodes, key(4), example::node(4));
+    set_zone(&mut snapshot, 4, Some("zone-c"));
+    set_zone(&mut snapshot, 3, None);
+    assert_cannot_tell(CheckId::ZoneThree, &snapshot, FeedId::Kube(KubeKind::Nodes));
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! Zones: are all nodes labeled, and does no zone decide alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::{Text, Why, WhyKind};
 use crate::check::look::{Looked, arg, called, cannot_tell, evidence, names, need_kinds, not_applicable};
-use crate::check::{CheckId, Finding, Severity};
+use crate::check::{CheckId, Finding, Outcome, Severity};
+use crate::model::etcd::Member;
 use crate::model::kube::Node;
 use crate::model::policy::Site;
 use crate::model::quorum::needed;
@@ -76,8 +77,57 @@ pub(super) fn three(snapshot: &Snapshot) -> Looked {
     if zones.len() != 3 {
         findings.push(not_three(snapshot, zones.len()));
     }
+    findings.extend(two_regions(snapshot));
     findings.extend(decisive_zone(snapshot));
+    if findings.is_empty() {
+        need_zones(snapshot)?;
+    }
     Ok(findings)
+}
+
+/// Nodes in more than one region. One without a region label is not judged.
+fn two_regions(snapshot: &Snapshot) -> Option<Finding> {
+    let nodes = || snapshot.kube.nodes.values();
+    let regions: BTreeSet<&Text> = nodes().filter_map(|node| node.region.as_ref()).collect();
+    if regions.len() < 2 {
+        return None;
+    }
+    let lines = nodes().map(|node| match &node.region {
+        Some(region) => format!("{}, region {region}", zone_line(node)),
+        None => format!("{}, no region label", zone_line(node)),
+    });
+    Some(Finding {
+        check: CheckId::ZoneThree,
+        severity: Severity::Warning,
+        subject: "cluster".into(),
+        title: format!("the nodes stand in {} regions: {}", regions.len(), names(&regions)).into(),
+        evidence: evidence(lines),
+        consequence: "the way between regions is long: expect slow writes and lost leaders; that is not supported"
+            .into(),
+        remedy: "place one controller in each of three zones of one region; correct a label that is wrong".into(),
+    })
+}
+
+/// Where a member stands, by the node with its peer address.
+fn zone_of(snapshot: &Snapshot, member: &Member) -> Option<Text> {
+    snapshot.node_at(member.peer_address()?)?.zone.clone()
+}
+
+/// Goes on only if every voter's zone is known: one that is not may stand in any.
+fn need_zones(snapshot: &Snapshot) -> Result<(), Outcome> {
+    let membership = snapshot.membership();
+    let mut voters = membership.members.iter().filter(|member| !member.is_learner);
+    let Some(member) = voters.find(|member| zone_of(snapshot, member).is_none()) else {
+        return Ok(());
+    };
+    let text = format!(
+        "the zone of etcd member {} is not known: no node with its peer address carries one",
+        called(member)
+    );
+    Err(cannot_tell(
+        FeedId::Kube(KubeKind::Nodes),
+        Why::new(WhyKind::Missing, text),
+    ))
 }
 
 fn not_three(snapshot: &Snapshot, count: usize) -> Finding {
@@ -103,11 +153,7 @@ fn decisive_zone(snapshot: &Snapshot) -> Option<Finding> {
     let voters: Vec<_> = membership.members.iter().filter(|member| !member.is_learner).collect();
     let mut zones: BTreeMap<Text, Vec<Text>> = BTreeMap::new();
     for member in &voters {
-        let zone = member
-            .peer_address()
-            .and_then(|address| snapshot.node_at(address))
-            .and_then(|node| node.zone.clone());
-        if let Some(zone) = zone {
+        if let Some(zone) = zone_of(snapshot, member) {
             zones.entry(zone).or_default().push(called(member));
         }
     }

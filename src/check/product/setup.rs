@@ -27,7 +27,11 @@ pub(super) fn store(snapshot: &Snapshot) -> Looked {
     }
     let mut sets = snapshot.kube.stateful_sets.iter();
     let Some((key, fact)) = sets.find(|(key, _)| key.name == "kotsadm-rqlite") else {
-        return Err(not_applicable("there is no StatefulSet kotsadm-rqlite"));
+        let why = Why::new(
+            WhyKind::Missing,
+            "HA is enabled, but there is no StatefulSet kotsadm-rqlite",
+        );
+        return Err(cannot_tell(FeedId::Kube(KubeKind::StatefulSets), why));
     };
     let store = &fact.value;
     if store.desired >= 3 && store.ready >= store.desired {

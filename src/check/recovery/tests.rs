@@ -11,7 +11,7 @@ use crate::model::example::{self, ago, change, name};
 use crate::model::feed::HostPart;
 use crate::model::kube::{Pause, Tolerates};
 use crate::model::past::{Past, PastPause};
-use crate::model::{FeedId, ObjectKey, Snapshot};
+use crate::model::{FeedId, KubeKind, ObjectKey, Snapshot};
 
 /// The healthy example, whose pods of one workload stay so long on a dead node.
 fn staying(prefix: &str, seconds: u64) -> Snapshot {
@@ -118,6 +118,14 @@ fn a_server_that_is_not_asked_may_differ() {
 #[test]
 fn few_heartbeats_and_a_short_grace_period_do_not_fit() {
     let mut snapshot = example::healthy();
+    for grace in ["8s", "10s"] {
+        set_grace(&mut snapshot, grace);
+        let finding = one(CheckId::FailoverHeartbeat, &snapshot, Severity::Warning, "cluster");
+        assert!(
+            finding.consequence.as_str().contains("no heartbeat is lost"),
+            "{finding:#?}"
+        );
+    }
     set_grace(&mut snapshot, "15s");
     let finding = one(CheckId::FailoverHeartbeat, &snapshot, Severity::Info, "cluster");
     assert!(finding.title.as_str().contains("every 10 s"), "{finding:#?}");
@@ -125,6 +133,44 @@ fn few_heartbeats_and_a_short_grace_period_do_not_fit() {
     let key = ObjectKey::new("kube-node-lease", name(2));
     change(&mut uneven.kube.leases, &key, |lease| lease.duration_s = 20);
     assert_eq!(findings(CheckId::FailoverHeartbeat, &uneven).len(), 1);
+}
+
+#[test]
+fn without_a_lease_or_a_grace_period_nothing_fits() {
+    let mut snapshot = example::healthy();
+    snapshot.host.processes.as_mut().unwrap().value.clear();
+    assert_cannot_tell(CheckId::FailoverHeartbeat, &snapshot, FeedId::Host(HostPart::Processes));
+    let mut snapshot = example::healthy();
+    let key = ObjectKey::new("kube-node-lease", name(3));
+    snapshot.kube.leases.rows_mut().remove(&key);
+    assert_cannot_tell(CheckId::FailoverHeartbeat, &snapshot, FeedId::Kube(KubeKind::Leases));
+}
+
+#[test]
+fn the_slowest_controller_that_is_seen_makes_the_time() {
+    let mut snapshot = example::healthy();
+    let address = example::address(3).as_str().parse().unwrap();
+    for process in snapshot.from.get_mut(&address).unwrap().processes.as_mut().unwrap() {
+        process.flags.insert("node-monitor-grace-period".into(), "50s".into());
+    }
+    let finding = one(CheckId::FailoverTime, &snapshot, Severity::Info, "cluster");
+    assert!(finding.title.as_str().contains("1 min 28 s"), "{finding:#?}");
+}
+
+#[test]
+fn a_short_watch_proves_nothing() {
+    let mut snapshot = example::healthy();
+    snapshot.kube.endpoint.as_mut().unwrap().since = ago(599);
+    assert_cannot_tell(CheckId::FailoverFlapping, &snapshot, FeedId::Kube(KubeKind::Leases));
+    snapshot.past.watched = Duration::from_secs(1);
+    assert_holds(CheckId::FailoverFlapping, &snapshot);
+    snapshot.past.watched = Duration::ZERO;
+    let pause = Pause {
+        ended: ago(60),
+        lasted: Duration::from_secs(18),
+    };
+    snapshot.kube.pauses.insert(name(2), vec![pause]);
+    one(CheckId::FailoverFlapping, &snapshot, Severity::Info, "node/nbe-2");
 }
 
 #[test]

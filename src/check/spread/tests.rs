@@ -1,8 +1,8 @@
-use crate::check::testing::{assert_holds, assert_not_applicable, evidence, one};
+use crate::check::testing::{assert_cannot_tell, assert_holds, assert_not_applicable, evidence, one};
 use crate::check::{CheckId, Severity};
 use crate::model::example::{self, change};
 use crate::model::kube::Workload;
-use crate::model::{ObjectKey, Snapshot, Table};
+use crate::model::{FeedId, KubeKind, ObjectKey, Snapshot, Table};
 
 fn bent(name: &str, bend: impl FnOnce(&mut Workload)) -> Snapshot {
     let mut snapshot = example::healthy();
@@ -39,6 +39,9 @@ fn replicas_follow_the_nodes_up_to_three() {
         CheckId::PlacementScaling,
         &bent("kotsadm", |workload| workload.desired = 1),
     );
+    let mut unnamed = example::healthy();
+    unnamed.kube.deployments = Table::default();
+    assert_cannot_tell(CheckId::PlacementScaling, &unnamed, FeedId::Kube(KubeKind::Deployments));
     let mut none = few;
     none.kube.netbox_enterprises = Table::default();
     assert_not_applicable(CheckId::PlacementScaling, &none);

@@ -269,6 +269,19 @@ fn fail(snapshot: &mut Snapshot, id: EntryId, why: Why) {
     }
 }
 
+/// This host's login arrives at host 3 from another address: there is NAT between them.
+pub fn translated() -> Snapshot {
+    let mut snapshot = healthy();
+    let arrivals = snapshot
+        .from
+        .iter_mut()
+        .filter(|(address, _)| FeedId::From(**address) == super::from(3));
+    for arrival in arrivals.filter_map(|(_, seen)| seen.arrival.as_mut()) {
+        arrival.from = [192, 0, 2, 1].into();
+    }
+    snapshot
+}
+
 /// Switches a source off, as where it is not configured; etcd's sources take what they told with them.
 pub fn turn_off(snapshot: &mut Snapshot, feed: FeedId) {
     let why = Why::new(WhyKind::Disabled, "switched off in this example");
