@@ -7,6 +7,7 @@ pub mod acknowledged;
 pub mod error;
 pub mod file;
 pub mod key;
+pub mod remapped;
 pub mod settings;
 pub mod value;
 
