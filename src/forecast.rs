@@ -378,13 +378,13 @@ impl<'a> Forecaster<'a> {
     }
 
     fn lost_already(&self, loss: &Loss) -> Vec<LostAlready> {
-        let lost = loss.nodes.iter().filter_map(|node| {
+        let known = loss.nodes.iter().filter_map(|node| {
             Some(LostAlready {
                 node: node.clone(),
                 since: self.snapshot.lost_since(node)?,
             })
         });
-        lost.collect()
+        known.collect()
     }
 
     fn outlook_with_past(&self, floor: &mut Floor<'_>, loss: &Loss, before: &[Text]) -> Outlook {

@@ -232,7 +232,9 @@ pub fn at_one_look(snapshot: &Snapshot, policy: &Policy) -> Option<Vec<Failover>
     let outlook = foretell(snapshot, &late);
     let foretold = times(&outlook);
     for own in &mut all.open {
-        outlook.iter().for_each(|outlook| own.stay_short(outlook));
+        if let Ok(outlook) = &outlook {
+            own.stay_short(outlook);
+        }
         own.counted_from = counted_from(&own.node, own.began, (snapshot, snapshot), &foretold);
         own.foretold.clone_from(&foretold);
     }
