@@ -206,7 +206,7 @@ fn admits(spread: &Spread, placement: &Placement, node: &Node, lost: &Node, node
     }
     let here = domain(node, key).and_then(|domain| domains.get(domain));
     let least = domains.values().min().copied().unwrap_or(0);
-    here.is_some_and(|here| here + 1 <= least + spread.max_skew)
+    here.is_some_and(|here| *here < least + spread.max_skew)
 }
 
 /// The value of a node's label, by the name that the checks know it by.

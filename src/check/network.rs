@@ -205,11 +205,8 @@ fn need_arrivals(snapshot: &Snapshot) -> Result<(), Outcome> {
             let untold = format!("{compared}; from which address {name} sees this host is not told");
             return Err(because(outcome, &untold));
         }
-        if !snapshot
-            .from
-            .get(&neighbour.address)
-            .is_some_and(|seen| seen.arrival.is_some())
-        {
+        let seen = snapshot.from.get(&neighbour.address);
+        if seen.is_none_or(|seen| seen.arrival.is_none()) {
             let text = format!("{compared}; {name} does not tell from which address it sees this host");
             return Err(cannot_tell(feed, Why::new(WhyKind::Missing, text)));
         }
