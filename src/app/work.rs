@@ -313,7 +313,10 @@ fn confirm(state: &mut State, name: &Text) -> Result<(), String> {
         let (run, rehearse) = (key_of(state, Deed::Go), key_of(state, Deed::Rehearse));
         let next = match (state.work.is_manned, state.work.is_unlocked) {
             (true, true) => format!("{run} again runs it, {rehearse} rehearses it"),
-            (true, false) => format!("read-only: {} unlocks; {rehearse} rehearses it", key_of(state, Deed::Unlock)),
+            (true, false) => format!(
+                "read-only: {} unlocks; {rehearse} rehearses it",
+                key_of(state, Deed::Unlock)
+            ),
             (false, _) => "nothing can be run from here".to_owned(),
         };
         state.say(Severity::Info, format!("this is the plan; {next}; esc leaves it"));

@@ -140,6 +140,7 @@ fn a_missing_source_never_makes_a_check_hold() {
 }
 
 /// The sources without which a check cannot tell.
+#[allow(clippy::too_many_lines)] // one line for each check
 fn needs(id: CheckId) -> Vec<FeedId> {
     let kinds = |kinds: &[KubeKind]| -> Vec<FeedId> {
         let kinds = kinds.iter().map(|kind| FeedId::Kube(*kind));

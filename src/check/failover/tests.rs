@@ -310,7 +310,7 @@ fn the_controller_manager_that_leads_must_be_seen() {
         }
         let key = ObjectKey::new("kube-system", "kube-controller-manager");
         change(&mut snapshot.kube.leases, &key, |lease| {
-            lease.holder = Some(holder.into())
+            lease.holder = Some(holder.into());
         });
         snapshot
     };

@@ -217,7 +217,7 @@ fn zones_of_two_regions_are_too_far_apart() {
     let mut snapshot = healthy();
     let place = |snapshot: &mut Snapshot, n: u8, region: &str| {
         change(&mut snapshot.kube.nodes, &key(n), |node| {
-            node.region = Some(region.into())
+            node.region = Some(region.into());
         });
     };
     place(&mut snapshot, 1, "eu-1");
