@@ -356,7 +356,7 @@ pub struct Shot {
     #[arg(long, value_name = "NAME", default_value = "healthy", conflicts_with = "sim", value_parser = PossibleValuesParser::new(example::NAMED.map(|(name, _)| name)))]
     pub state: String,
     /// Press these keys first, such as "jj<enter>"
-    #[arg(long, value_name = "KEYS", value_parser = read::keys)]
+    #[arg(id = "pressed", long = "keys", value_name = "KEYS", value_parser = read::keys)]
     pub keys: Option<Keys>,
 }
 
