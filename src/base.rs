@@ -8,6 +8,7 @@ pub mod clock;
 pub mod natural;
 pub mod plural;
 pub mod ring;
+pub mod starting;
 pub mod text;
 pub mod why;
 

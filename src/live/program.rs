@@ -7,7 +7,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt, Join, join};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-use crate::base::{Why, WhyKind};
+use crate::base::{Why, WhyKind, starting};
 use crate::live::host::{files, redact};
 
 /// The most that is read of a program's output: some hundred lines of a journal as JSON.
@@ -102,7 +102,8 @@ fn spawn(program: &[String], arguments: &[&str], input: Stdio) -> Result<(Child,
     let (name, first) = program
         .split_first()
         .ok_or_else(|| Why::new(WhyKind::Config, "no program is named"))?;
-    let child = Command::new(name)
+    let mut command = Command::new(name);
+    command
         .args(first)
         .args(arguments)
         .env("LC_ALL", "C")
@@ -112,9 +113,12 @@ fn spawn(program: &[String], arguments: &[&str], input: Stdio) -> Result<(Child,
         .stderr(Stdio::piped())
         // Ctrl-C at our terminal is a wish to us, not to it.
         .process_group(0)
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(|error| spawn_why(name, &error))?;
+        .kill_on_drop(true);
+    let started = {
+        let _alone = starting::alone();
+        command.spawn()
+    };
+    let child = started.map_err(|error| spawn_why(name, &error))?;
     let group = Group::of(child.id());
     Ok((child, group))
 }

@@ -9,6 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::timeout;
 
 use super::guard;
+use crate::base::starting;
 
 /// SIGCONT, the same on every system that has job control.
 const CONTINUE: SignalKind = SignalKind::from_raw(Stop::CONT.as_raw());
@@ -48,7 +49,10 @@ impl Suspension {
     /// Stops with the whole process group until resumed; the terminal is not ours.
     pub async fn stop(&mut self) -> io::Result<()> {
         while self.resumed.recv().now_or_never().is_some() {}
-        kill_current_process_group(Stop::STOP)?;
+        {
+            let _alone = starting::alone();
+            kill_current_process_group(Stop::STOP)?;
+        }
         // Another thread may take the signal, and this one run on for a moment.
         timeout(AWAKE_AFTER, self.resumed.recv()).await.ok();
         Ok(())
