@@ -11,7 +11,6 @@ mod guard;
 mod input;
 pub mod linear;
 mod log;
-mod program;
 mod recorder;
 pub mod replay;
 mod signals;
@@ -23,7 +22,6 @@ pub use desk::{Clerk, Desk};
 pub use diary::{Diary, Scribe};
 pub use guard::restore;
 pub use log::{LogError, init_log};
-pub use program::Programs;
 pub use recorder::{Item, Recorder, Reel};
 
 use std::fmt;
@@ -35,7 +33,7 @@ use futures_util::StreamExt;
 use ratatui::Terminal;
 use tokio::sync::watch;
 
-use crate::app::keys::{KeyMap, Program};
+use crate::app::keys::KeyMap;
 use crate::app::{Effect, Geometry, Message, Msg, State, tour, update};
 use crate::base::Text;
 use crate::check::Severity;
@@ -79,8 +77,6 @@ pub struct Options {
     pub is_unlocked: bool,
     /// Whether the tour begins with the console.
     pub has_tour: bool,
-    /// The operator's pager and editor.
-    pub programs: Programs,
 }
 
 /// Whom the console talks to, beside its operator.
@@ -146,8 +142,6 @@ struct Console {
     is_dirty: bool,
     /// Whether the terminal is to go back to the shell for a while.
     wants_shell: bool,
-    /// The program that is to have the terminal for a while, and with which text.
-    wants_shown: Option<(Program, String)>,
 }
 
 impl Console {
@@ -180,7 +174,6 @@ impl Console {
             is_fed: true,
             is_dirty: true,
             wants_shell: false,
-            wants_shown: None,
         })
     }
 
@@ -191,15 +184,6 @@ impl Console {
         loop {
             if std::mem::take(&mut self.wants_shell) {
                 self.suspend(&mut suspension).await?;
-            }
-            if let Some((program, text)) = self.wants_shown.take() {
-                // Two would read what is typed.
-                drop(events);
-                tokio::select! {
-                    shown = self.show(program, &text, &mut suspension) => shown?,
-                    () = signals.ended() => return Ok(()),
-                }
-                events = EventStream::new();
             }
             self.draw()?;
             tokio::select! {
@@ -241,21 +225,6 @@ impl Console {
             return Ok(());
         }
         suspension.sleep().await?;
-        self.draw_anew()
-    }
-
-    /// Lets a program of the operator's have the terminal.
-    async fn show(&mut self, program: Program, text: &str, suspension: &mut Suspension) -> io::Result<()> {
-        self.is_dirty = true;
-        let told = self.options.programs.show(program, text, suspension).await?;
-        if let Err(told) = told {
-            self.tell(Message::new(Severity::Warning, told));
-        }
-        self.draw_anew()
-    }
-
-    /// After the terminal was another's: in the size that it has now.
-    fn draw_anew(&mut self) -> io::Result<()> {
         let size = self.terminal.size()?;
         self.feed(Msg::Resize(size.width, size.height));
         self.terminal.clear()
@@ -272,7 +241,7 @@ impl Console {
             {
                 return Ok(true);
             }
-            if self.wants_shell || self.wants_shown.is_some() {
+            if self.wants_shell {
                 return Ok(false);
             }
             // Polled with this task's own waker: the stream keeps the waker of its last poll, and `now_or_never` would
@@ -313,7 +282,6 @@ impl Console {
                 }
                 Effect::Keep(entries) => self.others.diary.keep(entries),
                 Effect::Copy(text) => self.terminal.backend_mut().copy(&text)?,
-                Effect::Show(program, text) => self.wants_shown = Some((program, text)),
                 Effect::Record(file) => {
                     if let Some(told) = self.others.recorder.write(&file) {
                         self.tell(told);

@@ -1,6 +1,5 @@
 //! `quorate` without a command: the console. It opens before any source has answered.
 
-use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
@@ -22,7 +21,7 @@ use crate::base::Why;
 use crate::check::Severity;
 use crate::chronicle;
 use crate::plan::RunView;
-use crate::tui::{self, Crew, Deck, Desk, Diary, Options, Others, Programs, Recorder};
+use crate::tui::{self, Crew, Deck, Desk, Diary, Options, Others, Recorder};
 
 /// Whether the guided tour begins with the console.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +63,6 @@ pub fn run(resolved: &Resolved, tour: Tour) -> eyre::Result<ExitCode> {
         namespace: resolved.namespace.clone(),
         is_unlocked: resolved.may_write,
         has_tour: tour == Tour::Shown,
-        programs: programs(&resolved.environment),
     };
     let runtime = observe::runtime()?;
     let outcome = runtime.block_on(async {
@@ -108,22 +106,6 @@ pub fn run(resolved: &Resolved, tour: Tour) -> eyre::Result<ExitCode> {
     runtime.shutdown_background();
     outcome?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// The operator's pager and editor, as other programs find them.
-fn programs(environment: &BTreeMap<String, String>) -> Programs {
-    let named = |names: &[&str], otherwise: &str| {
-        let found = names.iter().filter_map(|name| environment.get(*name));
-        found
-            .into_iter()
-            .find(|value| !value.trim().is_empty())
-            .cloned()
-            .unwrap_or_else(|| otherwise.to_owned())
-    };
-    Programs {
-        pager: named(&["PAGER"], "less"),
-        editor: named(&["VISUAL", "EDITOR"], "vi"),
-    }
 }
 
 /// Who writes the timeline down. What happens to a simulated cluster is nobody's past.

@@ -92,7 +92,6 @@ fn lines() -> mpsc::Receiver<String> {
 }
 
 /// What is said instead of copying.
-const NOT_SHOWN: &str = "no other program is started here: every line is on the screen already";
 const NOT_COPIED: &str = "nothing was copied: lines can be copied from the terminal as they stand";
 
 /// The loop's belongings.
@@ -164,7 +163,6 @@ impl Console {
                 | Effect::Log(_)
                 | Effect::Sim(_)
                 | Effect::Copy(_)
-                | Effect::Show(..)
                 | Effect::Record(_)
                 | Effect::EndRecord
                 | Effect::Replay(_)
@@ -197,7 +195,6 @@ impl Console {
                         Effect::Keep(entries) => self.others.diary.keep(entries),
                         // A pipe must not get an escape.
                         Effect::Copy(_) => told = Some(Message::new(Severity::Info, NOT_COPIED)),
-                        Effect::Show(..) => told = Some(Message::new(Severity::Info, NOT_SHOWN)),
                         Effect::Record(file) => told = self.others.recorder.write(&file),
                         Effect::EndRecord => told = self.others.recorder.end(),
                         // The terminal is not ours: its own ctrl-z suspends.

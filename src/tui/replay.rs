@@ -207,7 +207,6 @@ impl Replay {
                     };
                     drop(update(&mut self.shown, Msg::Answer(answer)));
                 }
-                Effect::Show(..) => self.shown.say(Severity::Info, "texts are not recorded"),
                 Effect::Record(_) | Effect::EndRecord => self.shown.say(Severity::Info, "this is a recording already"),
                 Effect::Sim(_) | Effect::Work(_) => {
                     self.shown.say(Severity::Info, "nothing can be done in a replay");

@@ -21,17 +21,6 @@ impl Signals {
         })
     }
 
-    /// Waits for those that mean us even while another program has the terminal: ctrl-c is that one's.
-    pub async fn ended(&mut self) {
-        loop {
-            tokio::select! {
-                _ = self.terminate.recv() => return,
-                _ = self.hang_up.recv() => return,
-                _ = self.interrupt.recv() => {}
-            }
-        }
-    }
-
     /// Waits for any of them.
     pub async fn any(&mut self) {
         tokio::select! {

@@ -6,7 +6,6 @@ mod actions;
 mod console;
 mod demo;
 mod hostile;
-mod programs;
 mod replay;
 
 use std::time::Duration;
