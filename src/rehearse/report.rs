@@ -6,7 +6,7 @@ use super::mishap::Mishap;
 use super::play::Play;
 use crate::base::Text;
 use crate::plan::view::Ending;
-use crate::plan::{Condition, RunEvent, StepId};
+use crate::plan::{Condition, Entry, RunEvent, StepId};
 
 /// What became of a rehearsal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -21,8 +21,21 @@ pub struct Report {
     pub took_s: u64,
     /// What happened to each step.
     pub steps: Vec<StepReport>,
+    /// What was stated, sent and seen, in this order.
+    pub events: Vec<Happened>,
     /// What went wrong on purpose, and when, in seconds since the beginning.
     pub faults: Vec<Struck>,
+}
+
+/// One line of the journal that a run moves on by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Happened {
+    /// `attested`, `overridden`, `intended`, `agreed`, `done`, `already` (so before anything was sent) or `stopped-waiting`.
+    pub event: &'static str,
+    /// At which step.
+    pub step: u16,
+    /// When, in seconds since the beginning.
+    pub at_s: u64,
 }
 
 /// One step.
@@ -101,6 +114,7 @@ pub fn report(play: &Play, ending: &Ending) -> Report {
         reason,
         took_s: play.took_ms() / 1_000,
         steps,
+        events: events(play),
         faults: play
             .struck
             .iter()
@@ -116,12 +130,50 @@ const fn struck(at_ms: u64, mishap: Mishap) -> Struck {
     }
 }
 
+fn events(play: &Play) -> Vec<Happened> {
+    let told = play.journal.iter().filter_map(|entry| {
+        let (event, step) = match &entry.event {
+            RunEvent::Attested { step, .. } => ("attested", step),
+            RunEvent::Overridden { step, .. } => ("overridden", step),
+            RunEvent::Intended { step, .. } => ("intended", step),
+            RunEvent::Agreed { step, .. } => ("agreed", step),
+            RunEvent::Done {
+                step, already: true, ..
+            } => ("already", step),
+            RunEvent::Done {
+                step, already: false, ..
+            } => ("done", step),
+            RunEvent::StoppedWaiting { step, .. } => ("stopped-waiting", step),
+            RunEvent::Begun { .. }
+            | RunEvent::Resumed { .. }
+            | RunEvent::Answered { .. }
+            | RunEvent::Waiting { .. }
+            | RunEvent::Paused { .. }
+            | RunEvent::Continued
+            | RunEvent::Stopped { .. }
+            | RunEvent::Abandoned { .. }
+            | RunEvent::Finished => return None,
+        };
+        Some(Happened {
+            event,
+            step: step.0,
+            at_s: since(play, entry),
+        })
+    });
+    told.collect()
+}
+
+/// Seconds since the beginning.
+fn since(play: &Play, entry: &Entry) -> u64 {
+    let ms = entry.at.as_millisecond() - play.view.began.as_millisecond();
+    u64::try_from(ms).unwrap_or(0) / 1_000
+}
+
 /// When the last line about a step was written.
 fn ended_s(play: &Play, step: StepId) -> Option<u64> {
     let is_end = |event: &RunEvent| matches!(event, RunEvent::Done { step: own, .. } | RunEvent::StoppedWaiting { step: own, .. } if *own == step);
     let entry = play.journal.iter().find(|entry| is_end(&entry.event))?;
-    let ms = entry.at.as_millisecond() - play.view.began.as_millisecond();
-    Some(u64::try_from(ms).unwrap_or(0) / 1_000)
+    Some(since(play, entry))
 }
 
 fn waited_for(play: &Play, step: StepId) -> Vec<Text> {

@@ -86,6 +86,15 @@ fn all_domains_of_a_crowded_cluster_are_foretold() {
         assert_eq!(alone.as_slice(), std::slice::from_ref(outlook));
     }
     assert!(outlooks.len() >= 60, "{}", outlooks.len());
+    for outlook in outlooks.iter().filter(|own| own.loss.nodes.len() == 1) {
+        let widest = outlook.times.as_ref().map(truth::widest);
+        let most = snapshot.monitor_period() * 2 + truth::REST;
+        assert!(
+            widest.is_none_or(|widest| widest <= most),
+            "{widest:?}: {:?}",
+            outlook.loss
+        );
+    }
     let moved = outlooks.iter().map(|own| own.moves.len()).sum::<usize>();
     assert!(moved > 2_000, "{moved} of 3,000 pods move in one of the losses");
 }

@@ -14,10 +14,10 @@ use quorate::model::{ObjectKey, Snapshot};
 use serde::{Deserialize, Serialize};
 
 /// A band is no wider than two looks at the nodes and this.
-const REST: Duration = Duration::from_secs(5);
-/// The next kube-controller-manager is one of those that look for its lease every 2 to 4.4 s: once to see its last renewal,
-/// once to see that it ran out.
-const LEADERSHIP: Duration = Duration::from_millis(2 * 4_400);
+pub const REST: Duration = Duration::from_secs(5);
+
+/// What stands for a taint that came a turn later than its band.
+pub const MISSED: &str = "it is tainted, its turn missed";
 
 type Name = (WorkloadKind, ObjectKey);
 
@@ -142,7 +142,7 @@ impl Trial {
         let tainted = if times.tainted == self.times().tainted {
             "it is tainted"
         } else {
-            "it is tainted, its turn missed"
+            MISSED
         };
         vec![
             moment(&unknown, self.unknown, from, times.unknown, look),
@@ -151,16 +151,8 @@ impl Trial {
     }
 
     fn width(&self) -> Line {
-        let times = self.times();
-        let evicted = times.evicted.iter().map(|own| own.at);
-        let bands = [times.unknown, times.tainted].into_iter().chain(evicted);
-        let widest = bands.map(|band| band.to.saturating_sub(band.from)).max().unwrap();
-        let leadership = if times.is_led_from_there {
-            LEADERSHIP
-        } else {
-            Duration::ZERO
-        };
-        let most = self.before.monitor_period() * 2 + REST + leadership;
+        let widest = widest(self.times());
+        let most = self.before.monitor_period() * 2 + REST;
         Line {
             what: "the widest of the bands".to_owned(),
             actual: seconds(widest),
@@ -305,6 +297,13 @@ impl Replaced {
             words.join("; ")
         }
     }
+}
+
+/// The width of the widest of the bands.
+pub fn widest(times: &Times) -> Duration {
+    let evicted = times.evicted.iter().map(|own| own.at);
+    let bands = [times.unknown, times.tainted].into_iter().chain(evicted);
+    bands.map(|band| band.to.saturating_sub(band.from)).max().unwrap()
 }
 
 fn sorted(mut all: BTreeMap<Name, Replaced>) -> BTreeMap<Name, Replaced> {

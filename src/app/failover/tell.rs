@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{End, Failover, Refilled, Stage, after, users};
 use crate::base::{Age, Text, plural};
 use crate::check::Severity;
-use crate::forecast::{Band, COLD_START, Times, tell};
+use crate::forecast::{Band, COLD_START, tell};
 use crate::model::kube::Tolerates;
 
 /// A step may be seen so much later than it happens.
@@ -113,11 +113,7 @@ fn refill(of: &Failover) -> String {
 /// All steps in their order.
 pub fn steps(of: &Failover) -> Vec<Step> {
     let times = of.foretold.as_ref().ok();
-    let shift = after(of.began, of.counted_from);
-    let shifted = |band: Band| Band {
-        from: band.from + shift,
-        to: band.to + shift,
-    };
+    let shifted = |band| shifted(of, band);
     let led = times.filter(|times| times.is_led_from_there).map(|_| {
         let next = of.new_leader.as_ref().map(|leader| format!("; {leader} leads now"));
         format!(
@@ -141,8 +137,8 @@ pub fn steps(of: &Failover) -> Vec<Step> {
             notes: Vec::new(),
         },
     ];
-    all.extend(evictions(of, times, &shifted));
-    let replaced = times.and_then(|times| times.replaced).map(&shifted);
+    all.extend(evictions(of));
+    let replaced = times.and_then(|times| times.replaced).map(shifted);
     // Without a forecast, from the last eviction on.
     let evicted = all.last().and_then(|step| step.foretold);
     let by_eviction = evicted.map(|band| Band {
@@ -153,8 +149,44 @@ pub fn steps(of: &Failover) -> Vec<Step> {
     all
 }
 
+/// A band that counts from where the foretold times do, counted from the last heartbeat.
+fn shifted(of: &Failover, band: Band) -> Band {
+    let shift = after(of.began, of.counted_from);
+    Band {
+        from: band.from + shift,
+        to: band.to + shift,
+    }
+}
+
+/// When pods with this delay after the taint are evicted, as foretold; without a forecast the taint itself says when.
+fn eviction(of: &Failover, delay: Duration) -> Option<Band> {
+    let times = of.foretold.as_ref().ok();
+    let foretold = times.and_then(|times| times.evicted.iter().find(|band| band.delay == delay));
+    let by_taint = || {
+        let tainted = after(of.began, of.tainted?);
+        Some(Band {
+            from: tainted + delay,
+            to: tainted + delay + LOOK,
+        })
+    };
+    foretold.map(|own| shifted(of, own.at)).or_else(by_taint)
+}
+
+/// Each pod that leaves, and when it was told to go.
+pub fn pods(of: &Failover) -> impl Iterator<Item = Step> {
+    of.pods.iter().filter_map(|own| match own.leaves {
+        Tolerates::Seconds(seconds) => Some(Step {
+            what: own.pod.to_string(),
+            foretold: eviction(of, Duration::from_secs(seconds)),
+            seen: own.evicted.map(|at| after(of.began, at)),
+            notes: Vec::new(),
+        }),
+        Tolerates::Forever => None,
+    })
+}
+
 /// Pods by their delay after the taint.
-fn evictions(of: &Failover, times: Option<&Times>, shifted: &impl Fn(Band) -> Band) -> Vec<Step> {
+fn evictions(of: &Failover) -> Vec<Step> {
     let delays = of.pods.iter().filter_map(|own| match own.leaves {
         Tolerates::Seconds(seconds) => Some(seconds),
         Tolerates::Forever => None,
@@ -171,15 +203,6 @@ fn evictions(of: &Failover, times: Option<&Times>, shifted: &impl Fn(Band) -> Ba
             .collect();
         let gone = own.iter().filter_map(|own| own.evicted);
         let last = gone.clone().max().filter(|_| gone.clone().count() == own.len());
-        let by_taint = || {
-            // Without a forecast the taint itself says when.
-            let tainted = after(of.began, of.tainted?);
-            Some(Band {
-                from: tainted + delay,
-                to: tainted + delay + LOOK,
-            })
-        };
-        let foretold = times.and_then(|times| times.evicted.iter().find(|band| band.delay == delay));
         let mut notes = Vec::new();
         if last.is_none() && gone.clone().next().is_some() {
             notes.push(format!("{} of {} so far", gone.count(), own.len()));
@@ -189,7 +212,7 @@ fn evictions(of: &Failover, times: Option<&Times>, shifted: &impl Fn(Band) -> Ba
         }
         Step {
             what: format!("{} evicted", plural(own.len(), "pod")),
-            foretold: foretold.map(|own| shifted(own.at)).or_else(by_taint),
+            foretold: eviction(of, delay),
             seen: last.map(|at| after(of.began, at)),
             notes,
         }
@@ -267,9 +290,26 @@ pub fn summary(of: &Failover) -> String {
         .join("; ")
 }
 
-/// The whole story: a name and a sentence for each step.
-pub fn story(of: &Failover, now: Timestamp) -> Vec<(String, Text, bool)> {
+/// A name, a sentence, and whether it is late.
+pub type Row = (String, Text, bool);
+
+/// A step in a row.
+pub fn row(of: &Failover, step: Step, now: Timestamp) -> Row {
     let elapsed = after(of.began, of.end.map_or(now, |(at, _)| at));
+    let foretold = step.foretold.map(|band| format!("foretold after {}", tell::band(band)));
+    let seen = match (step.seen, of.end) {
+        (Some(seen), _) => format!("after {}", Age(seen)),
+        (None, Some(_)) => "not seen".to_owned(),
+        (None, None) => due(&step, elapsed),
+    };
+    let is_late = step.is_late(elapsed) && (step.seen.is_some() || of.end.is_none());
+    let late = (is_late && step.seen.is_some()).then(|| "later than foretold".to_owned());
+    let parts = std::iter::once(seen).chain(foretold).chain(late).chain(step.notes);
+    (step.what, Text::from(parts.collect::<Vec<_>>().join("; ")), is_late)
+}
+
+/// The whole story: a row for each step.
+pub fn story(of: &Failover, now: Timestamp) -> Vec<Row> {
     let mut rows = vec![(
         "last heartbeat".to_owned(),
         Text::from(of.began.strftime("%Y-%m-%d %H:%M:%SZ").to_string()),
@@ -278,18 +318,7 @@ pub fn story(of: &Failover, now: Timestamp) -> Vec<(String, Text, bool)> {
     if let Err(why) = &of.foretold {
         rows.push(("foretold".to_owned(), Text::from(format!("nothing: {why}")), false));
     }
-    for step in steps(of) {
-        let foretold = step.foretold.map(|band| format!("foretold after {}", tell::band(band)));
-        let seen = match (step.seen, of.end) {
-            (Some(seen), _) => format!("after {}", Age(seen)),
-            (None, Some(_)) => "not seen".to_owned(),
-            (None, None) => due(&step, elapsed),
-        };
-        let is_late = step.is_late(elapsed) && (step.seen.is_some() || of.end.is_none());
-        let late = (is_late && step.seen.is_some()).then(|| "later than foretold".to_owned());
-        let parts = std::iter::once(seen).chain(foretold).chain(late).chain(step.notes);
-        rows.push((step.what, Text::from(parts.collect::<Vec<_>>().join("; ")), is_late));
-    }
+    rows.extend(steps(of).into_iter().map(|step| row(of, step, now)));
     rows.extend(of.users.map(|own| {
         let text = users::words(&own, of.end.map_or(now, |(at, _)| at));
         ("users".to_owned(), Text::from(text), !own.served)

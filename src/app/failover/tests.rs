@@ -156,3 +156,39 @@ fn the_longest_gap_of_users_is_kept_and_one_lost_probe_is_none() {
         "{text}"
     );
 }
+
+#[test]
+fn a_replacement_that_waits_for_its_image_says_so() {
+    let mut lost = example::node_lost(Death::Refused);
+    let anew = ObjectKey::new("kotsadm", "netbox-netbox-6d5f8-4");
+    example::change(&mut lost.kube.pods, &anew, |pod| {
+        pod.node = Some(example::name(1));
+        pod.waiting = Some("ImagePullBackOff: registry.local: i/o timeout".into());
+    });
+    let (_, failovers) = followed(vec![example::healthy(), lost]);
+    let steps = tell::steps(&failovers.open()[0]);
+    let note = "netbox-netbox: 2 of 3 ready elsewhere, 1 starting: ImagePullBackOff: registry.local: i/o timeout";
+    let ready = step(&steps, "ready elsewhere");
+    assert!(ready.notes.iter().any(|own| own == note), "{ready:?}");
+}
+
+#[test]
+fn each_pod_that_leaves_has_its_time() {
+    let lost = example::node_lost(Death::Refused);
+    let mut before = lost.clone();
+    let stays = ObjectKey::new("kotsadm", "kotsadm-rqlite-2");
+    example::change(&mut before.kube.pods, &stays, |pod| pod.deleting = None);
+    let (_, failovers) = followed(vec![example::healthy(), before]);
+    let own = &failovers.open()[0];
+    let pods: Vec<tell::Step> = tell::pods(own).collect();
+    assert_eq!(pods.len(), own.pods.len(), "daemons and static pods are not counted");
+    let waits: Vec<&str> = pods
+        .iter()
+        .filter(|own| own.seen.is_none())
+        .map(|own| own.what.as_str())
+        .collect();
+    assert_eq!(waits, ["kotsadm/kotsadm-rqlite-2"]);
+    assert!(pods.iter().all(|own| own.foretold.is_some()), "{pods:#?}");
+    let (what, told, is_late) = tell::row(own, step(&pods, "rqlite-2").clone(), lost.now.wall);
+    assert!(is_late && told.as_str().starts_with("late by "), "{what}: {told}");
+}

@@ -30,6 +30,8 @@ pub struct FailoverDocument {
     /// Pods that are on the node still, and how many of them were told to go. Those that are gone already are not counted.
     pub pods: usize,
     pub evicted: usize,
+    /// Each pod that leaves and is there still, as `namespace/name`: when it is told to go.
+    pub evictions: Vec<StepDocument>,
     /// Workloads with pods there.
     pub workloads: Vec<RefillDocument>,
     /// Whether users are served meanwhile, by the name that they go to, and the longest time in which they were not, as probed
@@ -87,6 +89,7 @@ pub fn document(of: &Failover, now: Timestamp) -> FailoverDocument {
         steps: tell::steps(of).into_iter().map(|own| step(own, elapsed)).collect(),
         pods: of.pods.len(),
         evicted: of.evicted(),
+        evictions: tell::pods(of).map(|own| step(own, elapsed)).collect(),
         workloads: of.workloads.iter().map(refill).collect(),
         users: of.users,
         story: story.map(|(what, text, _)| format!("{what}: {text}")).collect(),

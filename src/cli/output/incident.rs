@@ -102,12 +102,11 @@ fn recovery(blocks: &mut Vec<Block>, of: &Incident<'_>) {
     for (entry, own) in stories {
         blocks.push(Block::Heading(3, format!("{}, {}", own.node, time(own.began))));
         blocks.push(Block::Paragraph(entry.text.to_string()));
-        let steps = tell::story(own, entry.at.wall);
+        let now = entry.at.wall;
+        let pods = tell::pods(own).map(|step| tell::row(own, step, now));
+        let rows = tell::story(own, now).into_iter().chain(pods);
         blocks.push(Block::Facts(
-            steps
-                .into_iter()
-                .map(|(what, text, _)| (what, text.to_string()))
-                .collect(),
+            rows.map(|(what, text, _)| (what, text.to_string())).collect(),
         ));
     }
 }

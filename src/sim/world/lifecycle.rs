@@ -104,7 +104,8 @@ impl World {
         for (key, node) in &nodes {
             let mut status = condition_status(node, "Ready");
             let stamp = self.stamp(&key.name);
-            if self.now_ms > stamp + grace_ms && status != "Unknown" {
+            // Real passes take a moment each, so one that is whole periods later finds the grace period over.
+            if self.now_ms >= stamp + grace_ms && status != "Unknown" {
                 self.mark_unknown(key);
                 status = if is_tainted_at_once { "Unknown" } else { status };
             }

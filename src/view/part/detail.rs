@@ -136,6 +136,8 @@ fn of_change(state: &State, entry: &Entry) -> Vec<Paragraph> {
     ];
     let story = entry.failover.iter().flat_map(|own| failover::story(own, state));
     rows.extend(chapter::labelled("in full", story));
+    let pods = entry.failover.iter().flat_map(|own| failover::pods(own, state));
+    rows.extend(chapter::labelled("evicted", pods));
     rows
 }
 

@@ -42,11 +42,17 @@ pub fn banner(state: &State, theme: &Theme, width: usize, has_two: bool) -> Vec<
 /// Every step: its name, what is to be said of it, and how that looks.
 pub fn story(of: &Failover, state: &State) -> Vec<(String, Role)> {
     let rows = tell::story(of, state.snapshot.now.wall).into_iter();
-    rows.map(|(what, text, is_late)| {
-        let role = if is_late { Role::Warning } else { Role::Text };
-        (format!("{what}: {text}"), role)
-    })
-    .collect()
+    rows.map(shown).collect()
+}
+
+/// The same of each pod that leaves.
+pub fn pods(of: &Failover, state: &State) -> impl Iterator<Item = (String, Role)> {
+    tell::pods(of).map(|step| shown(tell::row(of, step, state.snapshot.now.wall)))
+}
+
+fn shown((what, text, is_late): tell::Row) -> (String, Role) {
+    let role = if is_late { Role::Warning } else { Role::Text };
+    (format!("{what}: {text}"), role)
 }
 
 #[cfg(test)]

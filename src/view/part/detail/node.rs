@@ -34,7 +34,8 @@ pub fn chapters(state: &State, theme: &Theme, node: &Node) -> Vec<Chapter> {
 
 /// How far its loss is made good.
 fn lost(state: &State, own: &Failover) -> Chapter {
-    let rows = labelled("", failover::story(own, state).into_iter());
+    let steps = labelled("", failover::story(own, state).into_iter());
+    let rows = steps.chain(labelled("evicted", failover::pods(own, state)));
     let source = "counted from the last heartbeat, beside what was foretold".to_owned();
     Chapter::of("Failover", source, rows.collect())
 }
