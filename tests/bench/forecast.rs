@@ -52,7 +52,10 @@ pub fn measure() {
         .collect();
     assert!(wrong.is_empty(), "not as foretold:\n{}", wrong.join("\n"));
     let missed = lines.iter().filter(|line| line.what == MISSED).count();
-    assert!(missed < 2, "a taint that misses its turn is foretold to be rare, not to come twice");
+    assert!(
+        missed < 2,
+        "a taint that misses its turn is foretold to be rare, not to come twice"
+    );
 }
 
 /// The host from which kube-controller-manager leads.

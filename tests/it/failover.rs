@@ -131,7 +131,7 @@ fn where_the_controller_manager_led_from_the_dead_node_that_is_the_reason() {
 fn a_node_that_returns_before_the_eviction_ends_the_countdown() {
     let mut watched = open("demo", 1);
     watched.inject(&Fault::Kill { host: HostId(3) });
-    watched.pass(30);
+    watched.pass(20);
     assert_eq!(watched.state.failovers.open().len(), 1);
     watched.inject(&Fault::Revive { host: HostId(3) });
     watched.pass(60);

@@ -26,18 +26,26 @@ pub fn chapters(state: &State, theme: &Theme, node: &Node) -> Vec<Chapter> {
     chapters.extend(disk(state, node));
     chapters.extend(member(state, theme, node));
     chapters.extend(entry::chapters(state, node));
+    chapters.extend(state.failovers.of(&node.name).map(|own| evictions(state, own)));
     chapters.push(pods(state, theme, node));
     chapters.extend(from::chapter(state, node));
     chapters.extend(k0s::chapters(state, &node.name, address, None));
     chapters
 }
 
+/// How its failover is told.
+const BESIDE: &str = "counted from the last heartbeat, beside what was foretold";
+
 /// How far its loss is made good.
 fn lost(state: &State, own: &Failover) -> Chapter {
-    let steps = labelled("", failover::story(own, state).into_iter());
-    let rows = steps.chain(labelled("evicted", failover::pods(own, state)));
-    let source = "counted from the last heartbeat, beside what was foretold".to_owned();
-    Chapter::of("Failover", source, rows.collect())
+    let rows = labelled("", failover::story(own, state).into_iter());
+    Chapter::of("Failover", BESIDE.to_owned(), rows.collect())
+}
+
+/// When each of its pods was told to go.
+fn evictions(state: &State, own: &Failover) -> Chapter {
+    let rows = labelled("", failover::pods(own, state));
+    Chapter::of("Evictions", BESIDE.to_owned(), rows.collect())
 }
 
 /// What the Node object says.
