@@ -131,12 +131,7 @@ impl Place {
         from::Watch {
             shell: self.from_there.clone(),
             numbers: self.ports,
-            outside: self
-                .external
-                .wish
-                .as_ref()
-                .map(external::Wish::servers)
-                .unwrap_or_default(),
+            outside: self.external.wish.clone(),
         }
     }
 

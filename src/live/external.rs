@@ -12,9 +12,11 @@ mod s3;
 mod tests;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -22,9 +24,10 @@ use self::call::{Ask, ask};
 use self::keys::{Keyring, Keys};
 pub use self::keys::{Secret, SecretFrom};
 use crate::base::{Text, Why, WhyKind};
-use crate::model::FeedId;
 use crate::model::external::site::{Place, PostgresqlSite, RedisSite, S3Site};
 use crate::model::external::{Server, ServiceId, Told};
+use crate::model::product::Services;
+use crate::model::{FeedId, FeedState, KubeKind, Snapshot};
 use crate::port::{Closed, Observation, Report, Sink};
 
 /// What is asked, and how often.
@@ -52,6 +55,36 @@ pub struct Wish {
 }
 
 impl Wish {
+    /// With what NetBoxEnterprises say of services that are not set. Those are asked without password or key: secrets go to
+    /// nobody but the servers that the settings name.
+    pub fn with(&self, told: &Services) -> Self {
+        let mut own = self.clone();
+        own.postgresql = own.postgresql.or_else(|| {
+            Some(Postgresql {
+                site: PostgresqlSite::parse(told.postgresql.as_ref()?.as_str()).ok()?,
+                password: SecretFrom::Nowhere,
+            })
+        });
+        own.redis = own.redis.or_else(|| {
+            Some(Redis {
+                site: RedisSite::parse(told.redis.as_ref()?.as_str(), 6379, false).ok()?,
+                password: SecretFrom::Nowhere,
+            })
+        });
+        own.s3 = own.s3.or_else(|| {
+            let bucket = told.s3.as_ref()?;
+            Some(S3 {
+                site: S3Site::parse(bucket.endpoint.as_str()).ok()?,
+                bucket: bucket.name.to_string(),
+                region: bucket.region.as_ref().map(ToString::to_string).unwrap_or_default(),
+                access_key: None,
+                secret: SecretFrom::Nowhere,
+                may_write: false,
+            })
+        });
+        own
+    }
+
     /// Every server that is set.
     pub fn servers(&self) -> Vec<(ServiceId, Text)> {
         let postgresql = self.postgresql.iter().flat_map(|own| &own.site.servers);
@@ -117,29 +150,58 @@ pub struct S3 {
     pub may_write: bool,
 }
 
+/// For Kubernetes to tell where they are.
+const HEAD_START: Duration = Duration::from_secs(2);
 /// How long reading passwords and CAs from a disk may take.
 const READ: Duration = Duration::from_secs(2);
 /// How long asking one server may take. Servers of one service are asked at the same time.
 const WHOLE: Duration = Duration::from_secs(3);
 
-/// Asks until nobody reads any more.
-pub async fn observe(watch: Watch, sink: Sink) {
+/// Asks until nobody reads any more. Where the settings do not say where a service is, a NetBoxEnterprise may.
+pub async fn observe(watch: Watch, sink: Sink, snapshots: watch::Receiver<Arc<Snapshot>>) {
     let mut tasks = JoinSet::new();
     for id in ServiceId::ALL {
-        let service = watch.wish.as_ref().map(|wish| Service::of(id, wish));
-        let off = match service {
-            Some(Some(service)) => {
-                tasks.spawn(keep_asking(service, watch.every, sink.clone()));
-                continue;
-            }
-            Some(None) => not_told(id),
-            None => Why::new(WhyKind::Disabled, "the settings say: do not ask (external.probe)"),
-        };
+        if let Some(wish) = watch.wish.clone() {
+            tasks.spawn(follow(id, wish, watch.every, sink.clone(), snapshots.clone()));
+            continue;
+        }
+        let off = Why::new(WhyKind::Disabled, "the settings say: do not ask (external.probe)");
         // Where nobody reads, nobody misses it.
         let _ = sink.report(FeedId::External(id), Report::Off(off)).await;
     }
     tasks.join_all().await;
     tracing::debug!("external services are no longer asked");
+}
+
+/// Asks one service where it is set, or else where it is said to be, and elsewhere once that changes.
+async fn follow(
+    id: ServiceId,
+    wish: Wish,
+    every: Duration,
+    sink: Sink,
+    mut snapshots: watch::Receiver<Arc<Snapshot>>,
+) -> Result<(), Closed> {
+    sink.report(FeedId::External(id), Report::Begun).await?;
+    if let Some(service) = Service::of(id, &wish) {
+        return keep_asking(service, every, sink).await;
+    }
+    let netbox = FeedId::Kube(KubeKind::NetBoxEnterprises);
+    let is_told = |snapshot: &Arc<Snapshot>| !matches!(snapshot.feed(netbox), FeedState::Syncing { .. });
+    let _ = timeout(HEAD_START, snapshots.wait_for(is_told)).await;
+    loop {
+        let told = snapshots.borrow_and_update().services();
+        let asking = async {
+            if let Some(service) = Service::of(id, &wish.with(&told)) {
+                return keep_asking(service, every, sink.clone()).await;
+            }
+            sink.report(FeedId::External(id), Report::Off(not_told(id))).await?;
+            std::future::pending().await
+        };
+        tokio::select! {
+            ended = asking => return ended,
+            other = snapshots.wait_for(|snapshot| snapshot.services() != told) => if other.is_err() { return Ok(()) },
+        }
+    }
 }
 
 fn not_told(id: ServiceId) -> Why {
@@ -149,7 +211,6 @@ fn not_told(id: ServiceId) -> Why {
 
 async fn keep_asking(mut service: Service, every: Duration, sink: Sink) -> Result<(), Closed> {
     let feed = FeedId::External(service.id());
-    sink.report(feed, Report::Begun).await?;
     loop {
         let began = Instant::now();
         match service.look().await {

@@ -14,7 +14,7 @@ use super::feed::{FeedId, FeedState, History, HostPart, KubeKind};
 use super::k0s::{ClusterConfig, ControlNode, EtcdMemberObject};
 use super::kube::{Amounts, Condition, Endpoint, KubeFacts, Lease, Machine, Node, Tri};
 use super::past::Past;
-use super::product::{Installation, NetBoxEnterprise};
+use super::product::{Installation, NetBoxEnterprise, Services};
 use super::snapshot::Snapshot;
 use crate::base::{Stamp, Text};
 
@@ -414,6 +414,7 @@ fn product(kube: &mut KubeFacts) {
         external_postgresql: Some(true),
         external_redis: Some(true),
         urls: vec!["https://netbox.example.com".into()],
+        services: Services::default(),
     };
     let key = ObjectKey::new("kotsadm", "netbox");
     put(&mut kube.netbox_enterprises, KubeKind::NetBoxEnterprises, key, netbox);

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::kube::Condition;
+use super::snapshot::Snapshot;
 use crate::base::Text;
 
 /// `embeddedcluster.replicated.com/v1beta1` Installation. Its name is a time stamp; the highest name is the active one.
@@ -44,4 +45,42 @@ pub struct NetBoxEnterprise {
     /// `spec.netbox.urls`: where users go.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub urls: Vec<Text>,
+    /// Where NetBox is told that its services are.
+    #[serde(default)]
+    pub services: Services,
+}
+
+/// Where a NetBoxEnterprise says that the services outside the cluster are (its CRD reference and the vendor's example
+/// manifests, 2.1: `spec.netbox.config`). Names and addresses, no secrets. What is None is not said there.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Services {
+    /// As the setting `external.postgresql`.
+    pub postgresql: Option<Text>,
+    /// As the setting `external.redis`.
+    pub redis: Option<Text>,
+    /// Object storage.
+    pub s3: Option<Bucket>,
+}
+
+/// A bucket, and who has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bucket {
+    /// As the setting `external.s3_endpoint`.
+    pub endpoint: Text,
+    /// Its name.
+    pub name: Text,
+    /// Its region.
+    pub region: Option<Text>,
+}
+
+impl Snapshot {
+    /// Where the services outside are, by the first NetBoxEnterprise that says it.
+    pub fn services(&self) -> Services {
+        let all = || self.kube.netbox_enterprises.values().map(|own| &own.services);
+        Services {
+            postgresql: all().find_map(|own| own.postgresql.clone()),
+            redis: all().find_map(|own| own.redis.clone()),
+            s3: all().find_map(|own| own.s3.clone()),
+        }
+    }
 }

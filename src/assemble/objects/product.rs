@@ -6,7 +6,8 @@ use super::json::{at, bool_at, conditions, list_at, text_at};
 use super::{Row, json_key};
 use crate::base::{Text, Why};
 use crate::model::KubeKind;
-use crate::model::product::{Installation, NetBoxEnterprise};
+use crate::model::entry::way::bracketed;
+use crate::model::product::{Bucket, Installation, NetBoxEnterprise, Services};
 use crate::port::KubeObject;
 
 /// embeddedcluster.replicated.com Installation.
@@ -37,6 +38,7 @@ pub fn netbox_enterprise(raw: &Value) -> Result<Row, Why> {
         external_postgresql: bool_at(raw, &["spec", "postgresql", "external"]),
         external_redis: bool_at(raw, &["spec", "redis", "external"]),
         urls: urls(raw),
+        services: services(raw),
     };
     Ok((key, KubeObject::NetBoxEnterprise(row)))
 }
@@ -48,4 +50,66 @@ const MAX_URLS: usize = 16;
 fn urls(raw: &Value) -> Vec<Text> {
     let urls = list_at(raw, &["spec", "netbox", "urls"]).iter();
     urls.filter_map(Value::as_str).take(MAX_URLS).map(Text::new).collect()
+}
+
+/// Where NetBox's own configuration says that services outside are; of those that run inside nothing.
+fn services(raw: &Value) -> Services {
+    let is_outside = |service| bool_at(raw, &["spec", service, "external"]) == Some(true);
+    let config = |part| at(raw, &["spec", "netbox", "config", part]);
+    Services {
+        postgresql: postgresql(raw, config("postgres")).filter(|_| is_outside("postgresql")),
+        redis: config("redis").and_then(redis).filter(|_| is_outside("redis")),
+        s3: at(raw, &["spec", "netbox", "config", "storage", "s3"]).and_then(bucket),
+    }
+}
+
+/// `postgres` has user and database; host and port are there, or in the first of `spec.postgresqlProfiles` that has them.
+fn postgresql(raw: &Value, config: Option<&Value>) -> Option<Text> {
+    let profiles = at(raw, &["spec", "postgresqlProfiles"]);
+    let profiles: Vec<&Value> = match profiles {
+        Some(Value::Array(all)) => all.iter().collect(),
+        Some(Value::Object(all)) => all.values().collect(),
+        _ => Vec::new(),
+    };
+    let mut all = config.into_iter().chain(profiles);
+    let server = all.find_map(server)?;
+    let word = |key| config.and_then(|own| text_at(own, &[key]));
+    let user = word("user").unwrap_or_else(|| "netbox".into());
+    let database = word("database").unwrap_or_else(|| "netbox".into());
+    Some(Text::from(format!("postgresql://{user}@{server}/{database}")))
+}
+
+fn redis(config: &Value) -> Option<Text> {
+    let server = server(config)?;
+    let scheme = if at(config, &["tlsConfig"]).is_some_and(Value::is_object) {
+        "rediss"
+    } else {
+        "redis"
+    };
+    let user = text_at(config, &["username"]).map(|user| format!("{user}@"));
+    Some(Text::from(format!("{scheme}://{}{server}", user.unwrap_or_default())))
+}
+
+/// `HOST[:PORT]`.
+fn server(config: &Value) -> Option<String> {
+    let host = text_at(config, &["host"]).filter(|host| !host.is_empty())?;
+    let host = bracketed(host.as_str());
+    Some(match at(config, &["port"]).and_then(Value::as_u64) {
+        Some(port) => format!("{host}:{port}"),
+        None => host,
+    })
+}
+
+/// Without an endpoint it is Amazon's, of its region.
+fn bucket(config: &Value) -> Option<Bucket> {
+    if bool_at(config, &["enabled"]) == Some(false) {
+        return None;
+    }
+    let region = text_at(config, &["regionName"]);
+    let amazon = || Some(Text::from(format!("https://s3.{}.amazonaws.com", region.as_ref()?)));
+    Some(Bucket {
+        endpoint: text_at(config, &["endpointUrl"]).or_else(amazon)?,
+        name: text_at(config, &["bucketName"])?,
+        region,
+    })
 }

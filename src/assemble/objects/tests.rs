@@ -8,6 +8,7 @@ use super::*;
 use crate::base::WhyKind;
 use crate::model::etcd::MemberId;
 use crate::model::kube::{Amounts, Tolerates, Tri};
+use crate::model::product::{Bucket, Services};
 
 fn read(kind: KubeKind, raw: Value) -> KubeObject {
     from_json(kind, raw).unwrap().1
@@ -321,6 +322,7 @@ fn the_products_objects_with_odd_fields() {
     );
     assert_eq!((nbe.external_postgresql, nbe.external_redis), (Some(true), None));
     assert_eq!(nbe.conditions.len(), 1);
+    assert_eq!(nbe.services, Services::default());
 
     let raw =
         json!({"metadata": {"name": "20260101000000"}, "spec": {"highAvailability": true, "config": {"version": 2}}});
@@ -385,4 +387,49 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn the_product_says_where_its_services_are() {
+    let services = |spec: Value| {
+        let raw = json!({"metadata": {"name": "netbox", "namespace": "kotsadm"}, "spec": spec});
+        row!(NetBoxEnterprise, NetBoxEnterprises, raw).services
+    };
+    let mut spec = json!({
+        "postgresql": {"external": true}, "redis": {"external": true},
+        "postgresqlProfiles": {"main": {"host": "db.example.com", "port": 6432}},
+        "netbox": {"config": {
+            "postgres": {"database": "nb", "user": "ops", "password": {"name": "db", "key": "password"}},
+            "redis": {"host": "fd00::7", "port": 6380, "username": "nb", "password": {"name": "r", "key": "p"}},
+            "storage": {"s3": {"enabled": true, "bucketName": "media", "regionName": "eu-west-1",
+                               "secretAccessKey": {"name": "s3", "key": "secret"}}},
+        }},
+    });
+    let bucket = |endpoint: &str| Bucket {
+        endpoint: endpoint.into(),
+        name: "media".into(),
+        region: Some("eu-west-1".into()),
+    };
+    let told = services(spec.clone());
+    assert_eq!(told.postgresql, Some("postgresql://ops@db.example.com:6432/nb".into()));
+    assert_eq!(told.redis, Some("redis://nb@[fd00::7]:6380".into()));
+    assert_eq!(told.s3, Some(bucket("https://s3.eu-west-1.amazonaws.com")));
+
+    let config = &mut spec["netbox"]["config"];
+    config["postgres"]["host"] = "db-1".into();
+    config["redis"]["tlsConfig"] = json!({"caCertificate": "ours"});
+    config["storage"]["s3"]["endpointUrl"] = "https://minio.example.com:9000".into();
+    let told = services(spec.clone());
+    assert_eq!(told.postgresql, Some("postgresql://ops@db-1/nb".into()));
+    assert_eq!(told.redis, Some("rediss://nb@[fd00::7]:6380".into()));
+    assert_eq!(told.s3, Some(bucket("https://minio.example.com:9000")));
+
+    spec["postgresql"]["external"] = false.into();
+    spec["redis"]["external"] = false.into();
+    spec["netbox"]["config"]["storage"]["s3"]["enabled"] = false.into();
+    assert_eq!(
+        services(spec),
+        Services::default(),
+        "what runs inside is nobody's to ask"
+    );
 }

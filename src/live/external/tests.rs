@@ -7,6 +7,8 @@ use tokio::net::TcpListener;
 use super::*;
 use crate::base::Clock;
 use crate::model::external::Secured;
+use crate::model::product::Bucket;
+use crate::model::{ObjectKey, example};
 
 /// Says one thing to each who comes and has said something; its port.
 async fn server(answer: &'static [u8]) -> u16 {
@@ -82,18 +84,87 @@ async fn what_is_not_set_is_off_and_says_how_to_set_it() {
         wish: Some(Wish::default()),
         every: Duration::from_mins(5),
     };
-    observe(watch, sink).await;
+    let (_snapshots, seen) = watch::channel(Arc::new(example::healthy()));
+    let asking = tokio::spawn(observe(watch, sink, seen));
     let mut settings = Vec::new();
-    while let Some(own) = observed.recv().await {
-        let Observation::Feed {
-            report: Report::Off(why),
-            ..
-        } = own.what
-        else {
-            panic!("{own:?}");
-        };
-        settings.push(why.hint.unwrap().to_string());
+    while settings.len() < ServiceId::ALL.len() {
+        let own = observed.recv().await.unwrap();
+        match own.what {
+            Observation::Feed {
+                report: Report::Begun, ..
+            } => {}
+            Observation::Feed {
+                report: Report::Off(why),
+                ..
+            } => settings.push(why.hint.unwrap().to_string()),
+            other => panic!("{other:?}"),
+        }
     }
-    assert_eq!(settings.len(), ServiceId::ALL.len());
+    settings.sort();
     assert_eq!(settings[0], "set external.postgresql");
+    asking.abort();
+}
+
+#[tokio::test]
+async fn what_is_not_set_is_asked_where_the_product_says_it_is_and_elsewhere_once_it_says_so() {
+    let (sink, mut observed) = Sink::channel(Clock::start());
+    let watch = Watch {
+        wish: Some(Wish::default()),
+        every: Duration::from_hours(1),
+    };
+    let key = ObjectKey::new("kotsadm", "netbox");
+    let at = |port: u16| {
+        let mut snapshot = example::healthy();
+        example::change(&mut snapshot.kube.netbox_enterprises, &key, |own| {
+            own.services.redis = Some(format!("redis://127.0.0.1:{port}").into());
+        });
+        Arc::new(snapshot)
+    };
+    let ports = [
+        server(b"$13\r\nrole:master\r\n\r\n").await,
+        server(b"$12\r\nrole:slave\r\n\r\n").await,
+    ];
+    let (snapshots, seen) = watch::channel(at(ports[0]));
+    let asking = tokio::spawn(observe(watch, sink, seen));
+    for (port, role) in ports.into_iter().zip(["master", "slave"]) {
+        snapshots.send_replace(at(port));
+        let told = loop {
+            if let Observation::External(told) = observed.recv().await.unwrap().what {
+                break told;
+            }
+        };
+        let Told::Redis(servers) = told else { panic!("{told:?}") };
+        assert_eq!(servers[0].answer.as_ref().unwrap().role.as_str(), role);
+    }
+    asking.abort();
+}
+
+#[test]
+fn settings_outrank_what_the_product_says_and_keep_their_secrets() {
+    let told = Services {
+        postgresql: Some("postgresql://netbox@db/netbox".into()),
+        redis: Some("redis://elsewhere".into()),
+        s3: Some(Bucket {
+            endpoint: "https://s3.example.com".into(),
+            name: "media".into(),
+            region: None,
+        }),
+    };
+    let whole = redis(6379, SecretFrom::File("/secret".into())).with(&told);
+    assert_eq!(whole.redis.unwrap().site.url(), "redis://127.0.0.1:6379");
+    let (postgresql, s3) = (whole.postgresql.unwrap(), whole.s3.unwrap());
+    assert_eq!(postgresql.site.url(), "postgresql://netbox@db:5432/netbox");
+    assert_eq!(
+        (s3.bucket.as_str(), s3.site.url().as_str()),
+        ("media", "https://s3.example.com:443")
+    );
+    assert!(matches!(
+        (postgresql.password, s3.secret),
+        (SecretFrom::Nowhere, SecretFrom::Nowhere)
+    ));
+    let unclear = Services {
+        redis: Some("redis://:hunter2@cache".into()),
+        ..Services::default()
+    };
+    assert!(Wish::default().with(&unclear).redis.is_none());
 }

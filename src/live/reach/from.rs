@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use super::tasks::Tasks;
 use super::{Numbers, PACE, controllers, knock};
 use crate::base::{Text, Why, WhyKind};
+use crate::live::external;
 use crate::live::host::processes;
 use crate::live::shell::{At, Shell, Trouble};
 use crate::model::external::ServiceId;
@@ -50,8 +51,16 @@ pub struct Watch {
     pub shell: Option<Shell>,
     /// Ports that no snapshot tells.
     pub numbers: Numbers,
-    /// The servers outside, as the settings name them.
-    pub outside: Vec<(ServiceId, Text)>,
+    /// The services outside; None where the operator does not want them asked.
+    pub outside: Option<external::Wish>,
+}
+
+impl Watch {
+    /// Every server outside that is to be reached from a controller.
+    fn servers(&self, snapshot: &Snapshot) -> Vec<(ServiceId, Text)> {
+        let told = self.outside.as_ref().map(|wish| wish.with(&snapshot.services()));
+        told.map(|wish| wish.servers()).unwrap_or_default()
+    }
 }
 
 /// Looks until nobody reads any more, or no more snapshots come.
@@ -180,7 +189,7 @@ impl Looking {
         let there = At::There(host.clone());
         let said = shell.run(&there, &PS).await?;
         let arrived = shell.run(&there, &["printenv", "SSH_CONNECTION"]).await?;
-        let outside = self.watch.outside.iter().cloned();
+        let outside = self.watch.servers(snapshot).into_iter();
         let outside = outside.map(|(service, server)| Target::External { service, server });
         let asked = self.ports(snapshot).into_iter().chain(outside).map(|target| {
             let host = &host;
@@ -217,10 +226,23 @@ mod tests {
     use crate::base::Clock;
     use crate::live::reach::stand_in::ssh;
     use crate::model::example;
+    use crate::model::product::{Bucket, Services};
     use crate::model::reach::Knock;
     use crate::port::Observed;
     use tokio::sync::mpsc::Receiver;
     use tokio::task::JoinSet;
+
+    fn bucket() -> external::Wish {
+        let told = Services {
+            s3: Some(Bucket {
+                endpoint: "https://s3.example.com".into(),
+                name: "netbox".into(),
+                region: None,
+            }),
+            ..Services::default()
+        };
+        external::Wish::default().with(&told)
+    }
 
     fn looking(n: u8, script: &str) -> (Looking, Receiver<Observed>) {
         let (sink, observed) = Sink::channel(Clock::start());
@@ -232,7 +254,7 @@ mod tests {
             watch: Arc::new(Watch {
                 shell: Some(ssh(script)),
                 numbers: Numbers::default(),
-                outside: vec![(ServiceId::S3, "s3.example.com:443".into())],
+                outside: Some(bucket()),
             }),
             sink,
             snapshots,
