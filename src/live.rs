@@ -28,7 +28,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use crate::assemble::Assembler;
-use crate::base::{Clock, Stamp, Text};
+use crate::base::{Clock, Stamp};
 use crate::model::{Simulated, Snapshot};
 use crate::port::act::Observe;
 use crate::port::{CHANNEL_BOUND, Observed, Sink};
@@ -47,11 +47,11 @@ pub struct Observer {
 }
 
 impl Observer {
-    /// Starts to assemble. Sources are added with [`Observer::add`]. `simulated` names the scenario where nothing is real.
-    pub fn begin(clock: &Clock, simulated: Option<Text>) -> (Self, Sink) {
+    /// Starts to assemble. Sources are added with [`Observer::add`]. `simulated` says so where nothing is real.
+    pub fn begin(clock: &Clock, simulated: Option<Simulated>) -> (Self, Sink) {
         let (sink, receiver) = Sink::channel(clock.clone());
         let mark = Mark {
-            scenario: simulated,
+            simulated,
             clock: clock.clone(),
         };
         let first = Snapshot {
@@ -88,15 +88,15 @@ impl Observe for Lookout {
 
 /// Says of every snapshot whether it is real.
 struct Mark {
-    scenario: Option<Text>,
+    simulated: Option<Simulated>,
     clock: Clock,
 }
 
 impl Mark {
     fn now(&self) -> Option<Simulated> {
         Some(Simulated {
-            scenario: self.scenario.clone()?,
             speed: self.clock.speed(),
+            ..self.simulated.clone()?
         })
     }
 }

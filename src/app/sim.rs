@@ -165,6 +165,7 @@ mod tests {
         snapshot.simulated = speed.map(|speed| Simulated {
             scenario: Text::new("demo"),
             speed,
+            has_length: false,
         });
         let mut state = State::new(Arc::new(snapshot), Policy::default());
         update(&mut state, Msg::Key(Key::char('2')));

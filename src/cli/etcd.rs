@@ -43,7 +43,8 @@ pub fn run(resolved: &Resolved, action: &EtcdAction) -> eyre::Result<ExitCode> {
     let taken = runtime.block_on(async {
         let place = find(resolved).await?;
         let saved = snapshot::take(&place.0.pki(), &place.0.etcd_endpoint, file).await;
-        Ok::<_, eyre::Report>((place.0.simulated.clone(), saved))
+        let scenario = place.0.simulated.as_ref().map(|own| own.scenario.clone());
+        Ok::<_, eyre::Report>((scenario, saved))
     });
     runtime.shutdown_background();
     let (simulated, saved) = taken?;

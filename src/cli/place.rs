@@ -16,6 +16,7 @@ use crate::live::kube::KubeSource;
 use crate::live::layout::{self, Layout, Overrides};
 use crate::live::reach::{Numbers, from};
 use crate::live::shell::Shell;
+use crate::model::Simulated;
 use crate::model::entry::way::Wish;
 use crate::model::external::site;
 use crate::plan::action::ServiceVerb;
@@ -47,8 +48,8 @@ pub struct Place {
     pub external: external::Watch,
     /// How other hosts are asked what they reach, where the operator wants it.
     pub from_there: Option<Shell>,
-    /// The scenario, where nothing is real.
-    pub simulated: Option<Text>,
+    /// The simulated cluster, where nothing is real.
+    pub simulated: Option<Simulated>,
 }
 
 impl Place {
@@ -117,7 +118,11 @@ impl Place {
                 ssh: vec!["sh".to_owned(), cluster.ssh().display().to_string()],
                 ..Shell::default()
             }),
-            simulated: Some(scenario),
+            simulated: Some(Simulated {
+                scenario,
+                speed: 1,
+                has_length: !cluster.built().round_trip_ms.is_empty(),
+            }),
         }
     }
 
@@ -181,10 +186,11 @@ fn outside(cluster: &Cluster, layout: &Layout) -> external::Wish {
             port: at.port(),
         }
     };
+    let is_plain = |service| cluster.built().plain_services.contains(&service);
     let redis = |service| site::RedisSite {
         server: place(service),
         user: None,
-        is_plain: false,
+        is_plain: is_plain(service),
     };
     external::Wish {
         ca: Some(layout.k0s_dir.join("pki/ca.crt")),
@@ -193,7 +199,7 @@ fn outside(cluster: &Cluster, layout: &Layout) -> external::Wish {
                 servers: vec![place(OutsideService::Postgresql)],
                 user: "quorate".into(),
                 database: "netbox".into(),
-                is_plain: false,
+                is_plain: is_plain(OutsideService::Postgresql),
             },
             password: SecretFrom::Nowhere,
         }),
@@ -209,7 +215,7 @@ fn outside(cluster: &Cluster, layout: &Layout) -> external::Wish {
         s3: Some(external::S3 {
             site: site::S3Site {
                 server: place(OutsideService::S3),
-                is_plain: false,
+                is_plain: is_plain(OutsideService::S3),
             },
             bucket: "netbox".to_owned(),
             region: "us-east-1".to_owned(),

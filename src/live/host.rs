@@ -122,7 +122,8 @@ impl Places {
             net: root.join("sys/class/net"),
             devices: root.join("sys/dev/block"),
             systemd: root.join("run/systemd/system"),
-            statvfs: Some(root.join("run/statvfs")),
+            // Of a directory that is not there, a kernel would tell nothing.
+            statvfs: Some(root.join("run/statvfs")).filter(|told| told.exists()),
             programs: unit::Programs {
                 systemctl: script("systemctl"),
                 journalctl: script("journalctl"),

@@ -66,6 +66,9 @@ pub struct Simulated {
     pub scenario: Text,
     /// How many times faster than ours its time runs.
     pub speed: u32,
+    /// Whether its network has a length. Without one a round trip tells only how busy this machine is.
+    #[serde(default)]
+    pub has_length: bool,
 }
 
 /// Age of a kubelet's or controller's heartbeat.

@@ -48,6 +48,7 @@ impl Stage {
         assembler.simulated(Some(Simulated {
             scenario: name,
             speed: 1,
+            has_length: false,
         }));
         let vantage = Vantage::new(here, "127.0.0.1:2379".to_owned());
         let snapshot = Snapshot::empty(stamp(&world, here));

@@ -2,8 +2,10 @@
 
 use serde::Deserialize;
 
+use super::world::entry::CERTIFICATE_NAMES;
 use super::world::fault::Fault;
 use super::world::host::HostId;
+use super::world::outside::OutsideService;
 
 /// One simulated cluster.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -39,12 +41,14 @@ pub struct Expect {
     pub broken: Vec<String>,
     /// Names of the checks that cannot tell.
     pub untold: Vec<String>,
+    /// Names of the checks that are broken, too, once somebody has watched for a minute or two.
+    pub watched: Vec<String>,
     /// The exit code.
     pub exit: u8,
 }
 
 /// The scenarios that quorate brings along, in the order in which people should meet them.
-pub const NAMES: [&str; 31] = [
+pub const NAMES: [&str; 37] = [
     "healthy",
     "ready",
     "demo",
@@ -76,6 +80,12 @@ pub const NAMES: [&str; 31] = [
     "hostile",
     "external-degraded",
     "external-dead",
+    "small",
+    "far",
+    "grown",
+    "air-gapped",
+    "crooked-entry",
+    "misled",
 ];
 
 impl Scenario {
@@ -96,6 +106,9 @@ impl Scenario {
         }
         if scenario.here.0 == 0 || scenario.here.0 > hosts {
             return Err(format!("here is {}: there are the hosts 1 to {hosts}", scenario.here.0));
+        }
+        if scenario.cluster.lease_s < 4 {
+            return Err("cluster.lease-s is renewed after a quarter of it: set at least 4".to_owned());
         }
         if scenario.cluster.grace_s == 0 || scenario.cluster.configured_grace_s == Some(0) {
             return Err("a grace period of 0 s declares every node dead: set at least 1".to_owned());
@@ -137,6 +150,12 @@ impl Scenario {
             "hostile" => include_str!("../../assets/scenarios/hostile.toml"),
             "external-degraded" => include_str!("../../assets/scenarios/external-degraded.toml"),
             "external-dead" => include_str!("../../assets/scenarios/external-dead.toml"),
+            "small" => include_str!("../../assets/scenarios/small.toml"),
+            "far" => include_str!("../../assets/scenarios/far.toml"),
+            "grown" => include_str!("../../assets/scenarios/grown.toml"),
+            "air-gapped" => include_str!("../../assets/scenarios/air-gapped.toml"),
+            "crooked-entry" => include_str!("../../assets/scenarios/crooked-entry.toml"),
+            "misled" => include_str!("../../assets/scenarios/misled.toml"),
             _ => return None,
         };
         Some(Self::parse(text))
@@ -226,6 +245,19 @@ pub struct Cluster {
     pub extra_pods: u16,
     /// Zone label of each controller in turn; empty for none.
     pub zones: Vec<String>,
+    /// Region label of each controller in turn; empty for none.
+    pub regions: Vec<String>,
+    /// Round trips from the host that quorate runs on to the peer port of each controller in turn, in milliseconds. Empty: the
+    /// network has no length, and a round trip tells nothing but how busy this machine is.
+    pub round_trip_ms: Vec<u32>,
+    /// Hosts that see the one that quorate runs on at another address.
+    pub translated: Vec<HostId>,
+    /// What every machine is like.
+    pub machine: Machine,
+    /// What stands at the entry point.
+    pub entry: Entry,
+    /// Services outside the cluster that are asked without TLS.
+    pub plain_services: Vec<OutsideService>,
     /// Which etcd.
     pub etcd: EtcdLine,
     /// Which k0s.
@@ -234,6 +266,8 @@ pub struct Cluster {
     pub grace_s: u32,
     /// The grace period that ClusterConfig asks for, where it differs: a restart is pending.
     pub configured_grace_s: Option<u32>,
+    /// How long the lease of a kubelet lasts, in seconds: it is renewed after a quarter of it.
+    pub lease_s: u32,
     /// `--default-*-toleration-seconds` of the API servers.
     pub toleration_s: u32,
     /// Those that the controllers' API servers run with in turn, where they differ: restarts are pending.
@@ -244,6 +278,15 @@ pub struct Cluster {
     pub high_availability: bool,
     /// Installed by an older release and upgraded since: an obsolete Installation stands beside the active one.
     pub upgraded: bool,
+    /// `Installation.spec.airGap`.
+    pub air_gap: bool,
+    /// `Installation.status.state`.
+    pub installation: String,
+    /// Installed on one node without object storage, and never made ready for the nodes that joined: every replica is where it
+    /// began, one of each is missing, the media are on that node's disk, and the operator is scaled to nothing.
+    pub grown: bool,
+    /// `ec.yaml` on the hosts is left of an earlier installation: it names a directory that is gone.
+    pub misled: bool,
     /// What the HA document only advises is there, too: WireGuard, a spread that lets replacements in, and two replicas of the
     /// operator.
     pub by_the_book: bool,
@@ -258,17 +301,99 @@ impl Default for Cluster {
             workers: 0,
             extra_pods: 0,
             zones: ["zone-a", "zone-b", "zone-c"].map(str::to_owned).to_vec(),
+            regions: Vec::new(),
+            round_trip_ms: Vec::new(),
+            translated: Vec::new(),
+            machine: Machine::default(),
+            entry: Entry::default(),
+            plain_services: Vec::new(),
             etcd: EtcdLine::default(),
             k0s: K0sFamily::default(),
             grace_s: 20,
             configured_grace_s: None,
+            lease_s: 40,
             toleration_s: 30,
             running_toleration_s: Vec::new(),
             hard_disks: Vec::new(),
             high_availability: true,
             upgraded: false,
+            air_gap: false,
+            installation: "Installed".to_owned(),
+            grown: false,
+            misled: false,
             by_the_book: false,
             hostile: false,
+        }
+    }
+}
+
+impl Cluster {
+    /// Replicas of what NetBox Enterprise's operator scales.
+    pub const fn replicas(&self) -> u8 {
+        if self.grown { 2 } else { 3 }
+    }
+}
+
+/// What every machine of a cluster is like.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Machine {
+    /// Cores.
+    pub cpus: u16,
+    /// Memory in GiB.
+    pub memory_gib: u16,
+    /// The disk in GiB.
+    pub disk_gib: u16,
+    /// What is free of it, in GiB.
+    pub disk_free_gib: u16,
+    /// Swap in GiB.
+    pub swap_gib: u16,
+    /// Nominal speed of the network interface, in Mbit/s.
+    pub link_mbit: u32,
+    /// Hosts that were cloned from the first one, with its machine id.
+    pub cloned: Vec<HostId>,
+}
+
+impl Default for Machine {
+    fn default() -> Self {
+        Self {
+            cpus: 8,
+            memory_gib: 24,
+            disk_gib: 100,
+            disk_free_gib: 60,
+            swap_gib: 0,
+            link_mbit: 10_000,
+            cloned: Vec::new(),
+        }
+    }
+}
+
+impl Machine {
+    /// The size of the disk and what is free of it, in bytes.
+    pub fn disk_bytes(&self) -> (u64, u64) {
+        let bytes = |gib| u64::from(gib) << 30;
+        (bytes(self.disk_gib), bytes(self.disk_free_gib))
+    }
+}
+
+/// What stands at the entry point of a cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Entry {
+    /// For whom the certificate of the gateways and of the Admin Console is made.
+    pub certificate_names: Vec<String>,
+    /// In how many days it ends, where that is soon.
+    pub certificate_days: Option<u16>,
+    /// Whether the load balancer looks after its pool with health checks.
+    pub health_checks: bool,
+}
+
+impl Default for Entry {
+    fn default() -> Self {
+        Self {
+            certificate_names: CERTIFICATE_NAMES.map(str::to_owned).to_vec(),
+            certificate_days: None,
+            health_checks: true,
         }
     }
 }

@@ -186,6 +186,7 @@ fn console(context: Context) -> State {
     snapshot.simulated = (context == Context::Simulated).then(|| Simulated {
         scenario: "demo".into(),
         speed: 1,
+        has_length: false,
     });
     let mut state = State::new(Arc::new(snapshot), Policy::default());
     state.replay = (context == Context::Replay).then_some(replay::Place {

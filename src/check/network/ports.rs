@@ -44,6 +44,13 @@ pub fn pairs(snapshot: &Snapshot) -> Looked {
             seen.ok_or_else(|| cannot_tell(feed, not_yet()))
         });
         match seen {
+            Ok(seen) if seen.ways.is_empty() => {
+                let text = format!(
+                    "nothing was tried from {}: no other controller was known",
+                    neighbour.name
+                );
+                untold.get_or_insert(cannot_tell(feed, Why::new(WhyKind::NotYet, text)));
+            }
             Ok(seen) => {
                 let subject = Text::from(format!("node/{}", neighbour.name));
                 found.extend(closed(

@@ -38,13 +38,23 @@ fn this_host_s_own_member_is_no_distance() {
 }
 
 #[test]
-fn a_simulated_network_is_not_measured() {
+fn a_simulated_network_is_measured_only_where_it_has_a_length() {
     let mut snapshot = measured(2, 90_000);
-    snapshot.simulated = Some(Simulated {
-        scenario: "x".into(),
-        speed: 1,
-    });
-    assert_not_applicable(CheckId::NetworkLatency, &snapshot);
+    let mut simulated = |has_length| {
+        snapshot.simulated = Some(Simulated {
+            scenario: "x".into(),
+            speed: 1,
+            has_length,
+        });
+        snapshot.clone()
+    };
+    assert_not_applicable(CheckId::NetworkLatency, &simulated(false));
+    one(
+        CheckId::NetworkLatency,
+        &simulated(true),
+        Severity::Warning,
+        "member/nbe-2",
+    );
 }
 
 #[test]
@@ -170,6 +180,14 @@ fn what_leads_to_a_dead_controller_is_no_news() {
     close(&mut snapshot, 2, "10.77.0.13:6443", Knock::Silent);
     assert_holds(CheckId::NetworkPorts, &snapshot);
     assert_holds(CheckId::NetworkPairs, &snapshot);
+}
+
+#[test]
+fn a_controller_that_knew_nobody_proves_nothing() {
+    let mut snapshot = example::healthy();
+    let address = example::address(2).as_str().parse().unwrap();
+    snapshot.from.get_mut(&address).unwrap().ways.clear();
+    assert_cannot_tell(CheckId::NetworkPairs, &snapshot, example::from(2));
 }
 
 #[test]

@@ -90,17 +90,24 @@ pub(super) fn air_gap(snapshot: &Snapshot) -> Looked {
 pub(super) fn upgrade(snapshot: &Snapshot) -> Looked {
     let (key, installation) = installation(snapshot)?;
     let state = installation.state.as_str();
-    let (severity, title) = match state {
+    let (severity, title, consequence, remedy) = match state {
         "Installed" => return Ok(Vec::new()),
         "" => {
             let why = Why::new(WhyKind::Missing, format!("Installation {} has no state yet", key.name));
             return Err(cannot_tell(FeedId::Kube(KubeKind::Installations), why));
         }
         // States of embedded-cluster `kinds/apis/v1beta1/installation_types.go`.
-        _ if state.contains("Fail") => (Severity::Warning, format!("an upgrade has failed: {state}")),
+        _ if state.contains("Fail") => (
+            Severity::Warning,
+            format!("an upgrade has failed: {state}"),
+            "a part of the cluster may be of the old release and a part of the new one",
+            "see its message, and the Admin Console's cluster management; restart, drain and replace nothing until it is mended",
+        ),
         _ => (
             Severity::Info,
             format!("an installation or upgrade is under way: {state}"),
+            "controllers may restart one after the other: a loss meanwhile may cost the quorum",
+            "restart, drain and replace nothing until it is over; see the Admin Console's cluster management",
         ),
     };
     let version = installation.version.as_ref().map_or("an unknown version", Text::as_str);
@@ -115,9 +122,8 @@ pub(super) fn upgrade(snapshot: &Snapshot) -> Looked {
                 .into_iter()
                 .chain(reason),
         ),
-        consequence: "controllers may restart one after the other: a loss meanwhile may cost the quorum".into(),
-        remedy: "restart, drain and replace nothing until it is over; see the Admin Console's cluster management"
-            .into(),
+        consequence: consequence.into(),
+        remedy: remedy.into(),
     }])
 }
 
@@ -144,15 +150,27 @@ fn unready(key: &ObjectKey, operator: &Workload, lease: Option<&OperatorLease>) 
         return None;
     }
     let (wanted, ready) = (operator.desired, operator.ready);
+    let namespace = arg(key.namespace.as_str());
+    let (title, remedy) = if wanted == 0 {
+        let name = arg(key.name.as_str());
+        (
+            "the operator is scaled to no replica".to_owned(),
+            format!("once nothing speaks against it: kubectl -n {namespace} scale deployment {name} --replicas=1"),
+        )
+    } else {
+        (
+            format!(
+                "{ready} of {} of the operator ready",
+                plural(wanted as usize, "replica")
+            ),
+            format!("kubectl -n {namespace} describe pods shows why"),
+        )
+    };
     Some(Finding {
         check: CheckId::OperatorReplicas,
         severity: Severity::Info,
         subject: workload_subject(WorkloadKind::Deployment, key),
-        title: format!(
-            "{ready} of {} of the operator ready",
-            plural(wanted as usize, "replica")
-        )
-        .into(),
+        title: title.into(),
         evidence: evidence(
             [format!("{key}: {wanted} wanted, {ready} ready")]
                 .into_iter()
@@ -163,7 +181,7 @@ fn unready(key: &ObjectKey, operator: &Workload, lease: Option<&OperatorLease>) 
         } else {
             "another replica reconciles; one loss more, and changes wait".into()
         },
-        remedy: format!("kubectl -n {} describe pods shows why", arg(key.namespace.as_str())).into(),
+        remedy: remedy.into(),
     })
 }
 

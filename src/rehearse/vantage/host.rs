@@ -10,9 +10,10 @@ use crate::model::FeedId;
 use crate::model::feed::HostPart;
 use crate::model::host::{Device, Disk, K0sConfig, K0sStatus, Link, Process, Unit};
 use crate::port::{HostFact, Observation, Report};
+use crate::sim::scenario::Machine;
 use crate::sim::world::World;
 use crate::sim::world::flags::K0S_DIR;
-use crate::sim::world::host::{CONFIGURED_S, Component, DISK_BYTES, HostId, Run};
+use crate::sim::world::host::{CONFIGURED_S, Component, HostId, Run};
 
 /// Host facts are read this often, in world milliseconds; links at every look.
 pub(super) const EVERY_MS: u64 = 10_000;
@@ -44,7 +45,8 @@ pub(super) fn look(world: &World, here: HostId, is_due: bool, seen: &mut Vec<Obs
     seen.push(status(world, here));
     seen.push(Observation::HostFact(HostFact::Processes(processes(world, here))));
     seen.push(Observation::HostFact(HostFact::Config(config(world, here))));
-    let (total_bytes, free_bytes) = DISK_BYTES;
+    // Plenty: no plan looks at it.
+    let (total_bytes, free_bytes) = Machine::default().disk_bytes();
     let drive = world.drive(here);
     seen.push(Observation::HostFact(HostFact::Disk(Disk {
         path: K0S_DIR.into(),

@@ -39,6 +39,7 @@ const MAX_FOLDER_BYTES: usize = 60;
 #[derive(Debug)]
 pub struct Cluster {
     handle: Handle,
+    built: scenario::Cluster,
     here: Host,
     root: PathBuf,
     etcd_endpoint: String,
@@ -74,7 +75,8 @@ impl Cluster {
         let folder = folder()?;
         let (tick, ticks) = watch::channel(0);
         let authorities = Authorities::new()?;
-        let (_, entry_tls) = watch::channel(authorities.entry_server()?);
+        let now_s = began.wall.as_second().unsigned_abs();
+        let (_, entry_tls) = watch::channel(authorities.entry_server(&scenario.cluster.entry, now_s)?);
         let mut keeper = Keeper {
             built: scenario.cluster.clone(),
             clock,
@@ -99,6 +101,7 @@ impl Cluster {
         let mut tasks = JoinSet::new();
         tasks.spawn(keeper.run(Arc::clone(&hurry)));
         Ok(Self {
+            built: scenario.cluster.clone(),
             root: root_of(folder.path(), here.id),
             etcd_endpoint: format!("https://{}:{}", here.address, addresses.client_port),
             kubelet_port: addresses.kubelet_port,
@@ -117,6 +120,11 @@ impl Cluster {
     /// The world that the servers show.
     pub const fn shared(&self) -> &Arc<Shared> {
         &self.handle.shared
+    }
+
+    /// How it was built.
+    pub const fn built(&self) -> &scenario::Cluster {
+        &self.built
     }
 
     /// The directory that stands for `/` on the host that quorate runs on.

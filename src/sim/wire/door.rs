@@ -224,10 +224,13 @@ impl Door {
             if service == Service::Ssh {
                 return greet(stream).await;
             }
-            if let Service::Outside(service) = service
-                && outside::before_tls(&mut stream, service).await.is_err()
-            {
-                return;
+            if let Service::Outside(service) = service {
+                if shared.with(|world| world.is_plain(service)) {
+                    return outside::converse(stream, shared, service).await;
+                }
+                if outside::before_tls(&mut stream, service).await.is_err() {
+                    return;
+                }
             }
             // Whoever has no certificate of the right authority is sent away by TLS itself.
             let Ok(stream) = tls.accept(stream).await else { return };

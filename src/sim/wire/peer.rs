@@ -64,9 +64,12 @@ fn is_its_own(chain: Option<&[rustls::pki_types::CertificateDer<'_>]>, from: IpA
 }
 
 async fn answer(request: &Request<Incoming>, shared: &Shared, host: HostId) -> Answer {
-    let (write_ms, body) = shared.with(|world| (world.write_ms(host), body(request, world, host)));
-    // A member with a slow disk is a slow member.
-    tokio::time::sleep(Duration::from_millis(u64::from(write_ms) / 4)).await;
+    let (wait_ms, body) = shared.with(|world| {
+        // A member with a slow disk is a slow member.
+        let wait_ms = world.write_ms(host) / 4 + world.round_trip_ms(host);
+        (wait_ms, body(request, world, host))
+    });
+    tokio::time::sleep(Duration::from_millis(u64::from(wait_ms))).await;
     let cluster = shared.with(|world| world.etcd_status(host).map(|status| status.cluster_id));
     let (code, body) = match body {
         Some(Ok(body)) => (StatusCode::OK, body.to_string()),

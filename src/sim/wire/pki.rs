@@ -3,6 +3,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
@@ -13,12 +14,14 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 
-use crate::sim::world::entry::CERTIFICATE_NAMES;
+use crate::sim::scenario::Entry;
 
-/// The years in which certificates hold: k0s's hold longer than any demonstration lasts.
-const YEARS: (i32, i32) = (2020, 2070);
-/// The end of one that has expired.
-const EXPIRED: i32 = 2021;
+/// The years in which certificates hold, from the beginning of 2020 to that of 2070, in seconds since 1970: k0s's hold longer
+/// than any demonstration lasts.
+const HOLDS_S: (u64, u64) = (1_577_836_800, 3_155_760_000);
+/// The end of one that has expired: the beginning of 2021.
+const EXPIRED_S: u64 = 1_609_459_200;
+const DAY_S: u64 = 86_400;
 /// gRPC and HTTP/2, or HTTP/1.1.
 const ALPN: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
@@ -53,7 +56,8 @@ struct Subject<'a> {
     common_name: &'a str,
     organization: Option<&'a str>,
     names: &'a [&'a str],
-    is_expired: bool,
+    /// When it ends, in seconds since 1970.
+    ends_s: u64,
 }
 
 impl<'a> Subject<'a> {
@@ -62,7 +66,7 @@ impl<'a> Subject<'a> {
             common_name,
             organization: None,
             names,
-            is_expired: false,
+            ends_s: HOLDS_S.1,
         }
     }
 }
@@ -75,7 +79,7 @@ impl Authority {
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        hold_until(&mut params, YEARS.1);
+        hold_until(&mut params, HOLDS_S.1);
         let key = KeyPair::generate().map_err(io::Error::other)?;
         let pem = params.self_signed(&key).map_err(io::Error::other)?.pem();
         Ok(Self {
@@ -93,7 +97,7 @@ impl Authority {
             params.distinguished_name.push(DnType::OrganizationName, organization);
         }
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
-        hold_until(&mut params, if subject.is_expired { EXPIRED } else { YEARS.1 });
+        hold_until(&mut params, subject.ends_s);
         let key = KeyPair::generate().map_err(io::Error::other)?;
         let cert = params.signed_by(&key, &self.issuer).map_err(io::Error::other)?;
         Ok(Issued {
@@ -122,9 +126,10 @@ impl Authority {
     }
 }
 
-fn hold_until(params: &mut CertificateParams, year: i32) {
-    params.not_before = rcgen::date_time_ymd(YEARS.0, 1, 1);
-    params.not_after = rcgen::date_time_ymd(year, 1, 1);
+fn hold_until(params: &mut CertificateParams, ends_s: u64) {
+    let at = |seconds| rcgen::date_time_ymd(1970, 1, 1) + Duration::from_secs(seconds);
+    params.not_before = at(HOLDS_S.0);
+    params.not_after = at(ends_s);
 }
 
 /// Both authorities of a cluster.
@@ -147,14 +152,19 @@ impl Authorities {
     /// A host's peer certificate: made for its address alone, as k0s makes it.
     pub fn peer(&self, address: &str, is_expired: bool) -> io::Result<Issued> {
         self.etcd.issue(&Subject {
-            is_expired,
+            ends_s: if is_expired { EXPIRED_S } else { HOLDS_S.1 },
             ..Subject::new(address, &[address])
         })
     }
 
-    /// The gateway and the Admin Console: a certificate for users, and everybody is let in.
-    pub fn entry_server(&self) -> io::Result<Arc<ServerConfig>> {
-        self.open_server(&Subject::new(CERTIFICATE_NAMES[0], &CERTIFICATE_NAMES))
+    /// The gateway and the Admin Console: a certificate for users, and everybody is let in. `now_s` in seconds since 1970.
+    pub fn entry_server(&self, entry: &Entry, now_s: u64) -> io::Result<Arc<ServerConfig>> {
+        let names: Vec<&str> = entry.certificate_names.iter().map(String::as_str).collect();
+        let days = entry.certificate_days;
+        self.open_server(&Subject {
+            ends_s: days.map_or(HOLDS_S.1, |days| now_s + u64::from(days) * DAY_S),
+            ..Subject::new(names.first().copied().unwrap_or_default(), &names)
+        })
     }
 
     /// The services outside the cluster, at their address.

@@ -17,11 +17,13 @@ use super::addresses::Addresses;
 use super::pki::{Authorities, HostPki, Issued};
 use super::sshd::{self, Seen};
 use crate::sim::scenario::Cluster;
-use crate::sim::world::host::{CONFIGURED_S, Component, DISK_BYTES, Drive, Host, HostId, Run};
+use crate::sim::world::host::{CONFIGURED_S, Component, Drive, Host, HostId, Run};
 use crate::sim::world::{Network, World};
 
 /// Embedded Cluster's k0s directory.
 const K0S_DIR: &str = "var/lib/embedded-cluster/k0s";
+/// Where an earlier installation had its data.
+const GONE_DIR: &str = "/opt/embedded-cluster";
 /// Flags of the API server that k0s.yaml sets.
 const TOLERATIONS: [&str; 2] = [
     "default-not-ready-toleration-seconds",
@@ -140,12 +142,20 @@ impl Root {
         fs::create_dir_all(root.path.join(K0S_DIR).join("etcd"))?;
         root.write("proc/1/cmdline", "/sbin/init\0")?;
         root.write("sys/class/net/eth0/flags", "0x1003\n")?;
-        root.write("sys/class/net/eth0/speed", "10000\n")?;
-        root.write("etc/embedded-cluster/ec.yaml", "dataDir: /var/lib/embedded-cluster\n")?;
+        root.write("sys/class/net/eth0/speed", &format!("{}\n", built.machine.link_mbit))?;
+        let data_dir = if built.misled {
+            GONE_DIR
+        } else {
+            "/var/lib/embedded-cluster"
+        };
+        root.write("etc/embedded-cluster/ec.yaml", &format!("dataDir: {data_dir}\n"))?;
         root.write("run/k0s/k0s.yaml", &runtime_yaml())?;
-        let (size, free) = DISK_BYTES;
+        let (size, free) = built.machine.disk_bytes();
         let drive = Drive::new(built.hard_disks.contains(&root.host.id));
-        root.write("run/statvfs", &format!("{size} {free} {}\n", drive.numbers))?;
+        // Of a directory that is gone, statvfs(3) tells nothing.
+        if !built.misled {
+            root.write("run/statvfs", &format!("{size} {free} {}\n", drive.numbers))?;
+        }
         root.write_drive(drive)?;
         let k0s_yaml = root.k0s_yaml();
         root.write("etc/k0s/k0s.yaml", &k0s_yaml)?;
@@ -156,7 +166,13 @@ impl Root {
         let unit = root.path.join("run/unit");
         root.write("bin/systemctl", &format!("exec cat '{}'\n", unit.display()))?;
         let journal = root.path.join("run/journal");
-        let ssh = sshd::script(&root.path, &root.host.address);
+        let [a, b, c] = network.prefix;
+        let translated = built
+            .translated
+            .iter()
+            .map(|host| format!("{a}.{b}.{c}.{}", host.0 + 10));
+        let translated: Vec<String> = translated.collect();
+        let ssh = sshd::script(&root.path, &root.host.address, &translated);
         root.write("bin/ssh", &ssh)?;
         root.write("bin/journalctl", &format!("exec cat '{}'\n", journal.display()))?;
         Ok(root)

@@ -15,6 +15,9 @@ pub const FOLDER: &str = "run/sshd";
 /// Which ways there do not work, and how: a line is `FROM TO WORDS`.
 pub const WAYS: &str = "run/sshd/ways";
 
+/// Where a host comes from behind a translation of addresses (RFC 5737: an address for documents).
+const TRANSLATED: &str = "192.0.2.1";
+
 /// What the other controllers' sshds would tell a host.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Seen {
@@ -109,14 +112,19 @@ fn processes(world: &World, host: HostId) -> String {
 }
 
 /// The script that stands for ssh of the host at an address: `-W TO` and `-- HOST [COMMAND]` count, options do not.
-pub fn script(root: &std::path::Path, here: &str) -> String {
+/// Hosts at the addresses in `translated` see it at another one.
+pub fn script(root: &std::path::Path, here: &str, translated: &[String]) -> String {
     let (ways, folder) = (root.join(WAYS), root.join(FOLDER));
+    let translated: String = translated
+        .iter()
+        .map(|address| format!("[ \"$host\" = {address} ] && here={TRANSLATED}\n"))
+        .collect();
     format!(
-        "to=login host= before=\nfor word; do\n  case $before in -W) to=$word ;; --) host=${{word#*@}} ;; esac\n  before=$word\ndone\n\
+        "to=login host= before= here={here}\nfor word; do\n  case $before in -W) to=$word ;; --) host=${{word#*@}} ;; esac\n  before=$word\ndone\n\
          while read -r from target words; do\n  [ \"$from\" = \"$host\" ] || continue\n  [ \"$target\" = login ] && \
          {{ echo \"ssh: connect to host $host port 22: $words\" >&2; exit 255; }}\n  [ \"$target\" = \"$to\" ] && \
          {{ echo \"channel 0: open failed: connect failed: $words\" >&2; exit 255; }}\ndone < '{}'\n\
-         case $word in\n  *' ps '*) exec cat \"{}/$host\" ;;\n  *SSH_CONNECTION) echo \"{here} 51234 $host 22\" ;;\nesac\nexit 0\n",
+         {translated}case $word in\n  *' ps '*) exec cat \"{}/$host\" ;;\n  *SSH_CONNECTION) echo \"$here 51234 $host 22\" ;;\nesac\nexit 0\n",
         ways.display(),
         folder.display()
     )

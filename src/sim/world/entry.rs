@@ -91,6 +91,10 @@ impl World {
     }
 
     fn is_in_pool(&self, host: HostId) -> bool {
+        !self.plan.cluster.entry.health_checks || self.has_passed(host)
+    }
+
+    fn has_passed(&self, host: HostId) -> bool {
         self.balancer.failed.get(&host).is_some_and(|failed| *failed < FALL)
     }
 

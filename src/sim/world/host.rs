@@ -15,9 +15,6 @@ impl fmt::Display for HostId {
     }
 }
 
-/// The disk of every machine, in bytes: its size, and what is free. Plenty.
-pub const DISK_BYTES: (u64, u64) = (100 << 30, 60 << 30);
-
 /// When k0s.yaml was written on every machine, in seconds since 1970: before any world begins.
 pub const CONFIGURED_S: i64 = 1_700_000_000;
 

@@ -16,12 +16,8 @@ use super::read::{self, is_deleting, is_ready, list_at, number_at};
 use super::resource::Resource;
 use super::store::{Key, str_at};
 
-/// How often a kubelet renews its lease.
-const LEASE_MS: u64 = 10_000;
 /// From switching a machine on until its kubelet works.
 const BOOT_MS: u64 = 20_000;
-/// How long a lease lasts.
-const LEASE_LASTS_S: u64 = 40;
 
 /// What a kubelet remembers.
 #[derive(Debug, Clone, Default)]
@@ -68,11 +64,15 @@ impl World {
     fn beat(&mut self, host: HostId) {
         let name = self.name_of(host).to_owned();
         let now_ms = self.now_ms;
-        if let Some(machine) = self.machine_mut(host) {
-            machine.kubelet.next_lease_ms = now_ms + LEASE_MS;
-        }
         let node = Key::new(Resource::Nodes, "", name.clone());
         let lease = Key::new(Resource::Leases, NODE_LEASES, name.clone());
+        let stored = self.store.get(&lease);
+        let lasts_s = stored.and_then(|lease| number_at(lease, "/spec/leaseDurationSeconds"));
+        let lasts_s = lasts_s.map_or(u64::from(self.plan.cluster.lease_s), i64::unsigned_abs);
+        if let Some(machine) = self.machine_mut(host) {
+            // It renews after a quarter of it.
+            machine.kubelet.next_lease_ms = now_ms + lasts_s * 250;
+        }
         match self.store.get(&node) {
             // Whoever deleted the Node deleted its labels with it.
             None => {
@@ -90,7 +90,7 @@ impl World {
             }
             Some(_) => {}
         }
-        self.renew_lease(host, &lease, &name, LEASE_LASTS_S);
+        self.renew_lease(host, &lease, &name, lasts_s);
     }
 
     fn sync_pods(&mut self, host: HostId) {

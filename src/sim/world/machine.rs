@@ -195,6 +195,13 @@ impl World {
         Drive::new(self.plan.cluster.hard_disks.contains(&host))
     }
 
+    /// How long a round trip from the host that quorate runs on to a controller takes, in milliseconds.
+    pub fn round_trip_ms(&self, host: HostId) -> u32 {
+        let all = &self.plan.cluster.round_trip_ms;
+        let own = all.get(usize::from(host.0).wrapping_sub(1));
+        own.copied().unwrap_or(0)
+    }
+
     /// Whether a host's etcd peer certificate is expired.
     pub fn is_certificate_expired(&self, host: HostId) -> bool {
         self.machine(host).is_some_and(|machine| machine.is_certificate_expired)

@@ -35,7 +35,8 @@ pub enum Outside {
 }
 
 /// One service outside the cluster.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[allow(missing_docs)]
 pub enum OutsideService {
     Postgresql,
@@ -61,6 +62,11 @@ impl World {
     /// Whether this is wrong.
     pub fn is_outside(&self, what: Outside) -> bool {
         self.outside.contains(&what)
+    }
+
+    /// Whether a service talks without TLS.
+    pub fn is_plain(&self, service: OutsideService) -> bool {
+        self.plan.cluster.plain_services.contains(&service)
     }
 
     /// How a service fares.

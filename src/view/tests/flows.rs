@@ -209,6 +209,7 @@ fn the_key_of_the_actions_is_seen_at_the_usual_size() {
     simulated.simulated = Some(Simulated {
         scenario: "demo".into(),
         speed: 1,
+        has_length: false,
     });
     for snapshot in [example::healthy(), simulated] {
         for screen in Screen::ALL.into_iter().filter(|screen| *screen != Screen::Actions) {
@@ -225,6 +226,7 @@ fn nothing_hides_that_a_cluster_is_simulated() {
     snapshot.simulated = Some(Simulated {
         scenario: "demo".into(),
         speed: 20,
+        has_length: false,
     });
     let mut simulated = open(snapshot);
     press(&mut simulated, ":tour<enter>");

@@ -67,12 +67,13 @@ fn upgrades_run_or_fail() {
         Severity::Info,
         INSTALLATION,
     );
-    one(
+    let failed = one(
         CheckId::ProductUpgrade,
         &state("HelmChartUpdateFailure"),
         Severity::Warning,
         INSTALLATION,
     );
+    assert!(failed.remedy.as_str().contains("until it is mended"), "{failed:#?}");
     assert_cannot_tell(
         CheckId::ProductUpgrade,
         &state(""),
@@ -91,6 +92,9 @@ fn an_operator_that_is_gone_is_information() {
         Severity::Info,
         "deployment/kotsadm/nbe-operator",
     );
+    change(&mut snapshot.kube.deployments, &key, |own| own.desired = 0);
+    let scaled = one(CheckId::OperatorReplicas, &snapshot, Severity::Info, OPERATOR);
+    assert!(scaled.remedy.as_str().contains("--replicas=1"), "{scaled:#?}");
 }
 
 const OPERATOR: &str = "deployment/kotsadm/nbe-operator";

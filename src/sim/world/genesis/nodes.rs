@@ -157,8 +157,15 @@ impl World {
         if let Some(zone) = zone {
             set(&mut labels, &["topology.kubernetes.io/zone"], zone.into());
         }
-        let capacity = json!({"cpu": "8", "memory": "24Gi", "pods": "110", "ephemeral-storage": "100Gi"});
         let number = host.0;
+        if let Some(region) = self.plan.cluster.regions.get(usize::from(number).wrapping_sub(1)) {
+            set(&mut labels, &["topology.kubernetes.io/region"], region.as_str().into());
+        }
+        let machine = &self.plan.cluster.machine;
+        let capacity = json!({"cpu": machine.cpus.to_string(), "memory": format!("{}Gi", machine.memory_gib), "pods": "110",
+            "ephemeral-storage": format!("{}Gi", machine.disk_gib)});
+        let machine_id = if machine.cloned.contains(&host) { 1 } else { number };
+        let swap_bytes = u64::from(machine.swap_gib) << 30;
         let cidr = format!("10.244.{}.0/24", number.saturating_sub(1));
         let node = json!({
             "metadata": {"labels": labels, "annotations": {
@@ -173,8 +180,8 @@ impl World {
                     "kubeletVersion": self.plan.versions.k0s, "kubeProxyVersion": "",
                     "architecture": "amd64", "operatingSystem": "linux", "osImage": "Debian GNU/Linux 13 (trixie)",
                     "kernelVersion": "6.12.48", "containerRuntimeVersion": "containerd://2.2.1",
-                    "machineID": format!("{number:032x}"), "systemUUID": format!("00000000-0000-0000-0000-{number:012}"),
-                    "bootID": self.invocation_id(host), "swap": {"capacity": 0}},
+                    "machineID": format!("{machine_id:032x}"), "systemUUID": format!("00000000-0000-0000-0000-{number:012}"),
+                    "bootID": self.invocation_id(host), "swap": {"capacity": swap_bytes}},
             },
         });
         let node = self.make(Resource::Nodes, "", &name, node, at);
@@ -201,7 +208,7 @@ impl World {
         let is_controller = self.controllers().any(|controller| controller == host);
         let now = micro(self.start);
         let node = json!({"metadata": {"ownerReferences": [{"apiVersion": "v1", "kind": "Node", "name": name, "uid": self.node_uid(&name)}]},
-            "spec": {"holderIdentity": name, "leaseDurationSeconds": 40, "renewTime": now}});
+            "spec": {"holderIdentity": name, "leaseDurationSeconds": self.plan.cluster.lease_s, "renewTime": now}});
         self.make(Resource::Leases, NODE_LEASES, &name, node, at);
         if is_controller {
             let own = json!({"spec": {"holderIdentity": self.invocation_id(host), "leaseDurationSeconds": 60,

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::World;
+use super::super::read::set;
 use super::super::resource::Resource;
 use super::super::store::seconds;
 use super::AGE_S;
@@ -28,9 +29,12 @@ impl World {
             let body = json!({"spec": spec, "status": {"loadBalancer": {}}});
             self.make(Resource::Services, namespace, name, body, installed);
         }
+        let replicas = self.plan.cluster.replicas();
+        let least = replicas.saturating_sub(1);
         let budget = json!({
-            "spec": {"minAvailable": 2, "selector": {"matchLabels": {"app": "netbox-netbox"}}},
-            "status": {"disruptionsAllowed": 1, "currentHealthy": 3, "desiredHealthy": 2, "expectedPods": 3, "observedGeneration": 1},
+            "spec": {"minAvailable": least, "selector": {"matchLabels": {"app": "netbox-netbox"}}},
+            "status": {"disruptionsAllowed": 1, "currentHealthy": replicas, "desiredHealthy": least, "expectedPods": replicas,
+                "observedGeneration": 1},
         });
         self.make(
             Resource::DisruptionBudgets,
@@ -50,8 +54,7 @@ impl World {
     }
 
     fn make_installations(&mut self) {
-        let cluster = &self.plan.cluster;
-        let high_availability = cluster.high_availability;
+        let cluster = self.plan.cluster.clone();
         if cluster.upgraded {
             let installed = self.past(AGE_S * 11);
             let old = installation(
@@ -62,14 +65,21 @@ impl World {
             );
             self.make(Resource::Installations, "", "20260214091500", old, installed);
         }
-        let upgraded = self.past(if self.plan.cluster.upgraded { 2 * 86_400 } else { AGE_S });
-        let mut new = installation(high_availability, "2.19.4+k8s-1.37", "Installed", "Installed");
+        let upgraded = self.past(if cluster.upgraded { 2 * 86_400 } else { AGE_S });
+        let state = cluster.installation.as_str();
+        let reason = if state == "Failed" {
+            "upgrade of the extension openebs: timed out waiting for the condition"
+        } else {
+            state
+        };
+        let mut new = installation(cluster.high_availability, "2.19.4+k8s-1.37", state, reason);
+        set(&mut new, &["spec", "airGap"], cluster.air_gap.into());
         let nodes: Vec<Value> = self
             .hosts
             .iter()
             .map(|host| json!({"name": host.name, "hash": format!("{:064x}", host.id.0)}))
             .collect();
-        super::super::read::set(&mut new, &["status", "nodesStatus"], nodes.into());
+        set(&mut new, &["status", "nodesStatus"], nodes.into());
         self.make(Resource::Installations, "", "20261101120000", new, upgraded);
     }
 
@@ -103,12 +113,12 @@ impl World {
             ));
             HA_MISSING
         };
+        let own = json!({"replicas": self.plan.cluster.replicas()});
         let body = json!({
             "spec": {
                 "postgresql": {"external": true}, "redis": {"external": true},
-                "netbox": {"replicas": 3, "urls": ["https://netbox.example.com"], "worker": {"replicas": 3}},
-                "diode": {"enabled": true, "ingester": {"replicas": 3}, "reconciler": {"replicas": 3},
-                    "auth": {"replicas": 3}, "hydra": {"replicas": 3}},
+                "netbox": {"replicas": self.plan.cluster.replicas(), "urls": ["https://netbox.example.com"], "worker": own},
+                "diode": {"enabled": true, "ingester": own, "reconciler": own, "auth": own, "hydra": own},
             },
             "status": {
                 "ready": is_ready, "message": message, "version": "2.2.1", "observedGeneration": 1,

@@ -51,7 +51,7 @@ const fn row(kind: Kind, namespace: &'static str, name: &'static str, replicas: 
 
 #[rustfmt::skip] // One line each: it is a table.
 const TABLE: [Row; 21] = [
-    row(Kind::Deployment, "kotsadm", "netbox-netbox", 3, "netbox", "500m", "2Gi", Spread::Hard, true),
+    row(Kind::Deployment, "kotsadm", WEB, 3, "netbox", "500m", "2Gi", Spread::Hard, true),
     row(Kind::Deployment, "kotsadm", "netbox-worker", 3, "worker", "250m", "1Gi", Spread::Soft, true),
     row(Kind::Deployment, "kotsadm", "diode-ingester", 3, "ingester", "100m", "128Mi", Spread::Soft, true),
     row(Kind::Deployment, "kotsadm", "diode-reconciler", 3, "reconciler", "100m", "128Mi", Spread::Soft, true),
@@ -74,6 +74,10 @@ const TABLE: [Row; 21] = [
     row(Kind::DaemonSet, "velero", "node-agent", 0, "node-agent", "100m", "128Mi", Spread::None, false),
 ];
 
+/// NetBox's web Deployment, and the claim of its media where no object storage has them.
+const WEB: &str = "netbox-netbox";
+const MEDIA: &str = "netbox-media";
+
 /// The most pods of one of the extra Deployments.
 const MOST_EXTRA: u16 = 10;
 
@@ -87,7 +91,13 @@ impl World {
             if row.name == "nbe-operator" && self.plan.cluster.by_the_book {
                 (row.replicas, row.spread) = (2, Spread::Soft);
             }
+            if self.plan.cluster.grown {
+                row.outgrow(self.plan.cluster.replicas());
+            }
             let (labels, mut template) = (row.labels(), row.template());
+            if row.name == WEB && self.plan.cluster.grown {
+                self.keep_media(&row, &mut template);
+            }
             if row.spread == Spread::Hard
                 && self.plan.cluster.by_the_book
                 && let Some(hard) = template.pointer_mut("/spec/topologySpreadConstraints/0")
@@ -158,7 +168,7 @@ impl World {
         });
         let owner = self.make(Resource::ReplicaSets, namespace, &set_name, body, at);
         for n in 0..replicas {
-            let host = self.nth_host(first + n);
+            let host = self.nth_host(if self.plan.cluster.grown { 0 } else { first + n });
             let pod = pod::of_template(&template, Some(owner_reference(&owner)), self.plan.cluster.toleration_s);
             let pod_name = format!("{set_name}-{}", self.store.suffix());
             self.run_at_once(namespace, &pod_name, pod, host, at);
@@ -194,6 +204,22 @@ impl World {
         }
     }
 
+    /// NetBox's media on a volume of the first host, mounted by every web pod.
+    fn keep_media(&mut self, row: &Row, template: &mut Value) {
+        let at = self.past(AGE_S - 1_900);
+        let claim = Key::new(Resource::Claims, row.namespace, MEDIA);
+        let body = json!({"spec": {"accessModes": ["ReadWriteOnce"], "storageClassName": "openebs-hostpath",
+            "volumeMode": "Filesystem", "resources": {"requests": {"storage": "20Gi"}}}, "status": {"phase": "Pending"}});
+        self.make(claim.resource, row.namespace, MEDIA, body, at);
+        self.provision(&claim, self.nth_host(0), at);
+        let volumes = json!([{"name": "media", "persistentVolumeClaim": {"claimName": MEDIA}}]);
+        set(template, &["spec", "volumes"], volumes);
+        if let Some(own) = template.pointer_mut("/spec/containers/0") {
+            let mounts = json!([{"name": "media", "mountPath": "/opt/netbox/netbox/media"}]);
+            set(own, &["volumeMounts"], mounts);
+        }
+    }
+
     fn make_daemon_set(&mut self, row: &Row, template: &Value) {
         let at = self.past(AGE_S - 1_700);
         let count = self.hosts.len();
@@ -221,6 +247,15 @@ impl World {
 }
 
 impl Row {
+    /// As it was on one node without object storage.
+    fn outgrow(&mut self, replicas: u8) {
+        match self.name {
+            "nbe-operator" => self.replicas = 0,
+            _ if self.is_owned => (self.replicas, self.spread) = (usize::from(replicas), Spread::Soft),
+            _ => {}
+        }
+    }
+
     fn labels(&self) -> Value {
         let mut labels = json!({"app": self.name, "app.kubernetes.io/name": self.name});
         if self.is_owned {
