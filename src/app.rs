@@ -37,6 +37,7 @@ pub use key::Key;
 pub use keys::Command;
 pub use list::Cursor;
 pub use prompt::Prompt;
+pub use reading::MOST_COPIED_BYTES;
 pub use rows::{RowId, Scope};
 pub use screen::Screen;
 pub use sim::SimCommand;
@@ -98,6 +99,8 @@ pub enum Effect {
     Work(work::Order),
     /// Write down what is new in the timeline, or changed in its newest entry.
     Keep(Vec<timeline::Entry>),
+    /// Give the page of the row that is shown in full to the terminal's clipboard; the view makes its text.
+    CopyPage,
     /// Write to this file what the flight recorder holds, and go on; an empty name leaves the place to the recorder.
     Record(String),
     /// End that file, and say where it is and how large.

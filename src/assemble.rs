@@ -293,6 +293,7 @@ impl Assembler {
         peer.rtt_us = Some(answer.rtt_us);
         peer.clock_skew_ms = answer.clock_skew_ms.or(peer.clock_skew_ms);
         peer.version = answer.version.or(peer.version.take());
+        peer.certificate_ends = answer.certificate_ends.or(peer.certificate_ends);
         if let Some(view) = answer.view {
             let vantage = Vantage::Peer(id);
             let older = self.etcd.views.remove(&vantage);

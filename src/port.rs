@@ -6,6 +6,7 @@ pub mod act;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use crate::base::{Clock, Stamp, Text, Why};
@@ -173,6 +174,8 @@ pub struct PeerAnswer {
     pub clock_skew_ms: Option<i64>,
     /// Server version.
     pub version: Option<Text>,
+    /// The end of the certificate that it shows.
+    pub certificate_ends: Option<Timestamp>,
     /// The member's own view of the membership.
     pub view: Option<MembershipView>,
 }

@@ -282,6 +282,10 @@ impl Console {
                 }
                 Effect::Keep(entries) => self.others.diary.keep(entries),
                 Effect::Copy(text) => self.terminal.backend_mut().copy(&text)?,
+                Effect::CopyPage => {
+                    let text = view::page_text(&self.state, &self.theme);
+                    self.terminal.backend_mut().copy(&text)?;
+                }
                 Effect::Record(file) => {
                     if let Some(told) = self.others.recorder.write(&file) {
                         self.tell(told);

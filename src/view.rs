@@ -34,7 +34,7 @@ pub use theme::{Colors, Glyphs, Theme};
 
 use crate::app::list::scroll;
 use crate::app::state::SMALL;
-use crate::app::{Geometry, RowId, Screen, State, rows};
+use crate::app::{Geometry, MOST_COPIED_BYTES, RowId, Screen, State, rows};
 use part::section::{self, Heading};
 use part::table::Shown;
 use part::{detail, failover, footer, help, palette, quorum, replay, sheet, small, tabs, tour, verdict, work};
@@ -151,6 +151,28 @@ fn render_detail(state: &State, theme: &Theme, row: &RowId, offset: usize, area:
         lines.extend(quorum::render(state, theme, width));
     }
     render_text("Details", &detail::title(state, row), &lines, offset, theme, area, buf)
+}
+
+/// Wider than any line of a page: what is copied is not torn apart.
+const COPIED_COLUMNS: usize = 10_000;
+
+/// The row that is shown in full as plain text, of too long a page the first lines.
+pub fn page_text(state: &State, theme: &Theme) -> String {
+    let Some(row) = rows::rows(state).get(state.cursor().index).cloned() else {
+        return String::new();
+    };
+    let lines = detail::render(state, theme, &row, COPIED_COLUMNS).into_iter();
+    let title = std::iter::once(detail::title(state, &row));
+    let mut text = String::new();
+    for line in title.chain(lines.map(|line| line.to_string())) {
+        let line = line.trim_end();
+        if text.len() + line.len() + 1 > MOST_COPIED_BYTES {
+            break;
+        }
+        text.push_str(line);
+        text.push('\n');
+    }
+    text
 }
 
 /// Draws lines under a heading, scrolled.

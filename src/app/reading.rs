@@ -350,9 +350,16 @@ pub fn copy(state: &mut State, what: Copied) -> Vec<Effect> {
             (Copied::All, true) => copy_commands(state),
             (Copied::All, false) => copy_name(state),
             (Copied::InSight, true) => copy_page(state),
+            (Copied::InSight, false) if state.sheets.is_empty() && state.detail.is_some() && state.help.is_none() => {
+                say(
+                    state,
+                    Severity::Info,
+                    "copied this page, if the terminal permits it (OSC 52)",
+                );
+                vec![Effect::CopyPage]
+            }
             (Copied::InSight, false) => {
-                let text =
-                    "C copies lines of YAML, events, logs and reports, and the recovery page; c copies the name here";
+                let text = "lines of YAML, events, logs and reports, details and the recovery page can be copied; here the name can";
                 say(state, Severity::Info, text);
                 Vec::new()
             }

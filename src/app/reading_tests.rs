@@ -270,7 +270,7 @@ fn lines_are_copied_where_there_are_lines() {
         state.screen = screen;
         assert_eq!(press(&mut state, "C"), [], "{screen:?}");
         let said = state.message.as_ref().unwrap().text.to_string();
-        assert!(said.contains("c copies the name"), "{said}");
+        assert!(said.contains("here the name can"), "{said}");
     }
 }
 

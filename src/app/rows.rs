@@ -357,6 +357,18 @@ pub fn check_word(state: &State, check: CheckId) -> &'static str {
     }
 }
 
+/// What a check says by its other names, for filters: as `check` prints it, as the verdict has it, and as people say it.
+pub fn result_words(state: &State, check: CheckId) -> &'static str {
+    let is_accepted = worst(state, check).is_some_and(|own| state.derived.report.acknowledgement(own).is_some());
+    match state.derived.report.outcome(check) {
+        Some(Outcome::Holds) => "ok",
+        Some(Outcome::Broken { .. }) if is_accepted => "broken accepted",
+        Some(Outcome::Broken { .. }) => "broken",
+        Some(Outcome::NotApplicable { .. }) => "not-applicable",
+        Some(Outcome::CannotTell { .. }) | None => "cannot-tell unknown",
+    }
+}
+
 /// A check that cannot tell.
 #[derive(Debug, Clone, Copy)]
 pub struct Untold<'a> {
@@ -370,7 +382,7 @@ pub struct Untold<'a> {
     pub stored: Option<&'a Text>,
 }
 
-/// The checks that cannot tell, but for those that have nothing to look at until something happens: nobody can mend that.
+/// The checks that cannot tell, but for those that have nothing to look at, or not until something happens: nobody can mend that.
 pub fn untold(state: &State) -> impl Iterator<Item = Untold<'_>> {
     let outcomes = state.derived.report.outcomes.iter();
     outcomes.filter_map(|(check, outcome)| match outcome {

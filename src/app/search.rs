@@ -36,15 +36,22 @@ pub fn searched(state: &State, row: &RowId) -> String {
             format!("{key} {node} {} {ready}", pod_state(pod))
         }),
         RowId::Finding(check, subject) => finding(state, *check, subject).map_or_else(String::new, |finding| {
-            format!("{check} {subject} {} {}", finding.severity.word(), finding.title)
+            let is_accepted = state.derived.report.acknowledgement(finding).is_some();
+            let accepted = if is_accepted { " acknowledged accepted" } else { "" };
+            format!(
+                "{check} {subject} {} broken{accepted} {}",
+                finding.severity.word(),
+                finding.title
+            )
         }),
         RowId::Check(check) => {
             let (group, title) = crate::check::find(*check).map_or(("", ""), |own| (own.group.title(), own.title));
             let found = super::rows::worst(state, *check).map_or("", |finding| finding.title.as_str());
-            format!(
-                "{check} {group} {} {title} {found}",
-                super::rows::check_word(state, *check)
-            )
+            let (word, result) = (
+                super::rows::check_word(state, *check),
+                super::rows::result_words(state, *check),
+            );
+            format!("{check} {group} {word} {result} {title} {found}")
         }
         RowId::Untold(feed) => {
             let checks = untold(state).filter(|untold| untold.feed == *feed);

@@ -82,6 +82,7 @@ fn view(ids: &[u64]) -> MembershipView {
                 id: MemberId(*id),
                 name: Text::new(&format!("nbe-{id}")),
                 peer_urls: vec![Text::new(&format!("https://10.77.0.1{id}:2380"))],
+                client_urls: Vec::new(),
                 is_learner: false,
             })
             .collect(),
@@ -284,6 +285,7 @@ fn an_answer_that_left_something_out_keeps_the_older_value() {
         rtt_us: 300,
         clock_skew_ms: Some(-4),
         version: Some("3.6.16".into()),
+        certificate_ends: Some(at(9).wall),
         view: Some(view(&[1])),
     };
     say(&mut assembler, 0, peer(1, Ok(first)));
@@ -296,6 +298,7 @@ fn an_answer_that_left_something_out_keeps_the_older_value() {
     let facts = &snapshot.etcd.peers[&MemberId(1)];
     assert_eq!((facts.rtt_us, facts.clock_skew_ms), (Some(400), Some(-4)));
     assert_eq!(facts.version, Some("3.6.16".into()));
+    assert_eq!(facts.certificate_ends, Some(at(9).wall));
     assert!(matches!(snapshot.quorum().members[0].health, Health::Healthy { .. }));
 }
 

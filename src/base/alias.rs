@@ -125,6 +125,10 @@ impl Aliases {
             Some(address) => (of_v4.len(), address),
             None => (of_v6.len(), parse(of_v6)?),
         };
+        // It names nobody, and says that something is not reached from outside.
+        if address == Ipv4Addr::LOCALHOST || address == Ipv6Addr::LOCALHOST {
+            return Some((length, text[..length].to_owned()));
+        }
         let mut known = self.addresses.borrow_mut();
         let next = u32::try_from(known.len()).unwrap_or(u32::MAX - 1) + 1;
         let number = *known.entry(address).or_insert(next);

@@ -40,7 +40,7 @@ pub enum WhyKind {
     Config,
     /// Not asked yet, or depends on something else that is not known.
     NotYet,
-    /// It shows only in an event that did not happen.
+    /// It shows only in an event that did not happen, or to nobody who looks from here.
     NoOccasion,
     /// Not wanted, or not applicable here.
     Disabled,

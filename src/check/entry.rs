@@ -23,7 +23,7 @@ pub const CHECKS: &[Check] = &[
                    or spec.netbox.urls of the NetBoxEnterprise), and at each node's gateway for the same name. One request that is \
                    not served is no outage: the next one, a second later, tells",
         why: "whether users get a page is what all the rest is for",
-        fix: "see what each way in answers: press d on a node, or `quorate doctor`; then the pods of gateway and web there",
+        fix: "see what each way in answers: the details of a node on the console, or `quorate doctor`; then the pods of gateway and web there",
         statement: Some(
             "A stateless load balancer in front of all nodes provides a single entry point and routes around failed nodes using health checks.",
         ),
@@ -69,9 +69,11 @@ pub const CHECKS: &[Check] = &[
         group: Group::EntryPoint,
         profile: Profile::Any,
         title: "the Admin Console answers with TLS",
-        looks_at: "a GET once a minute at port 30000 of each node, from this host",
+        looks_at: "a GET by TLS once a minute at port 30000 of each node, from this host. Whether it is restricted to \
+                   administrators cannot be told: who else reaches it is not seen from a node",
         why: "joining a replacement, upgrades and backups start there",
-        fix: "see the pods kotsadm and kurl-proxy-kotsadm in the namespace kotsadm, and firewalls before port 30000",
+        fix: "see the pods kotsadm and kurl-proxy-kotsadm in the namespace kotsadm, and firewalls before port 30000: these must let \
+              administrators pass, and nobody else",
         statement: Some("Admin Console (port 30000): TLS; restrict access to administrators only."),
         look: |snapshot, _| outcome(console(snapshot)),
     },

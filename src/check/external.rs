@@ -2,6 +2,7 @@
 //! the first; the services themselves are asked for the second, from this host. Start reading at [`both`].
 
 mod asked;
+mod storage;
 
 use super::look::{Looked, arg, cannot_tell, evidence, need_kinds, not_applicable, outcome};
 use super::{Check, CheckId, Finding, Group, Outcome, Profile, Severity};
@@ -99,6 +100,18 @@ pub const CHECKS: &[Check] = &[
         fix: "create the bucket, or mend its policy; open the way to it from every node",
         statement: Some("External S3-compatible storage configured and reachable from all nodes"),
         look: |snapshot, _| outcome(asked::s3(snapshot)),
+    },
+    Check {
+        id: CheckId::ExternalS3Availability,
+        group: Group::ExternalServices,
+        profile: Profile::Any,
+        title: "object storage survives the loss of a machine",
+        looks_at: "the addresses of the endpoint that external.s3_endpoint names, as this host looks them up, against those of the \
+                   nodes; and whether its name is that of a managed service. S3 tells nobody how many copies it keeps, or where",
+        why: "the cluster survives the loss of a node; media and scripts must survive that of a machine on which they lie",
+        fix: "use object storage that keeps copies on several machines, none of them a node of this cluster",
+        statement: Some("The external database, Redis, and object storage must themselves be highly available"),
+        look: |snapshot, _| outcome(storage::availability(snapshot)),
     },
     Check {
         id: CheckId::ExternalTls,

@@ -1,22 +1,22 @@
-//! The failover family: how fast would the loss of a node be noticed, its pods be evicted, and do this host's certificates
+//! The failover family: how fast would the loss of a node be noticed, its pods be evicted, and do the controllers' certificates
 //! last. Judged by what runs, not by a product page.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::look::{
-    Looked, because, cannot_tell, certificate_end, evidence, host_subject, is_installed, names, need, need_kinds,
-    outcome, plural,
+    Looked, because, cannot_tell, evidence, host_subject, is_installed, names, need, need_kinds, outcome, plural,
 };
 use super::{Check, CheckId, Finding, Group, Outcome, Profile, Severity};
 use crate::base::{Age, Text, Why, WhyKind};
 use crate::model::admission::Stamps;
 use crate::model::detection::{GRACE_FLAG, Grace, TOLERATION_FLAG, go_duration};
 use crate::model::feed::HostPart;
-use crate::model::host::Certificate;
 use crate::model::kube::{Pod, Tolerates};
 use crate::model::leader::CONTROLLER_MANAGER;
 use crate::model::{FeedId, KubeKind, ObjectKey, Policy, Snapshot};
+
+pub(super) mod certificates;
 
 /// The family's checks.
 pub const CHECKS: &[Check] = &[
@@ -26,7 +26,7 @@ pub const CHECKS: &[Check] = &[
         profile: Profile::Any,
         title: "pods leave a dead node soon",
         looks_at: "the tolerations that every running pod really has, and what API servers give to new ones; daemon sets' and \
-                   static pods stay by their nature",
+                   static pods stay by their nature. And Embedded Cluster's Installations: whether it was upgraded in place",
         why: "a pod's replacement starts only after its toleration has run out: 30 s on a fresh install, 5 min by default",
         fix: "pods get the delay at their creation: where the API server's flag is short, restart the rollout of older ones",
         statement: Some(
@@ -53,12 +53,13 @@ pub const CHECKS: &[Check] = &[
         id: CheckId::CertExpiry,
         group: Group::EntryPoint,
         profile: Profile::Any,
-        title: "no certificate of this host ends soon",
-        looks_at: "the certificates below this host's k0s directory",
+        title: "no certificate seen on the controllers ends soon",
+        looks_at: "the certificates below this host's k0s directory; of every other controller that which its etcd shows on the \
+                   peer port: its other ones are not seen from here",
         why: "with its certificates a controller loses etcd and the API server at once",
         fix: "k0s writes new ones when it starts: restart k0scontroller, one controller at a time. A CA is not renewed so",
         statement: None,
-        look: |snapshot, policy| outcome(certificates(snapshot, policy)),
+        look: |snapshot, policy| outcome(certificates::ending(snapshot, policy)),
     },
 ];
 
@@ -108,7 +109,7 @@ fn slow_eviction(snapshot: &Snapshot, pods: &[Row], limit: u64) -> Option<Findin
             delay_words(slowest),
         )
         .into(),
-        evidence: evidence(spread.chain([owners]).chain(today.lines())),
+        evidence: evidence(spread.chain([owners, origin(snapshot)]).chain(today.lines())),
         consequence: format!(
             "after the loss of a node their replacements start {} after its detection",
             delay_words(slowest).trim_start_matches("after ")
@@ -139,7 +140,8 @@ fn slow_admission(snapshot: &Snapshot, pods: &[Row], limit: u64) -> Option<Findi
             stamp_lines(&stamps)
                 .into_iter()
                 .chain(snapshot.stale_controllers().into_iter().map(|own| own.because))
-                .chain(snapshot.changed_config()),
+                .chain(snapshot.changed_config())
+                .chain([origin(snapshot)]),
         ),
         consequence: "every pod that is made anew stays long on a dead node: after the next rollout, recovery is slow".into(),
         remedy: "restart no rollout yet. An upgrade may have reverted default-unreachable-toleration-seconds: compare \
@@ -147,6 +149,38 @@ fn slow_admission(snapshot: &Snapshot, pods: &[Row], limit: u64) -> Option<Findi
                  k0scontroller, one at a time and while all members are healthy; else ask support how to set it"
             .into(),
     })
+}
+
+/// Whether the cluster was installed or upgraded, which decides what new pods get: by the Installations, of which Embedded
+/// Cluster makes one at the installation and at every upgrade, named by their moment.
+pub(super) fn origin(snapshot: &Snapshot) -> String {
+    const UNTOLD: &str = "whether the cluster was installed fresh or upgraded cannot be told";
+    if let Err(Outcome::CannotTell { why, .. } | Outcome::NotApplicable { why }) =
+        need_kinds(snapshot, &[KubeKind::Installations])
+    {
+        return format!("{UNTOLD}: {}", why.text);
+    }
+    let mut all: Vec<(&Text, Option<&Text>)> = snapshot
+        .kube
+        .installations
+        .iter()
+        .map(|(key, fact)| (&key.name, fact.value.version.as_ref()))
+        .collect();
+    all.sort_unstable();
+    let version = |version: Option<&Text>| version.map_or_else(String::new, |version| format!(" ({version})"));
+    match all.as_slice() {
+        [] => format!("{UNTOLD}: there is no Installation"),
+        [(name, of)] => format!(
+            "no upgrade in place is seen: Installation {name}{} is the only one",
+            version(*of)
+        ),
+        [(first, of), .., (last, to)] => format!(
+            "upgraded in place: {} Installations, from {first}{} to {last}{}",
+            all.len(),
+            version(*of),
+            version(*to)
+        ),
+    }
 }
 
 /// Pods that a silent node keeps, though neither daemon set nor kubelet put them there.
@@ -165,6 +199,7 @@ fn no_eviction(snapshot: &Snapshot, pods: &[Row]) -> Option<Finding> {
         evidence: evidence([
             format!("of {}", owners(snapshot, &staying)),
             "they tolerate node.kubernetes.io/unreachable for ever".to_owned(),
+            origin(snapshot),
         ]),
         consequence: "after the loss of their node they are not replaced until the Node is deleted or comes back"
             .into(),
@@ -303,8 +338,7 @@ fn detection(snapshot: &Snapshot, policy: &Policy) -> Looked {
     if compares {
         need_kinds(snapshot, &[KubeKind::ClusterConfigs])?;
     }
-    let mut configs = snapshot.kube.cluster_configs.values().filter(|_| compares);
-    let configured = configs.find_map(|config| config.grace_period.as_ref());
+    let configured = configured(snapshot).filter(|_| compares);
     let wanted = configured.and_then(|value| go_duration(value.as_str()));
     let elsewhere = snapshot.grace_periods_elsewhere();
     let running = || std::iter::once(&grace).chain(elsewhere.values());
@@ -334,6 +368,22 @@ fn detection(snapshot: &Snapshot, policy: &Policy) -> Looked {
     Ok(vec![slow_detection(snapshot, longest, not_in_force, wanted, lines)])
 }
 
+/// The grace period that ClusterConfig asks for.
+fn configured(snapshot: &Snapshot) -> Option<&Text> {
+    let mut configs = snapshot.kube.cluster_configs.values();
+    configs.find_map(|config| config.grace_period.as_ref())
+}
+
+/// Whether a kube-controller-manager runs with another grace period than ClusterConfig asks for: then a restart of k0s helps.
+pub fn detection_waits_for_restart(snapshot: &Snapshot) -> bool {
+    let Some(wanted) = configured(snapshot).and_then(|value| go_duration(value.as_str())) else {
+        return false;
+    };
+    let elsewhere = snapshot.grace_periods_elsewhere();
+    let own = snapshot.grace_period();
+    own.iter().chain(elsewhere.values()).any(|grace| grace.period != wanted)
+}
+
 fn slow_detection(
     snapshot: &Snapshot,
     longest: Duration,
@@ -355,8 +405,9 @@ fn slow_detection(
         ),
         (None, None) => (
             format!("a dead node is noticed only after {period}"),
-            "on a cluster that was upgraded from before 2.2: sudo systemctl restart k0scontroller on each controller, one at \
-             a time and while all members are healthy; otherwise set it in the ClusterConfig",
+            "set node-monitor-grace-period in the ClusterConfig's spec.controllerManager.extraArgs, as an upgrade to 2.2 or later \
+             should have done: ask support why it did not. Then: sudo systemctl restart k0scontroller on each controller, one \
+             at a time and while all members are healthy",
         ),
     };
     Finding {
@@ -424,45 +475,6 @@ fn unseen(snapshot: &Snapshot, seen: &BTreeMap<Text, Grace>) -> Option<String> {
     let others = snapshot.controllers().filter(|node| is_unseen(&node.name));
     let others: Vec<&Text> = others.map(|node| &node.name).collect();
     (!others.is_empty()).then(|| format!("what runs on {} cannot be told from here: check there", names(others)))
-}
-
-fn certificates(snapshot: &Snapshot, policy: &Policy) -> Looked {
-    let feed = FeedId::Host(HostPart::Certificates);
-    need(snapshot, feed)?;
-    let certificates = snapshot.host.certificates.as_ref().map(|fact| &fact.value);
-    let Some(certificates) = certificates.filter(|certificates| !certificates.is_empty()) else {
-        let why = Why::new(WhyKind::Missing, "no certificate was found on this host");
-        return Err(cannot_tell(feed, why));
-    };
-    Ok(certificates
-        .iter()
-        .filter_map(|certificate| ending(snapshot, policy, certificate))
-        .collect())
-}
-
-fn ending(snapshot: &Snapshot, policy: &Policy, certificate: &Certificate) -> Option<Finding> {
-    let (severity, ends) = certificate_end(snapshot, policy, certificate.not_after)?;
-    let path = certificate.path.as_str();
-    let file = path.rsplit("/pki/").next().unwrap_or(path);
-    let is_authority = file.ends_with("ca.crt");
-    let remedy = if is_authority {
-        "a CA is not renewed by a restart, and everything signed by it ends with it: plan its replacement with support"
-    } else {
-        "while all members are healthy: sudo systemctl restart k0scontroller on this host; k0s writes new certificates at its \
-         start"
-    };
-    Some(Finding {
-        check: CheckId::CertExpiry,
-        severity,
-        subject: Text::from(format!("certificate/{path}")),
-        title: format!("certificate {file} {ends}").into(),
-        evidence: evidence([
-            format!("{path}: {}", certificate.subject),
-            format!("valid until {}", certificate.not_after),
-        ]),
-        consequence: "what uses it stops: etcd members, API server and kubelet refuse an ended certificate".into(),
-        remedy: remedy.into(),
-    })
 }
 
 #[cfg(test)]

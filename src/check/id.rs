@@ -41,6 +41,7 @@ pub enum CheckId {
     ExternalRedis,
     ExternalRedisSentinel,
     ExternalS3,
+    ExternalS3Availability,
     ExternalTls,
     PlacementWebSpread,
     PlacementSingleDomain,
@@ -63,6 +64,8 @@ pub enum CheckId {
     NetworkLinkSpeed,
     NetworkPorts,
     NetworkPairs,
+    NetworkEtcdClient,
+    NetworkOverlay,
     NetworkEncryption,
     EntryUsers,
     EntryBalancer,
@@ -78,7 +81,7 @@ pub enum CheckId {
 
 impl CheckId {
     /// Every check.
-    pub const ALL: [CheckId; 63] = [
+    pub const ALL: [CheckId; 66] = [
         CheckId::EtcdQuorum,
         CheckId::EtcdSpare,
         CheckId::EtcdMemberLost,
@@ -109,6 +112,7 @@ impl CheckId {
         CheckId::ExternalRedis,
         CheckId::ExternalRedisSentinel,
         CheckId::ExternalS3,
+        CheckId::ExternalS3Availability,
         CheckId::ExternalTls,
         CheckId::PlacementWebSpread,
         CheckId::PlacementSingleDomain,
@@ -131,6 +135,8 @@ impl CheckId {
         CheckId::NetworkLinkSpeed,
         CheckId::NetworkPorts,
         CheckId::NetworkPairs,
+        CheckId::NetworkEtcdClient,
+        CheckId::NetworkOverlay,
         CheckId::NetworkEncryption,
         CheckId::EntryUsers,
         CheckId::EntryBalancer,
@@ -177,6 +183,7 @@ impl CheckId {
             CheckId::ExternalRedis => "external.redis",
             CheckId::ExternalRedisSentinel => "external.redis-sentinel",
             CheckId::ExternalS3 => "external.s3",
+            CheckId::ExternalS3Availability => "external.s3-availability",
             CheckId::ExternalTls => "external.tls",
             CheckId::PlacementWebSpread => "placement.web-spread",
             CheckId::PlacementSingleDomain => "placement.single-domain",
@@ -199,6 +206,8 @@ impl CheckId {
             CheckId::NetworkLinkSpeed => "network.link-speed",
             CheckId::NetworkPorts => "network.ports",
             CheckId::NetworkPairs => "network.pairs",
+            CheckId::NetworkEtcdClient => "network.etcd-client",
+            CheckId::NetworkOverlay => "network.overlay",
             CheckId::NetworkEncryption => "network.encryption",
             CheckId::EntryUsers => "entry.users",
             CheckId::EntryBalancer => "entry.balancer",

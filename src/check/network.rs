@@ -4,6 +4,8 @@
 use core::net::IpAddr;
 use std::time::Duration;
 
+mod client;
+mod overlay;
 mod ports;
 
 use super::look::{
@@ -61,8 +63,7 @@ pub const CHECKS: &[Check] = &[
         profile: Profile::Any,
         title: "this host reaches the other controllers' ports",
         looks_at: "TCP connects from this host to 6443, 9443, 2380, 10250 and 30000 of every controller that is not dead, every 5 min; 179 \
-                   where Calico uses BGP. 2379 does not apply: k0s's etcd listens for clients on loopback only. Whether 4789/UDP \
-                   (VXLAN) passes no connect can tell",
+                   where Calico uses BGP. 2379 and 4789/UDP have checks of their own: network.etcd-client, network.overlay",
         why: "each of these is needed at the latest when another controller is lost",
         fix: "open these ports between all controllers, in both directions",
         statement: Some("Required ports (inter-node): open these between all cluster nodes"),
@@ -78,6 +79,30 @@ pub const CHECKS: &[Check] = &[
         fix: "open these ports between all controllers, in both directions",
         statement: Some("Required ports (inter-node): open these between all cluster nodes"),
         look: |snapshot, _| outcome(ports::pairs(snapshot)),
+    },
+    Check {
+        id: CheckId::NetworkEtcdClient,
+        group: Group::Network,
+        profile: Profile::Any,
+        title: "etcd takes clients on its own host only",
+        looks_at: "the client URLs in etcd's member list, and listen-client-urls of the member on this host; nobody connects to 2379",
+        why: "2379 is on the list of required ports, but k0s's etcd listens for clients on loopback only: it need not be open, and \
+              where it is, it leads past the API server",
+        fix: "leave it closed; see etcd's extraArgs in /etc/k0s/k0s.yaml where it is open",
+        statement: Some("2379-2380 TCP etcd (control plane state)"),
+        look: |snapshot, _| outcome(client::open(snapshot)),
+    },
+    Check {
+        id: CheckId::NetworkOverlay,
+        group: Group::Network,
+        profile: Profile::Any,
+        title: "the overlay joins the pods of all nodes",
+        looks_at: "whether Calico is ready on every node that is; and provider and mode in k0s's ClusterConfig. Whether 4789/UDP \
+                   passes cannot be told: VXLAN answers nobody",
+        why: "where VXLAN does not pass, every node looks well, and pods of one node do not reach those of another",
+        fix: "see Calico's pod on that node, and let 4789/UDP pass between all nodes in both directions",
+        statement: Some("4789 UDP VXLAN overlay (Calico)"),
+        look: |snapshot, _| outcome(overlay::carried(snapshot)),
     },
     Check {
         id: CheckId::NetworkEncryption,

@@ -53,7 +53,8 @@ pub const CHECKS: &[Check] = &[
         group: Group::Placement,
         profile: Profile::MultiZone,
         title: "every node carries its zone",
-        looks_at: "the label topology.kubernetes.io/zone of every node",
+        looks_at: "the label topology.kubernetes.io/zone of every node. Where none carries one, it is a single location, unless \
+                   policy.site is multi-zone",
         why: "replicas are spread over zones only where every node says in which zone it is; a replaced node comes back \
               without its label",
         fix: "label each node with its zone, then rebalance the workloads, because labels move no running pod",
@@ -70,7 +71,7 @@ pub const CHECKS: &[Check] = &[
         why: "with two zones, the loss of the larger one takes the majority of etcd with it",
         fix: "move controllers so that there are exactly three zones with one controller each",
         statement: Some("Nodes provisioned across exactly 3 availability zones (one per zone), same region"),
-        look: |snapshot, _| outcome(zones::three(snapshot)),
+        look: |snapshot, policy| outcome(zones::three(snapshot, policy)),
     },
 ];
 

@@ -17,7 +17,7 @@ pub const CHECKS: &[Check] = &[
         group: Group::Placement,
         profile: Profile::Any,
         title: "NetBox's web replicas run on distinct nodes",
-        looks_at: "the web Deployment's spread constraints and the nodes of its pods",
+        looks_at: "the web Deployment's spread constraints over nodes, or over zones where there are several, and the nodes of its pods",
         why: "a replica on another node keeps serving while a lost one starts again, which takes minutes",
         fix: "rebalance it once every node is ready",
         statement: Some(

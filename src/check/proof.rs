@@ -60,7 +60,7 @@ pub fn of(id: CheckId, snapshot: &Snapshot, policy: &Policy) -> Vec<Text> {
         CheckId::PlacementHeadroom => placement::room_left(snapshot),
         CheckId::PlacementReplacement => placement::replacement(snapshot),
         CheckId::StorageMedia => placement::media(snapshot),
-        CheckId::StoragePinned => placement::single(snapshot),
+        CheckId::StoragePinned => placement::pinned(snapshot),
         CheckId::FailoverEviction => failover::eviction(snapshot),
         CheckId::FailoverDetection => failover::detection(snapshot),
         CheckId::CertExpiry => failover::certificates(snapshot),
@@ -73,6 +73,8 @@ pub fn of(id: CheckId, snapshot: &Snapshot, policy: &Policy) -> Vec<Text> {
         CheckId::NetworkLinkSpeed => network::links(snapshot),
         CheckId::NetworkPorts => network::ports(snapshot),
         CheckId::NetworkPairs => network::pairs(snapshot),
+        // None of them can hold: where nothing is wrong, the first does not apply and the others cannot tell.
+        CheckId::NetworkEtcdClient | CheckId::NetworkOverlay | CheckId::ExternalS3Availability => Vec::new(),
         CheckId::NetworkEncryption => network::encryption(snapshot),
         CheckId::EntryUsers => entry::users(snapshot),
         CheckId::EntryBalancer => entry::balancer(snapshot),

@@ -4,7 +4,7 @@ use super::look::{Looked, cannot_tell, evidence, need_kinds, not_applicable, out
 use super::placement::{placements, workload_subject};
 use super::{Check, CheckId, Finding, Group, Profile, Scene, Severity};
 use crate::base::{Why, WhyKind};
-use crate::model::kube::WorkloadKind;
+use crate::model::kube::{Spread, WorkloadKind};
 use crate::model::placement::Placement;
 use crate::model::{FeedId, KubeKind};
 
@@ -15,7 +15,7 @@ pub const CHECKS: &[Check] = &[
         group: Group::Placement,
         profile: Profile::Any,
         title: "workloads with replicas ask to be spread",
-        looks_at: "spread constraints and pod anti-affinity of every Deployment and StatefulSet with two replicas or more",
+        looks_at: "spread constraints over nodes or zones and pod anti-affinity of every Deployment and StatefulSet with two replicas or more",
         why: "without any, the scheduler's own preference is all that keeps replicas apart",
         fix: "give the workload topologySpreadConstraints; those of NetBox Enterprise come with its release",
         statement: Some("other workloads use a softer best-effort spread"),
@@ -26,7 +26,7 @@ pub const CHECKS: &[Check] = &[
         group: Group::Placement,
         profile: Profile::Any,
         title: "NetBox has as many replicas as nodes, up to three",
-        looks_at: "replicas of web, workers and Diode beside the NetBoxEnterprise, against the number of nodes",
+        looks_at: "replicas of web, workers, Diode and Hydra beside the NetBoxEnterprise, against the number of nodes",
         why: "fewer replicas than nodes leave nodes from which a service cannot be served",
         fix: "the operator scales by itself while nodes join: see its log, and replicas in the NetBoxEnterprise's spec",
         statement: Some(
@@ -40,8 +40,9 @@ fn soft(scene: &Scene) -> Looked {
     let placements = placements(scene)?;
     let is_loose = |placement: &&Placement| {
         let workload = &placement.workload;
-        let keeps_apart =
-            !workload.spread.is_empty() || workload.hard_host_anti_affinity || workload.soft_anti_affinity;
+        let keeps_apart = workload.spread.iter().any(Spread::is_over_machines)
+            || workload.hard_host_anti_affinity
+            || workload.soft_anti_affinity;
         workload.kind != WorkloadKind::DaemonSet && workload.desired >= 2 && !keeps_apart
     };
     let loose: Vec<&Placement> = placements.iter().filter(is_loose).collect();
@@ -80,7 +81,7 @@ fn scaling(scene: &Scene) -> Looked {
     if scaled.is_empty() {
         let why = Why::new(
             WhyKind::Missing,
-            "no Deployment beside the NetBoxEnterprise has a name of web, workers or Diode",
+            "no Deployment beside the NetBoxEnterprise has a name of web, workers, Diode or Hydra",
         );
         return Err(cannot_tell(FeedId::Kube(KubeKind::Deployments), why));
     }
@@ -92,11 +93,14 @@ fn scaling(scene: &Scene) -> Looked {
         .collect())
 }
 
-/// Whether the operator scales it: web, workers and Diode, by the names that they have in NetBox Enterprise 2.x.
+/// Whether the operator scales it: web, workers, Diode and Hydra, by the names that they have in NetBox Enterprise 2.x.
 pub(super) fn is_scaled(placement: &Placement) -> bool {
     let name = placement.key.name.as_str();
     placement.workload.kind == WorkloadKind::Deployment
-        && (name == "netbox-netbox" || name.contains("netbox-worker") || name.contains("diode-"))
+        && (name == "netbox-netbox"
+            || name.contains("netbox-worker")
+            || name.contains("diode-")
+            || name.contains("hydra"))
 }
 
 fn few(placement: &Placement, wanted: u32, nodes: usize) -> Finding {

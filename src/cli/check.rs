@@ -52,7 +52,7 @@ pub fn policy(resolved: &Resolved) -> Policy {
 fn show(snapshot: &Snapshot, policy: &Policy, report: &Report, output: CheckOutput) -> io::Result<()> {
     match output {
         CheckOutput::Json => print_json(&document::document(snapshot, policy, report)),
-        CheckOutput::Table => print(&document::text(snapshot, report)),
+        CheckOutput::Table => print(&document::text(snapshot, policy, report)),
         CheckOutput::Prometheus => print(&prometheus::text(snapshot, report)),
         CheckOutput::Plugin => print(&plugin::text(snapshot, report)),
     }

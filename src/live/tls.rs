@@ -152,6 +152,12 @@ fn ip_address(name: &GeneralName<'_>) -> Option<IpAddr> {
     v4.or_else(|_| <[u8; 16]>::try_from(*bytes).map(IpAddr::from)).ok()
 }
 
+/// The end of a server's own certificate, the first of the chain.
+pub fn end_of(chain: &[CertificateDer<'_>]) -> Option<Timestamp> {
+    let (_, x509) = x509_parser::parse_x509_certificate(chain.first()?).ok()?;
+    Timestamp::from_second(x509.validity().not_after.timestamp()).ok()
+}
+
 /// What went wrong, from our side: "its" is the server's.
 pub fn words(error: &rustls::Error) -> String {
     match error {

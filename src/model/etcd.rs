@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::fact::Fact;
@@ -62,6 +63,9 @@ pub struct Member {
     pub name: Text,
     /// `https://HOST:PORT` of its peer listener.
     pub peer_urls: Vec<Text>,
+    /// Where it says that it takes clients (`--advertise-client-urls`); empty until it has started once.
+    #[serde(default)]
+    pub client_urls: Vec<Text>,
     /// Replicates without a vote.
     pub is_learner: bool,
 }
@@ -74,21 +78,30 @@ impl Member {
 
     /// Host and port of the first peer URL.
     pub fn peer_authority(&self) -> Option<&str> {
-        let url = self.peer_urls.first()?.as_str();
-        let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-        let authority = rest.split('/').next().unwrap_or(rest);
-        (!authority.is_empty()).then_some(authority)
+        authority(self.peer_urls.first()?.as_str())
     }
 
     /// Host of the first peer URL, without port and brackets.
     pub fn peer_address(&self) -> Option<&str> {
-        let authority = self.peer_authority()?;
-        let host = match authority.rsplit_once(':') {
-            Some((host, port)) if port.chars().all(|c| c.is_ascii_digit()) => host,
-            _ => authority,
-        };
-        Some(host.trim_start_matches('[').trim_end_matches(']'))
+        url_host(self.peer_urls.first()?.as_str())
     }
+}
+
+/// Host and port of a URL.
+fn authority(url: &str) -> Option<&str> {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split('/').next().unwrap_or(rest);
+    (!authority.is_empty()).then_some(authority)
+}
+
+/// Host of a URL, without port and brackets.
+pub fn url_host(url: &str) -> Option<&str> {
+    let authority = authority(url)?;
+    let host = match authority.rsplit_once(':') {
+        Some((host, port)) if port.chars().all(|c| c.is_ascii_digit()) => host,
+        _ => authority,
+    };
+    Some(host.trim_start_matches('[').trim_end_matches(']'))
 }
 
 /// Who says who the members are.
@@ -154,6 +167,9 @@ pub struct PeerFacts {
     pub clock_skew_ms: Option<i64>,
     /// Server version.
     pub version: Option<Text>,
+    /// The end of the certificate that it showed last.
+    #[serde(default)]
+    pub certificate_ends: Option<Timestamp>,
 }
 
 impl PeerFacts {
@@ -164,6 +180,7 @@ impl PeerFacts {
             rtt_us: None,
             clock_skew_ms: None,
             version: None,
+            certificate_ends: None,
         }
     }
 }
@@ -254,6 +271,7 @@ mod tests {
             id: MemberId(1),
             name: Text::default(),
             peer_urls: vec![url.into()],
+            client_urls: Vec::new(),
             is_learner: false,
         };
         assert_eq!(member("https://10.77.0.13:2380").peer_address(), Some("10.77.0.13"));

@@ -101,6 +101,7 @@ pub fn member(n: u8) -> Member {
         id: member_id(n),
         name: name(n),
         peer_urls: vec![Text::new(&format!("https://{}:2380", address(n)))],
+        client_urls: vec!["https://127.0.0.1:2379".into()],
         is_learner: false,
     }
 }
@@ -278,6 +279,7 @@ fn peer(n: u8) -> PeerFacts {
         rtt_us: Some(700 + 100 * u64::from(n)),
         clock_skew_ms: Some(i64::from(n) - 1),
         version: Some("3.6.16".into()),
+        certificate_ends: Some(ago(0).plus(Duration::from_secs(330 * 86_400)).wall),
     }
 }
 

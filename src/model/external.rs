@@ -4,6 +4,7 @@
 pub mod site;
 
 use core::fmt;
+use core::net::IpAddr;
 use core::str::FromStr;
 
 use jiff::Timestamp;
@@ -354,6 +355,9 @@ pub struct Bucket {
     pub exists: Option<bool>,
     /// What came of writing and removing a small object; None where that is not allowed.
     pub written: Option<Result<(), Why>>,
+    /// The addresses of its endpoint, as this host looks them up.
+    #[serde(default)]
+    pub addresses: Vec<IpAddr>,
 }
 
 impl Bucket {
@@ -390,6 +394,24 @@ pub fn is_managed(target: &str) -> bool {
     MANAGED.iter().any(|suffix| host.ends_with(suffix))
 }
 
+/// How the best known managed services of object storage name their endpoints, Amazon's apart.
+const MANAGED_STORAGE: [&str; 5] = [
+    "storage.googleapis.com",
+    ".r2.cloudflarestorage.com",
+    ".digitaloceanspaces.com",
+    ".backblazeb2.com",
+    ".wasabisys.com",
+];
+
+/// The same of an endpoint of object storage.
+pub fn is_managed_storage(target: &str) -> bool {
+    let host = target.rsplit_once(':').map_or(target, |(host, _)| host);
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    let is_amazon = host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn");
+    let is_s3 = |label: &str| label == "s3" || label.starts_with("s3-");
+    (is_amazon && host.split('.').any(is_s3)) || MANAGED_STORAGE.iter().any(|suffix| host.ends_with(suffix))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -400,6 +422,10 @@ mod tests {
         assert!(is_managed("NB.postgres.database.azure.com.:5432"));
         assert!(!is_managed("db.example.com:5432"));
         assert!(!is_managed("[fd00::1]:5432"));
+        assert!(is_managed_storage("s3.eu-central-1.amazonaws.com:443"));
+        assert!(is_managed_storage("storage.googleapis.com:443"));
+        assert!(!is_managed_storage("ec2-192-0-2-1.compute-1.amazonaws.com:443"));
+        assert!(!is_managed_storage("s3.example.com:443"));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::admission::Admission;
 use super::fact::{Fact, ObjectKey, Table};
 use super::k0s::{ClusterConfig, ControlNode, EtcdMemberObject, Upgrade};
 use super::labels::{Labels, Selector};
+use super::placement::{HOSTNAME, ZONE};
 use super::product::{Installation, NetBoxEnterprise};
 use super::scheduling::Scheduling;
 use super::stored::Stored;
@@ -213,10 +214,22 @@ pub struct Pod {
     /// Names of its emptyDir volumes: what it keeps there goes with it.
     #[serde(default)]
     pub scratch: Vec<Text>,
+    /// Directories of its node, and emptyDir volumes, that its containers see.
+    #[serde(default)]
+    pub on_node: Vec<NodeFiles>,
     /// Names of its containers, those that only prepare it last.
     pub containers: Vec<Text>,
     /// All labels.
     pub labels: Labels,
+}
+
+/// A volume of a pod that is its node's own disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeFiles {
+    /// The node's directory (hostPath); None of an emptyDir, which ends with the pod.
+    pub host_path: Option<Text>,
+    /// Where containers see it.
+    pub seen_at: Vec<Text>,
 }
 
 impl Pod {
@@ -267,6 +280,13 @@ pub struct Spread {
     pub selector: Selector,
     /// Of those, the pods that have these labels as the new one has them (`matchLabelKeys`).
     pub match_label_keys: Vec<Text>,
+}
+
+impl Spread {
+    /// Whether its domains are nodes or zones: others say nothing of machines.
+    pub fn is_over_machines(&self) -> bool {
+        self.topology_key == HOSTNAME || self.topology_key == ZONE
+    }
 }
 
 /// A Deployment, StatefulSet or DaemonSet.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::fact::{ObjectKey, Table};
-use super::kube::{Pod, Workload, WorkloadKind};
+use super::kube::{Pod, Spread, Workload, WorkloadKind};
 use super::snapshot::Snapshot;
 use crate::base::{Natural, Text};
 
@@ -28,6 +28,9 @@ pub struct Placement {
     /// Whether the replicas lie as evenly as its constraints ask for, over the nodes or zones there are now. None where it
     /// has no constraint. A constraint over another label is not judged.
     pub spread_ok: Option<bool>,
+    /// See [`Placement::is_hard_spread`].
+    #[serde(default)]
+    is_hard: bool,
 }
 
 /// Pods in one place.
@@ -40,9 +43,17 @@ pub struct Tally {
 }
 
 impl Placement {
-    /// Whether the scheduler is told to keep its replicas apart.
-    pub fn is_hard_spread(&self) -> bool {
-        self.workload.hard_host_anti_affinity || self.workload.spread.iter().any(|spread| spread.hard)
+    /// Whether the scheduler is told to keep its replicas on different nodes. A spread over zones does, where there are
+    /// several; over any other label it may put them all on one node.
+    pub const fn is_hard_spread(&self) -> bool {
+        self.is_hard
+    }
+
+    /// Works that out; `zones` is how many zones there are.
+    fn keeps_apart(&self, zones: usize) -> bool {
+        let mut hard = self.workload.spread.iter().filter(|spread| spread.hard);
+        let counts = |spread: &Spread| spread.topology_key == HOSTNAME || (spread.topology_key == ZONE && zones > 1);
+        self.workload.hard_host_anti_affinity || hard.any(counts)
     }
 
     /// Replicas that are ready now, by its pods.
@@ -227,6 +238,7 @@ impl Snapshot {
                 let placement = place(key, &fact.value, pods.map(Vec::as_slice).unwrap_or_default());
                 Placement {
                     spread_ok: placement.judged(self, zones),
+                    is_hard: placement.keeps_apart(zones),
                     ..placement
                 }
             })
@@ -288,6 +300,7 @@ fn place(key: &ObjectKey, workload: &Workload, pods: &[(&ObjectKey, &Pod)]) -> P
         nodes,
         unscheduled,
         spread_ok: None,
+        is_hard: false,
     }
 }
 

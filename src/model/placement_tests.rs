@@ -182,6 +182,22 @@ fn anti_affinity_allows_one_per_node() {
 }
 
 #[test]
+fn a_hard_spread_counts_over_nodes_and_over_several_zones() {
+    let mut snapshot = healthy();
+    for (key, zoned, bare) in [(HOSTNAME, true, true), (ZONE, true, false), ("rack", false, false)] {
+        with_set(&mut snapshot, over(key), &[1, 2]);
+        assert_eq!(find(&snapshot, "set").is_hard_spread(), zoned, "{key}");
+        let mut one_zone = snapshot.clone();
+        for n in 1..=3 {
+            change(&mut one_zone.kube.nodes, &ObjectKey::new("", name(n)), |node| {
+                node.zone = None
+            });
+        }
+        assert_eq!(find(&one_zone, "set").is_hard_spread(), bare, "{key}");
+    }
+}
+
+#[test]
 fn what_is_not_ready_survives_nothing() {
     let mut snapshot = healthy();
     with_set(&mut snapshot, Vec::new(), &[]);

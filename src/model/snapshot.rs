@@ -203,12 +203,15 @@ impl Snapshot {
                 let member = quorum.member(member).filter(|of| of.member.has_started());
                 member.map(|of| format!("etcd.peer {}", of.member.name))
             }
-            FeedId::Ports(address) => self
-                .node_at(&address.to_string())
-                .map(|node| format!("ports {}", node.name)),
-            FeedId::From(address) => self
-                .node_at(&address.to_string())
-                .map(|node| format!("from {}", node.name)),
+            FeedId::Ports(address) | FeedId::From(address) => {
+                let what = if matches!(id, FeedId::Ports(_)) {
+                    "ports"
+                } else {
+                    "from"
+                };
+                let node = self.node_at(&address.to_string());
+                node.map(|node| format!("{what} {}", node.name))
+            }
             FeedId::Api
             | FeedId::ApiLocal
             | FeedId::Admission

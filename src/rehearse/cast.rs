@@ -136,12 +136,11 @@ fn unsigned(number: i64) -> u64 {
 }
 
 fn member(listed: &Listed) -> Member {
-    let client = "https://127.0.0.1:2379".to_owned();
     Member {
         id: listed.id.0,
         name: listed.name.to_string(),
         peer_urls: listed.peer_urls.iter().map(Text::to_string).collect(),
-        client_urls: if listed.has_started() { vec![client] } else { Vec::new() },
+        client_urls: listed.client_urls.iter().map(Text::to_string).collect(),
         is_learner: listed.is_learner,
     }
 }

@@ -163,6 +163,7 @@ impl Console {
                 | Effect::Log(_)
                 | Effect::Sim(_)
                 | Effect::Copy(_)
+                | Effect::CopyPage
                 | Effect::Record(_)
                 | Effect::EndRecord
                 | Effect::Replay(_)
@@ -194,7 +195,7 @@ impl Console {
                         Effect::Cancel(id) => self.others.desk.cancel(id),
                         Effect::Keep(entries) => self.others.diary.keep(entries),
                         // A pipe must not get an escape.
-                        Effect::Copy(_) => told = Some(Message::new(Severity::Info, NOT_COPIED)),
+                        Effect::Copy(_) | Effect::CopyPage => told = Some(Message::new(Severity::Info, NOT_COPIED)),
                         Effect::Record(file) => told = self.others.recorder.write(&file),
                         Effect::EndRecord => told = self.others.recorder.end(),
                         // The terminal is not ours: its own ctrl-z suspends.

@@ -196,6 +196,10 @@ impl Replay {
                 Effect::Suspend => self.wants_shell = true,
                 Effect::Redraw => self.terminal.clear()?,
                 Effect::Copy(text) => self.terminal.backend_mut().copy(&text)?,
+                Effect::CopyPage => {
+                    let text = view::page_text(&self.shown, &self.theme);
+                    self.terminal.backend_mut().copy(&text)?;
+                }
                 Effect::Replay(wish) => self.wish(wish)?,
                 Effect::Ask(id, _) => {
                     let why = Why::new(WhyKind::Disabled, "a replay asks nobody, and texts are not recorded");

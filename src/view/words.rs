@@ -155,12 +155,43 @@ pub fn clip_middle(text: &str, width: usize, ellipsis: &str) -> String {
     clip(text, width - tail.width(), ellipsis) + &tail
 }
 
-/// Breaks a text into lines of at most `width` columns, between words where possible.
+/// Units that stay on the line of their figure.
+const UNITS: [&str; 13] = [
+    "s", "min", "h", "d", "ms", "µs", "%", "B", "KiB", "MiB", "GiB", "GB", "Mbit/s",
+];
+
+/// Whether `before` ends with a figure, and `after` begins with its unit.
+fn is_one(before: &str, after: &str) -> bool {
+    let unit = after.split(' ').next().unwrap_or(after);
+    let unit = unit.trim_end_matches([',', ';', ':', '.', ')']);
+    before.ends_with(|c: char| c.is_ascii_digit()) && UNITS.contains(&unit)
+}
+
+/// The words of a text, a figure with its unit as one.
+fn pieces(text: &str) -> Vec<&str> {
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    let mut from = 0;
+    while let Some(at) = rest.get(from..).and_then(|rest| rest.find(' ')).map(|at| from + at) {
+        let (before, after) = rest.split_at(at);
+        let after = after.get(1..).unwrap_or_default();
+        if is_one(before, after) {
+            from = at + 1;
+        } else {
+            pieces.push(before);
+            (rest, from) = (after, 0);
+        }
+    }
+    pieces.push(rest);
+    pieces
+}
+
+/// Breaks a text into lines of at most `width` columns, between words where possible, and not between a figure and its unit.
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let width = width.max(2);
     let mut lines = Vec::new();
     let mut line = String::new();
-    for word in text.split(' ') {
+    for word in pieces(text) {
         let mut word = word.to_owned();
         if !line.is_empty() && line.width() + 1 + word.width() > width && word.width() <= width {
             lines.push(std::mem::take(&mut line));
@@ -201,6 +232,13 @@ mod tests {
             [cores(250), cores(1000), cores(4000)],
             ["0.25 cores", "1 core", "4 cores"]
         );
+    }
+
+    #[test]
+    fn a_unit_stays_with_its_figure() {
+        assert_eq!(wrap("evicted in 20 s", 14), ["evicted in", "20 s"]);
+        assert_eq!(wrap("in 1 min 20 s, of 5 min", 13), ["in 1 min", "20 s, of", "5 min"]);
+        assert_eq!(wrap("3 of 3 served", 6), ["3 of 3", "served"]);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::app::state::State;
 use crate::app::subject;
 use crate::base::Text;
 use crate::check::CheckId;
+use crate::check::failover::detection_waits_for_restart;
 use crate::forecast::Domain;
 use crate::model::etcd::MemberId;
 use crate::model::intent::Intent;
@@ -183,7 +184,9 @@ fn of_finding(state: &State, check: CheckId, about: &Text) -> Vec<Intent> {
     let is_stale = || !state.snapshot.stale_controllers().is_empty();
     let remedy = match check {
         CheckId::ZoneLabels | CheckId::ZoneThree => Some(label_zones(state)),
-        CheckId::FailoverDetection => Some(Intent::RestartControllers { nodes: Vec::new() }),
+        CheckId::FailoverDetection if detection_waits_for_restart(&state.snapshot) => {
+            Some(Intent::RestartControllers { nodes: Vec::new() })
+        }
         CheckId::FailoverMixed if is_stale() => Some(Intent::RestartControllers { nodes: Vec::new() }),
         CheckId::FailoverEviction if about == "api/admission" && is_stale() => {
             Some(Intent::RestartControllers { nodes: Vec::new() })

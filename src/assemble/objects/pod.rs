@@ -8,7 +8,7 @@ use super::toleration::{self, NOT_READY, UNREACHABLE};
 use super::{Row, annotation, controller, count, labels, meta_key, requests, text};
 use crate::base::{Text, Why};
 use crate::model::KubeKind;
-use crate::model::kube::{Amounts, Pod, Tolerates};
+use crate::model::kube::{Amounts, NodeFiles, Pod, Tolerates};
 use crate::port::KubeObject;
 
 /// On the API server's copy of a pod that a kubelet made from a file.
@@ -50,6 +50,7 @@ pub fn pod(raw: &core::Pod) -> Result<Row, Why> {
         restarts: status.map_or(0, restarts),
         claims: spec.map_or_else(Vec::new, |spec| claims(spec, &key.name)),
         scratch: spec.map_or_else(Vec::new, scratch),
+        on_node: spec.map_or_else(Vec::new, on_node),
         containers: spec.map_or_else(Vec::new, names),
         labels: labels(meta),
     };
@@ -107,6 +108,28 @@ fn scratch(spec: &core::PodSpec) -> Vec<Text> {
     let volumes = spec.volumes.iter().flatten();
     let own = volumes.filter(|volume| volume.empty_dir.is_some());
     own.map(|volume| Text::new(&volume.name)).collect()
+}
+
+/// Volumes on the node's own disk that a container sees.
+fn on_node(spec: &core::PodSpec) -> Vec<NodeFiles> {
+    let init = spec.init_containers.iter().flatten();
+    let containers: Vec<&core::Container> = spec.containers.iter().chain(init).collect();
+    let volumes = spec.volumes.iter().flatten();
+    let own = volumes.filter(|volume| volume.host_path.is_some() || volume.empty_dir.is_some());
+    let files = own.map(|volume| {
+        let mounts = containers.iter().flat_map(|own| own.volume_mounts.iter().flatten());
+        let mut seen_at: Vec<Text> = mounts
+            .filter(|mount| mount.name == volume.name)
+            .map(|mount| Text::new(&mount.mount_path))
+            .collect();
+        seen_at.sort();
+        seen_at.dedup();
+        NodeFiles {
+            host_path: volume.host_path.as_ref().map(|host| Text::new(&host.path)),
+            seen_at,
+        }
+    });
+    files.filter(|files| !files.seen_at.is_empty()).collect()
 }
 
 /// Named claims, and those that Kubernetes makes for generic ephemeral volumes (`POD-VOLUME`).

@@ -155,8 +155,9 @@ mod tests {
                 "tolerations": [{"key": "node.kubernetes.io/unreachable", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 30},
                     {"key": "node.kubernetes.io/not-ready", "operator": "Exists"}],
                 "initContainers": [{"name": "i", "restartPolicy": "Always", "resources": {"requests": {"memory": "1Gi"}}}],
-                "containers": [{"name": "c", "resources": {"requests": {"cpu": "250m"}}}],
-                "volumes": [{"name": "a", "persistentVolumeClaim": {"claimName": "data"}},
+                "containers": [{"name": "c", "resources": {"requests": {"cpu": "250m"}},
+                    "volumeMounts": [{"name": "c", "mountPath": "/tmp"}, {"name": "d", "mountPath": "/media"}]}],
+                "volumes": [{"name": "d", "hostPath": {"path": "/srv"}}, {"name": "a", "persistentVolumeClaim": {"claimName": "data"}},
                     {"name": "b", "ephemeral": {"volumeClaimTemplate": {"spec": {}}}}, {"name": "c", "emptyDir": {}}]},
             "status": {"phase": "Pending", "conditions": [{"type": "Ready", "status": "True"}],
                 "containerStatuses": [{"name": "c", "image": "", "imageID": "", "ready": false, "restartCount": 3,
@@ -168,7 +169,7 @@ mod tests {
         let KubeObject::Pod(pod) = stored.1 else {
             panic!("no pod")
         };
-        assert_eq!((pod.claims.len(), pod.scratch.len()), (2, 1));
+        assert_eq!((pod.claims.len(), pod.scratch.len(), pod.on_node.len()), (2, 1, 2));
         let asked = "2026-11-24T11:00:00Z".parse().unwrap();
         assert_eq!(pod.deleting, Some(asked), "what stands there is the end of the grace");
         assert!(pod.is_static && pod.owner.is_some() && pod.waiting.is_some());

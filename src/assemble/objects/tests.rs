@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::base::WhyKind;
 use crate::model::etcd::MemberId;
-use crate::model::kube::{Amounts, Tolerates, Tri};
+use crate::model::kube::{Amounts, NodeFiles, Tolerates, Tri};
 use crate::model::product::{Bucket, Services};
 
 fn read(kind: KubeKind, raw: Value) -> KubeObject {
@@ -176,8 +176,10 @@ fn pod_json() -> Value {
         "spec": {
             "nodeName": "nbe-2",
             "containers": [
-                {"name": "a", "resources": requests("500m", "1Gi")},
-                {"name": "b", "resources": requests("250m", "512Mi")},
+                {"name": "a", "resources": requests("500m", "1Gi"), "volumeMounts": [
+                    {"name": "files", "mountPath": "/opt/netbox/netbox/media"}, {"name": "data", "mountPath": "/data"}]},
+                {"name": "b", "resources": requests("250m", "512Mi"),
+                 "volumeMounts": [{"name": "files", "mountPath": "/opt/netbox/netbox/media"}]},
             ],
             "initContainers": [
                 {"name": "sidecar", "restartPolicy": "Always", "resources": requests("100m", "64Mi")},
@@ -190,6 +192,7 @@ fn pod_json() -> Value {
                 {"name": "data", "persistentVolumeClaim": {"claimName": "media"}},
                 {"name": "scratch", "ephemeral": {}},
                 {"name": "none", "emptyDir": {}},
+                {"name": "files", "hostPath": {"path": "/srv/media"}},
             ],
         },
         "status": {
@@ -213,6 +216,11 @@ fn a_pod() {
     assert_eq!(pod.waiting.unwrap(), "CrashLoopBackOff: back-off 5m0s");
     assert_eq!(pod.restarts, 5);
     assert_eq!(pod.claims, ["media", "web-1-scratch"]);
+    let files = NodeFiles {
+        host_path: Some("/srv/media".into()),
+        seen_at: vec!["/opt/netbox/netbox/media".into()],
+    };
+    assert_eq!(pod.on_node, [files], "not what nobody mounts");
     assert!(!pod.ready && !pod.is_static);
     // CPU: the init container beside the sidecar, 2100m, is more than 850m; memory: the running containers are more.
     let expected = Amounts {

@@ -11,7 +11,7 @@ use crate::model::reach::from::FromController;
 use crate::model::{FeedId, FeedState, Policy, Snapshot};
 
 /// What a service told, where that may be used as the truth of now.
-fn told(snapshot: &Snapshot, id: ServiceId) -> Result<&External, Outcome> {
+pub(super) fn told(snapshot: &Snapshot, id: ServiceId) -> Result<&External, Outcome> {
     let feed = FeedId::External(id);
     need(snapshot, feed)?;
     let own = snapshot.external.get(&id);
@@ -19,7 +19,7 @@ fn told(snapshot: &Snapshot, id: ServiceId) -> Result<&External, Outcome> {
 }
 
 /// From where, and when.
-fn vantage(snapshot: &Snapshot, external: &External) -> String {
+pub(super) fn vantage(snapshot: &Snapshot, external: &External) -> String {
     let host = if snapshot.host.name.is_empty() {
         "this host"
     } else {
@@ -37,7 +37,7 @@ fn vantage(snapshot: &Snapshot, external: &External) -> String {
     format!("asked from {host}, {age} ago; {}", others.join("; "))
 }
 
-fn subject<T>(server: &Server<T>) -> Text {
+pub(super) fn subject<T>(server: &Server<T>) -> Text {
     Text::from(format!("external/{}", server.target))
 }
 
@@ -143,7 +143,7 @@ fn not_everywhere(snapshot: &Snapshot, external: &External, check: CheckId) -> O
 }
 
 /// The servers that told something, or why none did.
-fn answers<T>(id: ServiceId, servers: &[Server<T>]) -> Result<Vec<(&Server<T>, &T)>, Outcome> {
+pub(super) fn answers<T>(id: ServiceId, servers: &[Server<T>]) -> Result<Vec<(&Server<T>, &T)>, Outcome> {
     let told: Vec<_> = servers
         .iter()
         .filter_map(|own| Some((own, own.answer.as_ref().ok()?)))
@@ -155,7 +155,7 @@ fn answers<T>(id: ServiceId, servers: &[Server<T>]) -> Result<Vec<(&Server<T>, &
 }
 
 /// Why a server that matters told nothing.
-fn untold<T>(id: ServiceId, servers: &[Server<T>]) -> Outcome {
+pub(super) fn untold<T>(id: ServiceId, servers: &[Server<T>]) -> Outcome {
     let why = servers.iter().find_map(|own| own.answer.as_ref().err().cloned());
     cannot_tell(
         FeedId::External(id),

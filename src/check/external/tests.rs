@@ -370,3 +370,34 @@ fn a_server_that_another_controller_does_not_reach_is_told_and_from_where_it_is_
     example::lose_feed(&mut snapshot, example::from(3));
     assert_holds(CheckId::ExternalS3, &snapshot);
 }
+
+#[test]
+fn object_storage_on_a_node_is_lost_with_it() {
+    let id = CheckId::ExternalS3Availability;
+    let at = |target: &str, addresses: &[&str]| {
+        s3(|server| {
+            server.target = target.into();
+            let bucket = server.answer.as_mut().unwrap();
+            bucket.addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
+        })
+    };
+    let finding = one(
+        id,
+        &at("minio.example.com:9000", &["10.77.0.13"]),
+        Severity::Warning,
+        "external/minio.example.com:9000",
+    );
+    assert_eq!(finding.title, "object storage lies on nbe-3");
+    let said = |snapshot: &Snapshot| match look(id, snapshot) {
+        Outcome::CannotTell { why, .. } => why.text.to_string(),
+        other => panic!("{other:?}"),
+    };
+    let lone = said(&at("minio.example.com:9000", &["192.0.2.40"]));
+    assert!(lone.starts_with("minio.example.com:9000 has one address"), "{lone}");
+    let several = said(&at("minio.example.com:9000", &["192.0.2.40", "192.0.2.41"]));
+    assert!(several.contains("has 2 addresses"), "{several}");
+    let managed = said(&at("s3.eu-central-1.amazonaws.com:443", &["192.0.2.40"]));
+    assert!(managed.contains("managed service"), "{managed}");
+    let silent = s3(|server| fails(server, WhyKind::TimedOut));
+    assert_cannot_tell(id, &silent, FeedId::External(ServiceId::S3));
+}

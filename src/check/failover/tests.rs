@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::base::{Why, WhyKind};
 use crate::check::testing::{assert_cannot_tell, assert_holds, evidence, findings, look, one, uninstall};
 use crate::check::{CheckId, Outcome, Severity};
-use crate::model::example::{self, ago, change, healthy, turn_off, wall_ago};
+use crate::model::example::{self, ago, change, healthy, member_id, turn_off, wall_ago};
 use crate::model::feed::HostPart;
 use crate::model::kube::{Pod, Tolerates};
 use crate::model::{FeedId, KubeKind, ObjectKey, Snapshot};
@@ -143,9 +143,9 @@ fn slow_eviction_of_all_pods() {
         None,
     );
     let finding = one(CheckId::FailoverEviction, &snapshot, Severity::Warning, "cluster");
-    assert_eq!(finding.title, "24 of 24 pods are evicted only after 5 min");
+    assert_eq!(finding.title, "25 of 25 pods are evicted only after 5 min");
     let lines = evidence(&finding);
-    assert!(lines.contains("24 pods after 5 min"), "{lines}");
+    assert!(lines.contains("25 pods after 5 min"), "{lines}");
     assert!(lines.contains("kube-apiserver gives new pods 300 s"), "{lines}");
     assert!(
         finding.remedy.as_str().contains("fixed when the cluster is created"),
@@ -165,7 +165,7 @@ fn mixed_eviction_names_the_slow_ones() {
     let finding = one(CheckId::FailoverEviction, &snapshot, Severity::Warning, "cluster");
     assert_eq!(
         finding.title,
-        "3 of 24 pods are evicted only after 5 min, others sooner"
+        "3 of 25 pods are evicted only after 5 min, others sooner"
     );
     let lines = evidence(&finding);
     for line in [
@@ -195,7 +195,7 @@ fn the_taint_of_a_silent_node_counts() {
         pod.tolerates_unreachable = Tolerates::Seconds(61);
     });
     let finding = one(CheckId::FailoverEviction, &snapshot, Severity::Warning, "cluster");
-    assert!(finding.title.as_str().starts_with("1 of 24 pods"), "{}", finding.title);
+    assert!(finding.title.as_str().starts_with("1 of 25 pods"), "{}", finding.title);
 }
 
 #[test]
@@ -208,7 +208,7 @@ fn pods_that_never_leave_a_silent_node_are_told() {
         Severity::Info,
         "taint/unreachable",
     );
-    assert_eq!(finding.title, "2 of 24 pods never leave a silent node");
+    assert_eq!(finding.title, "2 of 25 pods never leave a silent node");
     assert!(evidence(&finding).contains("coredns"), "{}", evidence(&finding));
     // All of them, and by this taint alone.
     let mut snapshot = healthy();
@@ -221,7 +221,7 @@ fn pods_that_never_leave_a_silent_node_are_told() {
         Severity::Info,
         "taint/unreachable",
     );
-    assert_eq!(finding.title, "24 of 24 pods never leave a silent node");
+    assert_eq!(finding.title, "25 of 25 pods never leave a silent node");
     // Beside slow ones.
     let key = ObjectKey::new("kotsadm", "kotsadm-rqlite-0");
     change(&mut snapshot.kube.pods, &key, |pod| {
@@ -232,8 +232,8 @@ fn pods_that_never_leave_a_silent_node_are_told() {
     assert_eq!(
         titles,
         [
-            "1 of 24 pods are evicted only after 5 min",
-            "23 of 24 pods never leave a silent node"
+            "1 of 25 pods are evicted only after 5 min",
+            "23 of 25 pods never leave a silent node"
         ]
     );
 }
@@ -375,6 +375,59 @@ fn without_the_process_the_running_value_is_not_known() {
 }
 
 #[test]
+fn certificates_of_other_controllers_are_judged_by_what_they_show() {
+    let shows = |end: Option<u64>| {
+        let mut snapshot = healthy();
+        let peer = snapshot.etcd.peers.get_mut(&member_id(2)).unwrap();
+        peer.certificate_ends = end.map(|seconds| ago(0).plus(Duration::from_secs(seconds)).wall);
+        snapshot
+    };
+    let finding = one(
+        CheckId::CertExpiry,
+        &shows(Some(DAY)),
+        Severity::Critical,
+        "member/nbe-2",
+    );
+    assert_eq!(finding.title, "the certificate of etcd on nbe-2 ends in 1 d");
+    assert_holds(CheckId::CertExpiry, &shows(Some(31 * DAY)));
+    assert_holds(CheckId::CertExpiry, &shows(None));
+    let said = super::certificates::elsewhere(&shows(None));
+    assert_eq!(said.last().unwrap(), "nbe-2: no certificate was seen");
+}
+
+#[test]
+fn a_fresh_installation_is_told_from_an_upgraded_one() {
+    let mut snapshot = healthy();
+    let said = super::origin(&snapshot);
+    assert!(said.starts_with("no upgrade in place is seen: "), "{said}");
+    let rows = snapshot.kube.installations.rows_mut();
+    let row = rows.values().next().unwrap().clone();
+    rows.insert(ObjectKey::new("", "20261101080000"), row);
+    let said = super::origin(&snapshot);
+    assert!(
+        said.starts_with("upgraded in place: 2 Installations, from 20261001"),
+        "{said}"
+    );
+    uninstall(&mut snapshot, KubeKind::Installations);
+    let said = super::origin(&snapshot);
+    assert!(said.contains("cannot be told"), "{said}");
+}
+
+#[test]
+fn a_restart_is_offered_only_where_it_changes_the_detection() {
+    assert!(!super::detection_waits_for_restart(&healthy()));
+    assert!(super::detection_waits_for_restart(&grace(Some("50s"), Some("20s"))));
+    // What runs is what is configured: here, and on the others.
+    let mut slow = healthy();
+    change(
+        &mut slow.kube.cluster_configs,
+        &ObjectKey::new("kube-system", "k0s"),
+        |config| config.grace_period = None,
+    );
+    assert!(!super::detection_waits_for_restart(&slow));
+}
+
+#[test]
 fn certificates_by_the_days_that_are_left() {
     let ends_in = |seconds: u64| {
         let mut snapshot = healthy();
@@ -398,6 +451,8 @@ fn certificates_by_the_days_that_are_left() {
         "{}",
         finding.remedy
     );
+    let unseen = "nbe-2, nbe-3: only that of etcd's peer port is seen, it ends on ";
+    assert!(evidence(&finding).contains(unseen), "{finding:#?}");
     snapshot.host.certificates.as_mut().unwrap().value.clear();
     assert_cannot_tell(CheckId::CertExpiry, &snapshot, FeedId::Host(HostPart::Certificates));
 }

@@ -1,11 +1,13 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+use std::sync::Arc;
+
 use crate::check::testing::{assert_cannot_tell, assert_holds, assert_not_applicable, evidence, look, one};
 use crate::check::{CheckId, Outcome, Severity};
 use crate::model::example::{self, Death, change, member_id, name};
 use crate::model::feed::HostPart;
 use crate::model::reach::Knock;
-use crate::model::{FeedId, ObjectKey, Simulated, Snapshot};
+use crate::model::{FeedId, KubeKind, ObjectKey, Simulated, Snapshot};
 
 fn measured(n: u8, rtt_us: u64) -> Snapshot {
     let mut snapshot = example::healthy();
@@ -197,4 +199,71 @@ fn a_controller_that_was_not_asked_keeps_it_open_and_hides_nothing() {
     assert_cannot_tell(CheckId::NetworkPairs, &snapshot, example::from(2));
     close(&mut snapshot, 3, "10.77.0.12:10250", Knock::Silent);
     one(CheckId::NetworkPairs, &snapshot, Severity::Warning, "node/nbe-3");
+}
+
+/// The healthy example, where a member says that it takes clients there.
+fn with_client(n: u8, url: &str) -> Snapshot {
+    let mut snapshot = example::healthy();
+    for row in snapshot.etcd.views.values_mut() {
+        for member in &mut row.value.members {
+            if member.id == member_id(n) {
+                member.client_urls = vec![url.into()];
+            }
+        }
+    }
+    snapshot
+}
+
+#[test]
+fn the_client_port_is_needed_on_loopback_only() {
+    let id = CheckId::NetworkEtcdClient;
+    for url in ["https://127.0.0.1:2379", "https://[::1]:2379", "https://localhost:2379"] {
+        assert_not_applicable(id, &with_client(2, url));
+    }
+    let open = with_client(2, "https://10.77.0.12:2379");
+    let finding = one(id, &open, Severity::Info, "member/nbe-2");
+    assert_eq!(evidence(&finding), "advertises https://10.77.0.12:2379");
+    // It may advertise one, and listen on others.
+    let mut listens = example::healthy();
+    for process in &mut listens.host.processes.as_mut().unwrap().value {
+        if process.name == "etcd" {
+            let urls = "https://127.0.0.1:2379,https://0.0.0.0:2379";
+            process.flags.insert("listen-client-urls".into(), urls.into());
+        }
+    }
+    let finding = one(id, &listens, Severity::Info, "member/nbe-1");
+    assert_eq!(evidence(&finding), "listens on https://0.0.0.0:2379");
+    let mut silent = example::healthy();
+    for row in silent.etcd.views.values_mut() {
+        row.value
+            .members
+            .iter_mut()
+            .for_each(|member| member.client_urls.clear());
+    }
+    silent.host.processes = None;
+    assert_cannot_tell(id, &silent, FeedId::EtcdLocal);
+}
+
+#[test]
+fn an_overlay_is_told_only_where_calico_itself_is_not_ready() {
+    let id = CheckId::NetworkOverlay;
+    let key = ObjectKey::new("kube-system", "k0s");
+    let mut snapshot = example::healthy();
+    assert_cannot_tell(id, &snapshot, FeedId::Kube(KubeKind::Pods));
+    let rows = snapshot.kube.pods.rows_mut();
+    for row in rows.values_mut() {
+        let pod = &mut Arc::make_mut(row).value;
+        let is_calico = pod.owner.as_ref().is_some_and(|owner| owner.name == "calico-node");
+        if is_calico && pod.node == Some(name(3)) {
+            pod.ready = false;
+        }
+    }
+    let finding = one(id, &snapshot, Severity::Warning, "node/nbe-3");
+    assert_eq!(finding.title, "Calico is not ready on nbe-3");
+    change(&mut snapshot.kube.cluster_configs, &key, |config| config.has_bgp = true);
+    assert_not_applicable(id, &snapshot);
+    change(&mut snapshot.kube.cluster_configs, &key, |config| {
+        config.network_provider = Some("kuberouter".into());
+    });
+    assert_not_applicable(id, &snapshot);
 }

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use crate::check::testing::{assert_cannot_tell, assert_holds, assert_not_applicable, evidence, findings, one};
-use crate::check::{CheckId, Severity};
+use crate::check::{CheckId, Outcome, Severity};
 use crate::model::etcd::EtcdFacts;
 use crate::model::example::{self, Death, ago, change, healthy, name, node_just_died, node_lost, put, wall_ago};
-use crate::model::{FeedId, FeedState, KubeKind, ObjectKey, Snapshot};
+use crate::model::policy::Site;
+use crate::model::{FeedId, FeedState, KubeKind, ObjectKey, Policy, Snapshot};
 
 fn key(n: u8) -> ObjectKey {
     ObjectKey::new("", name(n))
@@ -180,8 +181,23 @@ fn no_label_at_all_is_a_single_location() {
     for n in 1..=3 {
         set_zone(&mut snapshot, n, None);
     }
-    one(CheckId::ZoneLabels, &snapshot, Severity::Info, "cluster");
+    assert_not_applicable(CheckId::ZoneLabels, &snapshot);
     assert_not_applicable(CheckId::ZoneThree, &snapshot);
+    let policy = Policy {
+        site: Site::MultiZone,
+        ..Policy::default()
+    };
+    let report = crate::check::run(&snapshot, &policy);
+    let titles = |id| {
+        let found = report.outcome(id).unwrap().findings().iter();
+        found
+            .map(|own| (own.severity, own.title.to_string()))
+            .collect::<Vec<_>>()
+    };
+    let warning = |title: &str| vec![(Severity::Warning, title.to_owned())];
+    assert_eq!(titles(CheckId::ZoneLabels), warning("no node carries a zone label"));
+    let outcome = report.outcome(CheckId::ZoneThree);
+    assert!(matches!(outcome, Some(Outcome::NotApplicable { .. })), "{outcome:?}");
 }
 
 #[test]

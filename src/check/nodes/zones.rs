@@ -18,26 +18,26 @@ pub(super) fn labels(snapshot: &Snapshot, policy: &Policy) -> Looked {
     if bare.is_empty() {
         return Ok(Vec::new());
     }
-    // One location without zones is a supported placement; labels on some nodes only are a mistake.
-    let (severity, title) = if labeled.is_empty() {
-        let is_wanted = policy.site == Site::MultiZone;
-        let severity = if is_wanted { Severity::Warning } else { Severity::Info };
-        (severity, "no node carries a zone label".to_owned())
+    if labeled.is_empty() && policy.site != Site::MultiZone {
+        return Err(single_location());
+    }
+    let title = if labeled.is_empty() {
+        "no node carries a zone label".to_owned()
     } else {
         let lacking = names(bare.iter().map(|node| &node.name));
-        (Severity::Warning, format!("no zone label on {lacking}"))
+        format!("no zone label on {lacking}")
     };
     let lacking = bare.iter().map(|node| format!("{}: no zone", node.name));
     let carrying = labeled.iter().map(|node| zone_line(node));
     let consequence = if labeled.is_empty() {
-        "spread is node-level only: right in a single location, not if the nodes stand in different zones"
+        "spread is node-level only: a zone with two nodes may hold every replica, and its loss take them"
     } else {
         "spread over zones leaves out a node without a label: no replica with such a constraint can go there"
     };
     let first = bare.first().map(|node| arg(node.name.as_str())).unwrap_or_default();
     Ok(vec![Finding {
         check: CheckId::ZoneLabels,
-        severity,
+        severity: Severity::Warning,
         subject: match bare.as_slice() {
             [node] => Text::from(format!("node/{}", node.name)),
             _ => "cluster".into(),
@@ -57,11 +57,22 @@ fn zone_line(node: &Node) -> String {
     format!("{}: {zone}", node.name)
 }
 
-pub(super) fn three(snapshot: &Snapshot) -> Looked {
+/// One location without zones is a supported placement; labels on some nodes only are a mistake.
+fn single_location() -> Outcome {
+    not_applicable(
+        "no node carries a zone label: a single location. Where the nodes stand in zones, label them, or set policy.site = \
+         multi-zone, and this is checked",
+    )
+}
+
+pub(super) fn three(snapshot: &Snapshot, policy: &Policy) -> Looked {
     need_kinds(snapshot, &[KubeKind::Nodes])?;
     let zones = snapshot.zone_names();
     if zones.is_empty() {
-        return Err(not_applicable("no node carries a zone label: a single location"));
+        return Err(match policy.site {
+            Site::MultiZone => not_applicable("no node carries its zone yet: see zone.labels"),
+            Site::Auto | Site::SingleLocation => single_location(),
+        });
     }
     let all_labeled = snapshot.kube.nodes.values().all(|node| node.zone.is_some());
     if zones.len() < 3 && !all_labeled {

@@ -33,7 +33,11 @@ pub(super) fn balancer(snapshot: &Snapshot) -> Vec<String> {
 pub(super) fn console(snapshot: &Snapshot) -> Vec<String> {
     let consoles = ways(snapshot).filter(|(id, _)| matches!(id, EntryId::Console(_)));
     let answering = consoles.filter(|(_, entry)| entry.last.status.is_some());
-    answering.map(|(_, entry)| answer(entry)).collect()
+    let restricted = "whether it is restricted to administrators cannot be told from a node";
+    answering
+        .map(|(_, entry)| answer(entry))
+        .chain([restricted.to_owned()])
+        .collect()
 }
 
 /// Each certificate once, said in the same words by whoever shows it.

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::{day, here};
 use crate::base::{Age, Text};
-use crate::check::failover::{delay_words, is_evicted_by_taint, stamp_lines};
+use crate::check::failover::certificates::elsewhere;
+use crate::check::failover::{delay_words, is_evicted_by_taint, origin, stamp_lines};
 use crate::check::look::{names, plural};
 use crate::check::recovery::OVERHEAD;
 use crate::model::detection::{GRACE_FLAG, Grace};
@@ -29,7 +30,7 @@ fn stamps(snapshot: &Snapshot) -> Vec<String> {
 pub(super) fn eviction(snapshot: &Snapshot) -> Vec<String> {
     let delays = delays(snapshot).into_iter();
     let lines = delays.map(|(delay, pods)| format!("{} evicted {}", plural(pods, "pod"), delay_words(delay)));
-    lines.chain(stamps(snapshot)).collect()
+    lines.chain(stamps(snapshot)).chain([origin(snapshot)]).collect()
 }
 
 pub(super) fn alike(snapshot: &Snapshot) -> Vec<String> {
@@ -64,7 +65,7 @@ pub(super) fn certificates(snapshot: &Snapshot) -> Vec<String> {
             first.subject
         ))
     });
-    line.into_iter().collect()
+    line.into_iter().chain(elsewhere(snapshot)).collect()
 }
 
 pub(super) fn time(snapshot: &Snapshot) -> Vec<String> {

@@ -7,6 +7,7 @@ use crate::check::Scene;
 use crate::check::capacity::{is_ready, moves, room, sum, words};
 use crate::check::look::{names, plural};
 use crate::check::spread::is_scaled;
+use crate::check::storage::{copies, held};
 use crate::model::kube::{Pod, WorkloadKind};
 use crate::model::placement::{HOSTNAME, Placement};
 use crate::model::{Policy, Snapshot};
@@ -29,7 +30,11 @@ fn webs(placements: &[Placement]) -> impl Iterator<Item = &Placement> {
 pub(super) fn web(snapshot: &Snapshot) -> Vec<String> {
     let placements = snapshot.placements();
     let lines = webs(&placements).flat_map(|web| {
-        let spreads = web.workload.spread.iter().filter(|spread| spread.hard);
+        let spreads = web
+            .workload
+            .spread
+            .iter()
+            .filter(|spread| spread.hard && spread.is_over_machines());
         let spreads = spreads.map(|spread| format!("hard spread over {}", spread.topology_key));
         let anti = web.workload.hard_host_anti_affinity;
         let anti = anti.then(|| "required anti-affinity over nodes".to_owned());
@@ -141,12 +146,21 @@ pub(super) fn media(snapshot: &Snapshot) -> Vec<String> {
     line.into_iter().collect()
 }
 
-pub(super) fn single(snapshot: &Snapshot) -> Vec<String> {
-    let placements = snapshot.placements();
-    let alone = placements.iter().filter(|own| own.workload.desired == 1);
-    let alone: Vec<String> = alone.map(|own| own.key.to_string()).collect();
-    let count = plural(alone.len(), "workload");
-    let whose = (!alone.is_empty()).then(|| names(alone));
-    let count = format!("{count} of one replica, none with a volume that one node alone can mount");
-    std::iter::once(count).chain(whose).collect()
+pub(super) fn pinned(snapshot: &Snapshot) -> Vec<String> {
+    let scene = Scene::of(snapshot);
+    let others = scene.placements.iter();
+    let others = others.filter(|own| own.workload.kind != WorkloadKind::DaemonSet && !copies(own));
+    let count = plural(others.count(), "workload");
+    let count = format!("{count} without a volume that one node alone can mount");
+    let copied = scene.placements.iter().filter(|own| copies(own)).map(|own| {
+        let nodes: BTreeSet<_> = held(&scene, own).into_iter().map(|(_, node)| node).collect();
+        let on = if nodes.is_empty() {
+            "none bound to a node".to_owned()
+        } else {
+            format!("bound to {}, no replica can move", names(nodes))
+        };
+        let replicas = plural(own.workload.desired as usize, "replica");
+        format!("{}: {replicas} that copy their data, {on}", own.key)
+    });
+    std::iter::once(count).chain(copied).collect()
 }

@@ -21,6 +21,10 @@ fn a_workload_without_any_spread_is_named() {
         workload.soft_anti_affinity = true;
     });
     assert_holds(CheckId::PlacementSoftSpread, &preferring);
+    let elsewhere = bent("netbox-worker", |workload| {
+        workload.spread[0].topology_key = "rack".into()
+    });
+    one(CheckId::PlacementSoftSpread, &elsewhere, Severity::Info, "cluster");
     let alone = bent("netbox-worker", |workload| {
         workload.spread.clear();
         workload.desired = 1;
@@ -35,6 +39,9 @@ fn replicas_follow_the_nodes_up_to_three() {
     let subject = "deployment/kotsadm/netbox-diode-ingester";
     let finding = one(CheckId::PlacementScaling, &few, Severity::Info, subject);
     assert_eq!(finding.title, "netbox-diode-ingester wants 1 replica on 3 nodes");
+    let hydra = bent("netbox-hydra", |workload| workload.desired = 2);
+    let subject = "deployment/kotsadm/netbox-hydra";
+    one(CheckId::PlacementScaling, &hydra, Severity::Info, subject);
     assert_holds(
         CheckId::PlacementScaling,
         &bent("kotsadm", |workload| workload.desired = 1),

@@ -1,9 +1,11 @@
+#![allow(clippy::unwrap_used)]
+
 use std::sync::Arc;
 
 use crate::check::testing::{assert_cannot_tell, assert_holds, evidence, one};
 use crate::check::{CheckId, Severity};
 use crate::model::example::{self, change, name, put};
-use crate::model::kube::{Claim, Volume};
+use crate::model::kube::{Claim, NodeFiles, Volume};
 use crate::model::{FeedId, KubeKind, ObjectKey, Snapshot};
 
 /// The healthy example, whose web pods mount a claim of this provisioner.
@@ -79,6 +81,41 @@ fn a_volume_knows_better_than_its_claim_where_it_can_be_mounted() {
     assert_holds(CheckId::StorageMedia, &pinned(vec![name(2), name(3)]));
 }
 
+/// The healthy example, whose web pods see a volume of their node there.
+fn with_directory(host_path: Option<&str>, seen_at: &str) -> Snapshot {
+    let mut snapshot = example::healthy();
+    for (key, row) in snapshot.kube.pods.rows_mut() {
+        if key.name.as_str().starts_with("netbox-netbox-") {
+            Arc::make_mut(row).value.on_node = vec![NodeFiles {
+                host_path: host_path.map(Into::into),
+                seen_at: vec![seen_at.into()],
+            }];
+        }
+    }
+    snapshot
+}
+
+#[test]
+fn media_in_a_directory_of_the_node_are_found() {
+    let media = "/opt/netbox/netbox/media";
+    let subject = "deployment/kotsadm/netbox-netbox";
+    let finding = one(
+        CheckId::StorageMedia,
+        &with_directory(Some("/srv/media"), media),
+        Severity::Warning,
+        subject,
+    );
+    assert_eq!(
+        evidence(&finding),
+        "/opt/netbox/netbox/media is the node's own directory /srv/media (hostPath)"
+    );
+    assert_holds(CheckId::StorageMedia, &with_directory(Some("/etc/ssl"), "/etc/ssl"));
+    // With object storage the chart leaves an empty directory there, without it, too.
+    let feed = FeedId::Kube(KubeKind::Pods);
+    assert_cannot_tell(CheckId::StorageMedia, &with_directory(None, media), feed);
+    assert_holds(CheckId::StorageMedia, &with_directory(None, "/tmp"));
+}
+
 #[test]
 fn a_single_replica_with_local_data_is_told_and_three_that_copy_are_not() {
     let mut snapshot = example::healthy();
@@ -88,4 +125,26 @@ fn a_single_replica_with_local_data_is_told_and_three_that_copy_are_not() {
     let subject = "statefulset/kotsadm/kotsadm-rqlite";
     let finding = one(CheckId::StoragePinned, &snapshot, Severity::Info, subject);
     assert!(evidence(&finding).contains("is local to nbe-1"), "{finding:#?}");
+}
+
+#[test]
+fn replicas_of_which_nobody_knows_that_they_copy_are_told() {
+    let mut snapshot = example::healthy();
+    let rows = snapshot.kube.stateful_sets.rows_mut();
+    let row = rows.remove(&ObjectKey::new("kotsadm", "kotsadm-rqlite")).unwrap();
+    rows.insert(ObjectKey::new("kotsadm", "queue"), row);
+    for row in snapshot.kube.pods.rows_mut().values_mut() {
+        let pod = &mut Arc::make_mut(row).value;
+        if let Some(owner) = pod.owner.as_mut().filter(|owner| owner.kind == "StatefulSet") {
+            owner.name = "queue".into();
+        }
+    }
+    let finding = one(
+        CheckId::StoragePinned,
+        &snapshot,
+        Severity::Info,
+        "statefulset/kotsadm/queue",
+    );
+    assert_eq!(finding.title, "each of 3 replicas of queue is bound to a node");
+    assert_eq!(evidence(&finding).lines().count(), 3, "{finding:#?}");
 }

@@ -4,12 +4,12 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::feeds::{FeedDocument, feeds};
-use super::table::table;
 use super::{mark, scenario};
 use crate::base::Text;
 use crate::check::{self, Check, CheckId, Finding, Group, Outcome, Report, Severity, Verdict, proof};
 use crate::model::policy::Acknowledgement;
 use crate::model::{Policy, Snapshot};
+use crate::view::words;
 
 /// The document of `check`.
 #[derive(Debug, Serialize)]
@@ -106,24 +106,58 @@ fn result(id: CheckId, outcome: &Outcome) -> ResultDocument<'_> {
     }
 }
 
-/// `check` for people: the verdict, each finding with its evidence, then what could not be told.
-pub fn text(snapshot: &Snapshot, report: &Report) -> String {
+/// Columns of what is printed of each check.
+const COLUMNS: usize = 80;
+/// What stands below a check's name begins here: below the name, behind the longest result.
+const INDENT: usize = 16;
+
+/// `check` for people: the verdict, each finding with its evidence, then every check with what shows it.
+pub fn text(snapshot: &Snapshot, policy: &Policy, report: &Report) -> String {
     let mut out = headline(scenario(snapshot).as_ref(), &report.verdict);
     for found in findings(report) {
         out.push('\n');
         out.push_str(&finding_text(&found));
     }
-    let rows: Vec<Vec<String>> = report
-        .outcomes
-        .iter()
-        .map(|(id, outcome)| {
-            let shown = result(*id, outcome);
-            vec![id.to_string(), shown.result.to_owned(), because(&shown)]
-        })
-        .collect();
     out.push('\n');
-    out.push_str(&table(&["CHECK", "RESULT", "BECAUSE"], &rows));
+    out.push_str(&row("RESULT", "CHECK"));
+    for (id, outcome) in &report.outcomes {
+        out.push_str(&row(outcome.word(), id.name()));
+        for line in shown(snapshot, policy, *id, outcome) {
+            out.push_str(&row("", &line));
+        }
+    }
     out
+}
+
+fn row(result: &str, text: &str) -> String {
+    format!("{result:INDENT$}{text}\n")
+}
+
+/// Why a check says what it says: of what holds or is broken a line, of what cannot be told all of the reason.
+fn shown(snapshot: &Snapshot, policy: &Policy, id: CheckId, outcome: &Outcome) -> Vec<String> {
+    let width = COLUMNS - INDENT;
+    let short = |lines: &[Text]| {
+        let more = lines.len().saturating_sub(1);
+        let more = if more == 0 {
+            String::new()
+        } else {
+            format!(" (+{more})")
+        };
+        let line = lines
+            .first()
+            .map(|line| words::clip(line.as_str(), width - more.len(), "..."));
+        line.map(|line| format!("{line}{more}")).into_iter().collect()
+    };
+    match outcome {
+        Outcome::Holds => short(&proof::of(id, snapshot, policy)),
+        Outcome::Broken { findings } => {
+            let evidence = findings.iter().flat_map(|finding| finding.evidence.clone());
+            short(&evidence.collect::<Vec<Text>>())
+        }
+        Outcome::CannotTell { .. } | Outcome::NotApplicable { .. } => {
+            words::wrap(&because(&result(id, outcome)), width)
+        }
+    }
 }
 
 fn because(shown: &ResultDocument<'_>) -> String {
@@ -182,4 +216,33 @@ pub fn explain_text(check: &Check) -> String {
         check.why,
         check.fix
     )
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::model::example::{self, Death};
+
+    #[test]
+    fn every_check_stands_with_what_shows_it_within_80_columns() {
+        let policy = Policy::default();
+        for snapshot in [
+            example::healthy(),
+            example::node_lost(Death::Silent),
+            example::empty(),
+            example::huge(),
+        ] {
+            let report = check::run(&snapshot, &policy);
+            let out = text(&snapshot, &policy, &report);
+            let (_, table) = out.split_once("RESULT ").unwrap();
+            let lines: Vec<&str> = table.lines().skip(1).collect();
+            assert!(lines.iter().all(|line| line.chars().count() <= COLUMNS), "{table}");
+            for (id, _) in &report.outcomes {
+                let at = lines.iter().position(|line| line.ends_with(&format!(" {id}"))).unwrap();
+                let below = lines.get(at + 1).unwrap();
+                assert!(below.starts_with(' ') && !below.trim().is_empty(), "{id}: {below}");
+            }
+        }
+    }
 }

@@ -56,6 +56,7 @@ fn member(row: pb::Member) -> Member {
         id: MemberId(row.id),
         name: row.name.into(),
         peer_urls: row.peer_urls.into_iter().map(Text::from).collect(),
+        client_urls: row.client_urls.into_iter().map(Text::from).collect(),
         is_learner: row.is_learner,
     }
 }

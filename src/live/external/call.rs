@@ -2,13 +2,12 @@
 //! Start reading at [`ask`].
 
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use jiff::Timestamp;
-use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -18,6 +17,7 @@ use super::keys::Keys;
 use crate::base::{Why, WhyKind};
 use crate::live::dial::{Hop, Target, broken, failed, open_first, timed_out};
 use crate::live::resolve::resolve;
+use crate::live::tls::end_of;
 use crate::model::external::site::Place;
 use crate::model::external::{Secured, Server};
 
@@ -51,6 +51,7 @@ pub async fn ask<A: Ask>(place: &Place, service: &A, keys: &Keys, whole: Duratio
         target,
         keys,
         hop: Hop::Lookup,
+        addresses: Vec::new(),
         secured: Secured::Unknown,
     };
     let answer = timeout(whole, service.ask(&mut call)).await;
@@ -66,6 +67,8 @@ pub struct Call<'a> {
     pub keys: &'a Keys,
     /// What happens now.
     pub hop: Hop,
+    /// What the server's name stood for, once it was looked up.
+    pub addresses: Vec<IpAddr>,
     secured: Secured,
 }
 
@@ -79,6 +82,7 @@ impl Call<'_> {
         self.hop = Hop::Lookup;
         let found = resolve(self.place.host.as_str(), self.place.port).await;
         let addresses = found.map_err(|error| self.failed(WhyKind::Unreachable, error.to_string()))?;
+        self.addresses = addresses.iter().map(|address| address.ip()).collect();
         self.hop = Hop::Connect;
         let tcp = open_first(&self.target, addresses, CONNECT).await?;
         Ok(Bounded { tcp, left: MAX_BYTES })
@@ -108,7 +112,7 @@ impl Call<'_> {
         let connector = TlsConnector::from(Arc::clone(config));
         let stream = connector.connect(self.target.server_name().clone(), stream).await;
         let stream = stream.map_err(|error| self.broken(&error))?;
-        if let Some(not_after) = stream.get_ref().1.peer_certificates().and_then(end) {
+        if let Some(not_after) = stream.get_ref().1.peer_certificates().and_then(end_of) {
             self.secured = Secured::Tls { not_after };
         }
         Ok(Box::new(stream))
@@ -123,12 +127,6 @@ impl Call<'_> {
     pub fn broken(&self, error: &(dyn std::error::Error + 'static)) -> Why {
         broken(&self.target, self.hop, error)
     }
-}
-
-/// The end of a server's own certificate, the first of the chain.
-fn end(chain: &[CertificateDer<'_>]) -> Option<Timestamp> {
-    let (_, x509) = x509_parser::parse_x509_certificate(chain.first()?).ok()?;
-    Timestamp::from_second(x509.validity().not_after.timestamp()).ok()
 }
 
 /// A connection that ends when the other side has sent more than [`MAX_BYTES`]: what libraries gather of it is bounded.

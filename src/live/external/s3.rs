@@ -54,6 +54,7 @@ impl Ask for S3 {
             name: self.bucket.as_str().into(),
             exists,
             written,
+            addresses: call.addresses.clone(),
         })
     }
 }

@@ -160,6 +160,7 @@ mod tests {
             id: MemberId(id),
             name: Text::default(),
             peer_urls: vec![url.into()],
+            client_urls: Vec::new(),
             is_learner: false,
         };
         let view = MembershipView {

@@ -50,6 +50,9 @@ pub fn members(answer: &Answer) -> Result<MembershipView, Wrong> {
         name: Option<Text>,
         #[serde(rename = "peerURLs")]
         peer_urls: Option<Vec<Text>>,
+        /// Likewise.
+        #[serde(rename = "clientURLs")]
+        client_urls: Option<Vec<Text>>,
         /// Absent unless true.
         #[serde(default)]
         is_learner: bool,
@@ -61,6 +64,7 @@ pub fn members(answer: &Answer) -> Result<MembershipView, Wrong> {
             id: MemberId(row.id),
             name: row.name.unwrap_or_default(),
             peer_urls: row.peer_urls.unwrap_or_default(),
+            client_urls: row.client_urls.unwrap_or_default(),
             is_learner: row.is_learner,
         })
         .collect();

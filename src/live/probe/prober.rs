@@ -103,6 +103,7 @@ impl Prober {
             rtt_us: self.rtts_us.median().unwrap_or_default(),
             clock_skew_ms: Some(skew),
             version,
+            certificate_ends: link.ends(),
             view: Some(view),
         })
     }

@@ -13,10 +13,11 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::HOST;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use jiff::Timestamp;
 
 use crate::base::{Why, WhyKind};
 use crate::live::dial::{self, DialFrom, Hop, Target, broken, failed, refused_us, unbound_too};
-use crate::live::tls::Loader;
+use crate::live::tls::{Loader, end_of};
 
 /// A peer port closes HTTP/2 connections without an answer.
 pub const ALPN: &[u8] = b"http/1.1";
@@ -72,6 +73,7 @@ pub struct Link {
     loader: Loader,
     kept: Option<Connection>,
     hop: Hop,
+    ends: Option<Timestamp>,
 }
 
 impl Link {
@@ -82,6 +84,7 @@ impl Link {
             loader,
             kept: None,
             hop: Hop::Files,
+            ends: None,
         }
     }
 
@@ -93,6 +96,11 @@ impl Link {
     /// How far the last request got.
     pub const fn hop(&self) -> Hop {
         self.hop
+    }
+
+    /// The end of the certificate that was shown last; None until one was.
+    pub const fn ends(&self) -> Option<Timestamp> {
+        self.ends
     }
 
     /// Whether a connection is open, as far as can be told without a request.
@@ -113,6 +121,7 @@ impl Link {
         self.hop = Hop::Files;
         let identity = self.loader.load().await?;
         let dialled = dial::dial(&self.target, DialFrom::OurCertificate, &identity, &mut self.hop).await?;
+        self.ends = dialled.stream.get_ref().1.peer_certificates().and_then(end_of);
         let (requests, driver) = http1::handshake(TokioIo::new(dialled.stream))
             .await
             .map_err(|error| broken(&self.target, self.hop, &error))?;

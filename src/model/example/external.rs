@@ -55,6 +55,7 @@ pub(super) fn services() -> BTreeMap<ServiceId, External> {
         name: "netbox".into(),
         exists: Some(true),
         written: None,
+        addresses: vec![[192, 0, 2, 40].into()],
     };
     let sentinels = [1, 2, 3].map(|n| server(at, &format!("10.77.9.2{n}:26379"), watch()));
     let told = [

@@ -66,6 +66,7 @@ pub fn pod(node: &Text) -> Pod {
         restarts: 0,
         claims: Vec::new(),
         scratch: Vec::new(),
+        on_node: Vec::new(),
         containers: vec!["main".into()],
         labels: Labels::default(),
     }
@@ -88,7 +89,7 @@ pub(super) fn deploy(kube: &mut KubeFacts) {
         ("netbox-diode-ingester", "diode-ingester", &[1, 2, 3]),
         ("netbox-diode-reconciler", "diode-reconciler", &[1, 2, 3]),
         ("netbox-diode-auth", "diode-auth", &[1, 2, 3]),
-        ("netbox-hydra", "hydra", &[1, 3]),
+        ("netbox-hydra", "hydra", &[1, 2, 3]),
         ("nbe-operator", "operator", &[2]),
         ("kotsadm", "kotsadm", &[1]),
     ] {

@@ -181,6 +181,7 @@ impl Snapshot {
                     id: fact.value.member_id?,
                     name: key.name.clone(),
                     peer_urls: vec![Text::new(&format!("https://{address}:{K0S_PEER_PORT}"))],
+                    client_urls: Vec::new(),
                     is_learner: false,
                 })
             })

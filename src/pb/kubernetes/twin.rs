@@ -175,7 +175,9 @@ twins! {
         node_selector, host_network, resource_claims,
     }
     core::PodResourceClaim = pb_core::PodResourceClaim { name }
-    core::Container = pb_core::Container { name, restart_policy, resources, ports }
+    core::Container = pb_core::Container { name, restart_policy, resources, ports, volume_mounts }
+    core::VolumeMount = pb_core::VolumeMount { name, mount_path }
+    core::HostPathVolumeSource = pb_core::HostPathVolumeSource { path }
     core::ContainerPort = pb_core::ContainerPort { container_port, host_port }
     core::ResourceRequirements = pb_core::ResourceRequirements { requests }
     core::Toleration = pb_core::Toleration { key, operator, value, effect, toleration_seconds }
@@ -243,6 +245,7 @@ impl Twin<pb_core::Volume> for core::Volume {
             persistent_volume_claim: Twin::read(&source.persistent_volume_claim).flatten(),
             ephemeral: Twin::read(&source.ephemeral).flatten(),
             empty_dir: Twin::read(&source.empty_dir).flatten(),
+            host_path: Twin::read(&source.host_path).flatten(),
             ..Self::default()
         })
     }
@@ -253,6 +256,7 @@ impl Twin<pb_core::Volume> for core::Volume {
                 persistent_volume_claim: self.persistent_volume_claim.write(),
                 ephemeral: self.ephemeral.write(),
                 empty_dir: self.empty_dir.write(),
+                host_path: self.host_path.write(),
                 ..pb_core::VolumeSource::default()
             }),
         }

@@ -30,6 +30,7 @@ fn member(n: usize, is: Is) -> MemberState {
                 Text::from(format!("m{n}"))
             },
             peer_urls: vec![Text::from(format!("https://10.0.0.{n}:2380"))],
+            client_urls: Vec::new(),
             is_learner: is == Is::Learner,
         },
         role: Role::Unknown,

@@ -87,6 +87,7 @@ fn peer(world: &World, here: HostId, address: &str, authority: &str) -> Result<P
             rtt_us: RTT_US + u64::from(slow_ms) * 1_000,
             clock_skew_ms: Some(world.skew_ms(host) - world.skew_ms(here)),
             version: Some(Text::from(status.version)),
+            certificate_ends: None,
             view: Some(view(Some(ClusterId(cluster)), members)),
         })
     });
@@ -99,6 +100,7 @@ fn view(cluster_id: Option<ClusterId>, members: Vec<etcd::Member>) -> Membership
         id: MemberId(row.id),
         name: row.name.into(),
         peer_urls: row.peer_urls.into_iter().map(Text::from).collect(),
+        client_urls: row.client_urls.into_iter().map(Text::from).collect(),
         is_learner: row.is_learner,
     };
     let mut members: Vec<Member> = members.into_iter().map(member).collect();

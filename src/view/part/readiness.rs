@@ -18,6 +18,14 @@ pub fn render(state: &State, theme: &Theme, rows: &[RowId]) -> Vec<Vec<Cell>> {
     cells.collect()
 }
 
+/// The heading of the group to which a row belongs.
+pub fn group(row: &RowId) -> &'static str {
+    match row {
+        RowId::Check(id) => check::find(*id).map_or("", |check| check.group.title()),
+        _ => "",
+    }
+}
+
 fn checked(state: &State, theme: &Theme, id: CheckId) -> Vec<Cell> {
     let (group, title) = check::find(id).map_or(("", ""), |check| (check.group.title(), check.title));
     let (glyph, role) = look(state, id);

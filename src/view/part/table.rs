@@ -59,6 +59,8 @@ pub struct Table<'a> {
     pub above: &'a [Vec<Cell>],
     /// Which rows are marked; may be shorter than the rows.
     pub marks: &'a [bool],
+    /// Under which heading each row stands; empty where there are no such headings.
+    pub sections: &'a [&'static str],
     /// The column that the rows are sorted by.
     pub sort: Option<&'a Sort>,
 }
@@ -81,7 +83,12 @@ pub fn render(table: &Table, theme: &Theme, area: Rect, buf: &mut Buffer) -> Sho
     let header = u16::from(table.has_header) + u16::try_from(above.len()).unwrap_or(u16::MAX);
     let header = if area.height > header { header } else { 0 };
     let visible = usize::from(area.height.saturating_sub(header));
-    let offset = scroll(table.offset, table.selected.unwrap_or(0), visible, table.rows.len());
+    // Headings take lines, too: whoever gives them has reckoned with that.
+    let offset = if table.sections.is_empty() {
+        scroll(table.offset, table.selected.unwrap_or(0), visible, table.rows.len())
+    } else {
+        table.offset
+    };
     let widths = fit(table, usize::from(area.width).saturating_sub(MARGIN));
     if header > 0 {
         for (y, cells) in (area.y..).zip(above) {
@@ -99,9 +106,23 @@ pub fn render(table: &Table, theme: &Theme, area: Rect, buf: &mut Buffer) -> Sho
             .collect();
         line(table, &cells, &widths, theme, "  ").render(titles, buf);
     }
-    let shown = table.rows.iter().enumerate().skip(offset).take(visible);
-    for (y, (index, row)) in (area.y + header..area.bottom()).zip(shown) {
+    let mut y = area.y + header;
+    let mut drawn = 0;
+    for (index, row) in table.rows.iter().enumerate().skip(offset) {
+        let section = table.sections.get(index).filter(|own| {
+            let before = index.checked_sub(1).filter(|_| index > offset);
+            before.and_then(|before| table.sections.get(before)) != Some(own)
+        });
+        if y + u16::from(section.is_some()) >= area.bottom() {
+            break;
+        }
+        if let Some(section) = section {
+            let title = Line::styled(format!("  {section}"), theme.style(Role::Title));
+            title.render(Rect { y, height: 1, ..area }, buf);
+            y += 1;
+        }
         let area = Rect { y, height: 1, ..area };
+        (y, drawn) = (y + 1, drawn + 1);
         let is_selected = table.selected == Some(index);
         let margin = match (is_selected, table.marks.get(index).copied().unwrap_or(false)) {
             (true, true) => ">*",
@@ -116,7 +137,7 @@ pub fn render(table: &Table, theme: &Theme, area: Rect, buf: &mut Buffer) -> Sho
     }
     Shown {
         offset,
-        rows: visible,
+        rows: if table.sections.is_empty() { visible } else { drawn },
         nodes: Sight::default(),
     }
 }
@@ -255,6 +276,7 @@ mod tests {
             has_header: true,
             above: &[],
             marks: &[],
+            sections: &[],
             sort: None,
         };
         fit(&table, available)

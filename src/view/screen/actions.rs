@@ -19,6 +19,7 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Sho
         above: &[],
         cells: &|rows: &[RowId]| work::render(state, theme, rows),
         rows: &rows,
+        sections: &[],
         nothing: ("- nothing can be done about it from here".to_owned(), Role::Dim),
         below: 10,
     };

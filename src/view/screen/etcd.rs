@@ -24,6 +24,7 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Sho
         above: &[],
         cells: &|rows: &[RowId]| members::render(state, theme, rows),
         rows: &rows,
+        sections: &[],
         nothing: overview::no_members(state, theme),
         below: 11,
     };

@@ -19,6 +19,7 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Sho
         above: &[],
         cells: &|rows: &[RowId]| feeds::render(state, theme, rows),
         rows: &rows,
+        sections: &[],
         nothing: (
             format!("{} no feed was asked yet", theme.glyph(Glyph::Loading)),
             Role::Dim,

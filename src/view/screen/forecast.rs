@@ -19,6 +19,7 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Sho
         above: &[],
         cells: &|rows: &[RowId]| forecast::render(state, theme, rows),
         rows: &rows,
+        sections: &[],
         nothing: forecast::nothing(state, theme),
         below: 14,
     };

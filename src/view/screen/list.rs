@@ -31,6 +31,8 @@ pub struct List<'a> {
     pub cells: &'a dyn Fn(&[RowId]) -> Vec<Vec<Cell>>,
     /// What its rows are.
     pub rows: &'a [RowId],
+    /// Under which heading each row stands; empty where there are no such headings.
+    pub sections: &'a [&'static str],
     /// What to say where there are none.
     pub nothing: (String, Role),
     /// Lines that are kept for what stands below it, up to half of the screen.
@@ -49,13 +51,15 @@ pub fn top(list: &List, state: &State, theme: &Theme, area: Rect, buf: &mut Buff
     let mut heading = list.heading.clone();
     let total = list.rows.len();
     let headings = 2 + list.above.len();
-    let wanted = u16::try_from(total.max(1) + headings).unwrap_or(u16::MAX);
+    let wanted = total.max(1) + headings + sections_in(list.sections, 0..total);
+    let wanted = u16::try_from(wanted).unwrap_or(u16::MAX);
     let most = area.height - list.below.min(area.height / 2);
     let height = wanted.min(most).min(area.height);
     let upper = Rect { height, ..area };
     let cursor = state.cursor();
     let visible = usize::from(height).saturating_sub(headings);
     let offset = cursor.offset_for(visible, total);
+    let (offset, visible) = within(list.sections, offset, cursor.index, visible);
     heading.note = section::place(offset, visible, total);
     heading.summary.extend(marked(state));
     let inner = section::render(&heading, theme, upper, buf);
@@ -73,6 +77,7 @@ pub fn top(list: &List, state: &State, theme: &Theme, area: Rect, buf: &mut Buff
             has_header: true,
             above: list.above,
             marks: &marks(state, rows),
+            sections: list.sections.get(part.clone()).unwrap_or_default(),
             sort: state.sort(),
         };
         let shown = table::render(&table, theme, inner, buf);
@@ -88,6 +93,27 @@ pub fn top(list: &List, state: &State, theme: &Theme, area: Rect, buf: &mut Buff
         ..area
     };
     (shown, below)
+}
+
+/// How many headings stand among these rows, when the first of them has its own.
+fn sections_in(sections: &[&str], rows: Range<usize>) -> usize {
+    let own = sections.get(rows).unwrap_or_default();
+    let changes = own.iter().zip(own.iter().skip(1)).filter(|(one, next)| one != next);
+    changes.count() + usize::from(!own.is_empty())
+}
+
+/// The first row to show, close to `offset`, so that the selected one and its heading are in sight, and how many rows there
+/// is room for with their headings.
+fn within(sections: &[&str], offset: usize, selected: usize, lines: usize) -> (usize, usize) {
+    if sections.is_empty() {
+        return (offset, lines);
+    }
+    let fits = |from: usize, to: usize| to - from + sections_in(sections, from..to) <= lines;
+    let offset = (offset..selected)
+        .find(|from| fits(*from, selected + 1))
+        .unwrap_or(selected);
+    let shown = (offset..sections.len()).take_while(|row| fits(offset, row + 1)).count();
+    (offset, shown)
 }
 
 /// The rows whose cells are made: whole blocks around the visible ones, so that columns keep their widths while the operator

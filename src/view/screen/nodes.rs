@@ -20,6 +20,7 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Sho
         above: &[],
         cells: &|rows: &[RowId]| nodes::render(state, theme, rows),
         rows: &rows,
+        sections: &[],
         nothing: fresh::nothing(theme, &fresh::kind(state, KubeKind::Nodes), "nodes"),
         below: 11,
     };

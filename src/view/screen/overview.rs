@@ -145,6 +145,7 @@ fn draw(
         has_header,
         above: &[],
         marks: &list::marks(state, rows),
+        sections: &[],
         sort: None,
     };
     table::render(&table, theme, inner, buf).rows

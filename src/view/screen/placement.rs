@@ -25,6 +25,7 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Sho
             above: &[],
             cells: &|rows: &[RowId]| workloads::render(state, theme, rows),
             rows: &rows,
+            sections: &[],
             nothing,
             below: 9,
         };
@@ -37,6 +38,7 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Sho
         above: &matrix.above(theme),
         cells: &|rows: &[RowId]| matrix.render(state, theme, rows),
         rows: &rows,
+        sections: &[],
         nothing,
         below: 6,
     };

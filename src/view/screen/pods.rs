@@ -20,6 +20,7 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Sho
         above: &[],
         cells: &|rows: &[RowId]| pods::render(state, theme, rows),
         rows: &rows,
+        sections: &[],
         nothing: fresh::nothing(theme, &fresh::kind(state, KubeKind::Pods), "pods"),
         below: 8,
     };

@@ -13,12 +13,26 @@ use crate::view::theme::{Glyph, Role, Theme};
 /// Draws the screen.
 pub fn render(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Shown {
     let rows = rows::rows(state);
+    // Sorted by something else, a row stands alone, and says itself to which group it belongs.
+    let is_grouped = state.sort().is_none();
+    let sections: Vec<&'static str> = rows.iter().filter(|_| is_grouped).map(readiness::group).collect();
+    let cells = |rows: &[RowId]| {
+        let mut cells = readiness::render(state, theme, rows);
+        if is_grouped {
+            cells
+                .iter_mut()
+                .filter_map(|row| row.first_mut())
+                .for_each(|cell| cell.text = "".into());
+        }
+        cells
+    };
     let list = List {
         heading: readiness::heading(state),
         columns: &ladder::READINESS,
         above: &[],
-        cells: &|rows: &[RowId]| readiness::render(state, theme, rows),
+        cells: &cells,
         rows: &rows,
+        sections: &sections,
         nothing: (
             format!("{} nothing was checked yet", theme.glyph(Glyph::Loading)),
             Role::Dim,

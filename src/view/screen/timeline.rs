@@ -19,6 +19,7 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Sho
         above: &[],
         cells: &|rows: &[RowId]| timeline::render(state, theme, rows),
         rows: &rows,
+        sections: &[],
         nothing: ("- nothing has changed".to_owned(), Role::Dim),
         below: 5,
     };

@@ -1,6 +1,10 @@
 //! Keys in, frames out.
 
 use super::*;
+use crate::app::{RowId, rows};
+use crate::check::{CheckId, Group};
+use crate::model::FeedId;
+use crate::model::policy::Acknowledgement;
 use crate::model::snapshot::Simulated;
 use crate::view::linear;
 
@@ -101,6 +105,79 @@ fn filters_say_what_they_find_and_never_lie() {
     press(&mut state, "<ctrl-u>-l =x");
     let bad = page(&state, 120, 24);
     assert!(bad.contains("is no label selector") && bad.contains("nbe-1"), "{bad}");
+}
+
+#[test]
+fn every_word_for_a_state_finds_its_statements() {
+    let mut snapshot = (*state("node_lost").snapshot).clone();
+    crate::model::example::turn_off(&mut snapshot, FeedId::EtcdDisk);
+    let snapshot = Arc::new(snapshot);
+    let accepted = Acknowledgement {
+        check: "node.not-ready".into(),
+        subject: None,
+        reason: "known".into(),
+        until: snapshot.now.wall + jiff::SignedDuration::from_hours(1),
+    };
+    let policy = Policy {
+        acknowledged: vec![accepted],
+        ..Policy::default()
+    };
+    let mut state = on(State::new(snapshot, policy), Screen::Readiness);
+    let mut found = |word: &str| {
+        press(&mut state, &format!("/<ctrl-u>{word}<enter>"));
+        rows::rows(&state).to_vec()
+    };
+    let has = |found: &[RowId], id| found.contains(&RowId::Check(id));
+    for (words, id) in [
+        (["ok", "holds"].as_slice(), CheckId::EtcdQuorum),
+        (&["broken", "warning"], CheckId::EtcdSpare),
+        (&["broken", "acknowledged", "accepted"], CheckId::NodeNotReady),
+        (&["cannot tell", "cannot-tell", "unknown"], CheckId::EtcdDisk),
+        (&["not applicable", "not-applicable"], CheckId::NetworkEtcdClient),
+    ] {
+        for word in words {
+            assert!(has(&found(word), id), "{word}: {id}");
+        }
+    }
+    assert!(!has(&found("broken"), CheckId::EtcdDisk) && !has(&found("accepted"), CheckId::EtcdSpare));
+}
+
+#[test]
+fn statements_stand_under_their_group_at_every_width_and_the_selected_one_in_sight() {
+    let mut state = on(state("healthy"), Screen::Readiness);
+    assert_eq!(lines(&state, 80, 24)[4].trim(), "Now", "{}", page(&state, 80, 24));
+    let all = rows::rows(&state).to_vec();
+    for row in &all {
+        let RowId::Check(id) = row else { panic!("{row:?}") };
+        let check = crate::check::find(*id).unwrap();
+        let shown = lines(&state, 80, 24);
+        let at = shown
+            .iter()
+            .position(|line| line.starts_with("> "))
+            .expect("it is in sight");
+        let mut above = shown[..at].iter().rev();
+        let heading = above.find(|line| Group::ALL.iter().any(|group| line.trim() == group.title()));
+        assert_eq!(
+            heading.map(|line| line.trim()),
+            Some(check.group.title()),
+            "{id}: {shown:#?}"
+        );
+        press(&mut state, "j");
+    }
+    press(&mut state, ":sort state<enter>");
+    assert!(lines(&state, 120, 40)[3].contains("group"), "{}", page(&state, 120, 40));
+}
+
+#[test]
+fn a_page_of_details_is_copied_whole() {
+    let mut state = on(state("node_lost"), Screen::Nodes);
+    press(&mut state, "d");
+    assert_eq!(press(&mut state, "C"), [Effect::CopyPage]);
+    let text = crate::view::page_text(&state, &Theme::default());
+    assert!(text.starts_with("node nbe-1\n") && text.lines().count() > 10, "{text}");
+    assert!(text.len() <= crate::app::MOST_COPIED_BYTES);
+    press(&mut state, "<esc>");
+    assert_eq!(press(&mut state, "C"), []);
 }
 
 #[test]

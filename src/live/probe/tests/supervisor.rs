@@ -31,6 +31,7 @@ fn listing(members: &[(u64, &str)]) -> Snapshot {
         } else {
             vec![(*url).into()]
         },
+        client_urls: Vec::new(),
         is_learner: false,
     });
     let view = MembershipView {

@@ -41,10 +41,10 @@ pub fn rows(state: &State, address: IpAddr) -> Vec<Paragraph> {
     rows.push(("tried", format!("{age} ago, by TCP connects"), Role::Dim));
     rows.push((
         "4789/UDP",
-        "VXLAN: no connect can tell whether it passes".to_owned(),
+        "VXLAN: no connect can tell whether it passes (network.overlay)".to_owned(),
         Role::Dim,
     ));
-    let loopback = "not asked: k0s's etcd listens for clients on loopback only";
+    let loopback = "not asked: k0s's etcd listens for clients on loopback only (network.etcd-client)";
     rows.push(("2379", loopback.to_owned(), Role::Dim));
     rows.extend(
         seen.arrival

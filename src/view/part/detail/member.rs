@@ -42,12 +42,13 @@ pub fn chapters(state: &State, theme: &Theme, of: &MemberState) -> Vec<Chapter> 
 
 /// As listed, and whether it serves by all that is known.
 fn own(state: &State, of: &MemberState) -> Chapter {
-    let urls: Vec<&str> = of.member.peer_urls.iter().map(Text::as_str).collect();
+    let urls = |urls: &[Text]| urls.iter().map(Text::as_str).collect::<Vec<_>>().join(" ");
     let mut rows = health(state, of);
     rows.extend([
         ("role", members::part(of.role).text.into_owned(), Role::Text),
         ("id", of.member.id.to_string(), Role::Text),
-        ("peer URLs", urls.join(" "), Role::Text),
+        ("peer URLs", urls(&of.member.peer_urls), Role::Text),
+        ("client URLs", urls(&of.member.client_urls), Role::Text),
     ]);
     let source = format!(
         "member list {}",
@@ -129,6 +130,12 @@ fn probed(state: &State, facts: &PeerFacts) -> Vec<Paragraph> {
         facts
             .clock_skew_ms
             .map(|skew| format!("{} from ours", words::skew(skew))),
+    );
+    told(
+        "certificate",
+        facts
+            .certificate_ends
+            .map(|end| format!("valid until {}", end.strftime("%Y-%m-%d"))),
     );
     rows
 }
