@@ -279,7 +279,7 @@ fn peer(n: u8) -> PeerFacts {
         rtt_us: Some(700 + 100 * u64::from(n)),
         clock_skew_ms: Some(i64::from(n) - 1),
         version: Some("3.6.16".into()),
-        certificate_ends: Some(ago(0).plus(Duration::from_secs(330 * 86_400)).wall),
+        certificate_ends: Some(ago(0).plus(Duration::from_hours(330 * 24)).wall),
     }
 }
 

@@ -190,7 +190,7 @@ fn a_hard_spread_counts_over_nodes_and_over_several_zones() {
         let mut one_zone = snapshot.clone();
         for n in 1..=3 {
             change(&mut one_zone.kube.nodes, &ObjectKey::new("", name(n)), |node| {
-                node.zone = None
+                node.zone = None;
             });
         }
         assert_eq!(find(&one_zone, "set").is_hard_spread(), bare, "{key}");

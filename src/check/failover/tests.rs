@@ -169,7 +169,7 @@ fn mixed_eviction_names_the_slow_ones() {
     );
     let lines = evidence(&finding);
     for line in [
-        "19 pods after 30 s",
+        "20 pods after 30 s",
         "3 pods after 5 min",
         "slow: kotsadm/netbox-netbox",
         "2 pods at once",
@@ -233,7 +233,7 @@ fn pods_that_never_leave_a_silent_node_are_told() {
         titles,
         [
             "1 of 25 pods are evicted only after 5 min",
-            "23 of 25 pods never leave a silent node"
+            "24 of 25 pods never leave a silent node"
         ]
     );
 }

@@ -5,7 +5,7 @@ use core::net::IpAddr;
 
 use super::super::look::{Looked, called, cannot_tell, evidence, member_subject, names, not_applicable};
 use super::super::{CheckId, Finding, Severity};
-use crate::base::{Text, Why, WhyKind};
+use crate::base::{Natural, Text, Why, WhyKind};
 use crate::model::etcd::{Member, url_host};
 use crate::model::{FeedId, Snapshot};
 
@@ -40,7 +40,9 @@ pub fn open(snapshot: &Snapshot) -> Looked {
         let why = Why::new(WhyKind::NotYet, "no etcd member has told where it takes clients");
         return Err(cannot_tell(FeedId::EtcdLocal, why));
     }
-    let who = names(told.iter().map(|(member, _)| called(member)));
+    let mut who: Vec<Text> = told.iter().map(|(member, _)| called(member)).collect();
+    who.sort_by(|one, other| Natural(one).cmp(&Natural(other)));
+    let who = names(who);
     Err(not_applicable(&format!(
         "k0s's etcd listens for clients on loopback only, so 2379 need not be open between nodes: so say {who}"
     )))

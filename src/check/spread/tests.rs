@@ -22,7 +22,7 @@ fn a_workload_without_any_spread_is_named() {
     });
     assert_holds(CheckId::PlacementSoftSpread, &preferring);
     let elsewhere = bent("netbox-worker", |workload| {
-        workload.spread[0].topology_key = "rack".into()
+        workload.spread[0].topology_key = "rack".into();
     });
     one(CheckId::PlacementSoftSpread, &elsewhere, Severity::Info, "cluster");
     let alone = bent("netbox-worker", |workload| {

@@ -151,8 +151,11 @@ fn shown(snapshot: &Snapshot, policy: &Policy, id: CheckId, outcome: &Outcome) -
     match outcome {
         Outcome::Holds => short(&proof::of(id, snapshot, policy)),
         Outcome::Broken { findings } => {
-            let evidence = findings.iter().flat_map(|finding| finding.evidence.clone());
-            short(&evidence.collect::<Vec<Text>>())
+            let lines = findings.iter().map(|finding| {
+                let shown = finding.evidence.first().map_or("", Text::as_str);
+                Text::from(format!("{}: {shown}", finding.title))
+            });
+            short(&lines.collect::<Vec<Text>>())
         }
         Outcome::CannotTell { .. } | Outcome::NotApplicable { .. } => {
             words::wrap(&because(&result(id, outcome)), width)

@@ -2,7 +2,7 @@
 //! Start reading at [`ask`].
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -82,7 +82,7 @@ impl Call<'_> {
         self.hop = Hop::Lookup;
         let found = resolve(self.place.host.as_str(), self.place.port).await;
         let addresses = found.map_err(|error| self.failed(WhyKind::Unreachable, error.to_string()))?;
-        self.addresses = addresses.iter().map(|address| address.ip()).collect();
+        self.addresses = addresses.iter().map(SocketAddr::ip).collect();
         self.hop = Hop::Connect;
         let tcp = open_first(&self.target, addresses, CONNECT).await?;
         Ok(Bounded { tcp, left: MAX_BYTES })
