@@ -44,7 +44,7 @@ pub fn pairs(snapshot: &Snapshot) -> Looked {
             seen.ok_or_else(|| cannot_tell(feed, not_yet()))
         });
         match seen {
-            Ok(seen) if seen.ways.is_empty() => {
+            Ok(seen) if !seen.ways.iter().any(is_between) => {
                 let text = format!(
                     "nothing was tried from {}: no other controller was known",
                     neighbour.name
@@ -75,6 +75,11 @@ pub fn pairs(snapshot: &Snapshot) -> Looked {
 pub(super) fn is_asked(snapshot: &Snapshot, address: IpAddr) -> bool {
     let joins = snapshot.member_at(address).is_some_and(|member| member.is_learner);
     !joins && snapshot.etcd_answers_at(address) != Some(false)
+}
+
+/// Whether it leads to a controller, not to a service outside the cluster.
+const fn is_between(way: &Way) -> bool {
+    matches!(way.target, Target::Controller { .. })
 }
 
 /// There is nobody to reach; or nobody has said who there is.
