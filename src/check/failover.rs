@@ -434,10 +434,15 @@ fn certificates(snapshot: &Snapshot, policy: &Policy) -> Looked {
         let why = Why::new(WhyKind::Missing, "no certificate was found on this host");
         return Err(cannot_tell(feed, why));
     };
-    Ok(certificates
+    let found: Vec<Finding> = certificates
         .iter()
         .filter_map(|certificate| ending(snapshot, policy, certificate))
-        .collect())
+        .collect();
+    // Of those that could not be read nothing is known.
+    match snapshot.feed(feed).why() {
+        Some(why) if found.is_empty() => Err(cannot_tell(feed, why.clone())),
+        Some(_) | None => Ok(found),
+    }
 }
 
 fn ending(snapshot: &Snapshot, policy: &Policy, certificate: &Certificate) -> Option<Finding> {
