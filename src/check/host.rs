@@ -183,6 +183,7 @@ fn clock(snapshot: &Snapshot) -> Looked {
         let feed = others
             .first()
             .map_or(FeedId::EtcdLocal, |state| FeedId::EtcdPeer(state.member.id));
+        need(snapshot, feed)?;
         return Err(cannot_tell(
             feed,
             Why::new(WhyKind::NotYet, "no other member tells its clock"),

@@ -6,12 +6,13 @@ use super::testing::look;
 use super::*;
 use crate::base::WhyKind;
 use crate::base::text::is_plain;
+use crate::base::{Why, WhyKind};
 use crate::model::entry::EntryId;
 use crate::model::example::{self, Death};
 use crate::model::external::ServiceId;
 use crate::model::feed::HostPart;
 use crate::model::policy::Site;
-use crate::model::{FeedId, KubeKind, Policy, Snapshot};
+use crate::model::{FeedId, FeedState, KubeKind, Policy, Snapshot};
 
 /// Every bent example, by name.
 fn examples() -> Vec<(&'static str, Snapshot)> {
@@ -269,6 +270,26 @@ fn every_check_cannot_tell_without_what_it_needs() {
                     other => panic!("{id} without {feed} says {other:?}"),
                 }
             }
+        }
+    }
+}
+
+#[test]
+fn a_kind_that_may_not_be_read_costs_what_needs_it_and_nothing_else() {
+    let before = run(&example::healthy(), &Policy::default());
+    for kind in KubeKind::ALL {
+        let feed = FeedId::Kube(kind);
+        let why = Why::new(WhyKind::Forbidden, "no");
+        let mut snapshot = example::healthy();
+        snapshot.feeds.insert(feed, FeedState::Lost { as_of: None, why });
+        let after = run(&snapshot, &Policy::default());
+        for ((id, was), (_, is)) in before.outcomes.iter().zip(&after.outcomes) {
+            let is_right = match is {
+                Outcome::CannotTell { why, .. } if needs(*id).contains(&feed) => why.kind == WhyKind::Forbidden,
+                // That a feed is missing is its own finding.
+                _ => *id == CheckId::FeedsStale || is.word() == was.word(),
+            };
+            assert!(is_right, "{id} without {kind:?}: {is:?}, not {was:?}");
         }
     }
 }

@@ -13,6 +13,7 @@ mod forecast;
 #[path = "../lab/lab.rs"]
 #[allow(dead_code)] // shared by three test binaries; each uses a part
 mod lab;
+mod probes;
 mod process;
 mod recording;
 mod workloads;
@@ -37,7 +38,7 @@ const STEPS: [(&str, fn()); 5] = [
 ];
 
 fn main() {
-    if forecast::observe_if_told() {
+    if forecast::observe_if_told() || probes::watch_if_told() {
         return;
     }
     let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
@@ -51,6 +52,7 @@ fn main() {
 fn on_the_lab() {
     let lab = Lab::up(&["--zones"]);
     complete(&lab);
+    probes::measure(&lab);
     idle(&lab);
     losses(&lab);
     dark::measure(&lab);

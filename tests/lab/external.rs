@@ -1,7 +1,7 @@
 //! The services outside the cluster as they really are: PostgreSQL with a streaming standby, Redis with a replica and three
 //! Sentinels, an S3 server; asked by the product's own client code and judged by its own checks: healthy, degraded, dead.
 
-mod servers;
+pub mod servers;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

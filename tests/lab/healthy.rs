@@ -1,5 +1,8 @@
 //! A healthy cluster, read from one host: everything is there, and nothing is called wrong that is not.
 
+use std::fs;
+use std::os::unix::fs::symlink;
+
 use serde_json::{Value, json};
 
 use crate::lab::Lab;
@@ -107,6 +110,38 @@ fn the_checks_find_what_is_missing_and_nothing_else() {
     assert_eq!(broken(&lab), ["zone.three"]);
     lab.run(&["label", "3", "c"]);
     assert_eq!(broken(&lab), Vec::<String>::new());
+    kubectl_starts_it(&lab);
+}
+
+/// kubectl hands over what stands behind the plugin's name.
+fn kubectl_starts_it(lab: &Lab) {
+    let folder = lab.state().join("plugins");
+    fs::create_dir(&folder).unwrap();
+    symlink(env!("CARGO_BIN_EXE_quorate"), folder.join("kubectl-quorate")).unwrap();
+    let tools = lab.state().join("hosts/1/bin");
+    let path = format!("PATH={}:{}:/usr/bin:/bin", folder.display(), tools.display());
+    let kubectl = |arguments: &[&str]| lab.on_host(1, &[&["env", &path, "kubectl"], arguments].concat());
+    let listed = kubectl(&["plugin", "list"]);
+    let said = String::from_utf8_lossy(&listed.stdout);
+    assert!(
+        listed.status.success() && said.contains("/plugins/kubectl-quorate\n"),
+        "{listed:?}"
+    );
+    assert!(listed.stderr.is_empty(), "a warning: {listed:?}");
+    let json = |arguments: &[&str]| -> Value {
+        let output = kubectl(&[&["quorate"], arguments, &["-o", "json"]].concat());
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+    };
+    let status = json(&["status"]);
+    assert_eq!(status["schema"], "quorate.status/v1");
+    let check = json(&["--context", "Default", "-n", "kotsadm", "check", "--only", "zone.*"]);
+    assert_eq!(
+        with_result(check["checks"].as_array().unwrap(), "holds"),
+        ["zone.labels", "zone.three"]
+    );
+    let strange = json(&["--context", "nobody", "-n", "kotsadm", "check", "--only", "zone.labels"]);
+    let why = strange["checks"][0]["why"].as_str().unwrap();
+    assert!(why.contains("nobody"), "{why}");
 }
 
 fn with_result(checks: &[Value], result: &str) -> Vec<String> {

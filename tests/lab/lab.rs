@@ -119,6 +119,27 @@ fn programs() -> PathBuf {
     PathBuf::from(out.lines().last().unwrap())
 }
 
+/// Where programs of Debian's packages are, a directory that stands for `/`; unpacks what is missing. `program` is the path
+/// below it that shows that all is there.
+pub fn debian(name: &str, program: &str, packages: &[&str]) -> PathBuf {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/debian");
+    let mut command = Command::new(script);
+    let output = command
+        .args([&[name, program], packages].concat())
+        .stderr(Stdio::inherit())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{command:?}: {}", output.status);
+    let out = String::from_utf8(output.stdout).unwrap();
+    PathBuf::from(out.lines().last().unwrap())
+}
+
+/// Shell words that let programs find the libraries that were unpacked with them.
+pub fn libraries(root: &Path) -> String {
+    let root = root.display();
+    format!("export LD_LIBRARY_PATH=$(find {root}/usr/lib {root}/lib -name '*.so*' -printf '%h:' 2>/dev/null)")
+}
+
 impl Drop for Lab {
     fn drop(&mut self) {
         let ended = self.command(&["down"]).status();

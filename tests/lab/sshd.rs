@@ -4,10 +4,10 @@
 use std::fmt::Write;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use crate::lab::Lab;
+use crate::lab::{Lab, debian, libraries};
 
 /// Servers on some hosts, and an operator on host 1 who may log in as root everywhere.
 pub struct Sshd<'a> {
@@ -20,6 +20,10 @@ pub struct Sshd<'a> {
 /// What an operator has in `~/.ssh/config`. The rest of what ssh does is quorate's wish.
 const CONFIG: &str = "Host 10.77.0.*\n  IdentitiesOnly yes\n  GlobalKnownHostsFile /dev/null\n";
 
+/// Ada's password, and its hash in `/etc/shadow`.
+pub const PASSWORD: &str = "secret";
+const HASH: &str = "$6$quorate$70t87OHXp/Ka3aSDZuJF4GwTfWvt9k0rzV8.a6qamgXK2i9MvNZ5jB5iispirnluR6cG9NkiMr.9fD9jx6wIF1";
+
 impl<'a> Sshd<'a> {
     /// Starts the servers, and gives host 1 what it needs to reach them.
     pub fn start(lab: &'a Lab, hosts: &[u8]) -> Self {
@@ -29,7 +33,7 @@ impl<'a> Sshd<'a> {
         );
         let mut sshd = Self {
             lab,
-            packages: packages(),
+            packages: debian("openssh", "usr/sbin/sshd", &["openssh-server", "openssh-client"]),
             servers: Vec::new(),
         };
         fs::create_dir_all(sshd.dir().join("key")).unwrap();
@@ -108,11 +112,11 @@ impl<'a> Sshd<'a> {
         let dir = dir.display();
         format!(
             "umask 022; mkdir -p {dir}/home-{host}/.ssh {dir}/ada-{host} /run/sshd\n\
-             grep -vE '^(root|sshd|ada):' /etc/passwd > /etc/passwd.new || true\n\
+             grep -vE '^(root|sshd|ada):|:x:1000:' /etc/passwd > /etc/passwd.new || true\n\
              echo 'root:x:0:0:root:{dir}/home-{host}:/bin/bash' >> /etc/passwd.new\n\
              echo 'ada:x:1000:1000:ada:{dir}/ada-{host}:/bin/bash' >> /etc/passwd.new\n\
              echo 'sshd:x:101:65534::/run/sshd:/usr/sbin/nologin' >> /etc/passwd.new\n\
-             printf 'root:*:::::::\\nada:*:::::::\\nsshd:*:::::::\\n' > /etc/shadow.new\n\
+             printf 'root:*:::::::\\nada:{HASH}:::::::\\nsshd:*:::::::\\n' > /etc/shadow.new\n\
              for file in passwd shadow; do rm -f /etc/$file; mv /etc/$file.new /etc/$file; done\n\
              chown 1000:1000 {dir}/ada-{host}; chmod 755 {dir}/..\n\
              command -v ssh > /dev/null || ln -s {packages}/usr/bin/ssh /usr/local/bin/ssh",
@@ -163,6 +167,25 @@ impl<'a> Sshd<'a> {
         self.program(host, "sudo", "echo 'sudo: a password is required' >&2; exit 1");
     }
 
+    /// Real sudo, which asks for a password that nobody was asked for before, and these rules for it.
+    pub fn sudo(&self, host: u8, rules: &str) {
+        let packages = debian("sudo", "usr/bin/sudo", &["sudo"]);
+        let script = format!(
+            "umask 022; cp -pL {packages}/usr/bin/sudo {dir}/bin-{host}/sudo\n\
+             parts={packages}/usr/libexec/sudo\n\
+             if [ -d $parts ] && [ ! -d /usr/libexec/sudo ]; then\n\
+             mount -t tmpfs tmpfs /usr/libexec; cp -a $parts /usr/libexec/sudo\n\
+             fi\n\
+             rm -rf /etc/pam.d /etc/sudoers; mkdir /etc/pam.d\n\
+             printf 'auth required pam_unix.so\\naccount required pam_unix.so\\nsession required pam_permit.so\\n' \
+             > /etc/pam.d/sudo\n\
+             printf 'Defaults timestamp_timeout=0, lecture=never\\n{rules}\\n' > /etc/sudoers; chmod 440 /etc/sudoers",
+            packages = packages.display(),
+            dir = self.dir().display(),
+        );
+        self.on(host, &script);
+    }
+
     /// What the sessions on a host find instead of a program.
     pub fn program(&self, host: u8, name: &str, script: &str) {
         let file = format!("bin-{host}/{name}");
@@ -172,11 +195,9 @@ impl<'a> Sshd<'a> {
 
     fn serve(&mut self, host: u8) {
         let (dir, packages) = (self.dir(), self.packages.display());
-        let libraries = format!(
-            "export LD_LIBRARY_PATH=$(find {packages}/usr/lib {packages}/lib -name '*.so*' -printf '%h:' 2>/dev/null)"
-        );
         let script = format!(
             "{libraries}; exec {packages}/usr/sbin/sshd -D -E {dir}/sshd-{host}.log -f {dir}/sshd-{host}.conf",
+            libraries = libraries(&self.packages),
             dir = dir.display()
         );
         let mut command = self.lab.exec(host, &["sh", "-c", &script]);
@@ -186,19 +207,6 @@ impl<'a> Sshd<'a> {
         let log = dir.join(format!("sshd-{host}.log"));
         self.on(host, &listens.replace("LOG", log.to_str().unwrap()));
     }
-}
-
-/// Unpacks what is missing.
-fn packages() -> PathBuf {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/openssh");
-    let output = Command::new(script).stderr(Stdio::inherit()).output().unwrap();
-    assert!(
-        output.status.success(),
-        "tests/lab/openssh: {}: there is no sshd to test with",
-        output.status
-    );
-    let out = String::from_utf8(output.stdout).unwrap();
-    PathBuf::from(out.lines().last().unwrap())
 }
 
 impl Drop for Sshd<'_> {

@@ -7,7 +7,7 @@ use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::lab::Lab;
-use crate::sshd::Sshd;
+use crate::sshd::{PASSWORD, Sshd};
 
 const HOST: &str = "10.77.0.12";
 const WORDS: [&str; 3] = ["--", "explain", "etcd.spare"];
@@ -142,15 +142,34 @@ fn a_host_of_another_kind(lab: &Lab, sshd: &Sshd) {
     sshd.remove("bin-2/uname");
 }
 
+/// Leaves a sudo that permits ada nothing.
 fn root_is_needed_or_not(lab: &Lab, sshd: &Sshd, places: &Places) {
+    let way_out = "log in as root, or say --no-sudo";
     sshd.operator("ada");
-    let words = [
-        "sudo on 10.77.0.12 asks for a password",
-        "log in as root, or say --no-sudo",
-    ];
-    refused(&visit(lab, &[]), &words);
+    sshd.remove("bin-2/sudo");
+    places.shell("[ ! -e /usr/bin/sudo ] || mount --bind /dev/null /usr/bin/sudo");
+    let none = "one is not root on 10.77.0.12, and there is no sudo";
+    refused(&visit(lab, &[]), &[none, way_out]);
     came(&visit(lab, &["--no-sudo"]));
+
+    for (rules, shown, code) in [
+        ("", "ada is not in the sudoers file", 1),
+        ("ada ALL=(ALL) ALL", "etcd.spare", 0),
+    ] {
+        sshd.sudo(2, rules);
+        refused(&visit(lab, &[]), &["sudo on 10.77.0.12 asks for a password", way_out]);
+        let argv = [&[env!("CARGO_BIN_EXE_quorate"), "ssh", HOST], &WORDS[..]].concat();
+        let mut console = lab.terminal(1, &argv, SIZE);
+        console.wait_for("a question", SOON, |screen| screen.contains("password for ada"));
+        console.press(&format!("{PASSWORD}\r"));
+        console.wait_for("an answer", SOON, |screen| screen.contains(shown));
+        assert_eq!(console.wait_for_exit(SOON).exit_code(), code);
+        places.are_clean();
+    }
+    sshd.sudo(2, "ada ALL=(ALL) NOPASSWD: ALL");
+    came(&visit(lab, &[]));
     places.are_clean();
+    sshd.sudo(2, "");
     sshd.operator("root");
 }
 

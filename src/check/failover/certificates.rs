@@ -24,7 +24,12 @@ pub fn ending(snapshot: &Snapshot, policy: &Policy) -> Looked {
     let here = certificates.iter().filter_map(|own| of_file(snapshot, policy, own));
     let others = others(snapshot).into_iter();
     let shown = others.filter_map(|(member, end)| of_peer(snapshot, policy, &member, end?));
-    Ok(here.chain(shown).collect())
+    let found: Vec<Finding> = here.chain(shown).collect();
+    // Of those that could not be read nothing is known.
+    match snapshot.feed(feed).why() {
+        Some(why) if found.is_empty() => Err(cannot_tell(feed, why.clone())),
+        Some(_) | None => Ok(found),
+    }
 }
 
 /// Every other member, and the end of the certificate that it shows on its peer port.

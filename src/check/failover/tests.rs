@@ -9,7 +9,7 @@ use crate::check::{CheckId, Outcome, Severity};
 use crate::model::example::{self, ago, change, healthy, member_id, turn_off, wall_ago};
 use crate::model::feed::HostPart;
 use crate::model::kube::{Pod, Tolerates};
-use crate::model::{FeedId, KubeKind, ObjectKey, Snapshot};
+use crate::model::{FeedId, FeedState, KubeKind, ObjectKey, Snapshot};
 
 const DAY: u64 = 24 * 3_600;
 
@@ -455,6 +455,25 @@ fn certificates_by_the_days_that_are_left() {
     assert!(evidence(&finding).contains(unseen), "{finding:#?}");
     snapshot.host.certificates.as_mut().unwrap().value.clear();
     assert_cannot_tell(CheckId::CertExpiry, &snapshot, FeedId::Host(HostPart::Certificates));
+}
+
+#[test]
+fn certificates_that_may_not_be_read_are_not_called_good() {
+    let feed = FeedId::Host(HostPart::Certificates);
+    let mut snapshot = healthy();
+    let why = Some(Why::new(
+        WhyKind::Denied,
+        "/var/lib/embedded-cluster/k0s/pki: permission denied",
+    ));
+    let as_of = ago(5);
+    snapshot.feeds.insert(feed, FeedState::Lagging { as_of, why });
+    assert_cannot_tell(CheckId::CertExpiry, &snapshot, feed);
+    snapshot.host.certificates.as_mut().unwrap().value[0].not_after = wall_ago(3 * DAY);
+    assert_eq!(
+        findings(CheckId::CertExpiry, &snapshot).len(),
+        1,
+        "what was read and ends is told"
+    );
 }
 
 #[test]

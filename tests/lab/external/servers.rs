@@ -106,7 +106,8 @@ impl Folder {
         Self(tempfile::tempdir_in("/tmp").unwrap())
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    /// A file of this name in it.
+    pub fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
