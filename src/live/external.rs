@@ -57,6 +57,7 @@ pub struct Wish {
 impl Wish {
     /// With what NetBoxEnterprises say of services that are not set. Those are asked without password or key: secrets go to
     /// nobody but the servers that the settings name.
+    #[must_use]
     pub fn with(&self, told: &Services) -> Self {
         let mut own = self.clone();
         own.postgresql = own.postgresql.or_else(|| {
