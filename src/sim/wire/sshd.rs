@@ -115,16 +115,17 @@ fn processes(world: &World, host: HostId) -> String {
 /// Hosts at the addresses in `translated` see it at another one.
 pub fn script(root: &std::path::Path, here: &str, translated: &[String]) -> String {
     let (ways, folder) = (root.join(WAYS), root.join(FOLDER));
-    let translated: String = translated
-        .iter()
-        .map(|address| format!("[ \"$host\" = {address} ] && here={TRANSLATED}\n"))
-        .collect();
+    let mut behind = String::new();
+    for address in translated {
+        // Writing to a String cannot fail.
+        let _ = writeln!(behind, "[ \"$host\" = {address} ] && here={TRANSLATED}");
+    }
     format!(
         "to=login host= before= here={here}\nfor word; do\n  case $before in -W) to=$word ;; --) host=${{word#*@}} ;; esac\n  before=$word\ndone\n\
          while read -r from target words; do\n  [ \"$from\" = \"$host\" ] || continue\n  [ \"$target\" = login ] && \
          {{ echo \"ssh: connect to host $host port 22: $words\" >&2; exit 255; }}\n  [ \"$target\" = \"$to\" ] && \
          {{ echo \"channel 0: open failed: connect failed: $words\" >&2; exit 255; }}\ndone < '{}'\n\
-         {translated}case $word in\n  *' ps '*) exec cat \"{}/$host\" ;;\n  *SSH_CONNECTION) echo \"$here 51234 $host 22\" ;;\nesac\nexit 0\n",
+         {behind}case $word in\n  *' ps '*) exec cat \"{}/$host\" ;;\n  *SSH_CONNECTION) echo \"$here 51234 $host 22\" ;;\nesac\nexit 0\n",
         ways.display(),
         folder.display()
     )
