@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use super::testing::look;
 use super::*;
-use crate::base::WhyKind;
 use crate::base::text::is_plain;
 use crate::base::{Why, WhyKind};
 use crate::model::entry::EntryId;
