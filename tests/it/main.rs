@@ -6,6 +6,7 @@ mod assets;
 mod cli;
 mod failover;
 mod forecast;
+mod formats;
 mod layers;
 mod losses;
 mod parity;
