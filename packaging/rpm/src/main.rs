@@ -58,7 +58,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What it is, what it needs, and each file: mode, size, kind, path, target.
+/// What it is, what it needs, what it runs before it goes, and each file: mode, size, kind, path, target.
 fn list(package: &Package) -> Result<(), Box<dyn Error>> {
     let all = &package.metadata;
     println!(
@@ -72,6 +72,9 @@ fn list(package: &Package) -> Result<(), Box<dyn Error>> {
     }
     for file in all.get_file_entries()? {
         let keeps = file.flags.contains(FileFlags::CONFIG | FileFlags::NOREPLACE);
+    for line in all.get_pre_uninstall_script()?.script.lines() {
+        println!("before removal: {line}");
+    }
         let kind = if keeps { "config" } else { "file" };
         let target = file
             .linkto
