@@ -97,8 +97,10 @@ fn dispatch(cli: Cli) -> eyre::Result<ExitCode> {
         Some(Command::Themes { action, output }) => themes::run(&settings, action.as_ref(), output),
         Some(Command::Screenshot(shot)) => screenshot::run(&settings, &shot),
         Some(Command::Config {
+        Some(Command::Config { edit: true, .. }) => config::edit(&settings, &cli.global),
             template,
             check,
+            edit: false,
             output,
         }) => config::run(&settings, template, check, output),
         Some(Command::Completions { shell }) => generate::completions(shell),

@@ -236,6 +236,9 @@ pub enum Command {
         template: bool,
         /// Only check the configuration files
         #[arg(long)]
+        /// Open your configuration file in $VISUAL or $EDITOR, and check it then; a new one holds the template
+        #[arg(long, conflicts_with_all = ["template", "check", "output"])]
+        edit: bool,
         check: bool,
         /// How to print
         #[arg(short, long, value_enum, default_value_t)]
