@@ -16,6 +16,7 @@ mod recording;
 mod run;
 mod said;
 mod scenarios;
+mod settings;
 mod sim;
 mod ssh;
 mod systemd;

@@ -91,6 +91,7 @@ fn it_depends_on_nothing_and_holds_what_belongs_to_a_program() {
         "/usr/bin/kubectl-quorate",
         "/etc/quorate/config.toml",
         "/usr/share/man/man1/quorate.1.gz",
+        "/usr/share/man/man1/quorate-check.1.gz",
         "/usr/share/bash-completion/completions/quorate",
         "/usr/share/fish/vendor_completions.d/quorate.fish",
         "/usr/share/zsh/vendor-completions/_quorate",
@@ -136,7 +137,6 @@ fn it_is_installed_upgraded_removed_and_purged() {
     let beside = root.join("etc/quorate/config.toml.dpkg-dist");
     assert_eq!(fs::read_to_string(beside).unwrap(), "# the later template\n");
 
-    dpkg(root, &["--remove", "quorate"]);
     // What quorate and its operator leave on a host in the meantime.
     let journal = root.join("var/lib/quorate/runs/a/journal.jsonl");
     let own = root.join("etc/quorate/acknowledged.toml");
@@ -144,6 +144,7 @@ fn it_is_installed_upgraded_removed_and_purged() {
         fs::create_dir_all(file.parent().unwrap()).unwrap();
         fs::write(file, "").unwrap();
     }
+    dpkg(root, &["--remove", "quorate"]);
     let settings = "/etc/quorate/config.toml";
     let theirs = [
         "/etc/quorate/acknowledged.toml",

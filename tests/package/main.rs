@@ -172,7 +172,8 @@ fn the_tarball_has_its_sum_and_krew_s_manifest_names_both() {
     for file in [
         "LICENSE",
         "README.md",
-        "quorate.1",
+        "man/quorate.1",
+        "man/quorate-check.1",
         "config.toml",
         "completions/zsh",
         "rbac/viewer.yaml",
