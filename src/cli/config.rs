@@ -41,8 +41,13 @@ pub fn run(resolved: &Resolved, template: bool, check: bool, output: Output) -> 
                 .map(|entry| vec![entry.key.to_owned(), entry.value.to_string(), entry.origin.to_string()])
                 .collect();
             // That of a file is among the settings.
-            let secrets = config::secrets(&resolved.settings, &resolved.environment).into_iter();
-            rows.extend(secrets.filter(|secret| secret.is_variable_set).map(row_of_secret));
+            let secrets = config::secrets(&resolved.settings, &resolved.environment);
+            rows.extend(
+                secrets
+                    .iter()
+                    .filter(|secret| secret.is_variable_set)
+                    .map(row_of_secret),
+            );
             print(&table(&["SETTING", "VALUE", "FROM"], &rows))?;
         }
     }
@@ -78,7 +83,7 @@ pub fn edit(resolved: &Resolved, global: &Global) -> eyre::Result<ExitCode> {
     run(&observe::settings(global)?, false, true, Output::Table)
 }
 
-fn row_of_secret(secret: SecretEntry) -> Vec<String> {
+fn row_of_secret(secret: &SecretEntry) -> Vec<String> {
     let variable = Origin::Environment(secret.variable);
     let value = if secret.origin.as_ref() == Some(&variable) {
         "is set, not shown".to_owned()
