@@ -100,7 +100,7 @@ impl Chosen {
                 // Who has read enough closes it.
                 let _ = input.write_all(text.as_bytes()).await;
             }
-            std::future::pending().await
+            std::future::pending::<()>().await;
         };
         tokio::select! {
             shown = self.until_ended(&mut child, meanwhile) => shown,

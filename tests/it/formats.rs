@@ -150,7 +150,7 @@ fn metrics_are_prometheus_text_with_one_result_for_each_check_and_one_verdict() 
             .filter(|((name, _), _)| name == "quorate_findings")
             .map(|(_, value)| value)
             .sum();
-        let findings = report.findings().into_iter().count();
+        let findings = report.findings().len();
         assert_eq!(found.to_string(), findings.to_string());
     }
 }
