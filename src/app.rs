@@ -95,6 +95,8 @@ pub enum Effect {
     Cancel(QuestionId),
     /// Give a text to the terminal's clipboard.
     Copy(String),
+    /// Let a program of the operator's have the terminal, with this text.
+    Show(keys::Program, String),
     /// Run a plan, or tell a run something.
     Work(work::Order),
     /// Write down what is new in the timeline, or changed in its newest entry.

@@ -17,6 +17,7 @@ pub mod generate;
 pub mod journal;
 pub mod keys;
 pub mod log;
+pub mod manual;
 pub mod name;
 pub mod observe;
 pub mod ok_to;
@@ -96,12 +97,14 @@ fn dispatch(cli: Cli) -> eyre::Result<ExitCode> {
         Some(Command::Keys { output }) => keys::run(&settings, output),
         Some(Command::Themes { action, output }) => themes::run(&settings, action.as_ref(), output),
         Some(Command::Screenshot(shot)) => screenshot::run(&settings, &shot),
+        Some(Command::Config { edit: true, .. }) => config::edit(&settings, &cli.global),
         Some(Command::Config {
             template,
+            edit: false,
             check,
             output,
         }) => config::run(&settings, template, check, output),
         Some(Command::Completions { shell }) => generate::completions(shell),
-        Some(Command::Man) => generate::man(),
+        Some(Command::Man { command }) => generate::man(command.as_deref()),
     }
 }

@@ -8,13 +8,16 @@ pub mod error;
 pub mod file;
 pub mod key;
 pub mod remapped;
+pub mod secret;
 pub mod settings;
 pub mod value;
+pub mod variables;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub use error::ConfigError;
+pub use secret::SecretEntry;
 pub use settings::{Entry, EntrySettings, ExternalSettings, PolicySettings, Settings};
 pub use value::{Color, LogLevel, Origin, Setting};
 
@@ -33,21 +36,25 @@ pub const BACKGROUND: &str = "COLORFGBG";
 const ABILITIES: [Convention; 4] = [
     Convention {
         variable: "TERM",
+        when: "Where it is dumb",
         applies: |value| value == "dumb",
         settings: &[("color", "never"), ("ascii", "true"), ("linear", "true")],
     },
     Convention {
         variable: "TERM",
+        when: "Where it is linux",
         applies: |value| value == "linux",
         settings: &[("ascii", "true")],
     },
     Convention {
         variable: "TERM",
+        when: "Where it begins with vt",
         applies: |value| value.starts_with("vt"),
         settings: &[("ascii", "true")],
     },
     Convention {
         variable: BACKGROUND,
+        when: "Where it ends with 7 or 15, a light background",
         applies: |value| matches!(value.rsplit(';').next(), Some("7" | "15")),
         settings: &[("theme", "light")],
     },
@@ -57,16 +64,19 @@ const ABILITIES: [Convention; 4] = [
 const WISHES: [Convention; 3] = [
     Convention {
         variable: "CLICOLOR_FORCE",
+        when: "Where it is set and not 0",
         applies: |value| value != "0",
         settings: &[("color", "always")],
     },
     Convention {
         variable: "NO_COLOR",
+        when: "Where it is set",
         applies: |_| true,
         settings: &[("color", "never")],
     },
     Convention {
         variable: "ACCESSIBLE",
+        when: "Where it is set and not 0",
         applies: |value| value != "0",
         settings: &[("linear", "true")],
     },
@@ -77,6 +87,8 @@ const LOCALE: [&str; 3] = ["LC_ALL", "LC_CTYPE", "LANG"];
 
 struct Convention {
     variable: &'static str,
+    /// What `applies` asks, as the beginning of a sentence.
+    when: &'static str,
     applies: fn(&str) -> bool,
     settings: &'static [(&'static str, &'static str)],
 }
@@ -129,6 +141,12 @@ pub fn user_file(environment: &BTreeMap<String, String>) -> Option<PathBuf> {
 /// A settings file with every key, its meaning and its default, all commented out.
 pub fn template() -> &'static str {
     include_str!("../assets/config.toml")
+}
+
+/// That secrets are given, and where; never what they are.
+pub fn secrets(settings: &Settings, environment: &BTreeMap<String, String>) -> Vec<SecretEntry> {
+    let entry = |secret: &secret::Secret| secret.entry(settings, environment);
+    secret::SECRETS.iter().map(entry).collect()
 }
 
 /// A variable's value. An empty variable is one that is not set.

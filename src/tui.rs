@@ -9,8 +9,10 @@ mod desk;
 mod diary;
 mod guard;
 mod input;
+mod keyboard;
 pub mod linear;
 mod log;
+mod program;
 mod recorder;
 pub mod replay;
 mod signals;
@@ -22,18 +24,17 @@ pub use desk::{Clerk, Desk};
 pub use diary::{Diary, Scribe};
 pub use guard::restore;
 pub use log::{LogError, init_log};
+pub use program::{Chosen, Programs};
 pub use recorder::{Item, Recorder, Reel};
 
 use std::fmt;
 use std::io::{self, BufWriter, IsTerminal, Stdout};
 use std::sync::Arc;
 
-use crossterm::event::{Event, EventStream};
-use futures_util::StreamExt;
 use ratatui::Terminal;
 use tokio::sync::watch;
 
-use crate::app::keys::KeyMap;
+use crate::app::keys::{KeyMap, Program};
 use crate::app::{Effect, Geometry, Message, Msg, State, tour, update};
 use crate::base::Text;
 use crate::check::Severity;
@@ -43,7 +44,9 @@ use crate::view::theme::ThemeError;
 use crate::view::{self, Colors, Glyphs, Theme};
 use backend::QuietBackend;
 use guard::Guard;
+use keyboard::Keyboard;
 use log::LogView;
+use program::{Meanwhile, Shown};
 use signals::Signals;
 use suspend::Suspension;
 
@@ -77,6 +80,8 @@ pub struct Options {
     pub is_unlocked: bool,
     /// Whether the tour begins with the console.
     pub has_tour: bool,
+    /// The operator's pager and editor.
+    pub programs: Programs,
 }
 
 /// Whom the console talks to, beside its operator.
@@ -142,6 +147,8 @@ struct Console {
     is_dirty: bool,
     /// Whether the terminal is to go back to the shell for a while.
     wants_shell: bool,
+    /// The program that is to have the terminal for a while, and with which text.
+    wants_shown: Option<(Program, String)>,
 }
 
 impl Console {
@@ -174,24 +181,35 @@ impl Console {
             is_fed: true,
             is_dirty: true,
             wants_shell: false,
+            wants_shown: None,
         })
     }
 
     async fn run(&mut self) -> io::Result<()> {
         let mut signals = Signals::listen()?;
         let mut suspension = Suspension::listen()?;
-        let mut events = EventStream::new();
+        let mut keyboard = Keyboard::open()?;
         loop {
             if std::mem::take(&mut self.wants_shell) {
                 self.suspend(&mut suspension).await?;
+            }
+            if let Some((program, text)) = self.wants_shown.take() {
+                keyboard.forget();
+                let meanwhile = Meanwhile {
+                    suspension: &mut suspension,
+                    signals: &mut signals,
+                };
+                if self.show(program, &text, meanwhile).await? {
+                    return Ok(());
+                }
             }
             self.draw()?;
             tokio::select! {
                 biased;
                 () = signals.any() => return Ok(()),
                 () = suspension.asked() => self.wants_shell = true,
-                event = events.next() => {
-                    if self.take_events(event, &mut events).await? {
+                typed = keyboard.next() => {
+                    if self.take_typed(typed?, &mut keyboard)? {
                         return Ok(());
                     }
                 }
@@ -225,32 +243,41 @@ impl Console {
             return Ok(());
         }
         suspension.sleep().await?;
+        self.draw_anew()
+    }
+
+    /// Lets a program of the operator's have the terminal. Returns whether to leave.
+    async fn show(&mut self, program: Program, text: &str, meanwhile: Meanwhile<'_>) -> io::Result<bool> {
+        self.is_dirty = true;
+        match self.options.programs.show(program, text, meanwhile).await? {
+            Shown::Well => {}
+            Shown::Badly(why) => self.tell(Message::new(Severity::Warning, why)),
+            Shown::Ended => return Ok(true),
+        }
+        self.draw_anew()?;
+        Ok(false)
+    }
+
+    /// After the terminal was another's: in the size that it has now.
+    fn draw_anew(&mut self) -> io::Result<()> {
         let size = self.terminal.size()?;
         self.feed(Msg::Resize(size.width, size.height));
         self.terminal.clear()
     }
 
-    /// Takes in an event and all that wait behind it. Returns whether to leave.
-    async fn take_events(&mut self, first: Option<io::Result<Event>>, events: &mut EventStream) -> io::Result<bool> {
-        let mut next = Some(first);
-        for _ in 0..MAX_DRAINED {
-            let Some(event) = next else { break };
-            let event = event.ok_or_else(|| io::Error::new(io::ErrorKind::UnexpectedEof, "the terminal is gone"))??;
-            if let Some(msg) = input::read(event)
-                && self.take(msg)?
-            {
+    /// Takes in what was typed, with all that waits behind it. Returns whether to leave.
+    fn take_typed(&mut self, first: Msg, keyboard: &mut Keyboard) -> io::Result<bool> {
+        if self.take(first)? {
+            return Ok(true);
+        }
+        for _ in 1..MAX_DRAINED {
+            if self.wants_shell || self.wants_shown.is_some() {
+                break;
+            }
+            let Some(msg) = keyboard.waiting()? else { break };
+            if self.take(msg)? {
                 return Ok(true);
             }
-            if self.wants_shell {
-                return Ok(false);
-            }
-            // Polled with this task's own waker: the stream keeps the waker of its last poll, and `now_or_never` would
-            // leave it with one that wakes nobody.
-            next = tokio::select! {
-                biased;
-                event = events.next() => Some(event),
-                () = std::future::ready(()) => None,
-            };
         }
         Ok(false)
     }
@@ -286,6 +313,7 @@ impl Console {
                     let text = view::page_text(&self.state, &self.theme);
                     self.terminal.backend_mut().copy(&text)?;
                 }
+                Effect::Show(program, text) => self.wants_shown = Some((program, text)),
                 Effect::Record(file) => {
                     if let Some(told) = self.others.recorder.write(&file) {
                         self.tell(told);

@@ -50,6 +50,7 @@ pub enum Command {
     OpenSearch,
     Find(Way),
     Copy(Copied),
+    Show(Program),
     Accept,
     Cancel,
     Edit(Edit),
@@ -74,6 +75,15 @@ pub enum Look {
     PreviousRun,
     NextContainer,
     ManagedFields,
+}
+
+/// The operator's own program for texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Program {
+    /// `$PAGER`.
+    Pager,
+    /// `$EDITOR`.
+    Editor,
 }
 
 /// Which way a search goes on.
@@ -274,6 +284,8 @@ pub const TABLE: &[Binding] = &[
     bind(Context::Sheet, &[Key::char('p')], Command::Look(Look::PreviousRun), "", "logs: the run before the last restart, or the present one"),
     bind(Context::Sheet, &[Key::char('o')], Command::Look(Look::NextContainer), "", "logs: the pod's next container"),
     bind(Context::Sheet, &[Key::char('m')], Command::Look(Look::ManagedFields), "", "YAML: with or without managedFields"),
+    bind(Context::Sheet, &[Key::char('v')], Command::Show(Program::Pager), "pager", "the whole text in $PAGER; leaving that leads back"),
+    bind(Context::Sheet, &[Key::char('V')], Command::Show(Program::Editor), "", "a copy of it in $VISUAL or $EDITOR; what is changed there is sent nowhere"),
     bind(Context::Sheet, &[Key::of(Code::Right)], Command::Move(Move::Right), "", "to the right, while lines are cut off"),
     bind(Context::Sheet, &[Key::of(Code::Left)], Command::Move(Move::Left), "", "to the left"),
     bind(Context::Sheet, &[Key::char('^')], Command::Move(Move::LineStart), "", "to the beginning of the lines"),

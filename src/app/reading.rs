@@ -1,7 +1,7 @@
 //! What keys do to sheets: open them, move in them, search, copy. Start reading at [`read`].
 
 use super::Effect;
-use super::keys::{Command, Copied, Look, Move, Reading, Way};
+use super::keys::{Command, Copied, Look, Move, Program, Reading, Way};
 use super::navigate::moved;
 use super::paper::Line;
 use super::rows::{RowId, rows};
@@ -396,6 +396,19 @@ fn copy_lines(state: &mut State, lines: &[String], called: &str) -> Vec<Effect> 
     };
     say_copied(state, &called, &text);
     vec![Effect::Copy(text)]
+}
+
+/// Gives the text that is read to a program of the operator's.
+pub fn show(state: &mut State, program: Program) -> Vec<Effect> {
+    let lines = match state.sheets.last() {
+        Some(sheet) if !matches!(sheet.body, Body::Pods { .. }) => sheet.lines(state),
+        _ => {
+            say(state, Severity::Info, "there is no text to show: y, e or l opens one");
+            return Vec::new();
+        }
+    };
+    let text = lines.iter().map(|line| line.text() + "\n").collect();
+    vec![Effect::Show(program, text)]
 }
 
 /// The whole recovery page, each line as long as it is.

@@ -162,6 +162,7 @@ pub fn run(state: &mut State, command: Command) -> Vec<Effect> {
         Command::OpenSearch => typing::open(state, PromptKind::Search),
         Command::Find(way) => reading::find(state, way),
         Command::Copy(what) => return reading::copy(state, what),
+        Command::Show(program) => return reading::show(state, program),
         Command::Accept => return typing::accept(state),
         Command::Cancel => typing::cancel(state),
         Command::Edit(change) => typing::edit(state, change),

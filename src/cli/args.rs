@@ -22,7 +22,9 @@ use crate::rehearse::mishap::Scheduled;
 /// Terminal console for a three-controller NetBox Enterprise cluster: what is true, what the next loss would do.
 #[derive(Debug, Parser)]
 #[command(name = "quorate", version, propagate_version = true, disable_help_subcommand = true)]
-#[command(after_help = "Without a command the console opens. It only reads. `q` leaves it, `?` shows the keys.")]
+#[command(
+    after_help = "Without a command the console opens. It only reads. By default `q` leaves it and `?` shows the keys."
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -234,6 +236,9 @@ pub enum Command {
         /// Print a configuration file with every setting and its default
         #[arg(long, conflicts_with_all = ["check", "output"])]
         template: bool,
+        /// Open your configuration file in $VISUAL or $EDITOR, and check it then; a new one holds the template
+        #[arg(long, conflicts_with_all = ["template", "check", "output"])]
+        edit: bool,
         /// Only check the configuration files
         #[arg(long)]
         check: bool,
@@ -246,8 +251,11 @@ pub enum Command {
         /// For this shell
         shell: Shell,
     },
-    /// Print the man page
-    Man,
+    /// Print the man page, or that of one command
+    Man {
+        /// The command
+        command: Option<String>,
+    },
 }
 
 /// What to do with the etcd member on this host.

@@ -1,5 +1,6 @@
 //! `quorate` without a command: the console. It opens before any source has answered.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
@@ -21,7 +22,7 @@ use crate::base::Why;
 use crate::check::Severity;
 use crate::chronicle;
 use crate::plan::RunView;
-use crate::tui::{self, Crew, Deck, Desk, Diary, Options, Others, Recorder};
+use crate::tui::{self, Chosen, Crew, Deck, Desk, Diary, Options, Others, Programs, Recorder};
 
 /// Whether the guided tour begins with the console.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +64,7 @@ pub fn run(resolved: &Resolved, tour: Tour) -> eyre::Result<ExitCode> {
         namespace: resolved.namespace.clone(),
         is_unlocked: resolved.may_write,
         has_tour: tour == Tour::Shown,
+        programs: programs(&resolved.environment),
     };
     let runtime = observe::runtime()?;
     let outcome = runtime.block_on(async {
@@ -106,6 +108,16 @@ pub fn run(resolved: &Resolved, tour: Tour) -> eyre::Result<ExitCode> {
     runtime.shutdown_background();
     outcome?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The operator's pager and editor, as other programs find them.
+pub fn programs(environment: &BTreeMap<String, String>) -> Programs {
+    let value = |name| environment.get(name).filter(|value: &&String| !value.trim().is_empty());
+    let editor = if value("VISUAL").is_some() { "VISUAL" } else { "EDITOR" };
+    Programs {
+        pager: Chosen::of("PAGER", value("PAGER"), "less"),
+        editor: Chosen::of(editor, value(editor), "vi"),
+    }
 }
 
 /// Who writes the timeline down. What happens to a simulated cluster is nobody's past.

@@ -20,6 +20,19 @@ pub const FAILED: u8 = 1;
 /// A defect of quorate itself, or a panic (`EX_SOFTWARE`).
 pub const INTERNAL: u8 = 70;
 
+/// Every code and what it says, for the man page. 2 is that of `check` alone.
+pub const STATUS: [(u8, &str); 6] = [
+    (YES, "Yes; done; all is well."),
+    (
+        NO,
+        "No; it stopped before its goal, or could not be done. Of check: a warning.",
+    ),
+    (2, "Of check: critical."),
+    (CANNOT_TELL, "It cannot be told. Of a run: it is paused."),
+    (USAGE, "The command line, a settings file or a name is wrong."),
+    (INTERNAL, "A defect of quorate."),
+];
+
 /// What a person did wrong, to be told without a stack trace; exits 64.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]

@@ -3,11 +3,10 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::CommandFactory;
 use clap_complete::Shell;
 use color_eyre::eyre;
 
-use super::args::Cli;
+use super::manual;
 use super::name::Name;
 
 /// Prints completions for a shell.
@@ -18,11 +17,12 @@ pub fn completions(shell: Shell) -> eyre::Result<ExitCode> {
     print_all(&script)
 }
 
-/// Prints the man page.
-pub fn man() -> eyre::Result<ExitCode> {
-    let mut page = Vec::new();
-    clap_mangen::Man::new(Cli::command()).render(&mut page)?;
-    print_all(&page)
+/// Prints the man page of the program, or of one command.
+pub fn man(command: Option<&str>) -> eyre::Result<ExitCode> {
+    match command {
+        None => print_all(&manual::of_all()?),
+        Some(command) => print_all(&manual::of(command)?),
+    }
 }
 
 fn print_all(bytes: &[u8]) -> eyre::Result<ExitCode> {

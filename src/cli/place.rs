@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::Text;
-use crate::config::Settings;
+use crate::config::secret::Given;
+use crate::config::{self, Settings};
 use crate::live::act::{Chore, Hosts};
 use crate::live::entry::Watch;
 use crate::live::etcd::EtcdPki;
@@ -229,24 +230,24 @@ fn outside(cluster: &Cluster, layout: &Layout) -> external::Wish {
 /// The services outside the cluster, as far as they are set. A password is in a file, else in the environment.
 fn external_services(settings: &Settings, environment: &BTreeMap<String, String>) -> external::Watch {
     let own = &settings.external;
-    let secret = |file: &Option<PathBuf>, variable: &str| match (file, environment.get(variable)) {
-        (Some(path), _) => SecretFrom::File(path.clone()),
-        (None, Some(word)) if !word.is_empty() => SecretFrom::Given(Secret::new(word.clone())),
-        (None, _) => SecretFrom::Nowhere,
+    let secret = |of: config::secret::Secret| match of.given(settings, environment) {
+        Given::File(path) => SecretFrom::File(path.to_owned()),
+        Given::Variable(word) => SecretFrom::Given(Secret::new(word.to_owned())),
+        Given::Nowhere => SecretFrom::Nowhere,
     };
     let postgresql = own.postgresql.value.clone().map(|site| external::Postgresql {
         site,
-        password: secret(&own.postgresql_password_file.value, "QUORATE_POSTGRESQL_PASSWORD"),
+        password: secret(config::secret::POSTGRESQL),
     });
     let redis = own.redis.value.clone().map(|site| external::Redis {
         site,
-        password: secret(&own.redis_password_file.value, "QUORATE_REDIS_PASSWORD"),
+        password: secret(config::secret::REDIS),
     });
     let sentinels = Some(own.sentinel.value.clone()).filter(|sites| !sites.is_empty());
     let sentinel = sentinels.map(|sites| external::Sentinel {
         sites,
         masters: own.sentinel_master.value.clone(),
-        password: secret(&own.sentinel_password_file.value, "QUORATE_SENTINEL_PASSWORD"),
+        password: secret(config::secret::SENTINEL),
     });
     let bucket = own.s3_endpoint.value.clone().zip(own.s3_bucket.value.clone());
     let s3 = bucket.map(|(site, bucket)| external::S3 {
@@ -254,7 +255,7 @@ fn external_services(settings: &Settings, environment: &BTreeMap<String, String>
         bucket,
         region: own.s3_region.value.clone(),
         access_key: own.s3_access_key.value.clone(),
-        secret: secret(&own.s3_secret_file.value, "QUORATE_S3_SECRET_KEY"),
+        secret: secret(config::secret::S3),
         may_write: own.s3_may_write.value,
     });
     let wish = external::Wish {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::base::{Why, WhyKind};
 
 /// Root's, where `XDG_STATE_HOME` is not set: kept over restarts.
-const ROOT: &str = "/var/lib/quorate";
+pub const ROOT: &str = "/var/lib/quorate";
 /// In memory: for the one action that must be possible with a full or dead disk. Gone after a restart.
 const VOLATILE: &str = "/run/quorate";
 

@@ -1,6 +1,7 @@
 //! Terminal events as messages.
 
-use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use termina::Event;
+use termina::event::{KeyCode, KeyEvent, KeyEventKind, Modifiers};
 
 use crate::app::key::Code;
 use crate::app::{Key, Msg};
@@ -9,20 +10,19 @@ use crate::app::{Key, Msg};
 pub fn read(event: Event) -> Option<Msg> {
     match event {
         Event::Key(event) if event.kind != KeyEventKind::Release => key(event).map(Msg::Key),
-        Event::Key(_) | Event::FocusGained | Event::FocusLost | Event::Mouse(_) => None,
         Event::Paste(text) => Some(Msg::Paste(text)),
-        Event::Resize(columns, rows) => Some(Msg::Resize(columns, rows)),
+        _ => None,
     }
 }
 
 fn key(event: KeyEvent) -> Option<Key> {
-    let ctrl = event.modifiers.contains(KeyModifiers::CONTROL);
+    let ctrl = event.modifiers.contains(Modifiers::CONTROL);
     let code = match event.code {
         // Terminals disagree on the case of ctrl-C.
         KeyCode::Char(c) if ctrl => Code::Char(c.to_ascii_lowercase()),
         KeyCode::Char(c) => Code::Char(c),
         KeyCode::Enter => Code::Enter,
-        KeyCode::Esc => Code::Esc,
+        KeyCode::Escape => Code::Esc,
         KeyCode::Tab => Code::Tab,
         KeyCode::BackTab => Code::BackTab,
         KeyCode::Backspace => Code::Backspace,
@@ -40,7 +40,7 @@ fn key(event: KeyEvent) -> Option<Key> {
     Some(Key {
         code,
         ctrl,
-        alt: event.modifiers.contains(KeyModifiers::ALT),
+        alt: event.modifiers.contains(Modifiers::ALT),
     })
 }
 
@@ -48,7 +48,7 @@ fn key(event: KeyEvent) -> Option<Key> {
 mod tests {
     use super::*;
 
-    fn pressed(code: KeyCode, modifiers: KeyModifiers) -> Option<String> {
+    fn pressed(code: KeyCode, modifiers: Modifiers) -> Option<String> {
         match read(Event::Key(KeyEvent::new(code, modifiers))) {
             Some(Msg::Key(key)) => Some(key.to_string()),
             _ => None,
@@ -58,22 +58,22 @@ mod tests {
     #[test]
     fn keys_become_ours() {
         assert_eq!(
-            pressed(KeyCode::Char('c'), KeyModifiers::CONTROL).as_deref(),
+            pressed(KeyCode::Char('c'), Modifiers::CONTROL).as_deref(),
             Some("ctrl-c")
         );
         assert_eq!(
-            pressed(KeyCode::Char('C'), KeyModifiers::CONTROL).as_deref(),
+            pressed(KeyCode::Char('C'), Modifiers::CONTROL).as_deref(),
             Some("ctrl-c")
         );
-        assert_eq!(pressed(KeyCode::Char('G'), KeyModifiers::SHIFT).as_deref(), Some("G"));
-        assert_eq!(pressed(KeyCode::PageDown, KeyModifiers::NONE).as_deref(), Some("pgdn"));
-        assert_eq!(pressed(KeyCode::F(5), KeyModifiers::NONE), None);
+        assert_eq!(pressed(KeyCode::Char('G'), Modifiers::SHIFT).as_deref(), Some("G"));
+        assert_eq!(pressed(KeyCode::PageDown, Modifiers::NONE).as_deref(), Some("pgdn"));
+        assert_eq!(pressed(KeyCode::Function(5), Modifiers::NONE), None);
     }
 
     #[test]
     fn releases_are_no_presses() {
-        let release = KeyEvent::new_with_kind(KeyCode::Char('q'), KeyModifiers::NONE, KeyEventKind::Release);
+        let mut release = KeyEvent::new(KeyCode::Char('q'), Modifiers::NONE);
+        release.kind = KeyEventKind::Release;
         assert_eq!(read(Event::Key(release)), None);
-        assert_eq!(read(Event::Resize(80, 24)), Some(Msg::Resize(80, 24)));
     }
 }

@@ -91,6 +91,8 @@ fn lines() -> mpsc::Receiver<String> {
     receiver
 }
 
+/// What is said instead of starting a program.
+const NOT_SHOWN: &str = "no other program is started here: every line is on the screen already";
 /// What is said instead of copying.
 const NOT_COPIED: &str = "nothing was copied: lines can be copied from the terminal as they stand";
 
@@ -164,6 +166,7 @@ impl Console {
                 | Effect::Sim(_)
                 | Effect::Copy(_)
                 | Effect::CopyPage
+                | Effect::Show(..)
                 | Effect::Record(_)
                 | Effect::EndRecord
                 | Effect::Replay(_)
@@ -196,6 +199,7 @@ impl Console {
                         Effect::Keep(entries) => self.others.diary.keep(entries),
                         // A pipe must not get an escape.
                         Effect::Copy(_) | Effect::CopyPage => told = Some(Message::new(Severity::Info, NOT_COPIED)),
+                        Effect::Show(..) => told = Some(Message::new(Severity::Info, NOT_SHOWN)),
                         Effect::Record(file) => told = self.others.recorder.write(&file),
                         Effect::EndRecord => told = self.others.recorder.end(),
                         // The terminal is not ours: its own ctrl-z suspends.

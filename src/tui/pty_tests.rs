@@ -10,7 +10,7 @@ use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system}
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::watch;
 
-use super::{Deck, Options, Themes, restore, run};
+use super::{Chosen, Deck, Options, Programs, Themes, restore, run};
 use crate::app::keys::KeyMap;
 use crate::model::Policy;
 use crate::model::example::healthy;
@@ -45,6 +45,10 @@ fn console() {
         messages: Vec::new(),
         deck: Deck::default(),
         has_tour: false,
+        programs: Programs {
+            pager: Chosen::of("PAGER", None, "cat"),
+            editor: Chosen::of("EDITOR", None, "cat"),
+        },
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

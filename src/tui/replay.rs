@@ -8,17 +8,16 @@ pub use player::Player;
 use std::io::{self, BufWriter, IsTerminal};
 use std::time::Duration;
 
-use crossterm::event::EventStream;
-use futures_util::StreamExt;
 use ratatui::Terminal;
 use tokio::time::sleep;
 
 use super::backend::QuietBackend;
 use super::guard::{self, Guard};
+use super::keyboard::Keyboard;
 use super::log::LogView;
 use super::signals::Signals;
 use super::suspend::{self, Suspension};
-use super::{OUTPUT_BYTES, Screen, input};
+use super::{OUTPUT_BYTES, Screen};
 use crate::app::replay::{Deed, Place, SPEEDS, Wish, seen_as};
 use crate::app::{Command, Effect, Geometry, Message, Msg, State, keys, update};
 use crate::base::{Why, WhyKind};
@@ -79,7 +78,7 @@ impl Replay {
     async fn run(&mut self) -> io::Result<()> {
         let mut signals = Signals::listen()?;
         let mut suspension = Suspension::listen()?;
-        let mut events = EventStream::new();
+        let mut keyboard = Keyboard::open()?;
         loop {
             if std::mem::take(&mut self.wants_shell) {
                 self.suspend(&mut suspension).await?;
@@ -89,11 +88,8 @@ impl Replay {
                 biased;
                 () = signals.any() => return Ok(()),
                 () = suspension.asked() => self.wants_shell = true,
-                event = events.next() => {
-                    let event = event.ok_or_else(|| io::Error::new(io::ErrorKind::UnexpectedEof, "the terminal is gone"))??;
-                    if let Some(msg) = input::read(event)
-                        && self.take(msg)?
-                    {
+                msg = keyboard.next() => {
+                    if self.take(msg?)? {
                         return Ok(());
                     }
                 }
@@ -211,6 +207,7 @@ impl Replay {
                     };
                     drop(update(&mut self.shown, Msg::Answer(answer)));
                 }
+                Effect::Show(..) => self.shown.say(Severity::Info, "texts are not recorded"),
                 Effect::Record(_) | Effect::EndRecord => self.shown.say(Severity::Info, "this is a recording already"),
                 Effect::Sim(_) | Effect::Work(_) => {
                     self.shown.say(Severity::Info, "nothing can be done in a replay");

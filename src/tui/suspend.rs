@@ -41,15 +41,21 @@ impl Suspension {
     /// Gives the terminal back, stops with the whole process group (`cargo run` and `sudo` are in it), and takes the
     /// terminal again once resumed.
     pub async fn sleep(&mut self) -> io::Result<()> {
-        while self.resumed.recv().now_or_never().is_some() {}
         guard::restore();
+        self.stop().await?;
+        guard::take()
+    }
+
+    /// Stops with the whole process group until resumed; the terminal is not ours.
+    pub async fn stop(&mut self) -> io::Result<()> {
+        while self.resumed.recv().now_or_never().is_some() {}
         {
             let _alone = starting::alone();
             kill_current_process_group(Stop::STOP)?;
         }
         // Another thread may take the signal, and this one run on for a moment.
         timeout(AWAKE_AFTER, self.resumed.recv()).await.ok();
-        guard::take()
+        Ok(())
     }
 }
 

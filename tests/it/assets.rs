@@ -7,8 +7,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
+use clap::CommandFactory;
 use quorate::app::keys;
 use quorate::check;
+use quorate::cli::args::Cli;
 
 /// The pictures: a file below `assets/screens`, and what `quorate screenshot --svg` is asked for.
 const PICTURES: [(&str, &[&str]); 5] = [
@@ -64,13 +66,18 @@ fn expect_fresh(wanted: &[(String, String)]) {
 }
 
 #[test]
-fn completions_and_the_man_page() {
+fn completions_and_the_man_pages() {
     let shells = ["bash", "zsh", "fish"];
     let mut wanted: Vec<(String, String)> = shells
         .map(|shell| (format!("assets/completions/{shell}"), printed(&["completions", shell])))
         .into();
-    wanted.push(("assets/quorate.1".to_owned(), printed(&["man"])));
+    wanted.push(("assets/man/quorate.1".to_owned(), printed(&["man"])));
+    for command in Cli::command().get_subcommands().map(clap::Command::get_name) {
+        wanted.push((format!("assets/man/quorate-{command}.1"), printed(&["man", command])));
+    }
     expect_fresh(&wanted);
+    let pages = fs::read_dir(path("assets/man")).unwrap().count();
+    assert_eq!(pages, wanted.len() - shells.len(), "a page of no command");
 }
 
 #[test]

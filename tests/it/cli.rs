@@ -7,7 +7,7 @@ use assert_cmd::Command;
 use serde_json::Value;
 
 /// quorate in an empty home, with an empty environment.
-fn quorate(home: &tempfile::TempDir) -> Command {
+pub fn quorate(home: &tempfile::TempDir) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
     command
         .env_clear()
@@ -16,7 +16,7 @@ fn quorate(home: &tempfile::TempDir) -> Command {
     command
 }
 
-fn home() -> tempfile::TempDir {
+pub fn home() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()
 }
 
@@ -214,7 +214,20 @@ fn completions_and_the_man_page_know_every_command() {
     ] {
         assert!(man.contains(command), "{command} in the man page");
         assert!(bash.contains(command), "{command} in the completions");
+        let (code, page, _) = run(&["man", command]);
+        assert_eq!(code, Some(0), "{command}");
+        assert!(page.contains(&format!(".TH quorate-{command} 1")), "{page}");
+        assert!(
+            page.contains("\\fBquorate\\fR(1)") && !page.contains("\\-\\-kubeconfig"),
+            "{page}"
+        );
     }
+    for section in ["ENVIRONMENT", "FILES", "EXIT STATUS", "SEE ALSO"] {
+        assert!(man.contains(&format!("\n.SH \"{section}\"\n")), "{section}: {man}");
+    }
+    let (code, _, err) = run(&["man", "statsu"]);
+    assert_eq!(code, Some(64));
+    assert!(err.contains("status"), "{err}");
 }
 
 #[test]

@@ -60,6 +60,7 @@ const IMPURE: &[&str] = &[
     "hyper::",
     "ratatui::",
     "crossterm::",
+    "termina::",
     "tui_logger::",
     "std::fs",
     "std::net",

@@ -132,6 +132,7 @@ fn way(command: &[String]) -> Way {
     }
     match words.as_slice() {
         words if words.contains(&"--sim") => Way::AsItStands,
+        ["config", "--edit"] => Way::Elsewhere("tests/it/settings.rs"),
         [
             "keys" | "rbac" | "man" | "themes" | "config" | "explain" | "completions" | "journal" | "timeline",
             ..,

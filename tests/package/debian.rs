@@ -91,6 +91,7 @@ fn it_depends_on_nothing_and_holds_what_belongs_to_a_program() {
         "/usr/bin/kubectl-quorate",
         "/etc/quorate/config.toml",
         "/usr/share/man/man1/quorate.1.gz",
+        "/usr/share/man/man1/quorate-check.1.gz",
         "/usr/share/bash-completion/completions/quorate",
         "/usr/share/fish/vendor_completions.d/quorate.fish",
         "/usr/share/zsh/vendor-completions/_quorate",
@@ -136,14 +137,35 @@ fn it_is_installed_upgraded_removed_and_purged() {
     let beside = root.join("etc/quorate/config.toml.dpkg-dist");
     assert_eq!(fs::read_to_string(beside).unwrap(), "# the later template\n");
 
+    // What quorate and its operator leave on a host in the meantime.
+    let journal = root.join("var/lib/quorate/runs/a/journal.jsonl");
+    let own = root.join("etc/quorate/acknowledged.toml");
+    for file in [&journal, &own] {
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, "").unwrap();
+    }
     dpkg(root, &["--remove", "quorate"]);
-    assert!(!program.exists());
+    let settings = "/etc/quorate/config.toml";
+    let theirs = [
+        "/etc/quorate/acknowledged.toml",
+        "/var/lib/quorate/runs/a/journal.jsonl",
+    ];
+    let mut left = installed(root);
+    left.sort();
+    assert_eq!(
+        left,
+        [theirs[0], settings, "/etc/quorate/config.toml.dpkg-dist", theirs[1]]
+    );
     assert_eq!(
         fs::read_to_string(&config).unwrap(),
         edited,
         "settings stay until they are purged"
     );
     dpkg(root, &["--purge", "quorate"]);
-    assert_eq!(installed(root), Vec::<String>::new());
-    assert!(!root.join("etc/quorate").exists());
+    let mut left = installed(root);
+    left.sort();
+    assert_eq!(left, theirs, "what nobody else can make again");
+    for dir in ["usr/share/doc/quorate", "usr/share/man", "usr/bin"] {
+        assert!(!root.join(dir).exists(), "{dir}");
+    }
 }

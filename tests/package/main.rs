@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod debian;
+mod removal;
 mod userlands;
 
 use std::fs;
@@ -35,24 +36,37 @@ fn text(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
+/// Packs the executable, in a shell that was prepared so.
+fn pack(prepared: &str) -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let build = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/build");
+    let mut command = Command::new("sh");
+    done(
+        command
+            .env("QUORATE_URL", URL)
+            .arg("-c")
+            .arg(format!("{prepared}; exec \"$@\""))
+            .arg("sh")
+            .arg(build)
+            .arg("--binary")
+            .arg(executable())
+            .arg("--out")
+            .arg(dir.path()),
+    );
+    dir
+}
+
 /// The directory of what was made, once for all tests.
 fn packages() -> &'static Path {
     static MADE: OnceLock<TempDir> = OnceLock::new();
-    let made = MADE.get_or_init(|| {
-        let dir = tempfile::tempdir().unwrap();
-        let build = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/build");
-        let mut command = Command::new(build);
-        done(
-            command
-                .env("QUORATE_URL", URL)
-                .arg("--binary")
-                .arg(executable())
-                .arg("--out")
-                .arg(dir.path()),
-        );
-        dir
-    });
-    made.path()
+    MADE.get_or_init(|| pack("umask 022")).path()
+}
+
+/// How the RPM package describes itself.
+fn rpm_list() -> String {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut list = Command::new(dir.join("target/packaging-tools/target/release/quorate-rpm"));
+    text(&done(list.arg("--list").arg(package(".rpm"))))
 }
 
 fn package(ending: &str) -> PathBuf {
@@ -78,6 +92,27 @@ fn the_executable_asks_for_no_loader_and_tells_of_no_path_of_this_machine() {
         let path = path.as_bytes();
         assert!(!bytes.windows(path.len()).any(|own| own == path), "it names a path");
     }
+}
+
+#[test]
+fn it_is_as_large_as_the_readme_says() {
+    let readme = include_str!("../../README.md");
+    let (_, rest) = readme.split_once("one file of about ").unwrap();
+    let said: u64 = rest.split_once(" MB").unwrap().0.parse().unwrap();
+    let bytes = fs::metadata(executable()).unwrap().len();
+    let (least, most) = (said * 900_000, said * 1_100_000);
+    assert!((least..=most).contains(&bytes), "{bytes} bytes are not about {said} MB");
+}
+
+#[test]
+fn packed_again_elsewhere_and_otherwise_it_is_the_same_to_the_byte() {
+    // The packages are made: what follows is later than that by as long as packing takes.
+    let first = fs::read_to_string(packages().join("SHA256SUMS")).unwrap();
+    let again = pack("umask 077; export TZ=Asia/Kathmandu LC_ALL=C HOSTNAME=elsewhere");
+    assert_eq!(first.lines().count(), 3, "{first}");
+    assert_eq!(fs::read_to_string(again.path().join("SHA256SUMS")).unwrap(), first);
+    let krew = |dir: &Path| fs::read_to_string(dir.join("quorate.yaml")).unwrap();
+    assert_eq!(krew(again.path()), krew(packages()));
 }
 
 #[test]
@@ -137,7 +172,8 @@ fn the_tarball_has_its_sum_and_krew_s_manifest_names_both() {
     for file in [
         "LICENSE",
         "README.md",
-        "quorate.1",
+        "man/quorate.1",
+        "man/quorate-check.1",
         "config.toml",
         "completions/zsh",
         "rbac/viewer.yaml",
@@ -148,9 +184,7 @@ fn the_tarball_has_its_sum_and_krew_s_manifest_names_both() {
 
 #[test]
 fn the_rpm_package_has_the_same_files() {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut list = Command::new(dir.join("target/packaging-tools/target/release/quorate-rpm"));
-    let listed = text(&done(list.arg("--list").arg(package(".rpm"))));
+    let listed = rpm_list();
     let has = |line: &str| listed.lines().any(|own| own.starts_with(line));
     let size = fs::metadata(executable()).unwrap().len();
     for line in [

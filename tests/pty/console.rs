@@ -52,6 +52,9 @@ impl Console {
             "LC_ALL",
             "LC_CTYPE",
             "LANG",
+            "PAGER",
+            "VISUAL",
+            "EDITOR",
         ] {
             command.env_remove(variable);
         }
@@ -90,6 +93,12 @@ impl Console {
     /// Whether the program switched to the alternate screen.
     pub fn is_alternate(&self) -> bool {
         self.parser.screen().alternate_screen()
+    }
+
+    /// Whether the terminal edits lines by itself, as a shell's must.
+    pub fn is_cooked(&self) -> bool {
+        let modes = self.master.get_termios().unwrap().local_flags;
+        format!("{modes:?}").contains("ICANON")
     }
 
     /// Waits until the screen satisfies `wanted`; says how long that took. Panics with the screen at the deadline.

@@ -6,6 +6,7 @@ mod actions;
 mod console;
 mod demo;
 mod hostile;
+mod programs;
 mod replay;
 
 use std::time::Duration;

@@ -3,6 +3,8 @@
 
 use std::error::Error;
 use std::fs;
+use std::io;
+use std::path::PathBuf;
 
 use rpm::{BuildConfig, CompressionType, FileFlags, FileOptions, Package, PackageBuilder};
 use serde::Deserialize;
@@ -58,7 +60,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What it is, what it needs, and each file: mode, size, kind, path, target.
+/// What it is, what it needs, what it runs before it goes, and each file: mode, size, kind, path, target.
 fn list(package: &Package) -> Result<(), Box<dyn Error>> {
     let all = &package.metadata;
     println!(
@@ -69,6 +71,9 @@ fn list(package: &Package) -> Result<(), Box<dyn Error>> {
     );
     for need in all.get_requires()? {
         println!("requires {}", need.name);
+    }
+    for line in all.get_pre_uninstall_script()?.script.lines() {
+        println!("before removal: {line}");
     }
     for file in all.get_file_entries()? {
         let keeps = file.flags.contains(FileFlags::CONFIG | FileFlags::NOREPLACE);
@@ -113,20 +118,36 @@ fn package(of: &Described, date: u32) -> Result<Package, rpm::Error> {
                     raw_mode: 0,
                     reason: "no octal mode in Cargo.toml",
                 })?;
-                let dest = place(dest);
-                let options = FileOptions::new(&dest).permissions(mode);
-                let options = if dest.starts_with("/etc/") {
-                    options.config().noreplace()
-                } else if dest.starts_with("/usr/share/doc/") {
-                    options.doc()
-                } else {
-                    options
-                };
-                builder.with_file_contents(fs::read(source)?, options)?;
+                for (source, dest) in files(source, &place(dest))? {
+                    let options = FileOptions::new(&dest).permissions(mode);
+                    let options = if dest.starts_with("/etc/") {
+                        options.config().noreplace()
+                    } else if dest.starts_with("/usr/share/doc/") {
+                        options.doc()
+                    } else {
+                        options
+                    };
+                    builder.with_file_contents(fs::read(source)?, options)?;
+                }
             }
         }
     }
     builder.build()
+}
+
+/// The files that an asset stands for, and where each goes: `DIR/*` is all of a directory.
+fn files(source: &str, dest: &str) -> io::Result<Vec<(PathBuf, String)>> {
+    let Some(dir) = source.strip_suffix("/*") else {
+        return Ok(vec![(source.into(), dest.to_owned())]);
+    };
+    let paths = fs::read_dir(dir)?.map(|entry| Ok(entry?.path()));
+    let mut paths: Vec<PathBuf> = paths.collect::<io::Result<_>>()?;
+    paths.sort();
+    let named = |path: PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        (path, format!("{dest}{name}"))
+    };
+    Ok(paths.into_iter().map(named).collect())
 }
 
 /// Where a file goes: zsh's functions lie elsewhere on Debian than on all others.

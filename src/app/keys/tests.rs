@@ -8,7 +8,7 @@ use crate::model::{Policy, example};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-const COMMANDS: [Command; 76] = [
+const COMMANDS: [Command; 78] = [
     Command::Quit,
     Command::Leave,
     Command::Suspend,
@@ -42,6 +42,8 @@ const COMMANDS: [Command; 76] = [
     Command::Find(Way::Up),
     Command::Copy(Copied::All),
     Command::Copy(Copied::InSight),
+    Command::Show(Program::Pager),
+    Command::Show(Program::Editor),
     Command::Open,
     Command::Describe,
     Command::Pods,
@@ -119,6 +121,7 @@ const fn is_listed(command: Command) -> bool {
         | Command::OpenSearch
         | Command::Find(Way::Down | Way::Up)
         | Command::Copy(Copied::All | Copied::InSight)
+        | Command::Show(Program::Pager | Program::Editor)
         | Command::Open
         | Command::Describe
         | Command::Pods
