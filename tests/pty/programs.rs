@@ -82,7 +82,7 @@ fn the_first_key_after_it_is_heard_at_once_each_time() {
 
 #[test]
 fn ctrl_c_ends_the_pager_and_not_the_console() {
-    let pager = "cat > /dev/null; trap 'exit 0' INT; echo go; cat < /dev/tty > /dev/null";
+    let pager = "cat > /dev/null; echo go; exec cat < /dev/tty > /dev/null";
     let mut console = yaml_of_the_first_node(&QUORATE, &[("PAGER", pager)]);
     console.press("v");
     console.wait_for("the pager", SOON, |screen| screen.contains("go"));
