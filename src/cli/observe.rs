@@ -184,7 +184,7 @@ fn observe(place: Place, clock: Clock, cluster: Option<Cluster>, clerk: Option<C
         live::reach::there::observe(place.from_there.clone(), place.ports, sink.clone(), snapshots()),
         live::reach::from::observe(place.from_controllers(), sink.clone(), snapshots()),
         live::entry::observe(place.entry.clone(), sink.clone(), snapshots()),
-        live::external::observe(place.external.clone(), sink.clone(), snapshots()),
+        live::external::observe(place.external.clone(), sink.clone(), snapshots(), changes.clone()),
         live::kube::admission::observe(place.kube.clone(), place.admission, sink.clone(), snapshots()),
     );
     observer.add(sources.0);

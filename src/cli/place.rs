@@ -224,6 +224,7 @@ fn outside(cluster: &Cluster, layout: &Layout) -> external::Wish {
             secret: SecretFrom::Nowhere,
             may_write: false,
         }),
+        reads_secrets: false,
     }
 }
 
@@ -264,6 +265,7 @@ fn external_services(settings: &Settings, environment: &BTreeMap<String, String>
         redis,
         sentinel,
         s3,
+        reads_secrets: own.read_secrets.value,
     };
     external::Watch {
         wish: own.probe.value.then_some(wish),

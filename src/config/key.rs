@@ -123,6 +123,7 @@ pub const KEYS: &[Key] = &[
     key!("external.s3_access_key", None, external.s3_access_key),
     key!("external.s3_secret_file", None, external.s3_secret_file),
     key!("external.s3_may_write", None, external.s3_may_write),
+    key!("external.read_secrets", None, external.read_secrets),
     key!(
         "policy.certificate_warning",
         None,

@@ -122,6 +122,8 @@ pub struct ExternalSettings {
     pub s3_secret_file: Setting<Option<PathBuf>>,
     /// `external.s3_may_write`: whether a small object is written and removed again.
     pub s3_may_write: Setting<bool>,
+    /// `external.read_secrets`: whether the Secrets are read which a NetBoxEnterprise names for services that are not set here.
+    pub read_secrets: Setting<bool>,
 }
 
 impl Default for ExternalSettings {
@@ -143,6 +145,7 @@ impl Default for ExternalSettings {
             s3_access_key: Setting::default(None),
             s3_secret_file: Setting::default(None),
             s3_may_write: Setting::default(false),
+            read_secrets: Setting::default(false),
         }
     }
 }

@@ -24,6 +24,7 @@ use self::call::{Ask, ask};
 use self::keys::{Keyring, Keys};
 pub use self::keys::{Secret, SecretFrom};
 use crate::base::{Text, Why, WhyKind};
+use crate::live::kube::Changes;
 use crate::model::external::site::{Place, PostgresqlSite, RedisSite, S3Site};
 use crate::model::external::{Server, ServiceId, Told};
 use crate::model::product::Services;
@@ -52,10 +53,12 @@ pub struct Wish {
     pub sentinel: Option<Sentinel>,
     /// Object storage.
     pub s3: Option<S3>,
+    /// Whether the Secrets are read which a NetBoxEnterprise names for services that are not set.
+    pub reads_secrets: bool,
 }
 
 impl Wish {
-    /// With what NetBoxEnterprises say of services that are not set. Those are asked without password or key: secrets go to
+    /// With what NetBoxEnterprises say of services that are not set, without password or key: those of the settings go to
     /// nobody but the servers that the settings name.
     #[must_use]
     pub fn with(&self, told: &Services) -> Self {
@@ -158,12 +161,20 @@ const READ: Duration = Duration::from_secs(2);
 /// How long asking one server may take. Servers of one service are asked at the same time.
 const WHOLE: Duration = Duration::from_secs(3);
 
-/// Asks until nobody reads any more. Where the settings do not say where a service is, a NetBoxEnterprise may.
-pub async fn observe(watch: Watch, sink: Sink, snapshots: watch::Receiver<Arc<Snapshot>>) {
+/// Asks until nobody reads any more. Where the settings do not say where a service is, a NetBoxEnterprise may; `cluster` reads
+/// the Secrets that it names.
+pub async fn observe(watch: Watch, sink: Sink, snapshots: watch::Receiver<Arc<Snapshot>>, cluster: Changes) {
     let mut tasks = JoinSet::new();
     for id in ServiceId::ALL {
         if let Some(wish) = watch.wish.clone() {
-            tasks.spawn(follow(id, wish, watch.every, sink.clone(), snapshots.clone()));
+            let following = Following {
+                id,
+                wish,
+                every: watch.every,
+                cluster: cluster.clone(),
+                sink: sink.clone(),
+            };
+            tasks.spawn(following.run(snapshots.clone()));
             continue;
         }
         let off = Why::new(WhyKind::Disabled, "the settings say: do not ask (external.probe)");
@@ -174,52 +185,66 @@ pub async fn observe(watch: Watch, sink: Sink, snapshots: watch::Receiver<Arc<Sn
     tracing::debug!("external services are no longer asked");
 }
 
-/// Asks one service where it is set, or else where it is said to be, and elsewhere once that changes.
-async fn follow(
+/// One service, asked where it is set, or else where it is said to be, and elsewhere once that changes.
+struct Following {
     id: ServiceId,
     wish: Wish,
     every: Duration,
+    cluster: Changes,
     sink: Sink,
-    mut snapshots: watch::Receiver<Arc<Snapshot>>,
-) -> Result<(), Closed> {
-    sink.report(FeedId::External(id), Report::Begun).await?;
-    if let Some(service) = Service::of(id, &wish) {
-        return keep_asking(service, every, sink).await;
-    }
-    let netbox = FeedId::Kube(KubeKind::NetBoxEnterprises);
-    let is_told = |snapshot: &Arc<Snapshot>| !matches!(snapshot.feed(netbox), FeedState::Syncing { .. });
-    let _ = timeout(HEAD_START, snapshots.wait_for(is_told)).await;
-    loop {
-        let told = snapshots.borrow_and_update().services();
-        let asking = async {
-            if let Some(service) = Service::of(id, &wish.with(&told)) {
-                return keep_asking(service, every, sink.clone()).await;
-            }
-            sink.report(FeedId::External(id), Report::Off(not_told(id))).await?;
-            std::future::pending().await
-        };
-        tokio::select! {
-            ended = asking => return ended,
-            other = snapshots.wait_for(|snapshot| snapshot.services() != told) => if other.is_err() { return Ok(()) },
+}
+
+impl Following {
+    async fn run(self, mut snapshots: watch::Receiver<Arc<Snapshot>>) -> Result<(), Closed> {
+        self.sink.report(FeedId::External(self.id), Report::Begun).await?;
+        if let Some(service) = Service::of(self.id, &self.wish) {
+            return self.keep_asking(service, None).await;
         }
+        let netbox = FeedId::Kube(KubeKind::NetBoxEnterprises);
+        let is_told = |snapshot: &Arc<Snapshot>| !matches!(snapshot.feed(netbox), FeedState::Syncing { .. });
+        let _ = timeout(HEAD_START, snapshots.wait_for(is_told)).await;
+        loop {
+            let told = snapshots.borrow_and_update().services();
+            tokio::select! {
+                ended = self.ask_where(&told) => return ended,
+                other = snapshots.wait_for(|now| now.services() != told) => if other.is_err() { return Ok(()) },
+            }
+        }
+    }
+
+    async fn ask_where(&self, told: &Services) -> Result<(), Closed> {
+        if let Some(service) = Service::of(self.id, &self.wish.with(told)) {
+            return self.keep_asking(service, Some(told)).await;
+        }
+        let feed = FeedId::External(self.id);
+        self.sink.report(feed, Report::Off(not_told(self.id))).await?;
+        std::future::pending().await
+    }
+
+    async fn keep_asking(&self, mut service: Service, told: Option<&Services>) -> Result<(), Closed> {
+        loop {
+            let began = Instant::now();
+            match self.look(&mut service, told).await {
+                Ok(told) => self.sink.send(Observation::External(told)).await?,
+                Err(why) => self.sink.report(FeedId::External(self.id), Report::Failed(why)).await?,
+            }
+            sleep_until(began + self.every).await;
+        }
+    }
+
+    async fn look(&self, service: &mut Service, told: Option<&Services>) -> Result<Told, Why> {
+        if let Some(told) = told.filter(|_| self.wish.reads_secrets) {
+            let late = || Why::new(WhyKind::TimedOut, format!("reading its Secret took more than {READ:?}"));
+            let unlocked = timeout(READ, service.unlock(told, &self.cluster)).await;
+            unlocked.map_err(|_| late())??;
+        }
+        service.look().await
     }
 }
 
 fn not_told(id: ServiceId) -> Why {
     let why = Why::new(WhyKind::Config, "quorate was not told where it is");
     why.hint(format!("set {}", id.setting()))
-}
-
-async fn keep_asking(mut service: Service, every: Duration, sink: Sink) -> Result<(), Closed> {
-    let feed = FeedId::External(service.id());
-    loop {
-        let began = Instant::now();
-        match service.look().await {
-            Ok(told) => sink.send(Observation::External(told)).await?,
-            Err(why) => sink.report(feed, Report::Failed(why)).await?,
-        }
-        sleep_until(began + every).await;
-    }
 }
 
 /// A service, and what is needed to ask it.
@@ -268,6 +293,26 @@ impl Service {
             keyring: Keyring::new(wish.ca.clone(), !is_plain, from),
             whole: WHOLE,
         })
+    }
+
+    /// Takes the words of the Secrets that a NetBoxEnterprise names for it.
+    async fn unlock(&mut self, told: &Services, cluster: &Changes) -> Result<(), Why> {
+        let secret = match &mut self.asked {
+            Asked::Postgresql(_) => &told.postgresql_password,
+            Asked::Redis(_) => &told.redis_password,
+            Asked::Sentinel(_) => return Ok(()),
+            Asked::S3(own) => {
+                let Some(bucket) = &told.s3 else { return Ok(()) };
+                if let Some(name) = &bucket.access_key {
+                    own.access_key = Some(keys::of_cluster(name, cluster).await?.reveal().to_owned());
+                }
+                &bucket.secret_key
+            }
+        };
+        if let Some(secret) = secret {
+            self.keyring.give(keys::of_cluster(secret, cluster).await?);
+        }
+        Ok(())
     }
 
     /// Which it is.

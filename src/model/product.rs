@@ -51,13 +51,19 @@ pub struct NetBoxEnterprise {
 }
 
 /// Where a NetBoxEnterprise says that the services outside the cluster are (its CRD reference and the vendor's example
-/// manifests, 2.1: `spec.netbox.config`). Names and addresses, no secrets. What is None is not said there.
+/// manifests, 2.1: `spec.netbox.config`). Names and addresses, no secrets, but where those are. What is None is not said there.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Services {
     /// As the setting `external.postgresql`.
     pub postgresql: Option<Text>,
+    /// Its password.
+    #[serde(default)]
+    pub postgresql_password: Option<SecretRef>,
     /// As the setting `external.redis`.
     pub redis: Option<Text>,
+    /// Its password.
+    #[serde(default)]
+    pub redis_password: Option<SecretRef>,
     /// Object storage.
     pub s3: Option<Bucket>,
 }
@@ -71,16 +77,37 @@ pub struct Bucket {
     pub name: Text,
     /// Its region.
     pub region: Option<Text>,
+    /// The name of the key.
+    #[serde(default)]
+    pub access_key: Option<SecretRef>,
+    /// The key.
+    #[serde(default)]
+    pub secret_key: Option<SecretRef>,
+}
+
+/// One word in a Secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretRef {
+    /// The Secret's namespace: that of the NetBoxEnterprise.
+    pub namespace: Text,
+    /// The Secret.
+    pub name: Text,
+    /// Which of its words.
+    pub key: Text,
 }
 
 impl Snapshot {
     /// Where the services outside are, by the first NetBoxEnterprise that says it.
     pub fn services(&self) -> Services {
-        let all = || self.kube.netbox_enterprises.values().map(|own| &own.services);
+        let all = || self.kube.netbox_enterprises.values().map(|own| own.services.clone());
+        let postgresql = all().find(|own| own.postgresql.is_some()).unwrap_or_default();
+        let redis = all().find(|own| own.redis.is_some()).unwrap_or_default();
         Services {
-            postgresql: all().find_map(|own| own.postgresql.clone()),
-            redis: all().find_map(|own| own.redis.clone()),
-            s3: all().find_map(|own| own.s3.clone()),
+            postgresql: postgresql.postgresql,
+            postgresql_password: postgresql.postgresql_password,
+            redis: redis.redis,
+            redis_password: redis.redis_password,
+            s3: all().find_map(|own| own.s3),
         }
     }
 }

@@ -21,6 +21,7 @@ mod healthy;
 mod hostile;
 mod losses;
 mod membership;
+mod named;
 mod order;
 mod parity;
 mod report;

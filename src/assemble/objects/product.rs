@@ -7,7 +7,7 @@ use super::{Row, json_key};
 use crate::base::{Text, Why};
 use crate::model::KubeKind;
 use crate::model::entry::way::bracketed;
-use crate::model::product::{Bucket, Installation, NetBoxEnterprise, Services};
+use crate::model::product::{Bucket, Installation, NetBoxEnterprise, SecretRef, Services};
 use crate::port::KubeObject;
 
 /// embeddedcluster.replicated.com Installation.
@@ -55,12 +55,26 @@ fn urls(raw: &Value) -> Vec<Text> {
 /// Where NetBox's own configuration says that services outside are; of those that run inside nothing.
 fn services(raw: &Value) -> Services {
     let is_outside = |service| bool_at(raw, &["spec", service, "external"]) == Some(true);
-    let config = |part| at(raw, &["spec", "netbox", "config", part]);
+    let config = |service, part| at(raw, &["spec", "netbox", "config", part]).filter(|_| is_outside(service));
+    let (postgres, cache) = (config("postgresql", "postgres"), config("redis", "redis"));
+    let secret = |config: Option<&Value>| secret(raw, config?, "password");
+    let storage = at(raw, &["spec", "netbox", "config", "storage", "s3"]);
     Services {
-        postgresql: postgresql(raw, config("postgres")).filter(|_| is_outside("postgresql")),
-        redis: config("redis").and_then(redis).filter(|_| is_outside("redis")),
-        s3: at(raw, &["spec", "netbox", "config", "storage", "s3"]).and_then(bucket),
+        postgresql: postgresql(raw, postgres).filter(|_| is_outside("postgresql")),
+        postgresql_password: secret(postgres),
+        redis: cache.and_then(redis),
+        redis_password: secret(cache),
+        s3: storage.and_then(|own| bucket(raw, own)),
     }
+}
+
+/// `{name, key}` of a Secret beside the object.
+fn secret(raw: &Value, config: &Value, field: &str) -> Option<SecretRef> {
+    Some(SecretRef {
+        namespace: text_at(raw, &["metadata", "namespace"])?,
+        name: text_at(config, &[field, "name"])?,
+        key: text_at(config, &[field, "key"])?,
+    })
 }
 
 /// `postgres` has user and database; host and port are there, or in the first of `spec.postgresqlProfiles` that has them.
@@ -101,7 +115,7 @@ fn server(config: &Value) -> Option<String> {
 }
 
 /// Without an endpoint it is Amazon's, of its region.
-fn bucket(config: &Value) -> Option<Bucket> {
+fn bucket(raw: &Value, config: &Value) -> Option<Bucket> {
     if bool_at(config, &["enabled"]) == Some(false) {
         return None;
     }
@@ -111,5 +125,7 @@ fn bucket(config: &Value) -> Option<Bucket> {
         endpoint: text_at(config, &["endpointUrl"]).or_else(amazon)?,
         name: text_at(config, &["bucketName"])?,
         region,
+        access_key: secret(raw, config, "accessKeyId"),
+        secret_key: secret(raw, config, "secretAccessKey"),
     })
 }

@@ -8,7 +8,7 @@ use super::*;
 use crate::base::WhyKind;
 use crate::model::etcd::MemberId;
 use crate::model::kube::{Amounts, NodeFiles, Tolerates, Tri};
-use crate::model::product::{Bucket, Services};
+use crate::model::product::{Bucket, SecretRef, Services};
 
 fn read(kind: KubeKind, raw: Value) -> KubeObject {
     from_json(kind, raw).unwrap().1
@@ -413,12 +413,23 @@ fn the_product_says_where_its_services_are() {
                                "secretAccessKey": {"name": "s3", "key": "secret"}}},
         }},
     });
+    let secret = |name: &str, key: &str| {
+        Some(SecretRef {
+            namespace: "kotsadm".into(),
+            name: name.into(),
+            key: key.into(),
+        })
+    };
     let bucket = |endpoint: &str| Bucket {
         endpoint: endpoint.into(),
         name: "media".into(),
         region: Some("eu-west-1".into()),
+        access_key: None,
+        secret_key: secret("s3", "secret"),
     };
     let told = services(spec.clone());
+    assert_eq!(told.postgresql_password, secret("db", "password"));
+    assert_eq!(told.redis_password, secret("r", "p"));
     assert_eq!(told.postgresql, Some("postgresql://ops@db.example.com:6432/nb".into()));
     assert_eq!(told.redis, Some("redis://nb@[fd00::7]:6380".into()));
     assert_eq!(told.s3, Some(bucket("https://s3.eu-west-1.amazonaws.com")));

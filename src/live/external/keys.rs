@@ -7,12 +7,17 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use rustls::{ClientConfig, RootCertStore};
+use serde_json::Value;
 use tokio::task::JoinHandle;
 use zeroize::Zeroizing;
 
 use crate::base::{Why, WhyKind};
+use crate::live::kube::Changes;
 use crate::live::tls;
+use crate::model::product::SecretRef;
 
 /// No password is longer.
 const MAX_BYTES: u64 = 4096;
@@ -79,6 +84,11 @@ impl Keyring {
         }
     }
 
+    /// From now on this is the secret.
+    pub fn give(&mut self, secret: Secret) {
+        self.secret = SecretFrom::Given(secret);
+    }
+
     /// Reads them on a thread for blocking work. May be dropped at a deadline: a read that hangs is waited for again by the
     /// next call, so that not more than one thread ever hangs.
     pub async fn load(&mut self) -> Result<Keys, Why> {
@@ -95,6 +105,24 @@ impl Keyring {
         self.pending = None;
         read.unwrap_or_else(|_| Err(Why::new(WhyKind::Broken, "reading passwords was broken off")))
     }
+}
+
+/// A word of a Secret, read through the API server in use.
+pub async fn of_cluster(own: &SecretRef, cluster: &Changes) -> Result<Secret, Why> {
+    let path = format!("/api/v1/namespaces/{}/secrets/{}", own.namespace, own.name);
+    let hint = "external.read_secrets = true asks for it; otherwise set where the service is, and its password file";
+    let secret = cluster.read(&path).await.map_err(|why| why.hint(hint))?;
+    word_of(own, &secret)
+}
+
+fn word_of(own: &SecretRef, secret: &Value) -> Result<Secret, Why> {
+    let SecretRef { namespace, name, key } = own;
+    let wrong = |words: &str| Why::new(WhyKind::Config, format!("Secret {namespace}/{name}, {key}: {words}"));
+    let word = secret.get("data").and_then(|data| data.get(key.as_str()));
+    let word = word.and_then(Value::as_str).ok_or_else(|| wrong("it is not there"))?;
+    let bytes = BASE64_STANDARD.decode(word).map_err(|_| wrong("it is no base64"))?;
+    let word = String::from_utf8(bytes).map_err(|_| wrong("it is not UTF-8 text"))?;
+    Ok(Secret::new(word))
 }
 
 fn read(from: &SecretFrom) -> Result<Option<Secret>, Why> {
@@ -169,6 +197,29 @@ pub fn trust(ca: Option<&Path>) -> Result<Arc<ClientConfig>, Why> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_word_of_a_secret_is_taken_as_it_is_and_never_shown() {
+        let own = SecretRef {
+            namespace: "kotsadm".into(),
+            name: "db".into(),
+            key: "password".into(),
+        };
+        let of = |data: Value| word_of(&own, &serde_json::json!({ "data": data }));
+        let secret = of(serde_json::json!({"password": "aHVudGVyMg=="})).unwrap();
+        assert_eq!(
+            (secret.reveal(), format!("{secret:?}").as_str()),
+            ("hunter2", "[redacted]")
+        );
+        for (data, words) in [
+            (serde_json::json!({"other": "aHVudGVyMg=="}), "it is not there"),
+            (serde_json::json!({"password": "hunter2!"}), "it is no base64"),
+            (serde_json::json!({"password": "/w=="}), "it is not UTF-8 text"),
+        ] {
+            let why = of(data).unwrap_err().text.to_string();
+            assert_eq!(why, format!("Secret kotsadm/db, password: {words}"));
+        }
+    }
 
     #[test]
     fn a_secret_is_printed_by_nothing() {

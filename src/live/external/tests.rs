@@ -33,6 +33,11 @@ fn redis(port: u16, password: SecretFrom) -> Wish {
     }
 }
 
+/// No API server.
+fn nowhere() -> Changes {
+    crate::live::kube::in_use().0.changes()
+}
+
 async fn look(id: ServiceId, wish: &Wish) -> Result<Told, Why> {
     Service::of(id, wish).unwrap().look().await
 }
@@ -85,7 +90,7 @@ async fn what_is_not_set_is_off_and_says_how_to_set_it() {
         every: Duration::from_mins(5),
     };
     let (_snapshots, seen) = watch::channel(Arc::new(example::healthy()));
-    let asking = tokio::spawn(observe(watch, sink, seen));
+    let asking = tokio::spawn(observe(watch, sink, seen, nowhere()));
     let mut settings = Vec::new();
     while settings.len() < ServiceId::ALL.len() {
         let own = observed.recv().await.unwrap();
@@ -125,7 +130,7 @@ async fn what_is_not_set_is_asked_where_the_product_says_it_is_and_elsewhere_onc
         server(b"$12\r\nrole:slave\r\n\r\n").await,
     ];
     let (snapshots, seen) = watch::channel(at(ports[0]));
-    let asking = tokio::spawn(observe(watch, sink, seen));
+    let asking = tokio::spawn(observe(watch, sink, seen, nowhere()));
     for (port, role) in ports.into_iter().zip(["master", "slave"]) {
         snapshots.send_replace(at(port));
         let told = loop {
@@ -148,7 +153,10 @@ fn settings_outrank_what_the_product_says_and_keep_their_secrets() {
             endpoint: "https://s3.example.com".into(),
             name: "media".into(),
             region: None,
+            access_key: None,
+            secret_key: None,
         }),
+        ..Services::default()
     };
     let whole = redis(6379, SecretFrom::File("/secret".into())).with(&told);
     assert_eq!(whole.redis.unwrap().site.url(), "redis://127.0.0.1:6379");

@@ -238,6 +238,8 @@ mod tests {
                 endpoint: "https://s3.example.com".into(),
                 name: "netbox".into(),
                 region: None,
+                access_key: None,
+                secret_key: None,
             }),
             ..Services::default()
         };

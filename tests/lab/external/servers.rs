@@ -18,7 +18,7 @@ use tempfile::TempDir;
 const START: Duration = Duration::from_mins(1);
 
 /// What `tests/lab/services` has: a directory that stands for `/`.
-fn packages() -> &'static Path {
+pub fn packages() -> &'static Path {
     static FOUND: OnceLock<PathBuf> = OnceLock::new();
     FOUND.get_or_init(|| {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/services");
