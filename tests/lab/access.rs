@@ -134,7 +134,7 @@ fn without_root_and_without_certificates_the_rest_still_works() {
 }
 
 /// What nobody but root can tell on a controller, or without its certificates.
-const NEED_ROOT: [&str; 13] = [
+const NEED_ROOT: [&str; 14] = [
     "cert.expiry",
     "etcd.alarm",
     "etcd.disk",
@@ -146,6 +146,7 @@ const NEED_ROOT: [&str; 13] = [
     "host.control-plane",
     "members.stranger",
     "members.zombie",
+    "network.etcd-client",
     "network.latency",
     "zone.three",
 ];

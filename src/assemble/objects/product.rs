@@ -72,9 +72,15 @@ fn services(raw: &Value) -> Services {
 fn secret(raw: &Value, config: &Value, field: &str) -> Option<SecretRef> {
     Some(SecretRef {
         namespace: text_at(raw, &["metadata", "namespace"])?,
-        name: text_at(config, &[field, "name"])?,
+        name: text_at(config, &[field, "name"]).filter(is_name)?,
         key: text_at(config, &[field, "key"])?,
     })
+}
+
+/// Whether it is an object's name: it becomes part of a path.
+fn is_name(name: &Text) -> bool {
+    let is_of_name = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
+    !name.is_empty() && name.as_str().chars().all(is_of_name) && !name.as_str().contains("..")
 }
 
 /// `postgres` has user and database; host and port are there, or in the first of `spec.postgresqlProfiles` that has them.

@@ -443,6 +443,9 @@ fn the_product_says_where_its_services_are() {
     assert_eq!(told.redis, Some("rediss://nb@[fd00::7]:6380".into()));
     assert_eq!(told.s3, Some(bucket("https://minio.example.com:9000")));
 
+    spec["netbox"]["config"]["redis"]["password"]["name"] = "../configmaps/r?watch=1".into();
+    assert_eq!(services(spec.clone()).redis_password, None, "no name of an object");
+
     spec["postgresql"]["external"] = false.into();
     spec["redis"]["external"] = false.into();
     spec["netbox"]["config"]["storage"]["s3"]["enabled"] = false.into();
