@@ -72,7 +72,7 @@ fn who_takes_over_and_who_serves_users_depends_on_quorum() {
     );
     assert_eq!(
         lines(held, "users")[0],
-        "netbox-netbox serves with 2 of 3 replicas, on nbe-1 and nbe-3; for 35 s to 48 s requests may still be sent to \
+        "netbox-netbox serves with 2 of 3 replicas, on nbe-1 and nbe-3; for 35 s to 47 s requests may still be sent to \
          the lost one"
     );
     let lost = &told(&node_lost(Death::Refused), &[&[2]])[0];
@@ -283,7 +283,7 @@ fn times_follow_the_running_grace_period_and_who_counts() {
     let unknown = leader.times.as_ref().unwrap().unknown;
     assert_eq!(
         (unknown.from, unknown.to),
-        (Duration::from_secs(35), Duration::from_millis(47_500))
+        (Duration::from_secs(35), Duration::from_millis(46_500))
     );
     assert_eq!(
         leader.leaders.len(),

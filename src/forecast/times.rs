@@ -70,8 +70,8 @@ const LEASE: Duration = Duration::from_secs(15);
 /// look after that (`client-go/tools/leaderelection`). Where quorum is held after a loss, two look at least: the first of two
 /// takes it so much later, or 1 time in 2,000 after that (the 99.95 % of a simulation of their looks).
 const TAKEOVER: Duration = Duration::from_millis(6_500);
-/// Its caches fill before it counts.
-const SYNC: Duration = Duration::from_secs(5);
+/// Its caches fill before it counts: 2 to 4 s, on real servers of a busy machine.
+const SYNC: Duration = Duration::from_secs(4);
 /// One node of a zone is tainted at once, each further one 10 s later (`--node-eviction-rate` 0.1); and so is one that
 /// kube-controller-manager, asking its own copy just before the Node's change arrives there, takes for ready. This is rare:
 /// `doNoExecuteTaintingPass` looks ten times a second, the copy is milliseconds old.
