@@ -15,7 +15,7 @@ struct Bearing {
 
 #[rustfmt::skip] // One line each: it is a table.
 const BEARING: &[Bearing] = &[
-    Bearing { plan: "restart-controllers", gates: &["permitted:stop"], mishap: Mishap::SecondDies },
+    Bearing { plan: "restart-controllers", gates: &["permitted:stop", "ready-elsewhere", "nothing-pending"], mishap: Mishap::SecondDies },
     Bearing { plan: "restart-controllers", gates: &["membership-quiet"], mishap: Mishap::JoinFails },
     Bearing { plan: "restart-controllers", gates: &["nothing-pending"], mishap: Mishap::PodPends },
     Bearing { plan: "restart-controllers", gates: &["ready-elsewhere"], mishap: Mishap::ReplicasDie },
