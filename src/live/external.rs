@@ -156,7 +156,7 @@ pub struct S3 {
 
 /// For Kubernetes to tell where they are.
 const HEAD_START: Duration = Duration::from_secs(2);
-/// How long reading passwords and CAs from a disk may take.
+/// How long reading passwords and CAs may take, from a disk or from Secrets.
 const READ: Duration = Duration::from_secs(2);
 /// How long asking one server may take. Servers of one service are asked at the same time.
 const WHOLE: Duration = Duration::from_secs(3);
@@ -204,10 +204,10 @@ impl Following {
         let is_told = |snapshot: &Arc<Snapshot>| !matches!(snapshot.feed(netbox), FeedState::Syncing { .. });
         let _ = timeout(HEAD_START, snapshots.wait_for(is_told)).await;
         loop {
-            let told = snapshots.borrow_and_update().services();
+            let told = snapshots.borrow_and_update().services().clone();
             tokio::select! {
                 ended = self.ask_where(&told) => return ended,
-                other = snapshots.wait_for(|now| now.services() != told) => if other.is_err() { return Ok(()) },
+                other = snapshots.wait_for(|now| *now.services() != told) => if other.is_err() { return Ok(()) },
             }
         }
     }

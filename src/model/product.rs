@@ -96,18 +96,19 @@ pub struct SecretRef {
     pub key: Text,
 }
 
+/// Nothing of it is said.
+static UNTOLD: Services = Services {
+    postgresql: None,
+    postgresql_password: None,
+    redis: None,
+    redis_password: None,
+    s3: None,
+};
+
 impl Snapshot {
-    /// Where the services outside are, by the first NetBoxEnterprise that says it.
-    pub fn services(&self) -> Services {
-        let all = || self.kube.netbox_enterprises.values().map(|own| own.services.clone());
-        let postgresql = all().find(|own| own.postgresql.is_some()).unwrap_or_default();
-        let redis = all().find(|own| own.redis.is_some()).unwrap_or_default();
-        Services {
-            postgresql: postgresql.postgresql,
-            postgresql_password: postgresql.postgresql_password,
-            redis: redis.redis,
-            redis_password: redis.redis_password,
-            s3: all().find_map(|own| own.s3),
-        }
+    /// Where the services outside are, by the first NetBoxEnterprise that says anything of it.
+    pub fn services(&self) -> &Services {
+        let mut all = self.kube.netbox_enterprises.values().map(|own| &own.services);
+        all.find(|own| **own != UNTOLD).unwrap_or(&UNTOLD)
     }
 }

@@ -198,20 +198,17 @@ impl Snapshot {
 
     /// A feed as people call it: by the name of the member or node that it is about, where that is known.
     pub fn feed_name(&self, quorum: &Quorum, id: FeedId) -> String {
+        let of_node = |what: &str, address: IpAddr| {
+            let node = self.node_at(&address.to_string());
+            node.map(|node| format!("{what} {}", node.name))
+        };
         let named = match id {
             FeedId::EtcdPeer(member) => {
                 let member = quorum.member(member).filter(|of| of.member.has_started());
                 member.map(|of| format!("etcd.peer {}", of.member.name))
             }
-            FeedId::Ports(address) | FeedId::From(address) => {
-                let what = if matches!(id, FeedId::Ports(_)) {
-                    "ports"
-                } else {
-                    "from"
-                };
-                let node = self.node_at(&address.to_string());
-                node.map(|node| format!("{what} {}", node.name))
-            }
+            FeedId::Ports(address) => of_node("ports", address),
+            FeedId::From(address) => of_node("from", address),
             FeedId::Api
             | FeedId::ApiLocal
             | FeedId::Admission

@@ -58,7 +58,7 @@ pub struct Watch {
 impl Watch {
     /// Every server outside that is to be reached from a controller.
     fn servers(&self, snapshot: &Snapshot) -> Vec<(ServiceId, Text)> {
-        let told = self.outside.as_ref().map(|wish| wish.with(&snapshot.services()));
+        let told = self.outside.as_ref().map(|wish| wish.with(snapshot.services()));
         told.map(|wish| wish.servers()).unwrap_or_default()
     }
 }
