@@ -13,7 +13,7 @@ use core::net::IpAddr;
 use std::collections::BTreeMap;
 
 use crate::base::{Stamp, Why, WhyKind};
-use crate::model::entry::{Entry, EntryId};
+use crate::model::entry::{Entry, EntryId, Trial};
 use crate::model::etcd::{EtcdFacts, MemberId, MembershipView, PeerFacts, Vantage};
 use crate::model::external::{External, ServiceId};
 use crate::model::feed::{FeedState, History};
@@ -139,6 +139,9 @@ impl Assembler {
                         entry.take(at, probed);
                     }
                     Some(_) | None => drop(self.entry.insert(id, Entry::first(target, name, path, at, probed))),
+                }
+                if let (Some(trial), Some(own)) = (Trial::of(&self.entry), self.entry.get_mut(&EntryId::Balancer)) {
+                    own.trial = Some(trial);
                 }
             }
             Observation::External(told) => {

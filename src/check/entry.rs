@@ -3,12 +3,10 @@
 
 mod shown;
 
-use std::time::Duration;
-
 use super::look::{Looked, cannot_tell, evidence, is_installed, need, need_kinds, not_applicable, outcome, plural};
 use super::{Check, CheckId, Finding, Group, Outcome, Profile, Severity};
 use crate::base::{Age, Text, Why, WhyKind};
-use crate::model::entry::{Entry, EntryId, Service, Try};
+use crate::model::entry::{Entry, EntryId, Service, Trial};
 use crate::model::kube::{Node, Tri};
 use crate::model::{FeedId, KubeKind, Snapshot};
 
@@ -305,8 +303,6 @@ fn at_some(snapshot: &Snapshot, missing: &[(EntryId, &Entry)]) -> Finding {
     }
 }
 
-/// Health checks need this long to see a dead node: a few rounds of the usual 5 to 10 s.
-const NOTICES: Duration = Duration::from_secs(30);
 /// So many requests in a row would not be served by chance where each third one goes to a dead node: one in 600.
 const ENOUGH: usize = 16;
 
@@ -322,50 +318,52 @@ fn balancer(snapshot: &Snapshot) -> Looked {
     if may_be_us(snapshot, &nodes.fresh) {
         return Err(us(id));
     }
+    let is_down = |entry: &Entry| entry.gap.is_some_and(|gap| gap.until.is_none());
+    let is_one_down = nodes.fresh.iter().any(|(_, entry)| is_down(entry));
     let serves = nodes.fresh.iter().any(|(_, node)| node.service() == Service::Served);
-    let gaps = nodes
-        .fresh
-        .iter()
-        .filter_map(|(_, node)| node.gap.filter(|gap| gap.until.is_none()));
-    let Some(since) = gaps.map(|gap| gap.since).min_by_key(|since| since.mono_ms) else {
-        return tell(
-            WhyKind::NoOccasion,
-            "all nodes serve: its health checks show only while one does not",
-        );
-    };
-    if !serves {
+    if is_one_down && !serves {
         return tell(WhyKind::NotYet, "no node serves: there is nothing to route to");
     }
-    let counted: Vec<&Try> = entry
-        .recent
-        .iter()
-        .filter(|own| own.at.since(since) >= NOTICES)
-        .collect();
-    let failed = counted.iter().filter(|own| !own.served).count();
-    if failed == 0 && counted.len() < ENOUGH {
-        return tell(
+    match entry.trial {
+        Some(trial) if trial.failed > 0 => Ok(vec![routes_to_the_dead(snapshot, entry, trial, is_one_down)]),
+        Some(trial) if trial.served >= ENOUGH => Ok(Vec::new()),
+        Some(_) | None if is_one_down => tell(
             WhyKind::NotYet,
             "a node does not serve, and too few requests were made since to tell",
-        );
+        ),
+        Some(_) | None => tell(
+            WhyKind::NoOccasion,
+            "all nodes serve: its health checks show only while one does not",
+        ),
     }
-    if failed == 0 {
-        return Ok(Vec::new());
-    }
-    Ok(vec![Finding {
+}
+
+fn routes_to_the_dead(snapshot: &Snapshot, entry: &Entry, trial: Trial, is_now: bool) -> Finding {
+    let ago = |at| Age(snapshot.now.since(at));
+    let count = plural(trial.served + trial.failed, "request");
+    let (title, when) = if is_now {
+        ("still sends users to a node that does not serve", "now".to_owned())
+    } else {
+        (
+            "sent users to a node that did not serve",
+            format!("until {} ago", ago(trial.until)),
+        )
+    };
+    Finding {
         check: CheckId::EntryBalancer,
         severity: Severity::Warning,
         subject: "entry/balancer".into(),
-        title: format!("{} still sends users to a node that does not serve", entry.name).into(),
+        title: format!("{} {title}", entry.name).into(),
         evidence: evidence([
-            format!("{failed} of the last {} were not served", plural(counted.len(), "request")),
-            format!("a node does not serve for {}", Age(snapshot.now.since(since))),
+            format!("{when}: {} of the last {count} were not served", trial.failed),
+            format!("the first node stopped to serve {} ago", ago(trial.since)),
             line(snapshot, entry),
         ]),
-        consequence: "a part of the users gets nothing for as long as the node is down".into(),
-        remedy: "give the load balancer a health check against port 443 of every node, every 5 to 10 s; until then take the node \
-                 out of its pool"
+        consequence: "a part of the users gets nothing for as long as a node is down".into(),
+        remedy: "give the load balancer a health check against port 443 of every node, every 5 to 10 s; until then take a node that \
+                 is down out of its pool"
             .into(),
-    }])
+    }
 }
 
 fn console(snapshot: &Snapshot) -> Looked {

@@ -2,7 +2,8 @@
 //! the first; the services themselves are asked for the second, from this host. Start reading at [`both`].
 
 mod asked;
-mod storage;
+mod inside;
+pub(super) mod storage;
 
 use super::look::{Looked, arg, cannot_tell, evidence, need_kinds, not_applicable, outcome};
 use super::{Check, CheckId, Finding, Group, Outcome, Profile, Severity};
@@ -107,7 +108,8 @@ pub const CHECKS: &[Check] = &[
         profile: Profile::Any,
         title: "object storage survives the loss of a machine",
         looks_at: "the addresses of the endpoint that external.s3_endpoint names, as this host looks them up, against those of the \
-                   nodes; and whether its name is that of a managed service. S3 tells nobody how many copies it keeps, or where",
+                   nodes; whether its name is that of a managed service; and of MinIO whether it can spare the server that answers. \
+                   S3 itself tells nobody how many copies it keeps, or where",
         why: "the cluster survives the loss of a node; media and scripts must survive that of a machine on which they lie",
         fix: "use object storage that keeps copies on several machines, none of them a node of this cluster",
         statement: Some("The external database, Redis, and object storage must themselves be highly available"),
@@ -128,6 +130,7 @@ pub const CHECKS: &[Check] = &[
 
 struct Service {
     check: CheckId,
+    id: ServiceId,
     name: &'static str,
     field: &'static str,
     read: fn(&NetBoxEnterprise) -> Option<bool>,
@@ -138,6 +141,7 @@ struct Service {
 
 const POSTGRESQL: Service = Service {
     check: CheckId::ExternalPostgresql,
+    id: ServiceId::Postgresql,
     name: "PostgreSQL",
     field: "spec.postgresql.external",
     read: |netbox| netbox.external_postgresql,
@@ -147,6 +151,7 @@ const POSTGRESQL: Service = Service {
 
 const REDIS: Service = Service {
     check: CheckId::ExternalRedis,
+    id: ServiceId::Redis,
     name: "Redis",
     field: "spec.redis.external",
     read: |netbox| netbox.external_redis,
@@ -160,7 +165,13 @@ fn both(snapshot: &Snapshot, service: &Service) -> Looked {
     if said.as_ref().is_ok_and(|findings| !findings.is_empty()) {
         return said;
     }
-    let asked = (service.asked)(snapshot);
+    let asked = (service.asked)(snapshot).map(|found| {
+        if !found.is_empty() {
+            return found;
+        }
+        let told = snapshot.external.get(&service.id);
+        told.map_or_else(Vec::new, |told| inside::on_nodes(snapshot, service.check, told))
+    });
     match (said, asked) {
         (_, Ok(findings)) if !findings.is_empty() => Ok(findings),
         (Err(outcome), _) => Err(outcome),

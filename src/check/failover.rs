@@ -54,8 +54,8 @@ pub const CHECKS: &[Check] = &[
         group: Group::EntryPoint,
         profile: Profile::Any,
         title: "no certificate seen on the controllers ends soon",
-        looks_at: "the certificates below this host's k0s directory; of every other controller that which its etcd shows on the \
-                   peer port: its other ones are not seen from here",
+        looks_at: "the certificates below this host's k0s directory; of every other controller those that its etcd (every 5 s), API \
+                   server, kubelet and join API (every 5 min) show on TLS: those in its files are not seen from here",
         why: "with its certificates a controller loses etcd and the API server at once",
         fix: "k0s writes new ones when it starts: restart k0scontroller, one controller at a time. A CA is not renewed so",
         statement: None,

@@ -13,7 +13,7 @@ use super::look::{
     not_applicable, outcome,
 };
 use super::{Check, CheckId, Finding, Group, Outcome, Profile, Severity};
-use crate::base::{Why, WhyKind};
+use crate::base::{Text, Why, WhyKind};
 use crate::model::etcd::{Member, PeerFacts};
 use crate::model::feed::HostPart;
 use crate::model::quorum::Health;
@@ -26,7 +26,8 @@ pub const CHECKS: &[Check] = &[
         group: Group::Network,
         profile: Profile::Any,
         title: "the controllers are close to each other",
-        looks_at: "round trips from this host to the other members' peer port, on open connections; the median of the last ones",
+        looks_at: "round trips from this host to the other members' peer port, on open connections, the median of the last ones; and with \
+                   look_from_there those between the others, as the kernel there measured them (ss, minrtt)",
         why: "every write waits for the nearest majority, and a slow heartbeat costs etcd its leader",
         fix: "place the nodes in one location, or in zones of one region",
         statement: Some(
@@ -97,8 +98,8 @@ pub const CHECKS: &[Check] = &[
         group: Group::Network,
         profile: Profile::Any,
         title: "the overlay joins the pods of all nodes",
-        looks_at: "whether Calico is ready on every node that is; and provider and mode in k0s's ClusterConfig. Whether 4789/UDP \
-                   passes cannot be told: VXLAN answers nobody",
+        looks_at: "whether Calico is ready on every node that is; provider and mode in k0s's ClusterConfig; and TCP connects from this \
+                   host, and with look_from_there from the other controllers, to a pod on each other node by its own address",
         why: "where VXLAN does not pass, every node looks well, and pods of one node do not reach those of another",
         fix: "see Calico's pod on that node, and let 4789/UDP pass between all nodes in both directions",
         statement: Some("4789 UDP VXLAN overlay (Calico)"),
@@ -159,14 +160,22 @@ fn latency(snapshot: &Snapshot, policy: &Policy) -> Looked {
     }
     let far = others.iter().filter_map(|(member, facts)| {
         let rtt = Duration::from_micros(facts.rtt_us?);
-        (rtt > policy.latency_high).then(|| distant(member, rtt, policy))
+        let how = "the median round trip to its peer port";
+        (rtt > policy.latency_high).then(|| distant(&called(member), "", rtt, how, policy))
     });
-    Ok(far.collect())
+    let between = snapshot
+        .round_trips_between()
+        .into_iter()
+        .filter_map(|(one, other, rtt)| {
+            let how = "the shortest round trip of their connections";
+            (rtt > policy.latency_high).then(|| distant(&other, &format!(" from {one}"), rtt, how, policy))
+        });
+    Ok(far.chain(between).collect())
 }
 
-fn distant(member: &Member, rtt: Duration, policy: &Policy) -> Finding {
-    let name = called(member);
-    let took = format!("{}.{} ms", rtt.as_millis(), rtt.as_micros() % 1000 / 100);
+/// `from` says from whom, where it is not this host.
+fn distant(name: &Text, from: &str, rtt: Duration, how: &str, policy: &Policy) -> Finding {
+    let took = milliseconds(rtt);
     let (severity, consequence) = if rtt > policy.latency_far {
         (
             Severity::Warning,
@@ -178,15 +187,18 @@ fn distant(member: &Member, rtt: Duration, policy: &Policy) -> Finding {
     Finding {
         check: CheckId::NetworkLatency,
         severity,
-        subject: member_subject(member),
-        title: format!("{name} is {took} away").into(),
-        evidence: evidence([format!(
-            "median round trip to its peer port {took}; about 1 to 5 ms are typical between zones"
-        )]),
+        subject: Text::from(format!("member/{name}")),
+        title: format!("{name} is {took} away{from}").into(),
+        evidence: evidence([format!("{how} takes {took}; about 1 to 5 ms are typical between zones")]),
         consequence: consequence.into(),
         remedy: "place the controllers in one location or in zones of one region; if they are, look at load and links"
             .into(),
     }
+}
+
+/// Such as `7.3 ms`.
+pub(super) fn milliseconds(rtt: Duration) -> String {
+    format!("{}.{} ms", rtt.as_millis(), rtt.as_micros() % 1000 / 100)
 }
 
 fn nat(snapshot: &Snapshot) -> Looked {
@@ -332,7 +344,7 @@ fn encryption(snapshot: &Snapshot) -> Looked {
     let config = &fact.value;
     let provider = config.network_provider.as_ref();
     if provider.is_none_or(|provider| provider != "calico") {
-        let provider = provider.map_or("k0s's default", crate::base::Text::as_str);
+        let provider = provider.map_or("k0s's default", Text::as_str);
         return Err(not_applicable(&format!(
             "the network provider is {provider}, not calico"
         )));

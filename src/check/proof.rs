@@ -73,8 +73,10 @@ pub fn of(id: CheckId, snapshot: &Snapshot, policy: &Policy) -> Vec<Text> {
         CheckId::NetworkLinkSpeed => network::links(snapshot),
         CheckId::NetworkPorts => network::ports(snapshot),
         CheckId::NetworkPairs => network::pairs(snapshot),
-        // None of them can hold: where nothing is wrong, the first does not apply and the others cannot tell.
-        CheckId::NetworkEtcdClient | CheckId::NetworkOverlay | CheckId::ExternalS3Availability => Vec::new(),
+        // It never holds: where nothing is wrong, it does not apply.
+        CheckId::NetworkEtcdClient => Vec::new(),
+        CheckId::ExternalS3Availability => external::storage(snapshot),
+        CheckId::NetworkOverlay => network::overlay(snapshot),
         CheckId::NetworkEncryption => network::encryption(snapshot),
         CheckId::EntryUsers => entry::users(snapshot),
         CheckId::EntryBalancer => entry::balancer(snapshot),

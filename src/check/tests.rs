@@ -99,8 +99,8 @@ fn every_check_holds_on_the_healthy_example() {
     let report = run(&example::healthy(), &Policy::default());
     for (id, outcome) in &report.outcomes {
         match id {
-            // A load balancer shows only during a loss whether its health checks work; the other two show it to nobody.
-            CheckId::EntryBalancer | CheckId::NetworkOverlay | CheckId::ExternalS3Availability => {
+            // A load balancer shows only during a loss whether its health checks work.
+            CheckId::EntryBalancer => {
                 let is_so = matches!(outcome, Outcome::CannotTell { why, .. } if why.kind == WhyKind::NoOccasion);
                 assert!(is_so, "{outcome:?}");
             }
@@ -207,7 +207,16 @@ fn needs(id: CheckId) -> Vec<FeedId> {
         | CheckId::ExternalPostgresqlDatabases => vec![FeedId::External(ServiceId::Postgresql)],
         CheckId::ExternalRedisSentinel => vec![FeedId::External(ServiceId::Sentinel)],
         CheckId::ExternalS3 | CheckId::ExternalS3Availability => vec![FeedId::External(ServiceId::S3)],
-        CheckId::NetworkOverlay => kinds(&[KubeKind::ClusterConfigs, KubeKind::Nodes, KubeKind::Pods]),
+        CheckId::NetworkOverlay => {
+            let objects = [
+                KubeKind::ClusterConfigs,
+                KubeKind::Nodes,
+                KubeKind::Pods,
+                KubeKind::ReplicaSets,
+            ];
+            let seen = (1..=3).map(example::from);
+            kinds(&objects).into_iter().chain(seen).collect()
+        }
         CheckId::ExternalTls => ServiceId::ALL.map(FeedId::External).to_vec(),
         CheckId::PlacementWebSpread
         | CheckId::PlacementSingleDomain

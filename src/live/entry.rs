@@ -19,6 +19,7 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use self::ask::Asker;
 use crate::base::{Text, Why, WhyKind};
+use crate::live::tls::any_certificate;
 use crate::model::entry::way::{Way, Wish, bracketed};
 use crate::model::entry::{EntryId, Service, TELLING};
 use crate::model::{FeedId, FeedState, KubeKind, Snapshot};
@@ -91,7 +92,7 @@ async fn supervise(
     pace: Pace,
 ) -> Result<(), Closed> {
     sink.report(BALANCER, Report::Begun).await?;
-    let tls = match ask::any_certificate() {
+    let tls = match any_certificate() {
         Ok(tls) => tls,
         Err(why) => return sink.report(BALANCER, Report::Failed(why)).await,
     };
@@ -110,7 +111,7 @@ async fn supervise(
             (
                 snapshot.ways_in(wish),
                 why_off(&snapshot, wish),
-                snapshot.is_host_lost(),
+                snapshot.watches_entry_closely(),
             )
         };
         lost.send_if_modified(|old| std::mem::replace(old, is_host_lost) != is_host_lost);

@@ -1,13 +1,14 @@
 //! One HTTP/1.1 request over a connection of its own. Knows no service and no TLS.
 
+use hyper::Request;
 use hyper::body::Body;
 use hyper::client::conn::http1;
-use hyper::{Request, StatusCode};
+use hyper::http::response::Parts;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-/// Sends a request; of the answer only the status is read. Whoever calls sets the deadline.
-pub async fn status<S, B>(stream: S, request: Request<B>) -> hyper::Result<StatusCode>
+/// Sends a request; of the answer no body is read. Whoever calls sets the deadline.
+pub async fn head<S, B>(stream: S, request: Request<B>) -> hyper::Result<Parts>
 where
     S: AsyncRead + AsyncWrite + Unpin,
     B: Body + 'static,
@@ -23,5 +24,5 @@ where
         // The connection has ended. What it brought before is still there to be read.
         _ = &mut connection => answer.await,
     };
-    Ok(answer?.status())
+    Ok(answer?.into_parts().0)
 }

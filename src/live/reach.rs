@@ -246,12 +246,19 @@ fn ports(snapshot: &Snapshot, address: IpAddr, numbers: Numbers) -> Vec<(Service
 
 /// Connects and hangs up. An error is this host's own.
 async fn knock(address: SocketAddr, limit: Duration) -> Result<Knock, Why> {
+    connect(address, limit).await.map(|(knock, _)| knock)
+}
+
+/// Connects. An error is this host's own.
+async fn connect(address: SocketAddr, limit: Duration) -> Result<(Knock, Option<TcpStream>), Why> {
     let Ok(connected) = timeout(limit, TcpStream::connect(address)).await else {
-        return Ok(Knock::Silent);
+        return Ok((Knock::Silent, None));
     };
-    match connected.map(drop) {
-        Ok(()) => Ok(Knock::Connected),
-        Err(error) => judge(&error).ok_or_else(|| Why::new(WhyKind::Missing, format!("{address}: this host: {error}"))),
+    match connected {
+        Ok(stream) => Ok((Knock::Connected, Some(stream))),
+        Err(error) => judge(&error)
+            .map(|knock| (knock, None))
+            .ok_or_else(|| Why::new(WhyKind::Missing, format!("{address}: this host: {error}"))),
     }
 }
 

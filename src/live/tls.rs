@@ -2,6 +2,8 @@
 //! whoever dials says which files. Keys never leave this module except inside a rustls configuration.
 //! Start reading at [`Loader`].
 
+mod any;
+
 use std::fs::File;
 use std::io::{self, Read};
 use std::net::IpAddr;
@@ -15,6 +17,7 @@ use rustls::{AlertDescription, CertificateError, ClientConfig, RootCertStore};
 use tokio::task::JoinHandle;
 use x509_parser::extensions::GeneralName;
 
+pub use self::any::any_certificate;
 use crate::base::{Why, WhyKind};
 
 /// Far above any certificate bundle.

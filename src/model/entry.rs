@@ -6,6 +6,7 @@ pub mod way;
 use core::fmt;
 use core::net::IpAddr;
 use core::str::FromStr;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -213,6 +214,47 @@ pub struct Try {
     pub served: bool,
 }
 
+/// How a load balancer fared while a node did not serve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trial {
+    /// Since when a node did not serve.
+    pub since: Stamp,
+    /// The last request that counts.
+    pub until: Stamp,
+    /// Requests through it that were served, of the last [`RECENT`]. Those of the first [`NOTICES`] do not count.
+    pub served: usize,
+    /// Those that were not.
+    pub failed: usize,
+}
+
+/// Health checks need this long to see a dead node: a few rounds of the usual 5 to 10 s.
+pub const NOTICES: Duration = Duration::from_secs(30);
+/// Probes that are not further apart than this are of one time.
+const BESIDE: Duration = Duration::from_secs(10);
+
+impl Trial {
+    /// How it fares now: None while every node serves, or none.
+    pub fn of(entries: &BTreeMap<EntryId, Entry>) -> Option<Self> {
+        let balancer = entries.get(&EntryId::Balancer)?;
+        let is_beside = |own: &Entry| balancer.at.since(own.at) < BESIDE && own.at.since(balancer.at) < BESIDE;
+        let nodes = entries.iter().filter(|(id, _)| matches!(id, EntryId::Users(_)));
+        let nodes: Vec<&Entry> = nodes.map(|(_, own)| own).filter(|own| is_beside(own)).collect();
+        let gaps = nodes.iter().filter_map(|own| own.gap.filter(|gap| gap.until.is_none()));
+        let since = gaps.map(|gap| gap.since).min_by_key(|since| since.mono_ms)?;
+        if !nodes.iter().any(|own| own.service() == Service::Served) {
+            return None;
+        }
+        let counted = balancer.recent.iter().filter(|own| own.at.since(since) >= NOTICES);
+        let (served, failed): (Vec<&Try>, Vec<&Try>) = counted.partition(|own| own.served);
+        Some(Self {
+            since,
+            until: balancer.at,
+            served: served.len(),
+            failed: failed.len(),
+        })
+    }
+}
+
 /// One way in, and what came of it so far.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
@@ -230,6 +272,9 @@ pub struct Entry {
     pub recent: Vec<Try>,
     /// The newest time in which it did not serve.
     pub gap: Option<Gap>,
+    /// Of the load balancer: how it fared when a node did not serve, the last time that one did not.
+    #[serde(default)]
+    pub trial: Option<Trial>,
 }
 
 impl Entry {
@@ -243,6 +288,7 @@ impl Entry {
             at,
             recent: Vec::new(),
             gap: None,
+            trial: None,
         };
         entry.take(at, probed);
         entry
@@ -291,8 +337,18 @@ impl Entry {
     }
 }
 
+/// A way that does not serve is watched closely for so long; then it is no news.
+const NEWS: Duration = Duration::from_mins(10);
+
 impl Snapshot {
-    /// Whether a host is lost: a node is not Ready, or a member of etcd is dead. Then users' ways in are watched closely.
+    /// Whether users' ways in are to be watched closely: a host is lost, or one of the ways does not serve.
+    pub fn watches_entry_closely(&self) -> bool {
+        let is_news = |gap: Gap| gap.until.is_none() && gap.length(self.now) < NEWS;
+        let mut users = self.entry.iter().filter(|(id, _)| id.is_for_users());
+        self.is_host_lost() || users.any(|(_, own)| own.gap.is_some_and(is_news))
+    }
+
+    /// Whether a node is not Ready, or a member of etcd is dead.
     pub fn is_host_lost(&self) -> bool {
         let mut nodes = self.kube.nodes.values();
         nodes.any(|node| node.ready.status != super::kube::Tri::True)

@@ -146,6 +146,8 @@ pub struct Seen<'a> {
     pub is_reached: bool,
     /// What came instead of an answer.
     pub why: Option<&'a Why>,
+    /// What its name stands for.
+    pub addresses: &'a [IpAddr],
     /// What it told, or what came instead, in a few words.
     pub words: String,
 }
@@ -157,6 +159,9 @@ pub struct Server<T> {
     pub target: Text,
     /// Whether its connection is encrypted.
     pub secured: Secured,
+    /// What its name stands for, as this host looks it up; empty where it did not come so far.
+    #[serde(default)]
+    pub addresses: Vec<IpAddr>,
     /// What it told, or what came instead.
     pub answer: Result<T, Why>,
 }
@@ -195,6 +200,7 @@ impl<T> Server<T> {
             secured: &self.secured,
             is_reached: self.is_reached(),
             why,
+            addresses: &self.addresses,
             words: self.answer.as_ref().map_or_else(|why| why.text.to_string(), words),
         }
     }
@@ -355,9 +361,10 @@ pub struct Bucket {
     pub exists: Option<bool>,
     /// What came of writing and removing a small object; None where that is not allowed.
     pub written: Option<Result<(), Why>>,
-    /// The addresses of its endpoint, as this host looks them up.
+    /// What MinIO says of itself: whether the storage goes on taking changes without the server that answered. None where it is
+    /// another's, or does not say.
     #[serde(default)]
-    pub addresses: Vec<IpAddr>,
+    pub spares_server: Option<bool>,
 }
 
 impl Bucket {
@@ -433,6 +440,7 @@ mod tests {
         let server = |answer| Server::<Bucket> {
             target: "s3.example.com:443".into(),
             secured: Secured::Unknown,
+            addresses: Vec::new(),
             answer,
         };
         assert!(server(Err(Why::new(WhyKind::Unauthenticated, "x"))).is_reached());

@@ -1,5 +1,6 @@
 //! The parts of Kubernetes objects that answer quorate's questions. Built by `assemble` from whatever source.
 
+use core::net::SocketAddr;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -219,6 +220,9 @@ pub struct Pod {
     pub on_node: Vec<NodeFiles>,
     /// Names of its containers, those that only prepare it last.
     pub containers: Vec<Text>,
+    /// An address of its own and the first TCP port that it declares; None where it shares its node's address, or declares none.
+    #[serde(default)]
+    pub listens: Option<SocketAddr>,
     /// All labels.
     pub labels: Labels,
 }

@@ -2,6 +2,7 @@
 //! network? Pure. Start reading at [`suspect`].
 
 pub mod from;
+pub mod overlay;
 pub mod there;
 
 use core::net::IpAddr;

@@ -213,6 +213,7 @@ fn network<'a>(snapshot: &Snapshot, membership: &Membership, mut addresses: impl
     let peer = membership.members.iter().find_map(Listed::peer_authority);
     let v4 = addresses.find_map(|address| address.parse::<Ipv4Addr>().ok());
     Network {
+        pods: usual.pods,
         prefix: v4.map_or(PREFIX, |own| {
             let [a, b, c, _] = own.octets();
             [a, b, c]

@@ -43,14 +43,17 @@ pub struct Expect {
     pub untold: Vec<String>,
     /// Names of the checks that are broken, too, once somebody has watched for a minute or two.
     pub watched: Vec<String>,
+    /// Names of the checks that hold, too, once somebody has watched for a quarter of an hour.
+    pub holds: Vec<String>,
     /// The exit code.
     pub exit: u8,
 }
 
 /// The scenarios that quorate brings along, in the order in which people should meet them.
-pub const NAMES: [&str; 37] = [
+pub const NAMES: [&str; 38] = [
     "healthy",
     "ready",
+    "proven",
     "demo",
     "node-lost",
     "zone-lost",
@@ -121,6 +124,7 @@ impl Scenario {
         let text = match name {
             "healthy" => include_str!("../../assets/scenarios/healthy.toml"),
             "ready" => include_str!("../../assets/scenarios/ready.toml"),
+            "proven" => include_str!("../../assets/scenarios/proven.toml"),
             "demo" => include_str!("../../assets/scenarios/demo.toml"),
             "node-lost" => include_str!("../../assets/scenarios/node-lost.toml"),
             "zone-lost" => include_str!("../../assets/scenarios/zone-lost.toml"),
@@ -252,6 +256,8 @@ pub struct Cluster {
     pub round_trip_ms: Vec<u32>,
     /// Hosts that see the one that quorate runs on at another address.
     pub translated: Vec<HostId>,
+    /// Hosts whose etcd takes clients at the host's own address, too (etcd's extraArgs in k0s.yaml).
+    pub open_etcd: Vec<HostId>,
     /// What every machine is like.
     pub machine: Machine,
     /// What stands at the entry point.
@@ -304,6 +310,7 @@ impl Default for Cluster {
             regions: Vec::new(),
             round_trip_ms: Vec::new(),
             translated: Vec::new(),
+            open_etcd: Vec::new(),
             machine: Machine::default(),
             entry: Entry::default(),
             plain_services: Vec::new(),

@@ -13,6 +13,7 @@ mod outside;
 mod peer;
 mod pki;
 mod plug;
+mod pods;
 mod root;
 mod sshd;
 mod status;

@@ -21,6 +21,7 @@ mod lifecycle;
 mod machine;
 mod operator;
 pub mod outside;
+mod overlay;
 pub mod pod;
 mod read;
 pub mod resource;
@@ -63,6 +64,8 @@ pub enum Serving {
 pub struct Network {
     /// The first three parts of every host's address; the fourth is 10 plus the host's number (at most 245 hosts).
     pub prefix: [u8; 3],
+    /// The same of every pod that listens at an address of its own.
+    pub pods: [u8; 3],
     /// Of every API server.
     pub api_port: u16,
     /// Of every etcd's peer listener.
@@ -73,6 +76,7 @@ impl Default for Network {
     fn default() -> Self {
         Self {
             prefix: [10, 77, 0],
+            pods: [10, 244, 255],
             api_port: 6443,
             peer_port: 2380,
         }
@@ -115,6 +119,8 @@ pub struct World {
     lifecycle: Lifecycle,
     balancer: Balancer,
     outside: outside::Wrongs,
+    /// The last part of the address that a pod got last that listens.
+    listening: u8,
     dice: fastrand::Rng,
     start: Timestamp,
     now_ms: u64,
@@ -146,6 +152,7 @@ impl World {
             lifecycle: Lifecycle::default(),
             balancer: Balancer::default(),
             outside: outside::Wrongs::new(),
+            listening: 0,
             dice: fastrand::Rng::with_seed(scenario.seed),
             start,
             now_ms: 0,

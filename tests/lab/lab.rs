@@ -47,6 +47,11 @@ impl Lab {
         command
     }
 
+    /// A program that was built with the lab's own.
+    pub fn built(&self, name: &str) -> PathBuf {
+        self.program.with_file_name(name)
+    }
+
     /// The state directory: audit logs, files of each host.
     pub fn state(&self) -> &Path {
         self.state.path()

@@ -28,4 +28,5 @@ mod report;
 mod roles;
 mod ssh;
 mod sshd;
+mod storage;
 mod visits;

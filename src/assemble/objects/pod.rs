@@ -1,5 +1,7 @@
 //! core/v1 Pod.
 
+use ::core::net::{IpAddr, SocketAddr};
+
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -52,6 +54,7 @@ pub fn pod(raw: &core::Pod) -> Result<Row, Why> {
         scratch: spec.map_or_else(Vec::new, scratch),
         on_node: spec.map_or_else(Vec::new, on_node),
         containers: spec.map_or_else(Vec::new, names),
+        listens: spec.zip(status).and_then(|(spec, status)| listens(spec, status)),
         labels: labels(meta),
     };
     Ok((key, KubeObject::Pod(row)))
@@ -101,6 +104,18 @@ fn names(spec: &core::PodSpec) -> Vec<Text> {
     let init = spec.init_containers.iter().flatten();
     let all = spec.containers.iter().chain(init);
     all.map(|container| Text::new(&container.name)).collect()
+}
+
+/// Where it takes connections at an address of its own.
+fn listens(spec: &core::PodSpec, status: &core::PodStatus) -> Option<SocketAddr> {
+    if spec.host_network == Some(true) {
+        return None;
+    }
+    let mut ports = spec.containers.iter().flat_map(|own| own.ports.iter().flatten());
+    // TCP is the default.
+    let port = ports.find(|port| port.protocol.as_deref().unwrap_or("TCP") == "TCP")?;
+    let address: IpAddr = status.pod_ip.as_ref()?.parse().ok()?;
+    Some(SocketAddr::new(address, u16::try_from(port.container_port).ok()?))
 }
 
 /// Volumes that end with the pod.

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use super::*;
 use crate::check::testing::{assert_cannot_tell, assert_holds, assert_not_applicable, evidence, look, one};
@@ -177,7 +178,17 @@ fn the_load_balancer_shows_its_health_checks_during_a_loss_only() {
         for (seconds, served) in served.iter().enumerate().rev() {
             let seconds = u64::try_from(seconds).unwrap();
             let code = if *served { 200 } else { 502 };
+            for n in 1..=3 {
+                let code = if n == 3 && down_for > 0 {
+                    failed(WhyKind::TimedOut)
+                } else {
+                    status(200)
+                };
+                probe(&mut snapshot, EntryId::Users(address(n)), seconds, code);
+            }
             probe(&mut snapshot, EntryId::Balancer, seconds, status(code));
+            let trial = Trial::of(&snapshot.entry);
+            snapshot.entry.get_mut(&EntryId::Balancer).unwrap().trial = trial;
         }
         snapshot
     };
@@ -194,6 +205,17 @@ fn the_load_balancer_shows_its_health_checks_during_a_loss_only() {
         "entry/balancer",
     );
     assert!(evidence(&found).contains("1 of the last 21 requests"), "{found:#?}");
+    // What was seen then counts when all serve again.
+    let mut over = look(&some, 60);
+    probe(&mut over, EntryId::Users(address(3)), 0, status(200));
+    let found = one(CheckId::EntryBalancer, &over, Severity::Warning, "entry/balancer");
+    assert_eq!(
+        found.title,
+        "netbox.example.com sent users to a node that did not serve"
+    );
+    let mut over = look(&all, 60);
+    probe(&mut over, EntryId::Users(address(3)), 0, status(200));
+    assert_holds(CheckId::EntryBalancer, &over);
     // What failed before health checks could see it counts for nothing.
     assert_cannot_tell(CheckId::EntryBalancer, &look(&some, 20), BALANCER);
 }

@@ -1,30 +1,31 @@
-//! Is object storage itself highly available? S3 has no request that tells: what can be known is where its endpoint lies, and
-//! whose it is by its name.
+//! Is object storage itself highly available? S3 has no request that tells. What can be known is where its endpoint lies, whose
+//! it is by its name, and of MinIO what it says itself. Start reading at [`availability`].
 
-use super::super::look::{Looked, cannot_tell, evidence, names, need_kinds};
+use super::super::look::{Looked, cannot_tell, evidence};
 use super::super::{CheckId, Finding, Severity};
 use super::asked::{answers, subject, told, untold, vantage};
+use super::inside::on_nodes;
 use crate::base::{Why, WhyKind};
 use crate::model::external::{Bucket, External, Server, ServiceId, Told, is_managed_storage};
-use crate::model::{FeedId, KubeKind, Snapshot};
+use crate::model::{FeedId, Snapshot};
 
-/// Whether it lies on the cluster's own nodes; otherwise it cannot be told, with what is known.
+/// Whether it survives the loss of a machine; otherwise it cannot be told, with what is known.
 pub fn availability(snapshot: &Snapshot) -> Looked {
     let external = told(snapshot, ServiceId::S3)?;
     let Told::S3(servers) = &external.told else {
         return Err(untold::<Bucket>(ServiceId::S3, &[]));
     };
     let told = answers(ServiceId::S3, servers)?;
-    if need_kinds(snapshot, &[KubeKind::Nodes]).is_ok() {
-        let inside = told
-            .iter()
-            .filter_map(|(server, bucket)| inside(snapshot, external, server, bucket));
-        let inside: Vec<Finding> = inside.collect();
-        if !inside.is_empty() {
-            return Ok(inside);
-        }
+    let on_nodes = on_nodes(snapshot, CheckId::ExternalS3Availability, external);
+    if !on_nodes.is_empty() {
+        return Ok(on_nodes);
     }
-    let known: Vec<String> = told.iter().map(|(server, bucket)| known(server, bucket)).collect();
+    let tight = told.iter().filter(|(_, bucket)| bucket.spares_server == Some(false));
+    let tight: Vec<Finding> = tight.map(|(server, _)| no_spare(snapshot, external, server)).collect();
+    if !tight.is_empty() || told.iter().all(|(server, bucket)| proof(server, bucket).is_some()) {
+        return Ok(tight);
+    }
+    let known: Vec<String> = told.iter().map(|(server, _)| known(server)).collect();
     let text = format!(
         "{}; S3 does not tell how many copies it keeps, or where",
         known.join("; ")
@@ -38,34 +39,39 @@ pub fn availability(snapshot: &Snapshot) -> Looked {
     ))
 }
 
-fn known(server: &Server<Bucket>, bucket: &Bucket) -> String {
+/// By what it is known to survive one.
+pub fn proof(server: &Server<Bucket>, bucket: &Bucket) -> Option<String> {
     let target = &server.target;
-    match bucket.addresses.len() {
-        _ if is_managed_storage(target.as_str()) => format!("{target} is a managed service, by its name"),
+    if bucket.spares_server == Some(true) {
+        return Some(format!(
+            "{target}: MinIO, which goes on without the server that answered"
+        ));
+    }
+    is_managed_storage(target.as_str())
+        .then(|| format!("{target}: a managed service, by its name; its provider keeps copies on several machines"))
+}
+
+fn known(server: &Server<Bucket>) -> String {
+    let target = &server.target;
+    match server.addresses.len() {
         0 | 1 => format!("{target} has one address: it may be one machine"),
         count => format!("{target} has {count} addresses"),
     }
 }
 
-fn inside(snapshot: &Snapshot, external: &External, server: &Server<Bucket>, bucket: &Bucket) -> Option<Finding> {
-    let own: Vec<_> = bucket
-        .addresses
-        .iter()
-        .filter_map(|address| Some((address, snapshot.node_at(&address.to_string())?)))
-        .collect();
-    let nodes = names(own.iter().map(|(_, node)| &node.name));
-    (!own.is_empty()).then(|| Finding {
+fn no_spare(snapshot: &Snapshot, external: &External, server: &Server<Bucket>) -> Finding {
+    let target = &server.target;
+    Finding {
         check: CheckId::ExternalS3Availability,
         severity: Severity::Warning,
         subject: subject(server),
-        title: format!("object storage lies on {nodes}").into(),
-        evidence: evidence(
-            own.iter()
-                .map(|(address, node)| format!("{} is {address}, the address of {}", server.target, node.name))
-                .chain([vantage(snapshot, external)]),
-        ),
-        consequence: "with that node the way to media and scripts is lost, and perhaps what is in them".into(),
-        remedy: "move the bucket to object storage outside the cluster, one that keeps copies on several machines"
+        title: "object storage cannot spare the server that answered".into(),
+        evidence: evidence([
+            format!("{target}: MinIO says that without this server it takes no changes (412 at /minio/health/cluster)"),
+            vantage(snapshot, external),
+        ]),
+        consequence: "the loss of that one machine stops uploads, and may take media and scripts with it".into(),
+        remedy: "start its servers that are down (mc admin info); MinIO on one machine can never spare it: build it on four or more"
             .into(),
-    })
+    }
 }

@@ -374,30 +374,41 @@ fn a_server_that_another_controller_does_not_reach_is_told_and_from_where_it_is_
 #[test]
 fn object_storage_on_a_node_is_lost_with_it() {
     let id = CheckId::ExternalS3Availability;
-    let at = |target: &str, addresses: &[&str]| {
+    let at = |target: &str, addresses: &[&str], spares: Option<bool>| {
         s3(|server| {
             server.target = target.into();
-            let bucket = server.answer.as_mut().unwrap();
-            bucket.addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
+            server.addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
+            server.answer.as_mut().unwrap().spares_server = spares;
         })
     };
-    let finding = one(
-        id,
-        &at("minio.example.com:9000", &["10.77.0.13"]),
-        Severity::Warning,
-        "external/minio.example.com:9000",
-    );
+    let (minio, subject) = ("minio.example.com:9000", "external/minio.example.com:9000");
+    let finding = one(id, &at(minio, &["10.77.0.13"], Some(true)), Severity::Warning, subject);
     assert_eq!(finding.title, "object storage lies on nbe-3");
     let said = |snapshot: &Snapshot| match look(id, snapshot) {
         Outcome::CannotTell { why, .. } => why.text.to_string(),
         other => panic!("{other:?}"),
     };
-    let lone = said(&at("minio.example.com:9000", &["192.0.2.40"]));
+    let lone = said(&at(minio, &["192.0.2.40"], None));
     assert!(lone.starts_with("minio.example.com:9000 has one address"), "{lone}");
-    let several = said(&at("minio.example.com:9000", &["192.0.2.40", "192.0.2.41"]));
+    let several = said(&at(minio, &["192.0.2.40", "192.0.2.41"], None));
     assert!(several.contains("has 2 addresses"), "{several}");
-    let managed = said(&at("s3.eu-central-1.amazonaws.com:443", &["192.0.2.40"]));
-    assert!(managed.contains("managed service"), "{managed}");
+    assert_holds(id, &at("s3.eu-central-1.amazonaws.com:443", &["192.0.2.40"], None));
+    assert_holds(id, &at(minio, &["192.0.2.40"], Some(true)));
+    one(id, &at(minio, &["192.0.2.40"], Some(false)), Severity::Warning, subject);
     let silent = s3(|server| fails(server, WhyKind::TimedOut));
     assert_cannot_tell(id, &silent, FeedId::External(ServiceId::S3));
+}
+
+#[test]
+fn a_database_on_a_node_is_not_outside() {
+    let on_node = vec!["10.77.0.13".parse().unwrap()];
+    let snapshot = redis(|server| server.addresses.clone_from(&on_node));
+    let finding = one(
+        CheckId::ExternalRedis,
+        &snapshot,
+        Severity::Warning,
+        "external/cache.example.com:6379",
+    );
+    assert_eq!(finding.title, "Redis lies on nbe-3");
+    assert_holds(CheckId::ExternalPostgresql, &snapshot);
 }

@@ -1,6 +1,6 @@
-//! Do the controllers' certificates last? Those of this host are read; of the others, what their etcd shows on the peer port.
+//! Do the controllers' certificates last? Those of this host are read; of the others, what their ports show on TLS.
 
-use std::collections::BTreeMap;
+use core::net::IpAddr;
 
 use jiff::Timestamp;
 
@@ -10,6 +10,7 @@ use crate::base::{Natural, Text, Why, WhyKind};
 use crate::model::etcd::Member;
 use crate::model::feed::HostPart;
 use crate::model::host::Certificate;
+use crate::model::reach::from::{NodePort, Target, Way};
 use crate::model::{FeedId, Policy, Snapshot};
 
 /// Those that end soon.
@@ -22,50 +23,100 @@ pub fn ending(snapshot: &Snapshot, policy: &Policy) -> Looked {
         return Err(cannot_tell(feed, why));
     };
     let here = certificates.iter().filter_map(|own| of_file(snapshot, policy, own));
-    let others = others(snapshot).into_iter();
-    let shown = others.filter_map(|(member, end)| of_peer(snapshot, policy, &member, end?));
-    let found: Vec<Finding> = here.chain(shown).collect();
-    // Of those that could not be read nothing is known.
-    match snapshot.feed(feed).why() {
-        Some(why) if found.is_empty() => Err(cannot_tell(feed, why.clone())),
-        Some(_) | None => Ok(found),
-    }
-}
-
-/// Every other member, and the end of the certificate that it shows on its peer port.
-fn others(snapshot: &Snapshot) -> Vec<(Member, Option<Timestamp>)> {
-    let local = snapshot.local_member();
-    let members = snapshot.membership().members.into_iter();
-    let mut others: Vec<Member> = members.filter(|member| Some(member.id) != local).collect();
-    others.sort_by(|one, other| Natural(&one.name).cmp(&Natural(&other.name)));
-    let shown = |member: &Member| snapshot.etcd.peers.get(&member.id)?.certificate_ends;
-    others
-        .into_iter()
-        .map(|member| (member.clone(), shown(&member)))
-        .collect()
-}
-
-/// What was seen of the other controllers' certificates, and of whom nothing was.
-pub fn elsewhere(snapshot: &Snapshot) -> Vec<String> {
-    let mut by_day: BTreeMap<String, Vec<Text>> = BTreeMap::new();
-    let mut unseen = Vec::new();
-    for (member, end) in others(snapshot) {
-        match end {
-            Some(end) => by_day
-                .entry(end.strftime("%Y-%m-%d").to_string())
-                .or_default()
-                .push(called(&member)),
-            None => unseen.push(called(&member)),
-        }
-    }
-    let seen = by_day.iter().map(|(day, who)| {
-        format!(
-            "{}: only that of etcd's peer port is seen, it ends on {day}",
-            names(who)
-        )
+    let others = others(snapshot);
+    let shown = others.iter().flat_map(|other| {
+        let shown = other.shown.iter();
+        shown.filter_map(|(port, end)| of_port(snapshot, policy, &other.member, *port, *end))
     });
-    let unseen = (!unseen.is_empty()).then(|| format!("{}: no certificate was seen", names(&unseen)));
-    seen.chain(unseen).collect()
+    let found: Vec<Finding> = here.chain(shown).collect();
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    // Of those that could not be read, or were not shown, nothing is known.
+    if let Some(why) = snapshot.feed(feed).why() {
+        return Err(cannot_tell(feed, why.clone()));
+    }
+    let unseen = others.iter().find(|other| !other.is_dead && !other.unseen.is_empty());
+    unseen.map_or(Ok(found), |other| {
+        let why = Why::new(WhyKind::Missing, other.unseen_line());
+        let own = snapshot.own_address().map_or(FeedId::EtcdLocal, FeedId::From);
+        Err(cannot_tell(own, why))
+    })
+}
+
+/// Another controller, and the certificates that its ports showed this host.
+struct Other {
+    member: Member,
+    is_dead: bool,
+    shown: Vec<(NodePort, Timestamp)>,
+    /// Ports that speak TLS, and showed none.
+    unseen: Vec<NodePort>,
+}
+
+impl Other {
+    fn unseen_line(&self) -> String {
+        let ports = names(self.unseen.iter().map(|port| port.word()));
+        format!("{}: the certificate of {ports} is not seen", called(&self.member))
+    }
+}
+
+fn others(snapshot: &Snapshot) -> Vec<Other> {
+    let states = snapshot.quorum().members.into_iter();
+    let states = states.filter(|state| !state.is_local && state.member.has_started());
+    let mut others: Vec<Other> = states
+        .map(|state| {
+            let all = [NodePort::Etcd, NodePort::Api, NodePort::Kubelet, NodePort::Join];
+            let (mut shown, mut unseen) = (Vec::new(), Vec::new());
+            for port in all {
+                match end(snapshot, &state.member, port) {
+                    Some(end) => shown.push((port, end)),
+                    None => unseen.push(port),
+                }
+            }
+            Other {
+                is_dead: state.health.is_dead(),
+                member: state.member,
+                shown,
+                unseen,
+            }
+        })
+        .collect();
+    others.sort_by(|one, other| Natural(&one.member.name).cmp(&Natural(&other.member.name)));
+    others
+}
+
+/// The end of what a port shows this host.
+fn end(snapshot: &Snapshot, member: &Member, port: NodePort) -> Option<Timestamp> {
+    if port == NodePort::Etcd {
+        return snapshot.etcd.peers.get(&member.id)?.certificate_ends;
+    }
+    let address: IpAddr = member.peer_address()?.parse().ok()?;
+    let seen = snapshot.from.get(&snapshot.own_address()?)?;
+    let is_it = |way: &&Way| matches!(way.target, Target::Controller { port: own, .. } if own == port);
+    let way = seen.to_controller(address).find(is_it)?;
+    match way.target {
+        Target::Controller { at, .. } => seen.certificates.get(&at).copied(),
+        Target::Pod { .. } | Target::External { .. } => None,
+    }
+}
+
+/// What was seen of the other controllers' certificates, and what was not.
+pub fn elsewhere(snapshot: &Snapshot) -> Vec<String> {
+    let day = |end: Timestamp| end.strftime("%Y-%m-%d");
+    let lines = others(snapshot).into_iter().flat_map(|other| {
+        let first = other.shown.iter().min_by_key(|(_, end)| *end);
+        let shown = first.map(|(port, end)| {
+            let (name, count) = (called(&other.member), other.shown.len());
+            format!(
+                "{name}: {count} shown on TLS; the first ends on {}: that of {}",
+                day(*end),
+                port.word()
+            )
+        });
+        let unseen = (!other.unseen.is_empty()).then(|| other.unseen_line());
+        shown.into_iter().chain(unseen)
+    });
+    lines.collect()
 }
 
 fn of_file(snapshot: &Snapshot, policy: &Policy, certificate: &Certificate) -> Option<Finding> {
@@ -97,23 +148,34 @@ fn of_file(snapshot: &Snapshot, policy: &Policy, certificate: &Certificate) -> O
     })
 }
 
-fn of_peer(snapshot: &Snapshot, policy: &Policy, member: &Member, end: Timestamp) -> Option<Finding> {
+fn of_port(snapshot: &Snapshot, policy: &Policy, member: &Member, port: NodePort, end: Timestamp) -> Option<Finding> {
     let (severity, ends) = certificate_end(snapshot, policy, end)?;
-    let name = called(member);
+    let (name, what) = (called(member), port.word());
+    let consequence = match port {
+        NodePort::Etcd => "when it ends, the other members refuse it: that is the loss of a member",
+        NodePort::Api => "when it ends, nobody trusts that API server any more: that host is no controller to others",
+        NodePort::Kubelet => "when it ends, logs, exec and metrics of the pods there fail",
+        NodePort::Join | NodePort::Console | NodePort::Bgp => "when it ends, no controller joins through that host",
+    };
+    let remedy = match port {
+        NodePort::Kubelet => format!(
+            "the kubelet renews it by itself, so this one is stuck: kubectl get csr, then sudo systemctl restart k0scontroller on {name}"
+        ),
+        NodePort::Etcd | NodePort::Api | NodePort::Join | NodePort::Console | NodePort::Bgp => format!(
+            "while all members are healthy: sudo systemctl restart k0scontroller on {name}; k0s writes new certificates at \
+             its start"
+        ),
+    };
     Some(Finding {
         check: CheckId::CertExpiry,
         severity,
         subject: member_subject(member),
-        title: format!("the certificate of etcd on {name} {ends}").into(),
+        title: format!("the certificate of {what} on {name} {ends}").into(),
         evidence: evidence([
-            format!("shown on its peer port: valid until {end}"),
-            "its other certificates are not seen from here, and are often as old".to_owned(),
+            format!("shown on TLS to this host: valid until {end}"),
+            "those that it shows nobody are not seen from here, and are often as old".to_owned(),
         ]),
-        consequence: "when it ends, the other members refuse it: that is the loss of a member".into(),
-        remedy: format!(
-            "while all members are healthy: sudo systemctl restart k0scontroller on {name}; k0s writes new certificates at \
-             its start"
-        )
-        .into(),
+        consequence: consequence.into(),
+        remedy: remedy.into(),
     })
 }

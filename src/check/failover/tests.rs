@@ -390,9 +390,39 @@ fn certificates_of_other_controllers_are_judged_by_what_they_show() {
     );
     assert_eq!(finding.title, "the certificate of etcd on nbe-2 ends in 1 d");
     assert_holds(CheckId::CertExpiry, &shows(Some(31 * DAY)));
-    assert_holds(CheckId::CertExpiry, &shows(None));
+    assert_cannot_tell(CheckId::CertExpiry, &shows(None), example::from(1));
     let said = super::certificates::elsewhere(&shows(None));
-    assert_eq!(said.last().unwrap(), "nbe-2: no certificate was seen");
+    assert_eq!(said[1], "nbe-2: the certificate of etcd is not seen");
+    // Nothing is expected of the dead.
+    assert_holds(CheckId::CertExpiry, &example::node_lost(example::Death::Silent));
+}
+
+#[test]
+fn what_other_ports_show_counts_as_well() {
+    let shows = |port: u16, end: Option<u64>| {
+        let mut snapshot = healthy();
+        let own = snapshot.own_address().unwrap();
+        let shown = &mut snapshot.from.get_mut(&own).unwrap().certificates;
+        let at = format!("10.77.0.13:{port}").parse().unwrap();
+        match end {
+            Some(end) => drop(shown.insert(at, ago(0).plus(Duration::from_secs(end)).wall)),
+            None => drop(shown.remove(&at)),
+        }
+        snapshot
+    };
+    for (port, what) in [
+        (6443, "the API server"),
+        (10250, "the kubelet"),
+        (9443, "k0s's join API"),
+    ] {
+        let soon = shows(port, Some(DAY));
+        let finding = one(CheckId::CertExpiry, &soon, Severity::Critical, "member/nbe-3");
+        assert_eq!(
+            finding.title.as_str(),
+            format!("the certificate of {what} on nbe-3 ends in 1 d")
+        );
+        assert_cannot_tell(CheckId::CertExpiry, &shows(port, None), example::from(1));
+    }
 }
 
 #[test]
@@ -451,8 +481,8 @@ fn certificates_by_the_days_that_are_left() {
         "{}",
         finding.remedy
     );
-    let unseen = "nbe-2, nbe-3: only that of etcd's peer port is seen, it ends on ";
-    assert!(evidence(&finding).contains(unseen), "{finding:#?}");
+    let shown = "nbe-2: 4 shown on TLS; the first ends on ";
+    assert!(evidence(&finding).contains(shown), "{finding:#?}");
     snapshot.host.certificates.as_mut().unwrap().value.clear();
     assert_cannot_tell(CheckId::CertExpiry, &snapshot, FeedId::Host(HostPart::Certificates));
 }

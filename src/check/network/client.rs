@@ -32,7 +32,8 @@ pub fn open(snapshot: &Snapshot) -> Looked {
             (!urls.is_empty()).then_some((member, urls))
         })
         .collect();
-    let found: Vec<Finding> = told.iter().filter_map(|(member, urls)| outside(member, urls)).collect();
+    let found = told.iter().filter_map(|(member, urls)| outside(snapshot, member, urls));
+    let found: Vec<Finding> = found.collect();
     if !found.is_empty() {
         return Ok(found);
     }
@@ -56,16 +57,17 @@ fn urls(member: &Member, listens: Option<&Text>) -> Vec<String> {
     listens.chain(says).collect()
 }
 
-/// Whether a URL, with the word before it, leads to the member from its own host alone.
-fn is_local(line: &str) -> bool {
+/// Whether a URL, with the word before it, leads to the member from its own host alone. Where peers meet, others come in, too.
+fn is_local(snapshot: &Snapshot, line: &str) -> bool {
     let url = line.rsplit(' ').next().unwrap_or(line);
     let host = url_host(url).unwrap_or_default();
-    let address = host.parse::<IpAddr>();
-    url.starts_with("unix") || host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+    let address = host.parse::<IpAddr>().ok();
+    let is_own = |address: IpAddr| address.is_loopback() && snapshot.member_at(address).is_none();
+    url.starts_with("unix") || host == "localhost" || address.is_some_and(is_own)
 }
 
-fn outside(member: &Member, urls: &[String]) -> Option<Finding> {
-    let open = urls.iter().filter(|line| !is_local(line));
+fn outside(snapshot: &Snapshot, member: &Member, urls: &[String]) -> Option<Finding> {
+    let open = urls.iter().filter(|line| !is_local(snapshot, line));
     let open: Vec<String> = open.cloned().collect();
     let name = called(member);
     (!open.is_empty()).then(|| Finding {

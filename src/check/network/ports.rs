@@ -103,7 +103,7 @@ fn closed(snapshot: &Snapshot, from: IpAddr, seen: &FromController, check: Check
         .filter(|way| !way.is_open())
         .filter_map(|way| match way.target {
             Target::Controller { port, at } => Some((port, at.ip(), way)),
-            Target::External { .. } => None,
+            Target::Pod { .. } | Target::External { .. } => None,
         })
         .filter(|(_, to, _)| snapshot.etcd_answers_at(*to) != Some(false))
         .collect();

@@ -8,7 +8,7 @@ use crate::model::example::{self, Death, change, member_id, name};
 use crate::model::feed::HostPart;
 use crate::model::reach::Knock;
 use crate::model::reach::from::Target;
-use crate::model::{FeedId, KubeKind, ObjectKey, Simulated, Snapshot};
+use crate::model::{FeedId, ObjectKey, Simulated, Snapshot};
 
 fn measured(n: u8, rtt_us: u64) -> Snapshot {
     let mut snapshot = example::healthy();
@@ -33,6 +33,23 @@ fn a_region_is_too_far_and_a_slow_zone_is_worth_knowing() {
         Severity::Warning,
         "member/nbe-3",
     );
+}
+
+#[test]
+fn the_others_may_be_far_from_each_other() {
+    let mut snapshot = example::healthy();
+    let [second, third] = [2, 3].map(|n| example::address(n).as_str().parse().unwrap());
+    let mut between = |from, to, us| {
+        let seen = snapshot.from.get_mut(&from).unwrap();
+        seen.round_trips_us.insert(to, us);
+        snapshot.clone()
+    };
+    between(second, third, 48_000);
+    // The shorter of both is how far they are.
+    assert_holds(CheckId::NetworkLatency, &between(third, second, 900));
+    let far = between(third, second, 47_000);
+    let finding = one(CheckId::NetworkLatency, &far, Severity::Warning, "member/nbe-2");
+    assert_eq!(finding.title, "nbe-2 is 47.0 ms away from nbe-3");
 }
 
 #[test]
@@ -247,11 +264,10 @@ fn the_client_port_is_needed_on_loopback_only() {
 }
 
 #[test]
-fn an_overlay_is_told_only_where_calico_itself_is_not_ready() {
+fn a_node_without_calico_is_cut_off_and_bgp_needs_no_overlay() {
     let id = CheckId::NetworkOverlay;
     let key = ObjectKey::new("kube-system", "k0s");
     let mut snapshot = example::healthy();
-    assert_cannot_tell(id, &snapshot, FeedId::Kube(KubeKind::Pods));
     let rows = snapshot.kube.pods.rows_mut();
     for row in rows.values_mut() {
         let pod = &mut Arc::make_mut(row).value;
@@ -268,4 +284,56 @@ fn an_overlay_is_told_only_where_calico_itself_is_not_ready() {
         config.network_provider = Some("kuberouter".into());
     });
     assert_not_applicable(id, &snapshot);
+}
+
+#[test]
+fn a_pod_that_is_reached_from_every_node_but_one_shows_where_the_overlay_ends() {
+    let id = CheckId::NetworkOverlay;
+    let mut snapshot = example::healthy();
+    assert_holds(id, &snapshot);
+    close(&mut snapshot, 1, "10.244.3.7:8080", Knock::Silent);
+    close(&mut snapshot, 2, "10.244.3.7:8080", Knock::Silent);
+    let finding = one(id, &snapshot, Severity::Warning, "node/nbe-3");
+    assert_eq!(finding.title, "pods on nbe-3 are not reached from nbe-1, nbe-2");
+    assert!(
+        evidence(&finding).contains("nbe-2 to 10.244.3.7:8080 (kotsadm/netbox-netbox-6d5f8-3, which is ready): silent"),
+        "{finding:?}"
+    );
+    // It is refused by somebody who is there.
+    for n in [1, 2] {
+        close(&mut snapshot, n, "10.244.3.7:8080", Knock::Refused);
+    }
+    assert_holds(id, &snapshot);
+}
+
+#[test]
+fn pods_that_nobody_reaches_may_be_behind_a_policy() {
+    let id = CheckId::NetworkOverlay;
+    let mut snapshot = example::healthy();
+    for (from, to) in [(1, 2), (1, 3), (2, 1), (2, 3), (3, 1), (3, 2)] {
+        close(&mut snapshot, from, &format!("10.244.{to}.7:8080"), Knock::Silent);
+    }
+    let Outcome::CannotTell { why, .. } = look(id, &snapshot) else {
+        panic!("it cannot tell");
+    };
+    assert!(
+        why.text.as_str().ends_with("the overlay, or a NetworkPolicy"),
+        "{why:?}"
+    );
+}
+
+#[test]
+fn an_overlay_holds_only_by_what_every_controller_tried() {
+    let id = CheckId::NetworkOverlay;
+    let mut snapshot = example::healthy();
+    example::turn_off(&mut snapshot, example::from(3));
+    assert_cannot_tell(id, &snapshot, example::from(3));
+    // What is lost is told all the same.
+    close(&mut snapshot, 1, "10.244.3.7:8080", Knock::Silent);
+    one(id, &snapshot, Severity::Warning, "node/nbe-3");
+    let mut bare = example::healthy();
+    let web = ObjectKey::new("kotsadm", "netbox-netbox-6d5f8-2");
+    change(&mut bare.kube.pods, &web, |pod| pod.listens = None);
+    assert_cannot_tell(id, &bare, example::from(1));
+    assert_holds(id, &example::node_lost(Death::Silent));
 }

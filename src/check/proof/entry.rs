@@ -1,6 +1,7 @@
 //! The ways in, and the certificates that they show.
 
 use super::{day, is_current};
+use crate::base::Age;
 use crate::check::look::{names as listed, plural};
 use crate::model::entry::{Entry, EntryId, Presented, Service};
 use crate::model::{FeedId, Snapshot};
@@ -22,12 +23,18 @@ pub(super) fn users(snapshot: &Snapshot) -> Vec<String> {
 }
 
 pub(super) fn balancer(snapshot: &Snapshot) -> Vec<String> {
-    let lines = snapshot.entry.get(&EntryId::Balancer).map(|entry| {
-        let served = entry.recent.iter().filter(|own| own.served).count();
-        let all = plural(entry.recent.len(), "request");
-        [answer(entry), format!("{served} of the last {all} served")]
+    let Some(entry) = snapshot.entry.get(&EntryId::Balancer) else {
+        return Vec::new();
+    };
+    let trial = entry.trial.map(|trial| {
+        let all = plural(trial.served + trial.failed, "request");
+        let ago = Age(snapshot.now.since(trial.until));
+        format!(
+            "while a node did not serve, up to {ago} ago: {} of the last {all} served",
+            trial.served
+        )
     });
-    lines.into_iter().flatten().collect()
+    [answer(entry)].into_iter().chain(trial).collect()
 }
 
 pub(super) fn console(snapshot: &Snapshot) -> Vec<String> {

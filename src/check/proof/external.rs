@@ -1,8 +1,9 @@
 //! What the services outside the cluster told.
 
 use super::{day, is_current};
+use crate::check::external::storage::proof;
 use crate::check::look::names;
-use crate::model::external::{External, Secured, ServiceId};
+use crate::model::external::{External, Secured, ServiceId, Told};
 use crate::model::product::NetBoxEnterprise;
 use crate::model::{FeedId, Snapshot};
 
@@ -40,6 +41,15 @@ pub(super) fn postgresql(snapshot: &Snapshot) -> Vec<String> {
 pub(super) fn redis(snapshot: &Snapshot) -> Vec<String> {
     let read = |netbox: &NetBoxEnterprise| netbox.external_redis;
     with_object(snapshot, ServiceId::Redis, "spec.redis.external", read)
+}
+
+/// By what object storage is known to survive the loss of a machine.
+pub(super) fn storage(snapshot: &Snapshot) -> Vec<String> {
+    let Some(Told::S3(servers)) = told(snapshot, ServiceId::S3).map(|own| &own.told) else {
+        return Vec::new();
+    };
+    let told = servers.iter().filter_map(|own| Some((own, own.answer.as_ref().ok()?)));
+    told.filter_map(|(server, bucket)| proof(server, bucket)).collect()
 }
 
 pub(super) fn tls(snapshot: &Snapshot) -> Vec<String> {

@@ -6,24 +6,33 @@ use std::time::Duration;
 
 use super::here;
 use crate::check::look::{called, names};
+use crate::check::network::milliseconds;
 use crate::model::reach::Knock;
 use crate::model::reach::from::{FromController, Target};
 use crate::model::{ObjectKey, Snapshot};
 
 pub(super) fn round_trips(snapshot: &Snapshot) -> Vec<String> {
     let members = snapshot.quorum().members;
-    let others = members.iter().filter(|state| !state.is_local);
+    let others: Vec<_> = members.iter().filter(|state| !state.is_local).collect();
     let lines: BTreeSet<String> = others
+        .iter()
         .filter_map(|state| {
             let rtt = Duration::from_micros(snapshot.etcd.peers.get(&state.member.id)?.rtt_us?);
-            let (whole, tenths) = (rtt.as_millis(), rtt.as_micros() % 1000 / 100);
             let name = called(&state.member);
             Some(format!(
-                "{name}: median round trip to its peer port {whole}.{tenths} ms"
+                "{name}: median round trip to its peer port {}",
+                milliseconds(rtt)
             ))
         })
         .collect();
-    lines.into_iter().collect()
+    let between = snapshot.round_trips_between();
+    let living = others.iter().filter(|state| !state.health.is_dead()).count();
+    let is_whole = between.len() >= living * living.saturating_sub(1) / 2;
+    let between = between
+        .into_iter()
+        .map(|(one, other, rtt)| format!("{one} to {other}: at least {} (ss, minrtt)", milliseconds(rtt)));
+    let unknown = (!is_whole).then(|| "between the others: not measured from here".to_owned());
+    lines.into_iter().chain(between).chain(unknown).collect()
 }
 
 pub(super) fn addresses(snapshot: &Snapshot) -> Vec<String> {
@@ -81,6 +90,17 @@ fn ways(snapshot: &Snapshot, from: IpAddr, seen: &FromController) -> Vec<String>
             )
         })
         .collect()
+}
+
+/// The pods on other nodes that each controller reaches.
+pub(super) fn overlay(snapshot: &Snapshot) -> Vec<String> {
+    let lines = snapshot.seen_from().filter_map(|(address, seen)| {
+        let open = snapshot.crossings(seen).into_iter().filter(|own| own.knock.is_answer());
+        let open: Vec<String> = open.map(|own| format!("{} at {}", own.to, own.at)).collect();
+        let from = snapshot.controller_at(address);
+        (!open.is_empty()).then(|| format!("{from} reaches pods through the overlay: {}", names(open)))
+    });
+    lines.collect()
 }
 
 /// The same of this host, or of all others.

@@ -2,7 +2,7 @@ use super::*;
 use crate::check::Outcome;
 use crate::check::testing::{assert_holds, look};
 use crate::model::ObjectKey;
-use crate::model::entry::EntryId;
+use crate::model::entry::{EntryId, Trial};
 use crate::model::example::{self, Death};
 
 fn lines(id: CheckId, snapshot: &Snapshot) -> Vec<String> {
@@ -26,12 +26,20 @@ fn every_check_that_holds_says_by_what() {
 
 #[test]
 fn the_balancer_that_routes_around_is_counted() {
-    // It holds only while a node does not serve.
+    // It holds only by what was seen while a node did not serve.
+    let mut snapshot = example::healthy();
+    let (since, until) = (example::ago(90), example::ago(20));
+    snapshot.entry.get_mut(&EntryId::Balancer).unwrap().trial = Some(Trial {
+        since,
+        until,
+        served: 32,
+        failed: 0,
+    });
     let said = [
         "https://netbox.example.com:443/login/ as netbox.example.com: HTTP 200",
-        "1 of the last 1 request served",
+        "while a node did not serve, up to 20 s ago: 32 of the last 32 requests served",
     ];
-    assert_eq!(lines(CheckId::EntryBalancer, &example::healthy()), said);
+    assert_eq!(lines(CheckId::EntryBalancer, &snapshot), said);
 }
 
 #[test]

@@ -166,8 +166,8 @@ mod tests {
         assert!(record.contains(quorum), "{record}");
         assert_eq!(
             record.matches("It holds by:").count(),
-            check::all().count() - 4,
-            "balancer, overlay and copies in object storage cannot be told, 2379 does not apply"
+            check::all().count() - 2,
+            "the balancer cannot be told, 2379 does not apply"
         );
     }
 

@@ -9,10 +9,8 @@ use http_body_util::Empty;
 use hyper::Request;
 use hyper::body::Bytes;
 use hyper::header::{HOST, USER_AGENT};
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
+use rustls::ClientConfig;
+use rustls::pki_types::CertificateDer;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
@@ -23,7 +21,6 @@ use crate::live::dial::{Hop, Target, broken, failed, open_first, timed_out};
 use crate::live::exchange;
 use crate::live::host::certificates::describe;
 use crate::live::resolve::resolve;
-use crate::live::tls;
 use crate::model::entry::way::{Way, bracketed};
 use crate::model::entry::{Presented, Probed};
 
@@ -109,8 +106,8 @@ impl Asker {
             .header(USER_AGENT, concat!("quorate/", env!("CARGO_PKG_VERSION")))
             .body(Empty::<Bytes>::new())
             .map_err(|error| failed(target, GET, WhyKind::Config, error.to_string()))?;
-        let status = exchange::status(stream, request).await;
-        Ok(status.map_err(|error| broken(target, GET, &error))?.as_u16())
+        let head = exchange::head(stream, request).await;
+        Ok(head.map_err(|error| broken(target, GET, &error))?.status.as_u16())
     }
 }
 
@@ -129,58 +126,4 @@ fn presented(chain: &[CertificateDer<'_>]) -> Option<Presented> {
         names: read.names,
         not_after: read.not_after,
     })
-}
-
-/// TLS that takes whatever certificate a server shows. What it shows is judged by the checks, and nothing secret is sent.
-pub fn any_certificate() -> Result<Arc<ClientConfig>, Why> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| Why::new(WhyKind::Tls, tls::words(&error)))?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    // A resumed session shows no certificate anew.
-    config.resumption = rustls::client::Resumption::disabled();
-    Ok(Arc::new(config))
-}
-
-/// Proves that the server has the key of the certificate that it shows, and no more.
-#[derive(Debug)]
-struct AnyCertificate(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for AnyCertificate {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, cert, signed, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, cert, signed, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
 }

@@ -69,7 +69,7 @@ fn way(address: SocketAddr) -> Way {
 }
 
 async fn ask_within(way: Way, whole: Duration) -> Result<Probed, Why> {
-    let tls = ask::any_certificate().unwrap();
+    let tls = crate::live::tls::any_certificate().unwrap();
     Asker::new(way, tls, whole, whole).ask().await
 }
 
@@ -254,7 +254,12 @@ async fn users_ways_are_watched_closely_while_a_host_is_lost() {
     let (sink, _observed) = Sink::channel(Clock::start());
     let way = way("127.0.0.1:1".parse().unwrap());
     let pace = Pace::of(Duration::from_mins(1));
-    let asker = Asker::new(way, ask::any_certificate().unwrap(), pace.connect, pace.whole);
+    let asker = Asker::new(
+        way,
+        crate::live::tls::any_certificate().unwrap(),
+        pace.connect,
+        pace.whole,
+    );
     let mut prober = Prober {
         asker,
         sink,

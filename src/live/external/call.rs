@@ -37,14 +37,15 @@ pub trait Ask: Sync {
 
 /// Asks one server.
 pub async fn ask<A: Ask>(place: &Place, service: &A, keys: &Keys, whole: Duration) -> Server<A::Told> {
-    let server = |secured, answer| Server {
+    let server = |secured, addresses, answer| Server {
         target: place.to_string().into(),
         secured,
+        addresses,
         answer,
     };
     let target = match Target::named(place.host.as_str(), place.port, place.host.as_str()) {
         Ok(target) => target,
-        Err(why) => return server(Secured::Unknown, Err(why)),
+        Err(why) => return server(Secured::Unknown, Vec::new(), Err(why)),
     };
     let mut call = Call {
         place,
@@ -56,7 +57,7 @@ pub async fn ask<A: Ask>(place: &Place, service: &A, keys: &Keys, whole: Duratio
     };
     let answer = timeout(whole, service.ask(&mut call)).await;
     let answer = answer.unwrap_or_else(|_| Err(timed_out(&call.target, call.hop, whole)));
-    server(call.secured, answer)
+    server(call.secured, call.addresses, answer)
 }
 
 /// How far the asking got.
@@ -68,7 +69,7 @@ pub struct Call<'a> {
     /// What happens now.
     pub hop: Hop,
     /// What the server's name stood for, once it was looked up.
-    pub addresses: Vec<IpAddr>,
+    addresses: Vec<IpAddr>,
     secured: Secured,
 }
 

@@ -1,11 +1,12 @@
-//! Object storage: HEAD of the bucket and, where the settings allow it, one small object written and removed. Requests are
-//! signed for a minute; what is signed is in no text. Start reading at [`S3::send`].
+//! Object storage: HEAD of the bucket and, where the settings allow it, one small object written and removed. MinIO is asked
+//! whether it can spare a server, too. Requests to the bucket are signed for a minute; what is signed is in no text. Start reading at [`S3::send`].
 
 use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::{HOST, USER_AGENT};
+use hyper::header::{HOST, SERVER, USER_AGENT};
+use hyper::http::response::Parts;
 use hyper::{Request, StatusCode};
 use rusty_s3::{Bucket, Credentials, S3Action, UrlStyle};
 
@@ -22,6 +23,12 @@ const SIGNED_FOR: Duration = Duration::from_mins(1);
 const OBJECT: &str = "quorate/may-be-removed";
 const CONTENT: &[u8] = b"Written by quorate to see whether it can be, and removed at once.\n";
 
+/// Where MinIO says whether it can do without the server that answers: 200, else 412 (MinIO, `docs/metrics/healthcheck`).
+const MINIO_HEALTH: (&str, &str) = ("/minio/health/cluster", "maintenance=true");
+/// As it calls itself in the header `Server`.
+const MINIO: &[u8] = b"MinIO";
+
+const HEALTH: Hop = Hop::Request("GET health");
 const HEAD: Hop = Hop::Request("HEAD bucket");
 const PUT: Hop = Hop::Request("PUT object");
 const DELETE: Hop = Hop::Request("DELETE object");
@@ -35,7 +42,8 @@ impl Ask for S3 {
         let credentials = key.map(|(name, secret)| Credentials::new(name, secret.reveal()));
         let credentials = credentials.as_ref();
         let url = bucket.head_bucket(credentials).sign(SIGNED_FOR);
-        let status = self.send(call, HEAD, "HEAD", url.path(), url.query(), &[]).await?;
+        let head = self.send(call, HEAD, "HEAD", url.path(), url.query(), &[]).await?;
+        let status = head.status;
         let exists = match status.as_u16() {
             200..=299 => Some(true),
             404 => Some(false),
@@ -50,11 +58,13 @@ impl Ask for S3 {
         } else {
             None
         };
+        let is_minio = head.headers.get(SERVER).is_some_and(|own| own.as_bytes() == MINIO);
+        let spares_server = if is_minio { self.spares_server(call).await } else { None };
         Ok(external::Bucket {
             name: self.bucket.as_str().into(),
             exists,
             written,
-            addresses: call.addresses.clone(),
+            spares_server,
         })
     }
 }
@@ -66,22 +76,39 @@ impl S3 {
         Bucket::new(endpoint, UrlStyle::Path, self.bucket.clone(), self.region.clone()).map_err(|_| wrong())
     }
 
+    /// What MinIO says. It may be kept from strangers: then nothing is known, and the bucket is told all the same.
+    async fn spares_server(&self, call: &mut Call<'_>) -> Option<bool> {
+        let (path, query) = MINIO_HEALTH;
+        let head = self.send(call, HEALTH, "GET", path, Some(query), &[]).await.ok()?;
+        match head.status {
+            StatusCode::OK => Some(true),
+            StatusCode::PRECONDITION_FAILED => Some(false),
+            _ => None,
+        }
+    }
+
     /// Writes an object and removes it.
     async fn write(&self, call: &mut Call<'_>, bucket: &Bucket, credentials: Option<&Credentials>) -> Result<(), Why> {
         let url = bucket.put_object(credentials, OBJECT).sign(SIGNED_FOR);
-        let status = self.send(call, PUT, "PUT", url.path(), url.query(), CONTENT).await?;
+        let status = self
+            .send(call, PUT, "PUT", url.path(), url.query(), CONTENT)
+            .await?
+            .status;
         if !status.is_success() {
             return Err(refused(call, status));
         }
         let url = bucket.delete_object(credentials, OBJECT).sign(SIGNED_FOR);
-        let status = self.send(call, DELETE, "DELETE", url.path(), url.query(), &[]).await?;
+        let status = self
+            .send(call, DELETE, "DELETE", url.path(), url.query(), &[])
+            .await?
+            .status;
         if !status.is_success() {
             return Err(refused(call, status).hint(format!("remove {OBJECT} from the bucket by hand")));
         }
         Ok(())
     }
 
-    /// One request over a connection of its own; of the answer only the status is read.
+    /// One request over a connection of its own; of the answer no body is read.
     async fn send(
         &self,
         call: &mut Call<'_>,
@@ -90,7 +117,7 @@ impl S3 {
         path: &str,
         query: Option<&str>,
         content: &'static [u8],
-    ) -> Result<StatusCode, Why> {
+    ) -> Result<Parts, Why> {
         let stream = call.connect(self.site.is_plain).await?;
         call.hop = hop;
         let server = self.site.url();
@@ -104,8 +131,8 @@ impl S3 {
             .header(USER_AGENT, concat!("quorate/", env!("CARGO_PKG_VERSION")))
             .body(Full::new(Bytes::from_static(content)))
             .map_err(|_| call.failed(WhyKind::Config, "the request cannot be written"))?;
-        let status = exchange::status(stream, request).await;
-        status.map_err(|error| call.broken(&error))
+        let head = exchange::head(stream, request).await;
+        head.map_err(|error| call.broken(&error))
     }
 }
 

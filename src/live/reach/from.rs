@@ -1,33 +1,47 @@
 //! What is seen from each controller, once every few minutes: this host tries the ports of the others itself, and where the
-//! operator wants it (`look_from_there`) each other one is asked through its sshd (`ssh -W`): which ports of the controllers and
-//! which servers outside it reaches, and with which flags its control plane runs (`ps`). Nothing is installed there, and
+//! operator wants it (`look_from_there`) each other one is asked through its sshd (`ssh -W`): which ports of the controllers,
+//! which pods and which servers outside it reaches, and with which flags its control plane runs (`ps`). Nothing is installed there, and
 //! nothing is sent on what is opened. Start reading at [`observe`].
 
-use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt, future::join_all, stream};
+use jiff::Timestamp;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio_rustls::TlsConnector;
 
 use super::tasks::Tasks;
-use super::{Numbers, PACE, controllers, knock};
+use super::{Numbers, PACE, connect, controllers};
 use crate::base::{Text, Why, WhyKind};
 use crate::live::external;
 use crate::live::host::processes;
 use crate::live::shell::{At, Shell, Trouble};
+use crate::live::tls::{any_certificate, end_of};
 use crate::model::external::ServiceId;
 use crate::model::host::Process;
-use crate::model::reach::from::{Arrival, FromController, Target, Way};
-use crate::model::{FeedId, KubeKind, Snapshot};
+use crate::model::reach::from::{Arrival, FromController, NodePort, Target, Way};
+use crate::model::{FeedId, FeedState, KubeKind, Snapshot};
 use crate::port::{Closed, Observation, Report, Sink};
 
 /// From one look to the next.
 const EVERY: Duration = Duration::from_mins(5);
-/// For Kubernetes to tell whether there is an Admin Console.
-const HEAD_START: Duration = Duration::from_secs(2);
+/// For Kubernetes to tell whether there is an Admin Console, and which pods are to be tried.
+const HEAD_START: Duration = Duration::from_secs(3);
+/// What tells that.
+const TOLD_BY: [KubeKind; 4] = [
+    KubeKind::Installations,
+    KubeKind::Nodes,
+    KubeKind::Pods,
+    KubeKind::ReplicaSets,
+];
 /// From one look to the next at least: a host that comes and goes is not asked all the time.
 const SETTLE: Duration = Duration::from_secs(5);
 /// For one connect over there, the login included.
@@ -43,6 +57,9 @@ const PS: [&str; 6] = [
     "-o",
     "pid=,args=",
 ];
+
+/// TCP connections with what the kernel measured of them.
+const SS: [&str; 4] = ["ss", "-Htin", "state", "established"];
 
 /// What is needed to look.
 #[derive(Debug, Clone)]
@@ -110,7 +127,10 @@ impl Looking {
     async fn run(mut self) -> Result<(), Closed> {
         let feed = FeedId::From(self.address);
         self.sink.report(feed, Report::Begun).await?;
-        let is_told = |snapshot: &Arc<Snapshot>| snapshot.kind(KubeKind::Installations).is_current();
+        let is_told = |snapshot: &Arc<Snapshot>| {
+            let mut kinds = TOLD_BY.into_iter().map(|kind| snapshot.kind(kind));
+            kinds.all(|state| !matches!(state, FeedState::Syncing { .. }))
+        };
         let _ = timeout(HEAD_START, self.snapshots.wait_for(is_told)).await;
         loop {
             let began = Instant::now();
@@ -138,13 +158,16 @@ impl Looking {
         self.sink.send(Observation::From { address, look }).await
     }
 
-    /// Waits for the next look: sooner where another controller came or answers again.
+    /// Waits for the next look: sooner where another controller came or answers again, or a node has a first pod to try.
     async fn pause(&mut self, began: Instant, then: &Snapshot) {
-        let known = |snapshot: &Snapshot| -> BTreeSet<IpAddr> {
-            controllers(snapshot, self.watch.numbers)
-                .into_iter()
-                .map(|own| own.address)
-                .collect()
+        let known = |snapshot: &Snapshot| -> BTreeSet<Text> {
+            let all = controllers(snapshot, self.watch.numbers).into_iter();
+            let pods = snapshot.pods_to_try(self.address).into_iter();
+            let nodes = pods.filter_map(|target| match target {
+                Target::Pod { node, .. } => Some(node),
+                Target::Controller { .. } | Target::External { .. } => None,
+            });
+            all.map(|own| own.address.to_string().into()).chain(nodes).collect()
         };
         let before = known(then);
         let has_more = |snapshot: &Arc<Snapshot>| !known(snapshot).is_subset(&before);
@@ -152,32 +175,50 @@ impl Looking {
         let _ = timeout_at(began + EVERY, self.snapshots.wait_for(has_more)).await;
     }
 
-    /// Every port of every other controller that is not known to be dead.
-    fn ports(&self, snapshot: &Snapshot) -> Vec<Target> {
+    /// Every port of every other controller that is not known to be dead, and a pod on every other node.
+    fn inside(&self, snapshot: &Snapshot) -> Vec<Target> {
         let all = controllers(snapshot, self.watch.numbers).into_iter();
         let others = all.filter(|own| own.address != self.address);
-        others
-            .flat_map(|own| {
-                own.ports
-                    .into_iter()
-                    .map(move |(port, number)| (port, (own.address, number).into()))
+        let ports = others.flat_map(|own| {
+            let ports = own.ports.into_iter();
+            ports.map(move |(port, number)| Target::Controller {
+                port,
+                at: (own.address, number).into(),
             })
-            .map(|(port, at)| Target::Controller { port, at })
-            .collect()
+        });
+        ports.chain(snapshot.pods_to_try(self.address)).collect()
     }
 
     async fn here(&self, snapshot: &Snapshot) -> FromController {
-        let knocks = self.ports(snapshot).into_iter().map(|target| async move {
-            let Target::Controller { at, .. } = &target else {
-                return None;
-            };
-            // What this host itself lacks says nothing of the way.
-            let knock = knock(*at, PACE.connect).await.ok()?;
-            Some(Way { target, knock })
+        // Without it no certificate is seen.
+        let tls = any_certificate().ok();
+        let tries = self.inside(snapshot).into_iter().map(|target| {
+            let tls = tls.clone();
+            async move {
+                let (port, at) = match &target {
+                    Target::Controller { port, at } => (Some(*port), *at),
+                    Target::Pod { at, .. } => (None, *at),
+                    Target::External { .. } => return None,
+                };
+                // What this host itself lacks says nothing of the way.
+                let (knock, stream) = connect(at, PACE.connect).await.ok()?;
+                let asked = tls
+                    .zip(stream)
+                    .filter(|_| port.is_some_and(NodePort::shows_certificate));
+                let end = match asked {
+                    Some((tls, stream)) => certificate_end(tls, stream, at.ip()).await,
+                    None => None,
+                };
+                Some((Way { target, knock }, end.map(|end| (at, end))))
+            }
         });
+        let told: Vec<_> = join_all(tries).await.into_iter().flatten().collect();
+        let certificates = told.iter().filter_map(|(_, shown)| *shown).collect();
         FromController {
             at: self.sink.clock().now(),
-            ways: join_all(knocks).await.into_iter().flatten().collect(),
+            ways: told.into_iter().map(|(way, _)| way).collect(),
+            certificates,
+            round_trips_us: BTreeMap::new(),
             processes: None,
             arrival: None,
         }
@@ -189,9 +230,10 @@ impl Looking {
         let there = At::There(host.clone());
         let said = shell.run(&there, &PS).await?;
         let arrived = shell.run(&there, &["printenv", "SSH_CONNECTION"]).await?;
+        let sockets = shell.run(&there, &SS).await?;
         let outside = self.watch.servers(snapshot).into_iter();
         let outside = outside.map(|(service, server)| Target::External { service, server });
-        let asked = self.ports(snapshot).into_iter().chain(outside).map(|target| {
+        let asked = self.inside(snapshot).into_iter().chain(outside).map(|target| {
             let host = &host;
             async move {
                 let to = target.to_string();
@@ -203,10 +245,55 @@ impl Looking {
         Ok(FromController {
             at: self.sink.clock().now(),
             ways: ways.into_iter().collect::<Result<_, _>>()?,
+            certificates: BTreeMap::new(),
+            round_trips_us: round_trips(&sockets.out, &peers(snapshot)),
             processes: shown(said.code, &said.out),
             arrival: Arrival::parse(&arrived.out),
         })
     }
+}
+
+/// The end of the certificate that a server shows; None where it speaks no TLS, or not in time. Nothing is sent on it.
+async fn certificate_end(tls: Arc<ClientConfig>, stream: TcpStream, at: IpAddr) -> Option<Timestamp> {
+    let handshake = TlsConnector::from(tls).connect(ServerName::from(at), stream);
+    let mut stream = timeout(PACE.connect, handshake).await.ok()?.ok()?;
+    let end = stream.get_ref().1.peer_certificates().and_then(end_of);
+    // A server that is told the end does not log one that broke off.
+    let _ = timeout(PACE.connect, stream.shutdown()).await;
+    end
+}
+
+/// The peer listeners of all members.
+fn peers(snapshot: &Snapshot) -> BTreeSet<SocketAddr> {
+    let members = snapshot.membership().members;
+    let listeners = members
+        .iter()
+        .filter_map(|member| member.peer_authority()?.parse().ok());
+    listeners.collect()
+}
+
+/// By address, from what `ss -Htin` prints: a line for the two ends of a connection, then one that begins with white space and
+/// has words such as `minrtt:0.061` (iproute2, `misc/ss.c`; milliseconds).
+fn round_trips(out: &str, listeners: &BTreeSet<SocketAddr>) -> BTreeMap<IpAddr, u64> {
+    let mut found = BTreeMap::new();
+    let mut to = None;
+    for line in out.lines() {
+        if !line.starts_with(char::is_whitespace) {
+            let mut words = line.split_whitespace().rev();
+            to = words.find_map(|word| word.parse::<SocketAddr>().ok());
+            to = to.filter(|at| listeners.contains(at));
+        }
+        let word = line.split_whitespace().find_map(|word| word.strip_prefix("minrtt:"));
+        let measured = word
+            .and_then(|word| word.parse::<f64>().ok())
+            .map(Duration::try_from_secs_f64);
+        if let (Some(to), Some(Ok(milli))) = (to, measured) {
+            let us = u64::try_from(milli.as_millis()).unwrap_or(u64::MAX);
+            let least = found.entry(to.ip()).or_insert(us);
+            *least = us.min(*least);
+        }
+    }
+    found
 }
 
 /// What ps shows; None where it does not work. It ends with 1 where it finds nothing, as with processes that are hidden.
@@ -287,6 +374,12 @@ mod tests {
             *' ps '*) echo '  940 /x/bin/kube-apiserver --default-unreachable-toleration-seconds=300 --token-auth-file=/secret'
                       echo '  956 kube-controller-manager --node-monitor-grace-period=50s' ;;
             *SSH_CONNECTION) echo 10.99.0.1 51234 10.77.0.12 22 ;;
+            *' ss '*) echo '0 0 10.77.0.12:38712 10.77.0.13:2380 '
+                      echo '	 cubic rto:204 rtt:0.523/0.214 minrtt:0.061'
+                      echo '0 0 10.77.0.12:38714 10.77.0.13:2380 '
+                      echo '	 cubic rto:204 rtt:40.1/0.214 minrtt:0.354'
+                      echo '0 0 10.77.0.12:22 10.77.0.11:51234 '
+                      echo '	 cubic minrtt:0.001' ;;
             *:9443*) echo 'channel 0: open failed: connect failed: Connection timed out' >&2; exit 255 ;;
             *:443*) echo 'channel 0: open failed: connect failed: Connection refused' >&2; exit 255 ;;
         esac";
@@ -303,11 +396,13 @@ mod tests {
         ];
         assert_eq!(closed, expected.map(|(to, knock)| (to.to_owned(), knock)));
         assert!(
-            seen.ways.len() == 6,
-            "host 3 is dead, and nobody dials himself: {:?}",
+            seen.ways.len() == 8,
+            "the ports of host 3, which is dead, are not tried, nor those of host 2 itself: {:?}",
             seen.ways
         );
         assert_eq!(seen.arrival.unwrap().from.to_string(), "10.99.0.1");
+        let third = example::address(3).as_str().parse().unwrap();
+        assert_eq!(seen.round_trips_us, BTreeMap::from([(third, 61)]));
         let flags = |own: &Process| format!("{} {:?}", own.name, own.flags.values().collect::<Vec<_>>());
         let processes: Vec<String> = seen.processes.unwrap().iter().map(flags).collect();
         assert_eq!(

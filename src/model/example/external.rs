@@ -15,6 +15,7 @@ fn server<T>(at: Stamp, target: &str, told: T) -> Server<T> {
         secured: Secured::Tls {
             not_after: at.wall + jiff::SignedDuration::from_hours(24 * 300),
         },
+        addresses: vec![[192, 0, 2, 40].into()],
         answer: Ok(told),
     }
 }
@@ -55,7 +56,7 @@ pub(super) fn services() -> BTreeMap<ServiceId, External> {
         name: "netbox".into(),
         exists: Some(true),
         written: None,
-        addresses: vec![[192, 0, 2, 40].into()],
+        spares_server: Some(true),
     };
     let sentinels = [1, 2, 3].map(|n| server(at, &format!("10.77.9.2{n}:26379"), watch()));
     let told = [

@@ -2,8 +2,10 @@
 
 use core::net::IpAddr;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use super::{address, ago, external, host};
+use super::workloads::web_at;
+use super::{address, ago, external, host, name};
 use crate::model::reach::Knock;
 use crate::model::reach::from::{Arrival, FromController, NodePort, Target, Way};
 
@@ -32,6 +34,17 @@ fn seen(n: u8) -> FromController {
             at: (ip, number).into(),
         })
     });
+    let pods = (1..=3).filter(|other| *other != n).map(|other| Target::Pod {
+        node: name(other),
+        at: web_at(other),
+    });
+    let end = ago(0).plus(Duration::from_hours(330 * 24)).wall;
+    let shown = PORTS.into_iter().filter(|(port, _)| port.shows_certificate());
+    let others = (1..=3).filter(|other| *other != n).filter_map(ip);
+    let certificates = others.flat_map(|ip| shown.clone().map(move |(_, number)| ((ip, number).into(), end)));
+    let peers = (1..=3)
+        .filter(|other| *other != n)
+        .filter_map(|other| Some((ip(other)?, 600)));
     let services = external::services();
     let servers = services.iter().flat_map(|(service, own)| {
         let servers = own.told.servers().into_iter();
@@ -41,7 +54,7 @@ fn seen(n: u8) -> FromController {
         })
     });
     // What this host reaches outside is told by asking it.
-    let targets = ports.chain(servers.filter(|_| n != 1));
+    let targets = ports.chain(pods).chain(servers.filter(|_| n != 1));
     let is_asked = |name: &str| name == "kube-apiserver" || name == "kube-controller-manager";
     let processes = host::processes().into_iter().filter(|own| is_asked(own.name.as_str()));
     FromController {
@@ -52,6 +65,8 @@ fn seen(n: u8) -> FromController {
                 knock: Knock::Connected,
             })
             .collect(),
+        certificates: certificates.filter(|_| n == 1).collect(),
+        round_trips_us: peers.filter(|_| n != 1).collect(),
         processes: (n != 1).then(|| processes.collect()),
         arrival: ip(1)
             .zip(ip(n))

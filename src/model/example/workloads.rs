@@ -1,5 +1,7 @@
 //! The example's workloads: what NetBox Enterprise 2.2 and Embedded Cluster run on three controllers.
 
+use core::net::SocketAddr;
+
 use super::{name, put, wall_ago};
 use crate::base::Text;
 use crate::model::kube::{
@@ -68,6 +70,7 @@ pub fn pod(node: &Text) -> Pod {
         scratch: Vec::new(),
         on_node: Vec::new(),
         containers: vec!["main".into()],
+        listens: None,
         labels: Labels::default(),
     }
 }
@@ -133,9 +136,15 @@ fn deployment(kube: &mut KubeFacts, namespace: &str, name: &str, component: &str
     for n in hosts {
         let mut replica = pod(&super::name(*n));
         replica.owner = Some(owner("ReplicaSet", &set));
+        replica.listens = (component == "netbox").then(|| web_at(*n));
         replica.labels = labels(component);
         add_pod(kube, namespace, &format!("{set}-{n}"), replica);
     }
+}
+
+/// Where the web's replica on a node listens.
+pub fn web_at(n: u8) -> SocketAddr {
+    ([10, 244, n, 7], 8080).into()
 }
 
 fn rqlite(kube: &mut KubeFacts) {

@@ -5,7 +5,9 @@
 use core::fmt;
 use core::net::{IpAddr, SocketAddr};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Knock;
@@ -46,6 +48,15 @@ impl NodePort {
         }
     }
 
+    /// Whether it speaks TLS, with a certificate of k0s's.
+    pub const fn shows_certificate(self) -> bool {
+        match self {
+            NodePort::Api | NodePort::Kubelet | NodePort::Join => true,
+            // The probe of the peer port sees etcd's; the Admin Console's is not k0s's.
+            NodePort::Etcd | NodePort::Console | NodePort::Bgp => false,
+        }
+    }
+
     /// Whether an answer that nothing listens is as good as a connection: the way is open, and whether something should
     /// listen is asked elsewhere.
     pub const fn may_refuse(self) -> bool {
@@ -67,6 +78,13 @@ pub enum Target {
         /// Where.
         at: SocketAddr,
     },
+    /// To a pod on another node, at its own address: through the overlay.
+    Pod {
+        /// Its node.
+        node: Text,
+        /// Where.
+        at: SocketAddr,
+    },
     /// To a server outside the cluster.
     External {
         /// Of which service.
@@ -80,7 +98,7 @@ pub enum Target {
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Target::Controller { at, .. } => write!(f, "{at}"),
+            Target::Controller { at, .. } | Target::Pod { at, .. } => write!(f, "{at}"),
             Target::External { server, .. } => write!(f, "{server}"),
         }
     }
@@ -102,7 +120,9 @@ impl Way {
         match (&self.target, self.knock) {
             (_, Knock::Connected) => true,
             (Target::Controller { port, .. }, Knock::Refused) => port.may_refuse(),
-            (_, Knock::Refused | Knock::Silent | Knock::Unreachable) => false,
+            // Whether the pod listens is its readiness probe's business.
+            (Target::Pod { .. }, Knock::Refused) => true,
+            (Target::External { .. }, Knock::Refused) | (_, Knock::Silent | Knock::Unreachable) => false,
         }
     }
 }
@@ -114,6 +134,13 @@ pub struct FromController {
     pub at: Stamp,
     /// The ways that were tried.
     pub ways: Vec<Way>,
+    /// When the certificates end that were shown, by the port that showed them; only this host looks.
+    #[serde(default)]
+    pub certificates: BTreeMap<SocketAddr, Timestamp>,
+    /// The shortest round trips of its connections to other members' peer port, in microseconds, as its kernel measured them
+    /// (`ss`, `minrtt`). Empty where that is not told, and of this host, which measures itself.
+    #[serde(default)]
+    pub round_trips_us: BTreeMap<IpAddr, u64>,
     /// kube-apiserver and kube-controller-manager as they run there, as far as they are shown; None of this host, which tells
     /// of itself.
     pub processes: Option<Vec<Process>>,
@@ -198,6 +225,29 @@ impl Snapshot {
             .iter()
             .map(|(address, seen)| (*address, seen))
             .filter(move |(address, _)| current(*address))
+    }
+
+    /// How far the other controllers that live are from each other, each pair once: from the first, as its kernel measured it,
+    /// to the second.
+    pub fn round_trips_between(&self) -> Vec<(Text, Text, Duration)> {
+        let own = self.own_address();
+        let mut found: BTreeMap<(IpAddr, IpAddr), (Text, Text, Duration)> = BTreeMap::new();
+        for (from, seen) in self.seen_from() {
+            for (to, us) in &seen.round_trips_us {
+                let is_ours = [Some(from), Some(*to)].contains(&own);
+                if is_ours || from == *to || self.etcd_answers_at(*to) == Some(false) {
+                    continue;
+                }
+                let pair = (from.min(*to), from.max(*to));
+                let rtt = Duration::from_micros(*us);
+                let told = || (self.controller_at(from), self.controller_at(*to), rtt);
+                let shortest = found.entry(pair).or_insert_with(told);
+                if rtt < shortest.2 {
+                    *shortest = told();
+                }
+            }
+        }
+        found.into_values().collect()
     }
 
     /// From where a service outside was tried beside this host, and what came of it there: `nbe-2: db:5432 connected (2 min

@@ -178,7 +178,7 @@ twins! {
     core::Container = pb_core::Container { name, restart_policy, resources, ports, volume_mounts }
     core::VolumeMount = pb_core::VolumeMount { name, mount_path }
     core::HostPathVolumeSource = pb_core::HostPathVolumeSource { path }
-    core::ContainerPort = pb_core::ContainerPort { container_port, host_port }
+    core::ContainerPort = pb_core::ContainerPort { container_port, host_port, protocol }
     core::ResourceRequirements = pb_core::ResourceRequirements { requests }
     core::Toleration = pb_core::Toleration { key, operator, value, effect, toleration_seconds }
     core::PersistentVolumeClaimVolumeSource = pb_core::PersistentVolumeClaimVolumeSource { claim_name }
@@ -202,7 +202,7 @@ twins! {
         max_skew, topology_key, when_unsatisfiable, label_selector, min_domains, node_affinity_policy, node_taints_policy,
         match_label_keys,
     }
-    core::PodStatus = pb_core::PodStatus { phase, conditions, init_container_statuses, container_statuses }
+    core::PodStatus = pb_core::PodStatus { phase, conditions, init_container_statuses, container_statuses, pod_ip }
     core::PodCondition = pb_core::PodCondition { type_ / r#type, status, reason, message, last_transition_time }
     core::ContainerStatus = pb_core::ContainerStatus { name, state, ready, restart_count }
     core::ContainerState = pb_core::ContainerState { waiting }

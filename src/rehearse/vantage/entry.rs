@@ -26,7 +26,11 @@ impl Vantage {
         if world.now_ms() < self.entry_due_ms && !ways.iter().any(is_due) {
             return;
         }
-        let pause_ms = if snapshot.is_host_lost() { CLOSELY_MS } else { EVERY_MS };
+        let pause_ms = if snapshot.watches_entry_closely() {
+            CLOSELY_MS
+        } else {
+            EVERY_MS
+        };
         self.entry_due_ms = world.now_ms() + pause_ms;
         seen.push(Observation::Entries(ways.iter().map(|way| way.id).collect()));
         for Way {

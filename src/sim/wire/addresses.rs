@@ -27,8 +27,10 @@ const PORTS: [[u16; 12]; 3] = [
 ];
 /// How many prefixes are tried with each set of ports.
 const TRIES: u32 = 16;
-/// Prefixes 127.X.Y with X from 16 to 239.
-const PREFIXES: u32 = 224 * 256;
+/// Prefixes 127.X.Y with X from 16 to 127.
+const PREFIXES: u32 = PODS as u32 * 256;
+/// So much is added to X for the prefix of pods.
+const PODS: u8 = 112;
 
 /// Claims of this process so far, so that its simulators do not try the same prefix.
 static CLAIMS: AtomicU32 = AtomicU32::new(0);
@@ -71,8 +73,11 @@ impl Addresses {
                 outside_ports @ ..,
             ] = others;
             for _ in 0..TRIES {
+                let prefix = next_prefix();
+                let [a, b, c] = prefix;
                 let network = Network {
-                    prefix: next_prefix(),
+                    prefix,
+                    pods: [a, b + PODS, c],
                     api_port,
                     peer_port,
                 };

@@ -19,6 +19,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::addresses::Addresses;
 use super::door::{Door, Service, Street};
 use super::pki::{Authorities, HostPki};
+use super::pods::PodDoors;
 use super::root::{Facts, Root};
 use super::{Shared, status};
 use crate::base::Clock;
@@ -93,6 +94,7 @@ impl Cluster {
             tick,
             controllers: BTreeMap::new(),
             doors: JoinSet::new(),
+            pods: PodDoors::default(),
         };
         keeper.step().await?;
         keeper.open_balancer().await;
@@ -262,6 +264,7 @@ struct Keeper {
     tick: watch::Sender<u64>,
     controllers: BTreeMap<HostId, Controller>,
     doors: JoinSet<()>,
+    pods: PodDoors,
 }
 
 impl Keeper {
@@ -293,6 +296,7 @@ impl Keeper {
         for host in fresh {
             self.add(host).await?;
         }
+        self.pods.follow(&self.street, &self.entry_tls).await;
         self.refresh()?;
         self.tick.send_replace(now_ms);
         Ok(())
@@ -320,7 +324,7 @@ impl Keeper {
                 Service::Join => (addresses.join_port, &api),
                 Service::Users => (addresses.users_port, &self.entry_tls),
                 Service::Console => (addresses.console_port, &self.entry_tls),
-                Service::Balancer | Service::Outside(_) => continue,
+                Service::Balancer | Service::Pod | Service::Outside(_) => continue,
             };
             let at = SocketAddr::new(address, port);
             let door = Door::open(self.street.clone(), host.id, service, at, tls.clone()).await;

@@ -42,6 +42,8 @@ pub enum Service {
     Console,
     /// The load balancer, which is a machine of its own: whoever knocks, its door knows only its own host.
     Balancer,
+    /// A pod at an address of its own: it lets in and says nothing.
+    Pod,
     /// A service outside the cluster, on a machine of its own.
     Outside(OutsideService),
 }
@@ -65,7 +67,7 @@ impl Service {
             Service::Api => world.run(host, Component::KubeApiserver),
             Service::Client | Service::Peer => world.run(host, Component::Etcd),
             Service::Kubelet => world.run(host, Component::Kubelet),
-            Service::Ssh => world.machine_run(host),
+            Service::Ssh | Service::Pod => world.machine_run(host),
             Service::Join => world.run(host, Component::K0s),
             Service::Users => world.gateway_run(host),
             Service::Console => world.console_run(host),
@@ -87,6 +89,7 @@ impl Service {
             // They stand where the load balancer stands.
             Service::Balancer => world.path_to_balancer(from),
             Service::Outside(service) => filtered(None, service.into(), world.path_to_balancer(from)),
+            Service::Pod => world.path_to_pods(from, to),
             Service::Kubelet => filtered(Some(to), Filtered::Kubelet, world.path(from, to)),
             Service::Join => filtered(Some(to), Filtered::Join, world.path(from, to)),
             Service::Console => filtered(Some(to), Filtered::Console, world.path(from, to)),
@@ -242,7 +245,7 @@ impl Door {
                     entry::converse(stream, shared, host, service).await;
                 }
                 Service::Outside(service) => outside::converse(stream, shared, service).await,
-                Service::Kubelet | Service::Ssh | Service::Join => {}
+                Service::Kubelet | Service::Ssh | Service::Join | Service::Pod => {}
             }
         });
         self.gates.push((source, gate, task));

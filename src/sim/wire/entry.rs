@@ -30,6 +30,7 @@ pub async fn converse(stream: TlsStream<Gated>, shared: Arc<Shared>, host: HostI
             | Service::Ssh
             | Service::Join
             | Service::Console
+            | Service::Pod
             | Service::Outside(_) => true,
         });
         let mut answer = Response::new(Full::<Bytes>::default());

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
+use hyper::header::{HeaderValue, SERVER};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -247,13 +248,22 @@ fn fields(pairs: &[(&str, &str)]) -> String {
     list(&words)
 }
 
-/// A bucket: whether it is there, and objects that nobody keeps.
+/// MinIO with a bucket: whether it is there, objects that nobody keeps, and whether a server can be spared.
 async fn s3(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, shared: Arc<Shared>) -> io::Result<()> {
     let answering = service_fn(|request: Request<Incoming>| {
-        let is_there = shared.with(|world| !world.is_outside(Outside::BucketMissing));
+        let is_health = request.uri().path() == "/minio/health/cluster";
+        let wrong = if is_health {
+            Outside::S3NoSpare
+        } else {
+            Outside::BucketMissing
+        };
+        let is_well = shared.with(|world| !world.is_outside(wrong));
         let mut answer = Response::new(Full::<Bytes>::default());
+        answer.headers_mut().insert(SERVER, HeaderValue::from_static("MinIO"));
         *answer.status_mut() = match *request.method() {
-            _ if !is_there => StatusCode::NOT_FOUND,
+            _ if is_health && !is_well => StatusCode::PRECONDITION_FAILED,
+            _ if is_health => StatusCode::OK,
+            _ if !is_well => StatusCode::NOT_FOUND,
             Method::HEAD | Method::PUT => StatusCode::OK,
             Method::DELETE => StatusCode::NO_CONTENT,
             _ => StatusCode::METHOD_NOT_ALLOWED,

@@ -249,6 +249,9 @@ impl Root {
         for (address, processes) in &facts.seen.processes {
             self.write(&format!("{}/{address}", sshd::FOLDER), processes)?;
         }
+        for (address, sockets) in &facts.seen.sockets {
+            self.write(&format!("{}/{address}.ss", sshd::FOLDER), sockets)?;
+        }
         self.write_pods(&facts.pods)?;
         self.write_journal(&facts.complaints, now)
     }

@@ -25,6 +25,8 @@ pub struct Seen {
     pub ways: String,
     /// What ps prints of the control plane, by address.
     pub processes: Vec<(String, String)>,
+    /// What ss prints of the connections to other members, by address.
+    pub sockets: Vec<(String, String)>,
 }
 
 impl Seen {
@@ -51,6 +53,9 @@ impl Seen {
                 seen.judge(from, addresses.outside(service), is_silent, world.outside_run(service));
             }
             seen.processes.push((from.address.clone(), processes(world, from.id)));
+            let others = controllers.iter().filter(|to| to.id != from.id);
+            let sockets = others.map(|to| socket(world, from, to)).collect();
+            seen.sockets.push((from.address.clone(), sockets));
         }
         seen
     }
@@ -80,6 +85,11 @@ impl Seen {
                 self.judge(from, SocketAddr::new(ip, port), is_silent, run);
             }
         }
+        let is_lost = world.path_to_pods(from.id, to.id) == Path::Silent;
+        let pods = world.listening_pods().into_iter();
+        for (_, at) in pods.filter(|(host, _)| *host == to.id) {
+            self.judge(from, at, is_lost, world.machine_run(to.id));
+        }
     }
 
     fn judge(&mut self, from: &Host, to: SocketAddr, is_silent: bool, run: Run) {
@@ -95,6 +105,17 @@ impl Seen {
         // Writing to a String cannot fail.
         let _ = writeln!(self.ways, "{} {to} {words}", from.address);
     }
+}
+
+/// As `ss -Htin` prints the connection to a member's peer port. Nothing where the network has no length.
+fn socket(world: &World, from: &Host, to: &Host) -> String {
+    let port = world.network().peer_port;
+    let far = world.round_trip_ms(from.id).max(world.round_trip_ms(to.id));
+    if far == 0 || world.path(from.id, to.id) == Path::Silent {
+        return String::new();
+    }
+    let (from, to) = (&from.address, &to.address);
+    format!("0 0 {from}:40000 {to}:{port}\n\t cubic rtt:{far}.5/0.1 minrtt:{far}.0\n")
 }
 
 /// As `ps -o pid=,args=` prints them.
@@ -124,10 +145,10 @@ pub fn script(root: &std::path::Path, here: &str, translated: &[String]) -> Stri
         "to=login host= before= here={here}\nfor word; do\n  case $before in -W) to=$word ;; --) host=${{word#*@}} ;; esac\n  before=$word\ndone\n\
          while read -r from target words; do\n  [ \"$from\" = \"$host\" ] || continue\n  [ \"$target\" = login ] && \
          {{ echo \"ssh: connect to host $host port 22: $words\" >&2; exit 255; }}\n  [ \"$target\" = \"$to\" ] && \
-         {{ echo \"channel 0: open failed: connect failed: $words\" >&2; exit 255; }}\ndone < '{}'\n\
-         {behind}case $word in\n  *' ps '*) exec cat \"{}/$host\" ;;\n  *SSH_CONNECTION) echo \"$here 51234 $host 22\" ;;\nesac\nexit 0\n",
-        ways.display(),
-        folder.display()
+         {{ echo \"channel 0: open failed: connect failed: $words\" >&2; exit 255; }}\ndone < '{ways}'\n\
+         {behind}case $word in\n  *' ps '*) exec cat \"{folder}/$host\" ;;\n  *' ss '*) exec cat \"{folder}/$host.ss\" ;;\n  *SSH_CONNECTION) echo \"$here 51234 $host 22\" ;;\nesac\nexit 0\n",
+        ways = ways.display(),
+        folder = folder.display()
     )
 }
 

@@ -34,8 +34,12 @@ impl World {
     /// How the gateway on a host fares: its container runs on when k0s is gone.
     pub fn gateway_run(&self, host: HostId) -> Run {
         let name = self.name_of(host);
+        let is_down = || {
+            let is_stopped = self.machine(host).is_some_and(|machine| machine.is_gateway_down);
+            is_stopped || !self.nodes_of(GATEWAY).any(|node| node == name)
+        };
         match self.machine_run(host) {
-            Run::Running if !self.nodes_of(GATEWAY).any(|node| node == name) => Run::Dead,
+            Run::Running if is_down() => Run::Dead,
             run => run,
         }
     }

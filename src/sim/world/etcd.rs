@@ -52,7 +52,7 @@ pub struct Member {
     pub name: String,
     /// One URL.
     pub peer_urls: Vec<String>,
-    /// `https://127.0.0.1:2379` on every k0s controller (observed); empty until it has started.
+    /// `https://127.0.0.1:2379` alone on every k0s controller (observed); empty until it has started.
     pub client_urls: Vec<String>,
     /// Replicates without a vote.
     pub is_learner: bool,
@@ -162,6 +162,7 @@ pub(super) struct Founder {
     pub host: HostId,
     pub name: String,
     pub peer_url: String,
+    pub client_urls: Vec<String>,
     pub id: u64,
 }
 
@@ -172,7 +173,7 @@ impl Etcd {
             id: founder.id,
             name: founder.name.clone(),
             peer_urls: vec![founder.peer_url.clone()],
-            client_urls: vec!["https://127.0.0.1:2379".to_owned()],
+            client_urls: founder.client_urls.clone(),
             is_learner: false,
         };
         let mut members: Vec<Member> = founders.iter().map(member).collect();

@@ -154,6 +154,11 @@ pub enum Fault {
         /// What; `well` mends all.
         what: Outside,
     },
+    /// The gateway of a machine does not answer users any more, while its node stays Ready.
+    StopGateway {
+        /// Which.
+        host: HostId,
+    },
     /// The etcd peer certificate of a machine is expired.
     ExpireCertificate {
         /// Which.

@@ -15,6 +15,7 @@ pub enum Filtered {
     Kubelet,
     Join,
     Console,
+    Overlay,
     Postgresql,
     Redis,
     Sentinel,
@@ -25,7 +26,7 @@ impl Filtered {
     /// The service outside the cluster, where it is one.
     pub const fn outside(self) -> Option<OutsideService> {
         match self {
-            Filtered::Kubelet | Filtered::Join | Filtered::Console => None,
+            Filtered::Kubelet | Filtered::Join | Filtered::Console | Filtered::Overlay => None,
             Filtered::Postgresql => Some(OutsideService::Postgresql),
             Filtered::Redis => Some(OutsideService::Redis),
             Filtered::Sentinel => Some(OutsideService::Sentinel),

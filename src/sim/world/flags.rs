@@ -6,7 +6,18 @@ use super::host::{Component, HostId};
 /// Where Embedded Cluster keeps k0s's data.
 pub const K0S_DIR: &str = "/var/lib/embedded-cluster/k0s";
 
+/// Where every etcd takes clients.
+const LOCAL_CLIENT: &str = "https://127.0.0.1:2379";
+
 impl World {
+    /// Where etcd of a host takes clients.
+    pub(super) fn client_urls(&self, host: HostId) -> Vec<String> {
+        let address = self.address(host);
+        let is_open = self.plan.cluster.open_etcd.contains(&host);
+        let outside = is_open.then(|| format!("https://{address}:2379"));
+        std::iter::once(LOCAL_CLIENT.to_owned()).chain(outside).collect()
+    }
+
     /// The flags that a component of a host runs with, without the leading dashes; a switch has an empty value.
     pub fn flags(&self, host: HostId, component: Component) -> Vec<(String, String)> {
         let address = self.address(host);
@@ -16,7 +27,7 @@ impl World {
             .map_or((0, 0), |machine| (machine.grace_s, machine.toleration_s));
         let toleration = toleration_s.to_string();
         let peer = self.peer_url(host);
-        let client = "https://127.0.0.1:2379".to_owned();
+        let clients = self.client_urls(host).join(",");
         let all: Vec<(&str, String)> = match component {
             Component::K0s => vec![
                 ("enable-worker", String::new()),
@@ -29,8 +40,8 @@ impl World {
             Component::Etcd => vec![
                 ("name", name),
                 ("data-dir", format!("{K0S_DIR}/etcd")),
-                ("listen-client-urls", client.clone()),
-                ("advertise-client-urls", client),
+                ("listen-client-urls", clients.clone()),
+                ("advertise-client-urls", clients),
                 ("listen-peer-urls", peer.clone()),
                 ("initial-advertise-peer-urls", peer),
                 ("client-cert-auth", "true".to_owned()),
@@ -40,7 +51,7 @@ impl World {
                 ("advertise-address", address),
                 ("bind-address", "0.0.0.0".to_owned()),
                 ("secure-port", self.plan.network.api_port.to_string()),
-                ("etcd-servers", client),
+                ("etcd-servers", LOCAL_CLIENT.to_owned()),
                 ("default-not-ready-toleration-seconds", toleration.clone()),
                 ("default-unreachable-toleration-seconds", toleration),
             ],

@@ -95,6 +95,7 @@ impl World {
             balancer: super::entry::Balancer::default(),
             // No plan looks at the services outside.
             outside: super::outside::Wrongs::new(),
+            listening: 0,
             dice: fastrand::Rng::with_seed(found.seed),
             start: now,
             now_ms: 0,

@@ -58,6 +58,7 @@ impl World {
                 self.strike_outside(*what);
                 Ok(())
             }
+            Fault::StopGateway { host } => self.touch(*host, |machine| machine.is_gateway_down = true),
             Fault::ExpireCertificate { host } => self.touch(*host, |machine| machine.is_certificate_expired = true),
         }
     }
@@ -203,6 +204,7 @@ impl World {
             machine.is_watch_silent = false;
             machine.lost_replies = 0;
             machine.is_certificate_expired = false;
+            machine.is_gateway_down = false;
             machine.turns.clear();
             machine.is_unit_stopped = false;
             for component in Component::ALL {

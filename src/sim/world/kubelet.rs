@@ -11,10 +11,10 @@ use super::event::About;
 use super::genesis::fine_conditions;
 use super::host::{Component, HostId};
 use super::lease::NODE_LEASES;
-use super::pod;
 use super::read::{self, is_deleting, is_ready, list_at, number_at};
 use super::resource::Resource;
 use super::store::{Key, str_at};
+use super::{overlay, pod};
 
 /// From switching a machine on until its kubelet works.
 const BOOT_MS: u64 = 20_000;
@@ -197,10 +197,13 @@ impl World {
         self.make(Resource::Pods, namespace, name, body, at);
     }
 
-    /// The next free address of a host's range, or the host's own.
+    /// The next free address of those that listen, or of a host's range, or the host's own.
     fn pod_address(&mut self, host: HostId, body: &Value) -> String {
         if body.pointer("/spec/hostNetwork") == Some(&Value::Bool(true)) {
             return self.address(host);
+        }
+        if overlay::port(body).is_some() {
+            return self.listening_address();
         }
         let Some(machine) = self.machine_mut(host) else {
             return String::new();

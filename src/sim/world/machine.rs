@@ -35,6 +35,8 @@ pub(super) struct Machine {
     pub without_etcd_since_ms: Option<u64>,
     pub lost_replies: u32,
     pub is_certificate_expired: bool,
+    /// Its gateway does not answer.
+    pub is_gateway_down: bool,
     /// What its kube-controller-manager was started with.
     pub grace_s: u32,
     /// What its API server was started with.
@@ -79,6 +81,7 @@ impl Machine {
             without_etcd_since_ms: None,
             lost_replies: 0,
             is_certificate_expired: false,
+            is_gateway_down: false,
             grace_s: 0,
             toleration_s: 0,
             kubelet: Kubelet::default(),

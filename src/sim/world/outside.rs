@@ -30,6 +30,8 @@ pub enum Outside {
     SentinelBelowQuorum,
     /// The bucket is missing.
     BucketMissing,
+    /// The object storage takes changes only while all of its servers live.
+    S3NoSpare,
     /// No object storage listens.
     S3Dead,
 }

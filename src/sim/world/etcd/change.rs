@@ -126,10 +126,10 @@ impl World {
 
     /// etcd of a host starts for the first time, as the member that was added for it.
     pub(in crate::sim::world) fn start_member(&mut self, host: HostId, id: u64) {
-        let name = self.name_of(host).to_owned();
+        let (name, client_urls) = (self.name_of(host).to_owned(), self.client_urls(host));
         if let Some(member) = self.etcd.member_mut(id) {
             member.name = name;
-            member.client_urls = vec!["https://127.0.0.1:2379".to_owned()];
+            member.client_urls = client_urls;
         }
         let home = Home {
             id,

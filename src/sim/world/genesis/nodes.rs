@@ -81,6 +81,7 @@ impl World {
                     host,
                     name: self.name_of(host).to_owned(),
                     peer_url: self.peer_url(host),
+                    client_urls: self.client_urls(host),
                     id,
                 });
                 self.make_k0s_objects(host, id, joined);

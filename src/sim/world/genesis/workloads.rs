@@ -271,7 +271,8 @@ impl Row {
         let mut spec = json!({"automountServiceAccountToken": false});
         match self.kind {
             Kind::DaemonSet if self.name == "traefik" => {
-                let ports = json!([{"containerPort": 80, "hostPort": 80, "protocol": "TCP"}, {"containerPort": 443, "hostPort": 443, "protocol": "TCP"}]);
+                let ports = json!([{"containerPort": 8000, "hostPort": 80, "protocol": "TCP"},
+                    {"containerPort": 8443, "hostPort": 443, "protocol": "TCP"}]);
                 set(&mut own, &["ports"], ports);
             }
             Kind::DaemonSet => {
@@ -293,6 +294,10 @@ impl Row {
                     ],
                     json!([{"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {"app": self.name}}}]),
                 );
+            }
+            Kind::Deployment if self.name == WEB => {
+                let ports = json!([{"name": "http", "containerPort": 8080, "protocol": "TCP"}]);
+                set(&mut own, &["ports"], ports);
             }
             Kind::Deployment => {}
         }

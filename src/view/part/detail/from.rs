@@ -31,6 +31,7 @@ pub fn rows(state: &State, address: IpAddr) -> Vec<Paragraph> {
     for way in &seen.ways {
         let name = match &way.target {
             Target::Controller { at, .. } => state.snapshot.controller_at(at.ip()),
+            Target::Pod { node, .. } => node.clone(),
             Target::External { service, .. } => service.title().into(),
         };
         by_target.entry(name).or_default().push(way);
@@ -41,7 +42,7 @@ pub fn rows(state: &State, address: IpAddr) -> Vec<Paragraph> {
     rows.push(("tried", format!("{age} ago, by TCP connects"), Role::Dim));
     rows.push((
         "4789/UDP",
-        "VXLAN: no connect can tell whether it passes (network.overlay)".to_owned(),
+        "VXLAN answers nobody; that a pod there is reached shows that it passes (network.overlay)".to_owned(),
         Role::Dim,
     ));
     let loopback = "not asked: k0s's etcd listens for clients on loopback only (network.etcd-client)";
@@ -59,6 +60,8 @@ fn line(name: &Text, ways: &[&Way]) -> (String, Role) {
     let what = |way: &Way| match &way.target {
         Target::Controller { at, .. } if way.is_open() => at.port().to_string(),
         Target::Controller { port, at } => format!("{} ({}) is {}", at.port(), port.word(), way.knock.word()),
+        Target::Pod { at, .. } if way.is_open() => format!("pod {at}"),
+        Target::Pod { at, .. } => format!("pod {at} is {}", way.knock.word()),
         Target::External { server, .. } if way.is_open() => server.to_string(),
         Target::External { server, .. } => format!("{server} is {}", way.knock.word()),
     };
@@ -107,7 +110,7 @@ mod tests {
             .map(|(_, text, _)| text.as_str())
             .collect();
         let expected = [
-            "nbe-3: 6443, 2380, 10250, 30000; 9443 (k0s's join API) is silent",
+            "nbe-3: 6443, 2380, 10250, 30000, pod 10.244.3.7:8080; 9443 (k0s's join API) is silent",
             "object storage: s3.example.com:443 is refused",
         ];
         assert_eq!(warned, expected);
