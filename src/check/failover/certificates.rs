@@ -62,7 +62,8 @@ impl Other {
 
 fn others(snapshot: &Snapshot) -> Vec<Other> {
     let states = snapshot.quorum().members.into_iter();
-    let states = states.filter(|state| !state.is_local && state.member.has_started());
+    // One that joins opens its ports one after the other.
+    let states = states.filter(|state| !state.is_local && state.member.has_started() && !state.member.is_learner);
     let mut others: Vec<Other> = states
         .map(|state| {
             let all = [NodePort::Etcd, NodePort::Api, NodePort::Kubelet, NodePort::Join];

@@ -24,7 +24,7 @@ pub fn own(snapshot: &Snapshot) -> Looked {
     need(snapshot, feed)?;
     let seen = snapshot.from.get(&address);
     let seen = seen.ok_or_else(|| cannot_tell(feed, not_yet()))?;
-    if seen.ways.is_empty() {
+    if !seen.ways.iter().any(is_between) {
         return Err(nobody(snapshot));
     }
     let subject = host_subject(snapshot);

@@ -39,6 +39,7 @@ impl Seen {
             .filter(|host| host.is_controller)
             .cloned()
             .collect();
+        let pods = world.listening_pods();
         for from in controllers.iter().filter(|host| host.id != here) {
             if world.machine_run(from.id) != Run::Running || world.path(here, from.id) == Path::Silent {
                 seen.closed(from, "login", "Connection timed out");
@@ -46,6 +47,10 @@ impl Seen {
             }
             for to in controllers.iter().filter(|host| host.id != from.id) {
                 seen.between(world, addresses, from, to);
+            }
+            for (host, at) in pods.iter().filter(|(host, _)| *host != from.id) {
+                let is_lost = world.path_to_pods(from.id, *host) == Path::Silent;
+                seen.judge(from, *at, is_lost, world.machine_run(*host));
             }
             for service in OutsideService::ALL {
                 let is_silent =
@@ -84,11 +89,6 @@ impl Seen {
             if let Ok(ip) = to.address.parse() {
                 self.judge(from, SocketAddr::new(ip, port), is_silent, run);
             }
-        }
-        let is_lost = world.path_to_pods(from.id, to.id) == Path::Silent;
-        let pods = world.listening_pods().into_iter();
-        for (_, at) in pods.filter(|(host, _)| *host == to.id) {
-            self.judge(from, at, is_lost, world.machine_run(to.id));
         }
     }
 

@@ -22,10 +22,10 @@ pub(super) fn port(pod: &Value) -> Option<u16> {
 }
 
 impl World {
-    /// Where each pod listens whose containers run, and on which host.
+    /// Where each pod listens whose containers run, and on which host. Those of the product do: no other declares a port.
     pub fn listening_pods(&self) -> Vec<(HostId, SocketAddr)> {
         let own = |address: &IpAddr| matches!(address, IpAddr::V4(ip) if ip.octets()[..3] == self.network().pods);
-        let pods = self.store.list(Resource::Pods, None).map(|(_, pod)| pod);
+        let pods = self.store.list(Resource::Pods, Some("kotsadm")).map(|(_, pod)| pod);
         let running = pods.filter(|pod| str_at(pod, "/status/phase") == Some("Running"));
         let listening = running.filter_map(|pod| {
             let address = str_at(pod, "/status/podIP")?.parse().ok().filter(own)?;
