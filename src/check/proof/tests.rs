@@ -55,6 +55,14 @@ fn figures_come_with_names() {
         ],
     );
     said(
+        CheckId::NodesSwap,
+        &[
+            "nbe-1: its kubelet (v1.37.2+k0s) reports no swap",
+            "nbe-2: its kubelet (v1.37.2+k0s) reports no swap",
+            "nbe-3: its kubelet (v1.37.2+k0s) reports no swap",
+        ],
+    );
+    said(
         CheckId::ZoneLabels,
         &["zone-a: nbe-1", "zone-b: nbe-2", "zone-c: nbe-3"],
     );
