@@ -251,6 +251,7 @@ fn etcd() -> EtcdFacts {
             .collect(),
         peers: (1..=3).map(|n| (member_id(n), peer(n))).collect(),
         spare_zero_since: None,
+        spare_seen: None,
         no_access: None,
     }
 }
