@@ -304,14 +304,14 @@ fn link_speed(snapshot: &Snapshot, policy: &Policy) -> Looked {
     if u64::from(slowest) >= policy.link_mbit {
         return Ok(Vec::new());
     }
-    let lines = up.iter().map(|link| {
+    let told = up.iter().map(|link| {
         let speed = link
             .speed_mbit
             .map_or_else(|| "unknown".to_owned(), |speed| format!("{speed} Mbit/s"));
         format!("{}: {speed}", link.name)
     });
     if u64::from(fastest) >= policy.link_mbit {
-        let text = format!("which of them carries the cluster is not known: {}", names(lines));
+        let text = format!("which of them carries the cluster is not known: {}", names(told));
         return Err(cannot_tell(feed, Why::new(WhyKind::Missing, text)));
     }
     Ok(vec![Finding {
@@ -319,7 +319,7 @@ fn link_speed(snapshot: &Snapshot, policy: &Policy) -> Looked {
         severity: Severity::Info,
         subject: host_subject(snapshot),
         title: format!("this host's fastest interface has {fastest} Mbit/s").into(),
-        evidence: evidence(lines),
+        evidence: evidence(told),
         consequence: "a new member's snapshot or a new pod's image may crowd out etcd's heartbeats".into(),
         remedy: format!(
             "use an interface of {} Mbit/s or more between the nodes",
