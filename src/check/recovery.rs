@@ -170,8 +170,7 @@ fn mixed_pods(scene: &Scene) -> Option<Finding> {
 
 /// Whether the API servers give new pods different delays.
 fn mixed_servers(snapshot: &Snapshot) -> Looked {
-    let feed = FeedId::Admission;
-    need(snapshot, feed)?;
+    need(snapshot, FeedId::Admission)?;
     let stamps = snapshot.stamps().unwrap_or_default();
     let different: BTreeSet<Stamps> = stamps.values().filter_map(|told| told.ok()).collect();
     if different.len() > 1 {
@@ -185,16 +184,7 @@ fn mixed_servers(snapshot: &Snapshot) -> Looked {
     }
     let untold = stamps.iter().find_map(|(name, told)| Some((name, told.err()?)));
     match untold {
-        Some((name, why)) => {
-            let text = format!("{name} could not be asked what it gives to new pods: {}", why.text);
-            Err(cannot_tell(
-                feed,
-                Why {
-                    text: text.into(),
-                    ..why.clone()
-                },
-            ))
-        }
+        Some((name, why)) => Err(failover::not_asked(name, why)),
         None => Ok(Vec::new()),
     }
 }

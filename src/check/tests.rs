@@ -220,8 +220,8 @@ fn needs(id: CheckId) -> Vec<FeedId> {
             KubeKind::StatefulSets,
             KubeKind::DaemonSets,
         ]),
-        CheckId::PlacementPending | CheckId::FailoverEviction => kinds(&[KubeKind::Pods, KubeKind::ReplicaSets]),
-        CheckId::FailoverMixed => {
+        CheckId::PlacementPending => kinds(&[KubeKind::Pods, KubeKind::ReplicaSets]),
+        CheckId::FailoverEviction | CheckId::FailoverMixed => {
             let pods = kinds(&[KubeKind::Pods, KubeKind::ReplicaSets]).into_iter();
             pods.chain([FeedId::Admission]).collect()
         }
