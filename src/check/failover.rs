@@ -459,7 +459,11 @@ fn slow_detection(
     };
     Finding {
         check: CheckId::FailoverDetection,
-        severity: Severity::Info,
+        severity: if not_in_force.is_some() {
+            Severity::Warning
+        } else {
+            Severity::Info
+        },
         subject: host_subject(snapshot),
         title: title.into(),
         evidence,

@@ -106,7 +106,7 @@ fn time(snapshot: &Snapshot, policy: &Policy) -> Looked {
     ];
     Ok(vec![Finding {
         check: CheckId::FailoverTime,
-        severity: Severity::Info,
+        severity: Severity::Warning,
         subject: "cluster".into(),
         title: format!("a loss is made good only after about {}", Age(total)).into(),
         evidence: evidence(parts.into_iter().chain(history(snapshot))),
@@ -192,7 +192,7 @@ fn mixed_servers(snapshot: &Snapshot) -> Looked {
 fn mixed_finding(subject: &str, title: String, evidence: Vec<Text>) -> Finding {
     Finding {
         check: CheckId::FailoverMixed,
-        severity: Severity::Info,
+        severity: Severity::Warning,
         subject: subject.into(),
         title: title.into(),
         evidence,

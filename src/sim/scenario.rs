@@ -48,7 +48,7 @@ pub struct Expect {
 }
 
 /// The scenarios that quorate brings along, in the order in which people should meet them.
-pub const NAMES: [&str; 37] = [
+pub const NAMES: [&str; 38] = [
     "healthy",
     "ready",
     "demo",
@@ -58,6 +58,7 @@ pub const NAMES: [&str; 37] = [
     "no-zone-labels",
     "ha-not-enabled",
     "upgraded",
+    "restart-due",
     "mixed-flags",
     "reverted",
     "replacing",
@@ -128,6 +129,7 @@ impl Scenario {
             "no-zone-labels" => include_str!("../../assets/scenarios/no-zone-labels.toml"),
             "ha-not-enabled" => include_str!("../../assets/scenarios/ha-not-enabled.toml"),
             "upgraded" => include_str!("../../assets/scenarios/upgraded.toml"),
+            "restart-due" => include_str!("../../assets/scenarios/restart-due.toml"),
             "mixed-flags" => include_str!("../../assets/scenarios/mixed-flags.toml"),
             "reverted" => include_str!("../../assets/scenarios/reverted.toml"),
             "replacing" => include_str!("../../assets/scenarios/replacing.toml"),

@@ -353,7 +353,7 @@ fn a_configured_value_that_does_not_run_needs_a_restart() {
     let finding = one(
         CheckId::FailoverDetection,
         &grace(None, Some("20s")),
-        Severity::Info,
+        Severity::Warning,
         "node/nbe-1",
     );
     assert_eq!(
@@ -501,7 +501,7 @@ fn another_controller_that_still_runs_with_the_old_grace_period_is_found() {
         .find(|own| own.name == "kube-controller-manager")
         .unwrap();
     manager.flags.insert("node-monitor-grace-period".into(), "50s".into());
-    let found = one(CheckId::FailoverDetection, &snapshot, Severity::Info, "node/nbe-1");
+    let found = one(CheckId::FailoverDetection, &snapshot, Severity::Warning, "node/nbe-1");
     assert_eq!(found.title, "the configured detection time is not in force everywhere");
     let told = evidence(&found);
     assert!(
