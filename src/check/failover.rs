@@ -40,8 +40,8 @@ pub const CHECKS: &[Check] = &[
         profile: Profile::Any,
         title: "a dead node is noticed soon",
         looks_at: "node-monitor-grace-period of the kube-controller-manager on this host, and with look_from_there on the others, against \
-                   ClusterConfig. For the cluster that of the one that leads counts, which kube-system's Lease names: it holds only \
-                   where that one was seen, or all of them",
+                   ClusterConfig. Any of them may lead after the next loss: it holds only where those of all living controllers \
+                   were seen",
         why: "until the grace period is over, the pods of a dead node count as running",
         fix: "restart k0scontroller on each node, one at a time, where the running value is not the configured one",
         statement: Some(
@@ -392,7 +392,7 @@ fn detection(snapshot: &Snapshot, policy: &Policy) -> Looked {
     let longest = running().map(|grace| grace.period).max().unwrap_or_default();
     let differs = running().any(|grace| wanted.is_some_and(|wanted| wanted != grace.period));
     if !differs && longest <= policy.detection_slow {
-        return need_leader(snapshot).map(|()| Vec::new());
+        return need_managers(snapshot).map(|()| Vec::new());
     }
     let configured = configured.map_or_else(
         || format!("ClusterConfig sets no {GRACE_FLAG}"),
@@ -475,42 +475,30 @@ fn slow_detection(
     }
 }
 
-/// Goes on only if the grace period that counts is seen: that of the kube-controller-manager that leads, or, where no lease
-/// names one, those of all that live.
-pub(super) fn need_leader(snapshot: &Snapshot) -> Result<(), Outcome> {
+/// Goes on only if the grace period of every living controller's kube-controller-manager is seen: any of them may lead after
+/// the next loss.
+pub(super) fn need_managers(snapshot: &Snapshot) -> Result<(), Outcome> {
     let elsewhere = snapshot.grace_periods_elsewhere();
     let is_seen = |name: &Text| elsewhere.contains_key(name) || *name == snapshot.host.name;
-    let named = need_kinds(snapshot, &[KubeKind::Leases])
-        .ok()
-        .and_then(|()| snapshot.leader_of(CONTROLLER_MANAGER))
-        .filter(|leader| leader.is_valid);
-    if named.as_ref().is_some_and(|leader| is_seen(&leader.host)) {
-        return Ok(());
-    }
     let mut unseen = snapshot.neighbours();
     unseen.retain(|own| snapshot.etcd_answers_at(own.address) != Some(false) && !is_seen(&own.name));
     unseen.sort_by(|one, other| one.name.cmp(&other.name));
-    let leads = named
-        .as_ref()
-        .and_then(|leader| unseen.iter().find(|own| own.name == leader.host));
-    let Some(first) = leads.or(unseen.first()) else {
+    let Some(first) = unseen.first() else {
         if snapshot.membership().is_from_etcd() {
             return Ok(());
         }
         let why = Why::new(WhyKind::NotYet, "no etcd member has told which controllers there are");
         return Err(cannot_tell(FeedId::EtcdLocal, why));
     };
-    let who = named.as_ref().map_or_else(
-        || "no lease names the kube-controller-manager that leads".to_owned(),
-        |leader| {
-            format!(
-                "the kube-controller-manager of {} leads, and its grace period counts",
-                leader.host
-            )
-        },
-    );
+    let leader = need_kinds(snapshot, &[KubeKind::Leases])
+        .ok()
+        .and_then(|()| snapshot.leader_of(CONTROLLER_MANAGER))
+        .filter(|leader| leader.is_valid && is_seen(&leader.host));
+    let now = leader.map_or_else(String::new, |leader| {
+        format!("that of {}, which leads now, is in order, but ", leader.host)
+    });
     let text = format!(
-        "{who}; not seen is what runs on {}",
+        "{now}after a loss any kube-controller-manager may lead; not seen is what runs on {}",
         names(unseen.iter().map(|own| &own.name))
     );
     let feed = FeedId::From(first.address);

@@ -68,7 +68,12 @@ fn figures_come_with_names() {
     );
     said(
         CheckId::FailoverTime,
-        &["about 58 s: detection up to 28 s (grace period 20 s), eviction 30 s"],
+        &[
+            "about 58 s: detection up to 28 s (grace period 20 s, a look every 5 s), eviction 30 s",
+            "20 s on nbe-1: kube-controller-manager runs with --node-monitor-grace-period=20s",
+            "20 s on nbe-2: kube-controller-manager runs with --node-monitor-grace-period=20s",
+            "20 s on nbe-3: kube-controller-manager runs with --node-monitor-grace-period=20s",
+        ],
     );
     said(
         CheckId::ExternalPostgresql,

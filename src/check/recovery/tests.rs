@@ -155,6 +155,34 @@ fn the_slowest_controller_that_is_seen_makes_the_time() {
     }
     let finding = one(CheckId::FailoverTime, &snapshot, Severity::Warning, "cluster");
     assert!(finding.title.as_str().contains("1 min 28 s"), "{finding:#?}");
+    // Where that is still soon enough, the proof shows what was judged.
+    let policy = crate::model::Policy {
+        recovery_slow: Duration::from_mins(2),
+        ..crate::model::Policy::default()
+    };
+    let proof = crate::check::proof::of(CheckId::FailoverTime, &snapshot, &policy);
+    let said = "about 1 min 28 s: detection up to 58 s (grace period 50 s, a look every 5 s), eviction 30 s";
+    assert_eq!(proof[0], said);
+    assert_eq!(
+        proof[3],
+        "50 s on nbe-3: kube-controller-manager runs with --node-monitor-grace-period=50s"
+    );
+}
+
+#[test]
+fn how_often_the_controller_manager_looks_is_part_of_the_time() {
+    let mut snapshot = example::healthy();
+    for process in &mut snapshot.host.processes.as_mut().unwrap().value {
+        if let Some(flag) = process.flags.get_mut("node-monitor-period") {
+            *flag = Text::new("30s");
+        }
+    }
+    let finding = one(CheckId::FailoverTime, &snapshot, Severity::Warning, "cluster");
+    assert!(finding.title.as_str().contains("1 min 23 s"), "{finding:#?}");
+    assert_eq!(
+        finding.evidence[0],
+        "detection: up to 53 s (grace period 20 s, a look every 30 s)"
+    );
 }
 
 #[test]
