@@ -42,6 +42,8 @@ pub struct Assembler {
     /// The endpoint's epoch when etcd's store was read.
     stored_epoch: Option<u64>,
     etcd: EtcdFacts,
+    /// When there was a voter to spare.
+    spare_seen: Option<Stamp>,
     host: HostFacts,
     reach: BTreeMap<IpAddr, HostReach>,
     there: BTreeMap<IpAddr, FromThere>,
@@ -181,13 +183,17 @@ impl Assembler {
             snapshot.feeds = self.feeds_of_rows(now);
         }
         match snapshot.quorum().spare() {
-            Some(spare) if spare > 0 => self.etcd.spare_zero_since = None,
-            Some(_) => {
-                self.etcd.spare_zero_since.get_or_insert(now);
+            Some(spare) if spare > 0 => {
+                self.spare_seen = Some(now);
+                (self.etcd.spare_zero_since, self.etcd.spare_seen) = (None, None);
             }
-            None => {}
+            Some(_) if self.etcd.spare_zero_since.is_none() => {
+                (self.etcd.spare_zero_since, self.etcd.spare_seen) = (Some(now), self.spare_seen);
+            }
+            Some(_) | None => {}
         }
         snapshot.etcd.spare_zero_since = self.etcd.spare_zero_since;
+        snapshot.etcd.spare_seen = self.etcd.spare_seen;
         snapshot
     }
 

@@ -28,6 +28,7 @@ pub mod reach;
 pub mod recovery;
 pub mod scheduling;
 pub mod snapshot;
+mod spare;
 pub mod stale;
 pub mod stored;
 pub mod zones;

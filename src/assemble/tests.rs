@@ -236,9 +236,21 @@ fn spare_is_zero_since_it_was_first_proven() {
         let snapshot = assembler.snapshot(at(second));
         assert_eq!(snapshot.quorum().spare(), Some(0));
         assert_eq!(snapshot.etcd.spare_zero_since, Some(at(3)));
+        assert_eq!(snapshot.etcd.spare_seen, Some(at(2)));
     }
     say(&mut assembler, 6, peer(3, Ok(PeerAnswer::default())));
     assert_eq!(assembler.snapshot(at(6)).etcd.spare_zero_since, None);
+}
+
+#[test]
+fn a_spare_that_was_never_seen_has_no_last_moment() {
+    let mut assembler = Assembler::new();
+    say(&mut assembler, 0, read(true, Ok(view(&[1, 2, 3]))));
+    say(&mut assembler, 0, peer(1, Ok(PeerAnswer::default())));
+    say(&mut assembler, 0, peer(2, Ok(PeerAnswer::default())));
+    say(&mut assembler, 0, peer(3, Err(refused())));
+    let etcd = assembler.snapshot(at(0)).etcd;
+    assert_eq!((etcd.spare_zero_since, etcd.spare_seen), (Some(at(0)), None));
 }
 
 #[test]

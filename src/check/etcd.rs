@@ -239,8 +239,7 @@ fn spare(snapshot: &Snapshot) -> Looked {
             "the next loss of a controller stops the control plane: no scheduling, no failover, no change",
         )
     };
-    let since = snapshot.etcd.spare_zero_since;
-    let since = since.map(|at| format!("no spare for {}", Age(snapshot.now.since(at))));
+    let since = snapshot.no_spare(&quorum).map(|age| format!("no spare {age}"));
     let members = by_name(&quorum.members).into_iter();
     let missing = members.filter(|state| !state.health.is_healthy());
     let lines = missing.map(|state| health_line(snapshot, state));

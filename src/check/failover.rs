@@ -25,8 +25,8 @@ pub const CHECKS: &[Check] = &[
         group: Group::RecoverySpeed,
         profile: Profile::Any,
         title: "pods leave a dead node soon",
-        looks_at: "the tolerations that every running pod really has, and what API servers give to new ones; daemon sets' and \
-                   static pods stay by their nature. And Embedded Cluster's Installations: whether it was upgraded in place",
+        looks_at: "the tolerations that every running pod really has, and what API servers give to new ones, of which every living one \
+                   must tell; daemon sets' and static pods stay by their nature. And Embedded Cluster's Installations: whether it was upgraded in place",
         why: "a pod's replacement starts only after its toleration has run out: 30 s on a fresh install, 5 min by default",
         fix: "pods get the delay at their creation: where the API server's flag is short, restart the rollout of older ones",
         statement: Some(
@@ -40,8 +40,8 @@ pub const CHECKS: &[Check] = &[
         profile: Profile::Any,
         title: "a dead node is noticed soon",
         looks_at: "node-monitor-grace-period of the kube-controller-manager on this host, and with look_from_there on the others, against \
-                   ClusterConfig. For the cluster that of the one that leads counts, which kube-system's Lease names: it holds only \
-                   where that one was seen, or all of them",
+                   ClusterConfig. Any of them may lead after the next loss: it holds only where those of all living controllers \
+                   were seen",
         why: "until the grace period is over, the pods of a dead node count as running",
         fix: "restart k0scontroller on each node, one at a time, where the running value is not the configured one",
         statement: Some(
@@ -68,11 +68,44 @@ fn eviction(snapshot: &Snapshot, policy: &Policy) -> Looked {
     let rows = snapshot.kube.pods.iter().map(|(key, fact)| (key, &fact.value));
     let pods: Vec<Row> = rows.filter(|(_, pod)| is_evicted_by_taint(pod)).collect();
     let limit = policy.eviction_slow.as_secs();
-    Ok(slow_eviction(snapshot, &pods, limit)
+    let findings: Vec<Finding> = slow_eviction(snapshot, &pods, limit)
         .into_iter()
         .chain(no_eviction(snapshot, &pods))
         .chain(slow_admission(snapshot, &pods, limit))
-        .collect())
+        .collect();
+    if findings.is_empty() {
+        need_stamps(snapshot)?;
+    }
+    Ok(findings)
+}
+
+/// Goes on only if every API server that lives told what it gives to new pods.
+fn need_stamps(snapshot: &Snapshot) -> Result<(), Outcome> {
+    let running = "pods that run leave soon; what API servers give to new ones is not known";
+    need(snapshot, FeedId::Admission).map_err(|outcome| because(outcome, running))?;
+    let lives = |name: &Text| {
+        let address = snapshot.node(name).and_then(|node| node.address.as_ref());
+        let address = address.unwrap_or(name).as_str().parse().ok();
+        address.and_then(|address| snapshot.etcd_answers_at(address)) != Some(false)
+    };
+    let stamps = snapshot.stamps().unwrap_or_default();
+    let mut untold = stamps.iter().filter_map(|(name, told)| Some((*name, told.err()?)));
+    match untold.find(|(name, _)| lives(name)) {
+        Some((name, why)) => Err(not_asked(name, why)),
+        None => Ok(()),
+    }
+}
+
+/// An API server that did not tell what it gives to new pods.
+pub(super) fn not_asked(name: &Text, why: &Why) -> Outcome {
+    let text = format!("{name} could not be asked what it gives to new pods: {}", why.text);
+    cannot_tell(
+        FeedId::Admission,
+        Why {
+            text: text.into(),
+            ..why.clone()
+        },
+    )
 }
 
 /// A pod with its name.
@@ -119,23 +152,35 @@ fn slow_eviction(snapshot: &Snapshot, pods: &[Row], limit: u64) -> Option<Findin
     })
 }
 
-/// No pod stays long, but every API server would let each new one stay long.
+/// No pod stays long, but an API server would let each new one stay long.
 fn slow_admission(snapshot: &Snapshot, pods: &[Row], limit: u64) -> Option<Finding> {
     let is_slow = |delay: Tolerates| matches!(delay, Tolerates::Seconds(seconds) if seconds > limit);
     if pods.is_empty() || pods.iter().any(|(_, pod)| is_slow(pod.tolerates_unreachable)) {
         return None;
     }
     let stamps = snapshot.stamps()?;
-    let given: Option<Vec<Tolerates>> = stamps.values().map(|told| Some(told.ok()?.unreachable)).collect();
-    let given = given.filter(|given| given.iter().all(|delay| is_slow(*delay)))?;
-    let slowest = delay_words(given.into_iter().max()?);
+    let told = stamps.iter().filter_map(|(name, told)| Some((*name, told.ok()?)));
+    let slow: BTreeMap<&Text, Tolerates> = told
+        .map(|(name, own)| (name, own.unreachable))
+        .filter(|(_, delay)| is_slow(*delay))
+        .collect();
+    let slowest = delay_words(*slow.values().max()?);
+    let whose = if slow.len() == stamps.len() {
+        String::new()
+    } else {
+        format!(" of {}", names(slow.keys()))
+    };
     let moved = pods.iter().map(|(_, pod)| pod.tolerates_unreachable);
     let today = moved.filter(|delay| *delay != Tolerates::Forever).max()?;
     Some(Finding {
         check: CheckId::FailoverEviction,
         severity: Severity::Warning,
         subject: "api/admission".into(),
-        title: format!("new pods are evicted only {slowest}; those that run now leave {}", delay_words(today)).into(),
+        title: format!(
+            "new pods{whose} are evicted only {slowest}; those that run now leave {}",
+            delay_words(today)
+        )
+        .into(),
         evidence: evidence(
             stamp_lines(&stamps)
                 .into_iter()
@@ -143,7 +188,9 @@ fn slow_admission(snapshot: &Snapshot, pods: &[Row], limit: u64) -> Option<Findi
                 .chain(snapshot.changed_config())
                 .chain([origin(snapshot)]),
         ),
-        consequence: "every pod that is made anew stays long on a dead node: after the next rollout, recovery is slow".into(),
+        consequence: "every pod that such an API server makes anew stays long on a dead node: after the next rollout, recovery \
+                      is slow"
+            .into(),
         remedy: "restart no rollout yet. An upgrade may have reverted default-unreachable-toleration-seconds: compare \
                  spec.api.extraArgs in /etc/k0s/k0s.yaml of each controller. Where it is short there: sudo systemctl restart \
                  k0scontroller, one at a time and while all members are healthy; else ask support how to set it"
@@ -345,7 +392,7 @@ fn detection(snapshot: &Snapshot, policy: &Policy) -> Looked {
     let longest = running().map(|grace| grace.period).max().unwrap_or_default();
     let differs = running().any(|grace| wanted.is_some_and(|wanted| wanted != grace.period));
     if !differs && longest <= policy.detection_slow {
-        return need_leader(snapshot).map(|()| Vec::new());
+        return need_managers(snapshot).map(|()| Vec::new());
     }
     let configured = configured.map_or_else(
         || format!("ClusterConfig sets no {GRACE_FLAG}"),
@@ -412,7 +459,11 @@ fn slow_detection(
     };
     Finding {
         check: CheckId::FailoverDetection,
-        severity: Severity::Info,
+        severity: if not_in_force.is_some() {
+            Severity::Warning
+        } else {
+            Severity::Info
+        },
         subject: host_subject(snapshot),
         title: title.into(),
         evidence,
@@ -424,42 +475,30 @@ fn slow_detection(
     }
 }
 
-/// Goes on only if the grace period that counts is seen: that of the kube-controller-manager that leads, or, where no lease
-/// names one, those of all that live.
-pub(super) fn need_leader(snapshot: &Snapshot) -> Result<(), Outcome> {
+/// Goes on only if the grace period of every living controller's kube-controller-manager is seen: any of them may lead after
+/// the next loss.
+pub(super) fn need_managers(snapshot: &Snapshot) -> Result<(), Outcome> {
     let elsewhere = snapshot.grace_periods_elsewhere();
     let is_seen = |name: &Text| elsewhere.contains_key(name) || *name == snapshot.host.name;
-    let named = need_kinds(snapshot, &[KubeKind::Leases])
-        .ok()
-        .and_then(|()| snapshot.leader_of(CONTROLLER_MANAGER))
-        .filter(|leader| leader.is_valid);
-    if named.as_ref().is_some_and(|leader| is_seen(&leader.host)) {
-        return Ok(());
-    }
     let mut unseen = snapshot.neighbours();
     unseen.retain(|own| snapshot.etcd_answers_at(own.address) != Some(false) && !is_seen(&own.name));
     unseen.sort_by(|one, other| one.name.cmp(&other.name));
-    let leads = named
-        .as_ref()
-        .and_then(|leader| unseen.iter().find(|own| own.name == leader.host));
-    let Some(first) = leads.or(unseen.first()) else {
+    let Some(first) = unseen.first() else {
         if snapshot.membership().is_from_etcd() {
             return Ok(());
         }
         let why = Why::new(WhyKind::NotYet, "no etcd member has told which controllers there are");
         return Err(cannot_tell(FeedId::EtcdLocal, why));
     };
-    let who = named.as_ref().map_or_else(
-        || "no lease names the kube-controller-manager that leads".to_owned(),
-        |leader| {
-            format!(
-                "the kube-controller-manager of {} leads, and its grace period counts",
-                leader.host
-            )
-        },
-    );
+    let leader = need_kinds(snapshot, &[KubeKind::Leases])
+        .ok()
+        .and_then(|()| snapshot.leader_of(CONTROLLER_MANAGER))
+        .filter(|leader| leader.is_valid && is_seen(&leader.host));
+    let now = leader.map_or_else(String::new, |leader| {
+        format!("that of {}, which leads now, is in order, but ", leader.host)
+    });
     let text = format!(
-        "{who}; not seen is what runs on {}",
+        "{now}after a loss any kube-controller-manager may lead; not seen is what runs on {}",
         names(unseen.iter().map(|own| &own.name))
     );
     let feed = FeedId::From(first.address);

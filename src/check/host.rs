@@ -3,13 +3,15 @@
 
 use std::time::Duration;
 
-use super::look::{Looked, called, cannot_tell, evidence, host_subject, member_subject, need, not_applicable, outcome};
-use super::{Check, CheckId, Finding, Group, Profile, Severity};
+use super::look::{
+    Looked, called, cannot_tell, evidence, host_subject, member_subject, need, not_applicable, outcome, plural,
+};
+use super::{Check, CheckId, Finding, Group, Outcome, Profile, Severity};
 use crate::base::{Age, Text, Why, WhyKind};
 use crate::model::dark::{Api, CLOCK_OFF_MS, Process, State};
-use crate::model::etcd::DiskTimes;
+use crate::model::etcd::{DiskTimes, MemberId};
 use crate::model::feed::HostPart;
-use crate::model::quorum::Standing;
+use crate::model::quorum::{Health, Quorum, Standing};
 use crate::model::{FeedId, FeedState, Snapshot};
 
 /// The family's checks.
@@ -32,7 +34,7 @@ pub const CHECKS: &[Check] = &[
         group: Group::Now,
         profile: Profile::Any,
         title: "the clocks agree",
-        looks_at: "the clock of every member, as its peer port tells it, and whether this host's clock jumped",
+        looks_at: "the clock of every member that is not dead, as its peer port tells it, and whether this host's clock jumped",
         why: "leases of k0s and of Kubernetes' leaders are compared with other hosts' clocks, and certificates end by them",
         fix: "mend time synchronisation on the host whose clock differs: chronyc tracking, or timedatectl",
         statement: None,
@@ -54,7 +56,7 @@ pub const CHECKS: &[Check] = &[
         group: Group::Now,
         profile: Profile::Any,
         title: "the disk under etcd is fast enough",
-        looks_at: "the times of fsync and commit in the metrics of this host's etcd member",
+        looks_at: "the times of fsync and commit in the metrics of this host's etcd member; fewer than 20 fsyncs tell nothing",
         why: "every write waits for the disks of a majority; a slow one causes elections and failing heartbeats",
         fix: "give etcd a disk of its own, or find what else writes to it; etcd asks for 10 ms for 99 of 100 fsyncs",
         statement: None,
@@ -168,28 +170,9 @@ fn clock(snapshot: &Snapshot) -> Looked {
         }]);
     }
     let quorum = snapshot.quorum();
-    let others: Vec<_> = quorum.members.iter().filter(|state| !state.is_local).collect();
-    let skew = |id| snapshot.etcd.peers.get(&id).and_then(|facts| facts.clock_skew_ms);
-    let is_heard = |id| snapshot.feed(FeedId::EtcdPeer(id)).is_current();
-    let told: Vec<_> = others
-        .iter()
-        .filter(|state| is_heard(state.member.id))
-        .filter_map(|state| Some((&state.member, skew(state.member.id)?)))
-        .collect();
-    if told.is_empty() {
-        if quorum.membership.is_from_etcd() && others.is_empty() {
-            return Err(not_applicable("there is only one member"));
-        }
-        let feed = others
-            .first()
-            .map_or(FeedId::EtcdLocal, |state| FeedId::EtcdPeer(state.member.id));
-        need(snapshot, feed)?;
-        return Err(cannot_tell(
-            feed,
-            Why::new(WhyKind::NotYet, "no other member tells its clock"),
-        ));
-    }
-    let off = told.into_iter().filter(|(_, ms)| ms.abs() >= CLOCK_OFF_MS);
+    let others = quorum.members.iter().filter(|state| !state.is_local);
+    let told = others.filter_map(|state| Some((&state.member, skew(snapshot, state.member.id)?)));
+    let off = told.filter(|(_, ms)| ms.abs() >= CLOCK_OFF_MS);
     let findings = off.map(|(member, ms)| {
         let by = Age(Duration::from_millis(ms.unsigned_abs()));
         let side = if ms > 0 { "ahead of" } else { "behind" };
@@ -206,7 +189,57 @@ fn clock(snapshot: &Snapshot) -> Looked {
                     .into(),
         }
     });
-    Ok(findings.collect())
+    let findings: Vec<Finding> = findings.collect();
+    if findings.is_empty() {
+        need_clocks(snapshot, &quorum)?;
+    }
+    Ok(findings)
+}
+
+/// What the clock of a member is ahead of ours, where it is heard.
+fn skew(snapshot: &Snapshot, id: MemberId) -> Option<i64> {
+    let facts = snapshot.etcd.peers.get(&id)?;
+    facts
+        .clock_skew_ms
+        .filter(|_| snapshot.feed(FeedId::EtcdPeer(id)).is_current())
+}
+
+/// Goes on only if every other member that is not dead tells its clock, and one does.
+fn need_clocks(snapshot: &Snapshot, quorum: &Quorum) -> Result<(), Outcome> {
+    let others: Vec<_> = quorum.members.iter().filter(|state| !state.is_local).collect();
+    let Some(first) = others.first() else {
+        if quorum.membership.is_from_etcd() {
+            return Err(not_applicable("there is only one member"));
+        }
+        need(snapshot, FeedId::EtcdLocal)?;
+        let why = Why::new(WhyKind::NotYet, "no etcd member has told who the members are");
+        return Err(cannot_tell(FeedId::EtcdLocal, why));
+    };
+    let mut is_one_told = false;
+    for state in &others {
+        let id = state.member.id;
+        if skew(snapshot, id).is_some() {
+            is_one_told = true;
+            continue;
+        }
+        let feed = FeedId::EtcdPeer(id);
+        match &state.health {
+            Health::Dead { .. } => {}
+            Health::Unknown { why } => return Err(cannot_tell(feed, why.clone())),
+            Health::Healthy { .. } => {
+                need(snapshot, feed)?;
+                let text = format!("{} does not tell its clock", called(&state.member));
+                return Err(cannot_tell(feed, Why::new(WhyKind::Missing, text)));
+            }
+        }
+    }
+    if is_one_told {
+        return Ok(());
+    }
+    let feed = FeedId::EtcdPeer(first.member.id);
+    need(snapshot, feed)?;
+    let why = Why::new(WhyKind::Unreachable, "no other member answers");
+    Err(cannot_tell(feed, why))
 }
 
 /// Below this part of the disk, in percent, the kubelet evicts pods (`nodefs.available`, Kubernetes' default).
@@ -274,7 +307,8 @@ fn etcd_disk(snapshot: &Snapshot) -> Looked {
     };
     let times = &fact.value;
     if times.fsyncs < ENOUGH {
-        return Ok(Vec::new());
+        let text = format!("only {} were counted", fsyncs(times.fsyncs));
+        return Err(cannot_tell(FeedId::EtcdDisk, Why::new(WhyKind::NotYet, text)));
     }
     // The buckets double: one that ends above the limit but begins below it proves nothing.
     let is_slow = |p99: Option<u64>, limit: u64| p99.is_none_or(|end| end / 2 >= limit);
@@ -291,6 +325,10 @@ fn etcd_disk(snapshot: &Snapshot) -> Looked {
         remedy: "see what else writes there (iostat -x 1), and whether the storage itself is slow; move backups and logs away"
             .into(),
     }])
+}
+
+pub(super) fn fsyncs(count: u64) -> String {
+    plural(usize::try_from(count).unwrap_or(usize::MAX), "fsync")
 }
 
 fn times_lines(snapshot: &Snapshot, times: &DiskTimes) -> Vec<String> {

@@ -51,7 +51,7 @@ pub const CHECKS: &[Check] = &[
         group: Group::Cluster,
         profile: Profile::Any,
         title: "no node swaps",
-        looks_at: "the swap capacity that kubelets report; those before 1.34 report none",
+        looks_at: "the swap capacity that kubelets report; one of 1.34 or later that reports none has none, an older one does not tell",
         why: "a kubelet refuses to start with swap on unless told otherwise, and etcd's heartbeats wait for swapped pages",
         fix: "sudo swapoff -a on the node, and remove swap from /etc/fstab, or it is back after the next boot",
         statement: None,
@@ -195,14 +195,17 @@ fn swap(snapshot: &Snapshot) -> Looked {
     need_kinds(snapshot, &[KubeKind::Nodes])?;
     let nodes = || snapshot.kube.nodes.values();
     let swapping: Vec<Finding> = nodes().filter_map(swaps).collect();
-    match nodes().find(|node| node.machine.swap_bytes.is_none()) {
-        Some(node) if swapping.is_empty() => Err(unsaid(format!("the kubelet of {} reports no swap", node.name))),
+    match nodes().find(|node| node.swap_bytes().is_none()) {
+        Some(node) if swapping.is_empty() => Err(unsaid(format!(
+            "the kubelet of {} ({}) reports no swap, which only one of 1.34 or later does where it is off",
+            node.name, node.kubelet_version
+        ))),
         Some(_) | None => Ok(swapping),
     }
 }
 
 fn swaps(node: &Node) -> Option<Finding> {
-    let bytes = node.machine.swap_bytes.filter(|bytes| *bytes > 0)?;
+    let bytes = node.swap_bytes().filter(|bytes| *bytes > 0)?;
     let name = &node.name;
     Some(Finding {
         check: CheckId::NodesSwap,
@@ -212,7 +215,12 @@ fn swaps(node: &Node) -> Option<Finding> {
         evidence: evidence([format!("nodeInfo.swap.capacity: {bytes} bytes")]),
         consequence: "etcd and the kubelet may miss heartbeats while pages are read back; the node then counts as dead"
             .into(),
-        remedy: format!("on {name}: sudo swapoff -a, and remove swap from /etc/fstab").into(),
+        // The kubelet writes the field where there is swap, and never takes it back.
+        remedy: format!(
+            "on {name}: sudo swapoff -a, and remove swap from /etc/fstab. Its kubelet goes on telling the old capacity: where \
+             swapon --show tells nothing there, acknowledge it: quorate ack nodes.swap --reason ..."
+        )
+        .into(),
     })
 }
 

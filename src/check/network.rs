@@ -9,8 +9,8 @@ mod overlay;
 mod ports;
 
 use super::look::{
-    Looked, because, called, cannot_tell, evidence, host_subject, member_subject, need, need_kinds, need_own_api,
-    not_applicable, outcome,
+    Looked, because, called, cannot_tell, evidence, host_subject, member_subject, names, need, need_kinds,
+    need_own_api, not_applicable, outcome,
 };
 use super::{Check, CheckId, Finding, Group, Outcome, Profile, Severity};
 use crate::base::{Text, Why, WhyKind};
@@ -52,7 +52,8 @@ pub const CHECKS: &[Check] = &[
         group: Group::Network,
         profile: Profile::Any,
         title: "this host's network is fast enough",
-        looks_at: "the nominal speed of this host's interfaces that are up; virtual ones often tell none",
+        looks_at: "the nominal speed of this host's interfaces that are up; virtual ones often tell none. Where one is too slow and another is \
+                   not, it cannot tell: which of them carries the cluster is not known",
         why: "a new replica's image and a new member's database come over the same wire as etcd's heartbeats",
         fix: "use a faster interface between the nodes",
         statement: Some("1 Gbps or faster NIC recommended for inter-node cluster traffic."),
@@ -307,26 +308,30 @@ fn link_speed(snapshot: &Snapshot, policy: &Policy) -> Looked {
     need(snapshot, feed)?;
     let links = snapshot.host.links.iter().flat_map(|links| &links.value);
     let up: Vec<_> = links.filter(|link| link.up && link.carrier != Some(false)).collect();
-    let fastest = up.iter().filter_map(|link| link.speed_mbit).max();
-    let Some(fastest) = fastest else {
+    let speeds = || up.iter().filter_map(|link| link.speed_mbit);
+    let (Some(slowest), Some(fastest)) = (speeds().min(), speeds().max()) else {
         let why = Why::new(WhyKind::Missing, "no interface that is up tells its speed");
         return Err(cannot_tell(feed, why));
     };
-    if u64::from(fastest) >= policy.link_mbit {
+    if u64::from(slowest) >= policy.link_mbit {
         return Ok(Vec::new());
     }
-    let speeds = up.iter().map(|link| {
+    let told = up.iter().map(|link| {
         let speed = link
             .speed_mbit
             .map_or_else(|| "unknown".to_owned(), |speed| format!("{speed} Mbit/s"));
         format!("{}: {speed}", link.name)
     });
+    if u64::from(fastest) >= policy.link_mbit {
+        let text = format!("which of them carries the cluster is not known: {}", names(told));
+        return Err(cannot_tell(feed, Why::new(WhyKind::Missing, text)));
+    }
     Ok(vec![Finding {
         check: CheckId::NetworkLinkSpeed,
         severity: Severity::Info,
         subject: host_subject(snapshot),
         title: format!("this host's fastest interface has {fastest} Mbit/s").into(),
-        evidence: evidence(speeds),
+        evidence: evidence(told),
         consequence: "a new member's snapshot or a new pod's image may crowd out etcd's heartbeats".into(),
         remedy: format!(
             "use an interface of {} Mbit/s or more between the nodes",

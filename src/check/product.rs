@@ -14,9 +14,9 @@ pub const CHECKS: &[Check] = &[
         group: Group::Cluster,
         profile: Profile::Any,
         title: "high availability is enabled",
-        looks_at: "spec.highAvailability of the newest Embedded Cluster Installation, and the number of controllers",
+        looks_at: "spec.highAvailability and spec.airGap of the newest Embedded Cluster Installation, and the number of controllers",
         why: "three controllers alone do not make the admin console's store (rqlite) survive a node",
-        fix: "run enable-ha on a controller",
+        fix: "run enable-ha on a controller; where the installation is air-gapped ask support first: HA is not supported there yet",
         statement: Some(
             "If a cluster has 3 or more nodes but HA has not been enabled, NetBox Enterprise surfaces a warning condition and reports itself not-ready until HA setup is complete.",
         ),
@@ -102,18 +102,28 @@ fn ha_enabled(snapshot: &Snapshot) -> Looked {
     if installation.high_availability {
         return Ok(Vec::new());
     }
+    let lost = "the admin console's store has one replica: with its node, join commands and the console are gone";
+    let (air_gap, consequence, remedy) = if installation.air_gap {
+        (
+            ", spec.airGap is true",
+            format!("{lost}. But high availability on air-gapped installations is not yet supported"),
+            "ask support before anything else, and run enable-ha only where they agree: it cannot be taken back. Until then \
+             count on no failover, and acknowledge this: quorate ack ha.enabled --reason ...",
+        )
+    } else {
+        ("", lost.to_owned(), "on a controller: sudo netbox-enterprise enable-ha")
+    };
     Ok(vec![Finding {
         check: CheckId::HaEnabled,
         severity: Severity::Warning,
         subject: Text::from(format!("installation/{}", key.name)),
         title: format!("{controllers} controllers, but HA is not enabled").into(),
         evidence: evidence([format!(
-            "Installation {}: spec.highAvailability is false, state {}",
+            "Installation {}: spec.highAvailability is false, state {}{air_gap}",
             key.name, installation.state
         )]),
-        consequence: "the admin console's store has one replica: with its node, join commands and the console are gone"
-            .into(),
-        remedy: "on a controller: sudo netbox-enterprise enable-ha".into(),
+        consequence: consequence.into(),
+        remedy: remedy.into(),
     }])
 }
 

@@ -19,8 +19,9 @@ pub const CHECKS: &[Check] = &[
         group: Group::RecoverySpeed,
         profile: Profile::Any,
         title: "a loss is made good in about a minute",
-        looks_at: "the grace period that runs on this host, or a longer one that is seen on another controller, and the longest \
-                   toleration of a pod that a dead node loses; the time that a new pod needs to start is not in it",
+        looks_at: "the longest grace period of the kube-controller-managers, of which any may lead then: on this host, and with \
+                   look_from_there on the others, or it cannot tell; how often they look; and the longest toleration of a pod that \
+                   a dead node loses. Not in it: the start of a new pod, and about 20 s more where the one that leads is lost too",
         why: "until then as many replicas are missing as the dead node carried",
         fix: "see failover.detection and failover.eviction: each is one part of it",
         statement: Some(
@@ -47,8 +48,8 @@ pub const CHECKS: &[Check] = &[
         group: Group::RecoverySpeed,
         profile: Profile::Any,
         title: "heartbeats are frequent enough for the detection",
-        looks_at: "the kubelets' leases: a kubelet renews after a quarter of their duration; and the shortest grace period that is \
-                   seen, of this host and of others with look_from_there",
+        looks_at: "the kubelets' leases: a kubelet renews after a quarter of their duration; and the shortest grace period, of this \
+                   host and with look_from_there of the others: it holds only where those of all living controllers were seen",
         why: "where the grace period is not twice the interval, one lost heartbeat counts as a dead node",
         fix: "set nodeLeaseDurationSeconds of the worker profile alike on all nodes, and no longer than twice the grace period",
         statement: Some("Node-down detection is tuned aggressively to favor fast recovery."),
@@ -70,45 +71,72 @@ pub const CHECKS: &[Check] = &[
     },
 ];
 
-/// How often kube-controller-manager looks, and about what it needs for taint and queue: the 28 s of the HA document with a
-/// grace period of 20 s.
-pub(super) const OVERHEAD: Duration = Duration::from_secs(8);
+/// What kube-controller-manager needs for taint and queue: the HA document's 28 s with a grace period of 20 s and a look every
+/// 5 s.
+const TAINT: Duration = Duration::from_secs(3);
+
+/// How long a loss takes at most until the last pod is evicted, by what runs.
+pub(super) struct Recovery {
+    /// The longest grace period of those that are seen: any kube-controller-manager may lead after the next loss.
+    pub grace: Duration,
+    /// Until the node is tainted.
+    pub detection: Duration,
+    /// From then on, for the pods that stay longest.
+    pub eviction: Duration,
+}
+
+impl Recovery {
+    pub(super) fn of(snapshot: &Snapshot) -> Result<Self, Outcome> {
+        let feed = FeedId::Host(HostPart::Processes);
+        need(snapshot, feed)?;
+        need_kinds(snapshot, &[KubeKind::Pods, KubeKind::ReplicaSets])?;
+        let Some(own) = snapshot.grace_period() else {
+            let why = Why::new(WhyKind::Missing, "no kube-controller-manager is seen on this host");
+            return Err(cannot_tell(feed, why));
+        };
+        let moved = snapshot.kube.pods.values().filter(|pod| is_evicted_by_taint(pod));
+        let eviction = moved.filter_map(|pod| match pod.tolerates_unreachable {
+            Tolerates::Seconds(seconds) => Some(Duration::from_secs(seconds)),
+            // By design of their chart: they wait for their node.
+            Tolerates::Forever => None,
+        });
+        let Some(eviction) = eviction.max() else {
+            let why = Why::new(WhyKind::Missing, "no running pod would be moved");
+            return Err(cannot_tell(FeedId::Kube(KubeKind::Pods), why));
+        };
+        let elsewhere = snapshot.grace_periods_elsewhere().into_values();
+        let grace = elsewhere.map(|grace| grace.period).fold(own.period, Duration::max);
+        Ok(Self {
+            grace,
+            detection: grace + snapshot.monitor_period() + TAINT,
+            eviction,
+        })
+    }
+
+    pub(super) fn total(&self) -> Duration {
+        self.detection + self.eviction
+    }
+}
 
 fn time(snapshot: &Snapshot, policy: &Policy) -> Looked {
-    need(snapshot, FeedId::Host(HostPart::Processes))?;
-    need_kinds(snapshot, &[KubeKind::Pods, KubeKind::ReplicaSets])?;
-    let Some(grace) = snapshot.grace_period() else {
-        let why = Why::new(WhyKind::Missing, "no kube-controller-manager is seen on this host");
-        return Err(cannot_tell(FeedId::Host(HostPart::Processes), why));
-    };
-    let moved = snapshot.kube.pods.values().filter(|pod| is_evicted_by_taint(pod));
-    let eviction = moved.filter_map(|pod| match pod.tolerates_unreachable {
-        Tolerates::Seconds(seconds) => Some(Duration::from_secs(seconds)),
-        // By design of their chart: they wait for their node.
-        Tolerates::Forever => None,
-    });
-    let Some(eviction) = eviction.max() else {
-        let why = Why::new(WhyKind::Missing, "no running pod would be moved");
-        return Err(cannot_tell(FeedId::Kube(KubeKind::Pods), why));
-    };
-    // Any of them may lead after the next loss.
-    let elsewhere = snapshot.grace_periods_elsewhere();
-    let slowest = elsewhere.values().map(|grace| grace.period).max();
-    let period = slowest.map_or(grace.period, |slowest| slowest.max(grace.period));
-    let detection = period + OVERHEAD;
-    let total = detection + eviction;
-    if total <= policy.recovery_slow {
-        return failover::need_leader(snapshot).map(|()| Vec::new());
+    let recovery = Recovery::of(snapshot)?;
+    if recovery.total() <= policy.recovery_slow {
+        return failover::need_managers(snapshot).map(|()| Vec::new());
     }
     let parts = [
-        format!("detection: up to {} (grace period {})", Age(detection), Age(period)),
-        format!("eviction: {} for the pods that stay longest", Age(eviction)),
+        format!(
+            "detection: up to {} (grace period {}, a look every {})",
+            Age(recovery.detection),
+            Age(recovery.grace),
+            Age(snapshot.monitor_period())
+        ),
+        format!("eviction: {} for the pods that stay longest", Age(recovery.eviction)),
     ];
     Ok(vec![Finding {
         check: CheckId::FailoverTime,
-        severity: Severity::Info,
+        severity: Severity::Warning,
         subject: "cluster".into(),
-        title: format!("a loss is made good only after about {}", Age(total)).into(),
+        title: format!("a loss is made good only after about {}", Age(recovery.total())).into(),
         evidence: evidence(parts.into_iter().chain(history(snapshot))),
         consequence: "until then the replicas of the lost node are missing; those on other nodes serve".into(),
         remedy: "failover.detection and failover.eviction say which part can be made faster, and how".into(),
@@ -170,8 +198,7 @@ fn mixed_pods(scene: &Scene) -> Option<Finding> {
 
 /// Whether the API servers give new pods different delays.
 fn mixed_servers(snapshot: &Snapshot) -> Looked {
-    let feed = FeedId::Admission;
-    need(snapshot, feed)?;
+    need(snapshot, FeedId::Admission)?;
     let stamps = snapshot.stamps().unwrap_or_default();
     let different: BTreeSet<Stamps> = stamps.values().filter_map(|told| told.ok()).collect();
     if different.len() > 1 {
@@ -185,16 +212,7 @@ fn mixed_servers(snapshot: &Snapshot) -> Looked {
     }
     let untold = stamps.iter().find_map(|(name, told)| Some((name, told.err()?)));
     match untold {
-        Some((name, why)) => {
-            let text = format!("{name} could not be asked what it gives to new pods: {}", why.text);
-            Err(cannot_tell(
-                feed,
-                Why {
-                    text: text.into(),
-                    ..why.clone()
-                },
-            ))
-        }
+        Some((name, why)) => Err(failover::not_asked(name, why)),
         None => Ok(Vec::new()),
     }
 }
@@ -202,7 +220,7 @@ fn mixed_servers(snapshot: &Snapshot) -> Looked {
 fn mixed_finding(subject: &str, title: String, evidence: Vec<Text>) -> Finding {
     Finding {
         check: CheckId::FailoverMixed,
-        severity: Severity::Info,
+        severity: Severity::Warning,
         subject: subject.into(),
         title: title.into(),
         evidence,
@@ -294,7 +312,7 @@ fn need_heartbeats(snapshot: &Snapshot, durations: &BTreeMap<&Text, u32>) -> Res
         let why = Why::new(WhyKind::Missing, "the grace period of this host is not known");
         return Err(cannot_tell(FeedId::Host(HostPart::Processes), why));
     }
-    failover::need_leader(snapshot)
+    failover::need_managers(snapshot)
 }
 
 /// From this part of the grace period on, a pause was a near miss.

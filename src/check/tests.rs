@@ -175,10 +175,9 @@ fn needs(id: CheckId) -> Vec<FeedId> {
         ]),
         CheckId::MembersStranger => kinds(&[KubeKind::EtcdMembers, KubeKind::ControlNodes, KubeKind::Nodes]),
         CheckId::NodeHeartbeat | CheckId::FailoverFlapping => kinds(&[KubeKind::Nodes, KubeKind::Leases]),
-        // kube-controller-manager leads on nbe-2.
         CheckId::FailoverHeartbeat => kinds(&[KubeKind::Nodes, KubeKind::Leases])
             .into_iter()
-            .chain([FeedId::Host(HostPart::Processes), example::from(2)])
+            .chain([FeedId::Host(HostPart::Processes), example::from(2), example::from(3)])
             .collect(),
         CheckId::NodeNotReady
         | CheckId::NodesThreeControllers
@@ -229,8 +228,8 @@ fn needs(id: CheckId) -> Vec<FeedId> {
             KubeKind::StatefulSets,
             KubeKind::DaemonSets,
         ]),
-        CheckId::PlacementPending | CheckId::FailoverEviction => kinds(&[KubeKind::Pods, KubeKind::ReplicaSets]),
-        CheckId::FailoverMixed => {
+        CheckId::PlacementPending => kinds(&[KubeKind::Pods, KubeKind::ReplicaSets]),
+        CheckId::FailoverEviction | CheckId::FailoverMixed => {
             let pods = kinds(&[KubeKind::Pods, KubeKind::ReplicaSets]).into_iter();
             pods.chain([FeedId::Admission]).collect()
         }
@@ -239,6 +238,7 @@ fn needs(id: CheckId) -> Vec<FeedId> {
             FeedId::Api,
             FeedId::Kube(KubeKind::ClusterConfigs),
             example::from(2),
+            example::from(3),
         ],
         CheckId::CertExpiry => vec![FeedId::Host(HostPart::Certificates)],
         CheckId::HaStore => kinds(&[KubeKind::Installations, KubeKind::StatefulSets]),
@@ -253,7 +253,7 @@ fn needs(id: CheckId) -> Vec<FeedId> {
             let placed = needs(CheckId::PlacementWebSpread).into_iter();
             placed.chain([FeedId::Kube(KubeKind::Claims)]).collect()
         }
-        CheckId::FailoverTime => [FeedId::Host(HostPart::Processes), example::from(2)]
+        CheckId::FailoverTime => [FeedId::Host(HostPart::Processes), example::from(2), example::from(3)]
             .into_iter()
             .chain(kinds(&[KubeKind::Pods, KubeKind::ReplicaSets]))
             .collect(),

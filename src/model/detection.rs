@@ -110,7 +110,7 @@ impl Snapshot {
 }
 
 /// The minor version in `v1.37.2+k0s.0`.
-fn minor(version: &str) -> Option<u32> {
+pub(super) fn minor(version: &str) -> Option<u32> {
     let mut parts = version.trim_start_matches('v').split('.');
     let major: u32 = parts.next()?.parse().ok()?;
     let minor: String = parts.next()?.chars().take_while(char::is_ascii_digit).collect();

@@ -225,6 +225,9 @@ pub struct EtcdFacts {
     pub peers: BTreeMap<MemberId, PeerFacts>,
     /// Since when we have seen no voter to spare; None while there is one or nothing is proven.
     pub spare_zero_since: Option<Stamp>,
+    /// When we saw a voter to spare last before that; None where we never did.
+    #[serde(default)]
+    pub spare_seen: Option<Stamp>,
     /// Why there is no etcd access at all (no certificates, not root).
     pub no_access: Option<Why>,
 }

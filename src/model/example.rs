@@ -251,6 +251,7 @@ fn etcd() -> EtcdFacts {
             .collect(),
         peers: (1..=3).map(|n| (member_id(n), peer(n))).collect(),
         spare_zero_since: None,
+        spare_seen: None,
         no_access: None,
     }
 }
@@ -338,7 +339,7 @@ pub fn node(n: u8) -> Node {
             machine_id: Some(Text::new(&format!("{n:032x}"))),
             system_uuid: Some(Text::new(&format!("00000000-0000-0000-0000-{n:012}"))),
             boot_id: Some(Text::new(&format!("b007b007-0000-4000-8000-{n:012}"))),
-            swap_bytes: Some(0),
+            swap_bytes: None,
         },
         disk_bytes: Some(100 << 30),
         capacity: amounts(8_000, 24),

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::admission::Admission;
+use super::detection::minor;
 use super::fact::{Fact, ObjectKey, Table};
 use super::k0s::{ClusterConfig, ControlNode, EtcdMemberObject, Upgrade};
 use super::labels::{Labels, Selector};
@@ -96,7 +97,7 @@ pub struct Machine {
     pub system_uuid: Option<Text>,
     /// New at every boot of the kernel.
     pub boot_id: Option<Text>,
-    /// `swap.capacity`; None where the kubelet does not report it.
+    /// `swap.capacity`; what its absence means: [`Node::swap_bytes`].
     pub swap_bytes: Option<u64>,
 }
 
@@ -135,6 +136,15 @@ pub struct Node {
     pub kubelet_version: Text,
     /// All labels.
     pub labels: Labels,
+}
+
+impl Node {
+    /// How much swap its machine has; None where its kubelet would not say so. A kubelet reports swap only where there is
+    /// some (`pkg/kubelet/nodestatus/setters.go`), and always since 1.34, which locked the gate NodeSwap on.
+    pub fn swap_bytes(&self) -> Option<u64> {
+        let tells = || minor(self.kubelet_version.as_str()).is_some_and(|minor| minor >= 34);
+        self.machine.swap_bytes.or_else(|| tells().then_some(0))
+    }
 }
 
 /// A coordination.k8s.io/v1 Lease.

@@ -204,6 +204,8 @@ pub enum Condition {
     },
     /// k0s's autopilot restarts no controller for an upgrade.
     NoUpgrade,
+    /// The installation in force is not air-gapped: there HA is not supported.
+    NotAirGapped,
     /// etcd's term, as the member here tells it, is the same for so long: no election.
     TermSteady {
         /// In milliseconds.
@@ -274,7 +276,8 @@ impl Condition {
             | Condition::ControllersReady { .. }
             | Condition::ApiLive
             | Condition::Evictable { .. }
-            | Condition::NoUpgrade => look.kube(self),
+            | Condition::NoUpgrade
+            | Condition::NotAirGapped => look.kube(self),
             Condition::NewNodeServes { known } => look.new_node_serves(known),
             Condition::NewNodeNamed { known } => look.new_node_named(known),
         }
@@ -315,6 +318,7 @@ impl Condition {
             | Condition::ApiLive
             | Condition::Evictable { .. }
             | Condition::NoUpgrade
+            | Condition::NotAirGapped
             | Condition::TermSteady { .. } => Class::Prudence,
         }
     }
@@ -360,6 +364,7 @@ impl Condition {
             Condition::ApiLive => "api-live".to_owned(),
             Condition::Evictable { pod } => format!("evictable:{}", pod.key),
             Condition::NoUpgrade => "no-upgrade".to_owned(),
+            Condition::NotAirGapped => "not-air-gapped".to_owned(),
             Condition::TermSteady { .. } => "term-steady".to_owned(),
         })
     }
@@ -422,6 +427,7 @@ impl Condition {
             Condition::ApiLive => "the API answers a consistent read".to_owned(),
             Condition::Evictable { pod } => format!("no disruption budget forbids the eviction of {}", pod.key),
             Condition::NoUpgrade => "no upgrade of k0s is under way".to_owned(),
+            Condition::NotAirGapped => "the installation is not air-gapped".to_owned(),
             Condition::TermSteady { for_ms } => format!("no election of etcd for {} s", for_ms / 1000),
         })
     }

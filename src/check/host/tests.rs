@@ -3,7 +3,7 @@
 use crate::base::{Why, WhyKind};
 use crate::check::testing::{assert_cannot_tell, assert_holds, assert_not_applicable, evidence, one};
 use crate::check::{CheckId, Severity};
-use crate::model::example::{self, healthy};
+use crate::model::example::{self, Death, healthy};
 use crate::model::feed::HostPart;
 use crate::model::{FeedId, FeedState, Snapshot};
 
@@ -83,6 +83,30 @@ fn one_clock_that_differs_is_that_hosts_and_all_that_differ_are_ours() {
 }
 
 #[test]
+fn a_clock_that_is_not_told_may_be_wrong() {
+    let peer = |n: u8| FeedId::EtcdPeer(example::member_id(n));
+    let untold = |mut snapshot: Snapshot, n: u8| {
+        let facts = snapshot.etcd.peers.get_mut(&example::member_id(n)).unwrap();
+        facts.clock_skew_ms = None;
+        snapshot
+    };
+    assert_cannot_tell(CheckId::HostClock, &untold(healthy(), 3), peer(3));
+    for n in [2, 3] {
+        let mut unasked = healthy();
+        example::turn_off(&mut unasked, peer(n));
+        assert_cannot_tell(CheckId::HostClock, &unasked, peer(n));
+    }
+    // A dead one has no clock that counts, unless it was the last one.
+    let dead = || example::node_lost(Death::Silent);
+    assert_holds(CheckId::HostClock, &dead());
+    assert_cannot_tell(CheckId::HostClock, &untold(dead(), 2), peer(2));
+    // One that is wrong needs nobody else's word.
+    let mut wrong = untold(healthy(), 3);
+    wrong.etcd.peers.get_mut(&example::member_id(2)).unwrap().clock_skew_ms = Some(20_000);
+    one(CheckId::HostClock, &wrong, Severity::Warning, "member/nbe-2");
+}
+
+#[test]
 fn a_disk_fills_up() {
     let mut snapshot = healthy();
     let free = |snapshot: &mut Snapshot, gib: u64| snapshot.host.disk.as_mut().unwrap().value.free_bytes = gib << 30;
@@ -105,8 +129,10 @@ fn a_disk_is_slow_only_where_the_bucket_proves_it() {
     };
     times(&mut snapshot, Some(16_000), 100);
     assert_holds(CheckId::EtcdDisk, &snapshot);
-    times(&mut snapshot, Some(32_000), 19);
-    assert_holds(CheckId::EtcdDisk, &snapshot);
+    for fast_or_slow in [Some(1_000), Some(32_000)] {
+        times(&mut snapshot, fast_or_slow, 19);
+        assert_cannot_tell(CheckId::EtcdDisk, &snapshot, FeedId::EtcdDisk);
+    }
     times(&mut snapshot, Some(32_000), 20);
     let finding = one(CheckId::EtcdDisk, &snapshot, Severity::Warning, "node/nbe-1");
     assert!(

@@ -90,9 +90,17 @@ fn swap_is_found_and_an_old_kubelet_does_not_tell() {
         (finding.severity, finding.title.as_str()),
         (Severity::Warning, "nbe-3 has swap")
     );
-    assert_cannot_tell(
-        CheckId::NodesSwap,
-        &bent(3, |node| node.machine.swap_bytes = None),
-        NODES,
-    );
+    let of = |version: &str, swap_bytes| {
+        bent(3, |node| {
+            node.kubelet_version = version.into();
+            node.machine.swap_bytes = swap_bytes;
+        })
+    };
+    for version in ["v1.34.0+k0s.0", "v1.37.2+k0s"] {
+        assert_holds(CheckId::NodesSwap, &of(version, None));
+    }
+    assert_holds(CheckId::NodesSwap, &of("v1.33.13+k0s", Some(0)));
+    for version in ["v1.33.13+k0s", ""] {
+        assert_cannot_tell(CheckId::NodesSwap, &of(version, None), NODES);
+    }
 }

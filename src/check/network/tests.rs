@@ -6,6 +6,7 @@ use crate::check::testing::{assert_cannot_tell, assert_holds, assert_not_applica
 use crate::check::{CheckId, Outcome, Severity};
 use crate::model::example::{self, Death, change, member_id, name};
 use crate::model::feed::HostPart;
+use crate::model::host::Link;
 use crate::model::reach::Knock;
 use crate::model::reach::from::Target;
 use crate::model::{FeedId, ObjectKey, Simulated, Snapshot};
@@ -126,20 +127,37 @@ fn addresses_alone_prove_no_way_without_nat() {
 }
 
 #[test]
-fn the_fastest_interface_counts() {
-    let with = |speed| {
+fn interfaces_are_judged_together_where_they_agree() {
+    let with = |speeds: &[Option<u32>]| {
         let mut snapshot = example::healthy();
-        snapshot.host.links.as_mut().unwrap().value[0].speed_mbit = speed;
+        let links = &mut snapshot.host.links.as_mut().unwrap().value;
+        let links_up = speeds.iter().zip(0..).map(|(speed, n)| Link {
+            name: format!("eth{n}").into(),
+            carrier: Some(true),
+            up: true,
+            speed_mbit: *speed,
+        });
+        *links = links_up.collect();
         snapshot
     };
-    assert_holds(CheckId::NetworkLinkSpeed, &with(Some(1_000)));
-    one(
-        CheckId::NetworkLinkSpeed,
-        &with(Some(100)),
-        Severity::Info,
-        "node/nbe-1",
-    );
-    assert_cannot_tell(CheckId::NetworkLinkSpeed, &with(None), FeedId::Host(HostPart::Links));
+    let (id, feed) = (CheckId::NetworkLinkSpeed, FeedId::Host(HostPart::Links));
+    assert_holds(id, &with(&[Some(1_000)]));
+    assert_holds(id, &with(&[Some(10_000), Some(1_000), None]));
+    let finding = one(id, &with(&[Some(10), Some(100)]), Severity::Info, "node/nbe-1");
+    assert_eq!(finding.title, "this host's fastest interface has 100 Mbit/s");
+    assert_cannot_tell(id, &with(&[None]), feed);
+    match look(id, &with(&[Some(10_000), Some(100)])) {
+        Outcome::CannotTell { feed: named, why, .. } => {
+            assert_eq!(named, feed);
+            let said = "which of them carries the cluster is not known: eth0: 10000 Mbit/s, eth1: 100 Mbit/s";
+            assert_eq!(why.text, said);
+        }
+        other => panic!("{other:?}"),
+    }
+    // What is unplugged carries nothing.
+    let mut unplugged = with(&[Some(10_000), Some(100)]);
+    unplugged.host.links.as_mut().unwrap().value[1].carrier = Some(false);
+    assert_holds(id, &unplugged);
 }
 
 #[test]

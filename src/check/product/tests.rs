@@ -55,6 +55,23 @@ fn the_newest_installation_counts() {
 }
 
 #[test]
+fn where_ha_is_not_supported_nobody_is_told_to_enable_it() {
+    let mut snapshot = healthy();
+    let key = ObjectKey::new("", "20261001120000");
+    change(&mut snapshot.kube.installations, &key, |row| {
+        (row.high_availability, row.air_gap) = (false, true);
+    });
+    let subject = "installation/20261001120000";
+    let finding = one(CheckId::HaEnabled, &snapshot, Severity::Warning, subject);
+    assert!(
+        finding.consequence.as_str().ends_with("is not yet supported"),
+        "{finding:#?}"
+    );
+    assert!(finding.remedy.as_str().starts_with("ask support"), "{finding:#?}");
+    assert!(evidence(&finding).ends_with("spec.airGap is true"), "{finding:#?}");
+}
+
+#[test]
 fn ha_concerns_embedded_clusters_of_three_controllers() {
     let mut snapshot = healthy();
     snapshot.kube.installations = Table::default();

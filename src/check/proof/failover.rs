@@ -1,14 +1,13 @@
 //! How soon a loss is noticed and made good, and how long this host's certificates last.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use super::{day, here};
 use crate::base::{Age, Text};
 use crate::check::failover::certificates::elsewhere;
 use crate::check::failover::{delay_words, is_evicted_by_taint, origin, stamp_lines};
 use crate::check::look::{names, plural};
-use crate::check::recovery::OVERHEAD;
+use crate::check::recovery::Recovery;
 use crate::model::detection::{GRACE_FLAG, Grace};
 use crate::model::kube::Tolerates;
 use crate::model::{ObjectKey, Snapshot};
@@ -40,17 +39,10 @@ pub(super) fn alike(snapshot: &Snapshot) -> Vec<String> {
 }
 
 pub(super) fn detection(snapshot: &Snapshot) -> Vec<String> {
-    let line = |host: &str, grace: &Grace| {
-        let period = Age(grace.period);
-        format!("{period} on {host}: kube-controller-manager {}", grace.source)
-    };
-    let own = snapshot.grace_period().map(|grace| line(here(snapshot), &grace));
-    let others = snapshot.grace_periods_elsewhere().into_iter();
-    let others = others.map(|(name, grace)| line(name.as_str(), &grace));
     let configs = snapshot.kube.cluster_configs.values();
     let configured = configs.filter_map(|config| config.grace_period.as_ref());
     let configured = configured.map(|value| format!("ClusterConfig sets {GRACE_FLAG}: {value}"));
-    own.into_iter().chain(others).chain(configured).collect()
+    graces(snapshot).into_iter().chain(configured).collect()
 }
 
 pub(super) fn certificates(snapshot: &Snapshot) -> Vec<String> {
@@ -69,22 +61,29 @@ pub(super) fn certificates(snapshot: &Snapshot) -> Vec<String> {
 }
 
 pub(super) fn time(snapshot: &Snapshot) -> Vec<String> {
-    let seconds = |delay| match delay {
-        Tolerates::Seconds(seconds) => Some(Duration::from_secs(seconds)),
-        Tolerates::Forever => None,
-    };
-    let slowest = delays(snapshot).into_keys().filter_map(seconds).max();
-    let line = snapshot.grace_period().zip(slowest).map(|(grace, eviction)| {
-        let detection = grace.period + OVERHEAD;
+    let line = Recovery::of(snapshot).ok().map(|recovery| {
         format!(
-            "about {}: detection up to {} (grace period {}), eviction {}",
-            Age(detection + eviction),
-            Age(detection),
-            Age(grace.period),
-            Age(eviction)
+            "about {}: detection up to {} (grace period {}, a look every {}), eviction {}",
+            Age(recovery.total()),
+            Age(recovery.detection),
+            Age(recovery.grace),
+            Age(snapshot.monitor_period()),
+            Age(recovery.eviction)
         )
     });
-    line.into_iter().collect()
+    line.into_iter().chain(graces(snapshot)).collect()
+}
+
+/// The grace period of each kube-controller-manager that is seen.
+fn graces(snapshot: &Snapshot) -> Vec<String> {
+    let line = |host: &str, grace: &Grace| {
+        let period = Age(grace.period);
+        format!("{period} on {host}: kube-controller-manager {}", grace.source)
+    };
+    let own = snapshot.grace_period().map(|grace| line(here(snapshot), &grace));
+    let others = snapshot.grace_periods_elsewhere().into_iter();
+    let others = others.map(|(name, grace)| line(name.as_str(), &grace));
+    own.into_iter().chain(others).collect()
 }
 
 pub(super) fn leases(snapshot: &Snapshot) -> Vec<String> {
@@ -102,9 +101,7 @@ pub(super) fn leases(snapshot: &Snapshot) -> Vec<String> {
             names(nodes)
         )
     });
-    let grace = snapshot.grace_period();
-    let grace = grace.map(|grace| format!("grace period {}", Age(grace.period)));
-    lines.chain(grace).collect()
+    lines.chain(graces(snapshot)).collect()
 }
 
 pub(super) fn pauses(snapshot: &Snapshot) -> Vec<String> {

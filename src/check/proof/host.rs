@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{here, is_current};
+use crate::check::host::fsyncs;
 use crate::check::look::{called, names, plural};
 use crate::model::feed::HostPart;
 use crate::model::{FeedId, FeedState, Snapshot};
@@ -76,10 +77,7 @@ pub(super) fn writes(snapshot: &Snapshot) -> Vec<String> {
     let Some(times) = snapshot.etcd.disk.as_ref().map(|fact| &fact.value) else {
         return Vec::new();
     };
-    let counted = format!(
-        "{} of the log counted",
-        plural(usize::try_from(times.fsyncs).unwrap_or(usize::MAX), "fsync")
-    );
+    let counted = format!("{} of the log counted", fsyncs(times.fsyncs));
     let fsync = times.fsync_p99_us.map(|us| ("fsyncs of the log", us));
     let commit = times.commit_p99_us.map(|us| ("commits of the database", us));
     let told = fsync.into_iter().chain(commit);

@@ -86,7 +86,9 @@ pub(super) fn sizes(snapshot: &Snapshot) -> Vec<String> {
 }
 
 pub(super) fn swap(snapshot: &Snapshot) -> Vec<String> {
-    let told = nodes(snapshot).filter_map(|node| Some((&node.name, node.machine.swap_bytes?)));
-    told.map(|(name, bytes)| format!("{name}: {bytes} bytes of swap"))
-        .collect()
+    let line = |node: &Node| match node.machine.swap_bytes {
+        Some(bytes) => format!("{}: {bytes} bytes of swap", node.name),
+        None => format!("{}: its kubelet ({}) reports no swap", node.name, node.kubelet_version),
+    };
+    nodes(snapshot).map(line).collect()
 }

@@ -63,12 +63,25 @@ fn figures_come_with_names() {
         ],
     );
     said(
+        CheckId::NodesSwap,
+        &[
+            "nbe-1: its kubelet (v1.37.2+k0s) reports no swap",
+            "nbe-2: its kubelet (v1.37.2+k0s) reports no swap",
+            "nbe-3: its kubelet (v1.37.2+k0s) reports no swap",
+        ],
+    );
+    said(
         CheckId::ZoneLabels,
         &["zone-a: nbe-1", "zone-b: nbe-2", "zone-c: nbe-3"],
     );
     said(
         CheckId::FailoverTime,
-        &["about 58 s: detection up to 28 s (grace period 20 s), eviction 30 s"],
+        &[
+            "about 58 s: detection up to 28 s (grace period 20 s, a look every 5 s), eviction 30 s",
+            "20 s on nbe-1: kube-controller-manager runs with --node-monitor-grace-period=20s",
+            "20 s on nbe-2: kube-controller-manager runs with --node-monitor-grace-period=20s",
+            "20 s on nbe-3: kube-controller-manager runs with --node-monitor-grace-period=20s",
+        ],
     );
     said(
         CheckId::ExternalPostgresql,

@@ -36,7 +36,7 @@ fn set_grace(snapshot: &mut Snapshot, grace: &str) {
 #[test]
 fn the_two_rows_of_the_document_are_told_apart() {
     assert_holds(CheckId::FailoverTime, &example::healthy());
-    let finding = one(CheckId::FailoverTime, &staying("", 300), Severity::Info, "cluster");
+    let finding = one(CheckId::FailoverTime, &staying("", 300), Severity::Warning, "cluster");
     assert!(finding.title.as_str().contains("5 min 28 s"), "{finding:#?}");
     assert!(
         evidence(&finding).contains("installed once, as 2.19.4+k8s-1.37"),
@@ -68,7 +68,7 @@ fn one_workload_with_two_delays_was_admitted_by_different_servers() {
     let finding = one(
         CheckId::FailoverMixed,
         &staying("netbox-worker-6d5f8-1", 300),
-        Severity::Info,
+        Severity::Warning,
         "cluster",
     );
     assert_eq!(finding.title, "1 workload with mixed eviction delays");
@@ -92,7 +92,7 @@ fn mixed_flags_are_found_before_a_pod_differs() {
     let finding = one(
         CheckId::FailoverMixed,
         &admitting(3, Ok(300)),
-        Severity::Info,
+        Severity::Warning,
         "api/admission",
     );
     let lines = evidence(&finding);
@@ -112,7 +112,7 @@ fn a_server_that_is_not_asked_may_differ() {
     // What the pods show needs no dry run.
     let mut shown = staying("netbox-worker-6d5f8-1", 300);
     example::turn_off(&mut shown, FeedId::Admission);
-    one(CheckId::FailoverMixed, &shown, Severity::Info, "cluster");
+    one(CheckId::FailoverMixed, &shown, Severity::Warning, "cluster");
 }
 
 #[test]
@@ -153,8 +153,36 @@ fn the_slowest_controller_that_is_seen_makes_the_time() {
     for process in snapshot.from.get_mut(&address).unwrap().processes.as_mut().unwrap() {
         process.flags.insert("node-monitor-grace-period".into(), "50s".into());
     }
-    let finding = one(CheckId::FailoverTime, &snapshot, Severity::Info, "cluster");
+    let finding = one(CheckId::FailoverTime, &snapshot, Severity::Warning, "cluster");
     assert!(finding.title.as_str().contains("1 min 28 s"), "{finding:#?}");
+    // Where that is still soon enough, the proof shows what was judged.
+    let policy = crate::model::Policy {
+        recovery_slow: Duration::from_mins(2),
+        ..crate::model::Policy::default()
+    };
+    let proof = crate::check::proof::of(CheckId::FailoverTime, &snapshot, &policy);
+    let said = "about 1 min 28 s: detection up to 58 s (grace period 50 s, a look every 5 s), eviction 30 s";
+    assert_eq!(proof[0], said);
+    assert_eq!(
+        proof[3],
+        "50 s on nbe-3: kube-controller-manager runs with --node-monitor-grace-period=50s"
+    );
+}
+
+#[test]
+fn how_often_the_controller_manager_looks_is_part_of_the_time() {
+    let mut snapshot = example::healthy();
+    for process in &mut snapshot.host.processes.as_mut().unwrap().value {
+        if let Some(flag) = process.flags.get_mut("node-monitor-period") {
+            *flag = Text::new("30s");
+        }
+    }
+    let finding = one(CheckId::FailoverTime, &snapshot, Severity::Warning, "cluster");
+    assert!(finding.title.as_str().contains("1 min 23 s"), "{finding:#?}");
+    assert_eq!(
+        finding.evidence[0],
+        "detection: up to 53 s (grace period 20 s, a look every 30 s)"
+    );
 }
 
 #[test]

@@ -111,7 +111,7 @@ fn strip(value: &mut Value) {
             ] {
                 map.remove(field);
             }
-            for field in ["last_ok", "spare_zero_since"] {
+            for field in ["last_ok", "spare_zero_since", "spare_seen"] {
                 if let Some(at) = map.get_mut(field) {
                     *at = (!at.is_null()).into();
                 }

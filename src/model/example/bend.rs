@@ -118,6 +118,7 @@ pub fn kill_member(snapshot: &mut Snapshot, n: u8, death: Death, seconds: u64) {
         .from
         .retain(|address, _| FeedId::From(*address) != super::from(n));
     snapshot.etcd.spare_zero_since = Some(ago(seconds.saturating_sub(1)));
+    snapshot.etcd.spare_seen = Some(ago(seconds));
 }
 
 /// Host 3 died 10 s ago; Kubernetes has not noticed.
@@ -247,7 +248,7 @@ pub fn cut_off(unplugged: bool) -> Snapshot {
     kill_member(&mut snapshot, 2, Death::Silent, 40);
     kill_member(&mut snapshot, 3, Death::Silent, 40);
     lose_quorum_reads(&mut snapshot, 40);
-    snapshot.etcd.spare_zero_since = None;
+    (snapshot.etcd.spare_zero_since, snapshot.etcd.spare_seen) = (None, None);
     fail(&mut snapshot, EntryId::Balancer, Death::Silent.why(1));
     if let Some(links) = snapshot.host.links.as_mut().filter(|_| unplugged) {
         for link in &mut links.value {

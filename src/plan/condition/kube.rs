@@ -7,6 +7,7 @@ use crate::base::{Text, Why, WhyKind};
 use crate::model::feed::{FeedId, FeedState};
 use crate::model::kube::{DisruptionBudget, Node, Pod, Tri, WorkloadKind};
 use crate::model::placement::Placement;
+use crate::model::product::Installation;
 use crate::model::{KubeKind, ObjectKey, Snapshot};
 use crate::plan::action::{ObjectKind, Target};
 use crate::plan::request::OUT_OF_SERVICE;
@@ -58,6 +59,7 @@ impl Look<'_> {
             Condition::HighlyAvailable => self.highly_available(),
             Condition::Evictable { pod } => self.evictable(pod),
             Condition::NoUpgrade => self.no_upgrade(),
+            Condition::NotAirGapped => self.not_air_gapped(),
             Condition::ControllersReady { at_least } => self.nodes(|| {
                 let ready = self
                     .snapshot
@@ -301,6 +303,30 @@ impl Look<'_> {
     }
 
     fn highly_available(&self) -> Truth {
+        self.installation(|installation| {
+            Truth::of(
+                installation.high_availability,
+                "spec.highAvailability is true",
+                "spec.highAvailability is false",
+            )
+        })
+    }
+
+    fn not_air_gapped(&self) -> Truth {
+        self.installation(|installation| {
+            if !installation.air_gap {
+                return Truth::met("spec.airGap is not true");
+            }
+            let text = "spec.airGap is true: high availability on air-gapped installations is not yet supported";
+            let hint = "ask support first; where they agree, this gate can be overridden";
+            Truth::Unmet {
+                because: Why::new(WhyKind::Unavailable, text).hint(hint),
+            }
+        })
+    }
+
+    /// Asks the Installation in force.
+    fn installation(&self, ask: impl FnOnce(&Installation) -> Truth) -> Truth {
         if let Some(truth) = self.stale_kind(KubeKind::Installations) {
             return truth;
         }
@@ -308,11 +334,7 @@ impl Look<'_> {
             None => Truth::Unmet {
                 because: Why::new(WhyKind::NotFound, "there is no Installation"),
             },
-            Some(installation) => Truth::of(
-                installation.high_availability,
-                "spec.highAvailability is true",
-                "spec.highAvailability is false",
-            ),
+            Some(installation) => ask(installation),
         }
     }
 }

@@ -113,6 +113,7 @@ fn all() -> Vec<Condition> {
             },
         },
         Condition::NoUpgrade,
+        Condition::NotAirGapped,
         Condition::TermSteady { for_ms: 10_000 },
     ]
 }

@@ -42,25 +42,25 @@ pub(super) fn plan(intent: &Intent, snapshot: &Snapshot) -> Result<Planned, Why>
     draft.count_now(&snapshot.quorum());
     draft.warn("it cannot be taken back: Embedded Cluster has no command that turns high availability off");
     draft.warn("it moves the admin console's database to three replicas; etcd has been replicated since each controller joined");
+    let mut step = by_hand(
+        "turn high availability on",
+        "sudo netbox-enterprise enable-ha",
+        Risk::Irreversible,
+    )
+    .needs([
+        Condition::QuorumProven,
+        Condition::ApiLive,
+        Condition::ControllersReady { at_least: CONTROLLERS },
+        Condition::NothingPending,
+        Condition::NoUpgrade,
+    ])
+    .done([Condition::HighlyAvailable])
+    .within(PODS);
     if installation.air_gap {
         draft.warn("air-gapped: it also moves the registry's data, and NetBox Enterprise 2.2 does not support that");
+        step = step.needs([Condition::NotAirGapped]);
     }
-    draft.push(
-        by_hand(
-            "turn high availability on",
-            "sudo netbox-enterprise enable-ha",
-            Risk::Irreversible,
-        )
-        .needs([
-            Condition::QuorumProven,
-            Condition::ApiLive,
-            Condition::ControllersReady { at_least: CONTROLLERS },
-            Condition::NothingPending,
-            Condition::NoUpgrade,
-        ])
-        .done([Condition::HighlyAvailable])
-        .within(PODS),
-    );
+    draft.push(step);
     let rqlite = ObjectKey::new("kotsadm", "kotsadm-rqlite");
     draft.push(
         watch(

@@ -504,6 +504,15 @@ fn high_availability_wants_three_ready_controllers() {
         row.high_availability = false;
     });
     insta::assert_snapshot!(told(&plan(&Intent::EnableHa, &snapshot)));
+    change(&mut snapshot.kube.installations, &key, |row| row.air_gap = true);
+    let step = &plan(&Intent::EnableHa, &snapshot).steps[0];
+    let closed: Vec<&Condition> = step
+        .needs
+        .iter()
+        .filter(|gate| gate.preview(&snapshot).is_unmet())
+        .collect();
+    assert_eq!(closed, [&Condition::NotAirGapped], "only somebody's reason opens it");
+    assert!(Condition::NotAirGapped.may_be_overridden());
     bend_node(&mut snapshot, 3, |node| {
         node.ready.status = crate::model::kube::Tri::False;
     });

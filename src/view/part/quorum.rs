@@ -19,9 +19,8 @@ pub fn render(state: &State, theme: &Theme, width: usize) -> Vec<Line<'static>> 
         rows.push(("arithmetic", arithmetic(quorum), Role::Text));
         rows.push(next_loss(quorum));
     }
-    if let Some(since) = state.snapshot.etcd.spare_zero_since {
-        let age = words::age(state.snapshot.now.since(since));
-        rows.push(("no spare", format!("for {age}"), Role::Warning));
+    if let Some(age) = state.snapshot.no_spare(quorum) {
+        rows.push(("no spare", age, Role::Warning));
     }
     rows.push(("member list", membership(state, &quorum.membership), Role::Text));
     if let Some((text, role)) = contact(quorum.contact) {

@@ -166,7 +166,8 @@ impl World {
         let capacity = json!({"cpu": machine.cpus.to_string(), "memory": format!("{}Gi", machine.memory_gib), "pods": "110",
             "ephemeral-storage": format!("{}Gi", machine.disk_gib)});
         let machine_id = if machine.cloned.contains(&host) { 1 } else { number };
-        let swap_bytes = u64::from(machine.swap_gib) << 30;
+        // As a kubelet does: only where there is some.
+        let swap = (machine.swap_gib > 0).then(|| json!({"capacity": u64::from(machine.swap_gib) << 30}));
         let cidr = format!("10.244.{}.0/24", number.saturating_sub(1));
         let node = json!({
             "metadata": {"labels": labels, "annotations": {
@@ -182,7 +183,7 @@ impl World {
                     "architecture": "amd64", "operatingSystem": "linux", "osImage": "Debian GNU/Linux 13 (trixie)",
                     "kernelVersion": "6.12.48", "containerRuntimeVersion": "containerd://2.2.1",
                     "machineID": format!("{machine_id:032x}"), "systemUUID": format!("00000000-0000-0000-0000-{number:012}"),
-                    "bootID": self.invocation_id(host), "swap": {"capacity": swap_bytes}},
+                    "bootID": self.invocation_id(host), "swap": swap},
             },
         });
         let node = self.make(Resource::Nodes, "", &name, node, at);
