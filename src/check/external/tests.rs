@@ -205,17 +205,27 @@ fn a_standby_streams_or_is_not_ours_to_see() {
         postgresql(|all| database(&mut all[0]).standbys = states.iter().map(|own| Text::from(*own)).collect())
     };
     assert_holds(id, &states(&["catchup", "streaming"]));
-    let lone = one(id, &states(&[]), Severity::Info, "external/db-1.example.com:5432");
+    let subject = "external/db-1.example.com:5432";
+    let beside = one(id, &states(&[]), Severity::Warning, subject);
+    let told = evidence(&beside);
     assert!(
-        lone.consequence.as_str().contains("managed service may still have"),
-        "{lone:?}"
+        told.contains("db-2.example.com:5432 is a standby and does not stream from it"),
+        "{told}"
     );
-    one(
-        id,
-        &states(&["backup"]),
-        Severity::Warning,
-        "external/db-1.example.com:5432",
+    assert!(!beside.remedy.as_str().contains("managed service"), "{beside:?}");
+    let alone = postgresql(|all| {
+        all.truncate(1);
+        database(&mut all[0]).standbys.clear();
+    });
+    let alone = one(id, &alone, Severity::Warning, subject);
+    assert!(
+        alone
+            .remedy
+            .as_str()
+            .contains("managed service behind a name of your own may hide"),
+        "{alone:?}"
     );
+    one(id, &states(&["backup"]), Severity::Warning, subject);
     assert_cannot_tell(id, &states(&[""]), feed);
     let managed = postgresql(|all| {
         all.truncate(1);
