@@ -246,7 +246,7 @@ pub fn sentinel(snapshot: &Snapshot) -> Looked {
             snapshot,
             external,
             "none",
-            &[(Severity::Warning, "the Sentinels watch no master".to_owned())],
+            &[(Hold::Stuck, "the Sentinels watch no master".to_owned())],
         ));
     }
     found.extend(masters.into_iter().filter_map(|name| {
@@ -263,11 +263,25 @@ pub fn sentinel(snapshot: &Snapshot) -> Looked {
     Ok(found)
 }
 
+/// So many Sentinels are the least: of two, the loss of one leaves no majority (Redis, "High availability with Sentinel").
+const SENTINELS: u64 = 3;
+
+/// What may be held against a master, mildest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Hold {
+    /// It is watched by few.
+    Few,
+    /// It would not be replaced.
+    Stuck,
+    /// It is down.
+    Down,
+}
+
 /// What one Sentinel holds against a master.
-fn wrong_with(server: &Server<Watch>, watch: &Watch, name: &Text) -> Vec<(Severity, String)> {
+fn wrong_with(server: &Server<Watch>, watch: &Watch, name: &Text) -> Vec<(Hold, String)> {
     let at = &server.target;
     let Some(master) = watch.masters.iter().find(|own| own.name == *name) else {
-        return vec![(Severity::Warning, format!("{at}: does not watch it"))];
+        return vec![(Hold::Stuck, format!("{at}: does not watch it"))];
     };
     let Master {
         address,
@@ -279,37 +293,52 @@ fn wrong_with(server: &Server<Watch>, watch: &Watch, name: &Text) -> Vec<(Severi
     } = master;
     let mut wrong = Vec::new();
     if master.is_down {
-        wrong.push((Severity::Critical, format!("{at}: the master {address} is down")));
+        wrong.push((Hold::Down, format!("{at}: the master {address} is down")));
     }
     if let Some(words) = &master.no_quorum {
         let line = format!("{at}: {words} ({sentinels} Sentinels known, quorum {quorum})");
-        wrong.push((Severity::Warning, line));
+        wrong.push((Hold::Stuck, line));
     }
     if *replicas == 0 {
         let line = format!("{at}: no replica hears the master {address} ({replicas_down} down)");
-        wrong.push((Severity::Warning, line));
+        wrong.push((Hold::Stuck, line));
+    }
+    if *sentinels < SENTINELS {
+        let line = format!(
+            "{at}: {sentinels} Sentinels known, quorum {quorum}: with fewer than three, the loss of one machine can leave no majority"
+        );
+        wrong.push((Hold::Few, line));
     }
     wrong
 }
 
-fn of_master(snapshot: &Snapshot, external: &External, name: &str, wrong: &[(Severity, String)]) -> Finding {
-    let severity = wrong
-        .iter()
-        .map(|(severity, _)| *severity)
-        .max()
-        .unwrap_or(Severity::Warning);
+fn of_master(snapshot: &Snapshot, external: &External, name: &str, wrong: &[(Hold, String)]) -> Finding {
+    let worst = wrong.iter().map(|(hold, _)| *hold).max().unwrap_or(Hold::Stuck);
+    let (severity, title) = match worst {
+        Hold::Down => (Severity::Critical, format!("Redis master {name} is down")),
+        Hold::Stuck => (
+            Severity::Warning,
+            format!("Sentinel could not replace Redis master {name}"),
+        ),
+        Hold::Few => (
+            Severity::Warning,
+            format!("fewer than three Sentinels watch Redis master {name}"),
+        ),
+    };
     let lines = wrong.iter().map(|(_, line)| line.clone());
     Finding {
         check: CheckId::ExternalRedisSentinel,
         severity,
         subject: Text::from(format!("external/sentinel/{name}")),
-        title: match severity {
-            Severity::Critical => format!("Redis master {name} is down"),
-            Severity::Warning | Severity::Info => format!("Sentinel could not replace Redis master {name}"),
+        title: title.into(),
+        evidence: evidence(lines.chain([vantage(snapshot, external)])),
+        consequence: match worst {
+            Hold::Down | Hold::Stuck => "when the master dies, the Diode queue stands still until somebody acts",
+            Hold::Few => {
+                "when the master dies with a Sentinel's machine, the Diode queue stands still until somebody acts"
+            }
         }
         .into(),
-        evidence: evidence(lines.chain([vantage(snapshot, external)])),
-        consequence: "when the master dies, the Diode queue stands still until somebody acts".into(),
         remedy:
             "see SENTINEL CKQUORUM and SENTINEL REPLICAS there; start what is down; three Sentinels on three machines, \
                  and a replica, are the least"

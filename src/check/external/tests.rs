@@ -290,6 +290,9 @@ fn sentinels_need_a_quorum_and_a_replica() {
     let finding = one(id, &below, Severity::Warning, subject);
     assert!(evidence(&finding).contains("NOQUORUM"), "{finding:?}");
     one(id, &each(|master| master.replicas = 0), Severity::Warning, subject);
+    let few = one(id, &each(|master| master.sentinels = 2), Severity::Warning, subject);
+    assert_eq!(few.title, "fewer than three Sentinels watch Redis master diode");
+    assert!(evidence(&few).contains("2 Sentinels known, quorum 2: "), "{few:?}");
     one(id, &each(|master| master.is_down = true), Severity::Critical, subject);
     let nothing = sentinel(|all| {
         for own in all {
