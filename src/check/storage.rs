@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::look::{Looked, arg, cannot_tell, evidence, names, need_kinds, not_applicable, outcome, plural};
-use super::placement::{PLACED, workload_subject};
+use super::placement::{PLACED, webs, workload_subject};
 use super::{Check, CheckId, Finding, Group, Profile, Scene, Severity};
 use crate::base::{Text, Why, WhyKind};
 use crate::model::kube::WorkloadKind;
@@ -48,8 +48,7 @@ fn media(snapshot: &Scene) -> Looked {
     need_kinds(snapshot, &PLACED)?;
     need_kinds(snapshot, &[KubeKind::Claims])?;
     let placements = &snapshot.placements;
-    let best = placements.iter().map(Placement::web_likeness).max().unwrap_or(0);
-    let Some(web) = placements.iter().find(|own| best > 0 && own.web_likeness() == best) else {
+    let Some(web) = webs(placements).next() else {
         return Err(not_applicable("there is no NetBox web Deployment"));
     };
     let pods = snapshot.pods_of(web).iter().filter(|(_, pod)| !pod.is_finished());
