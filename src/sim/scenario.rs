@@ -50,7 +50,7 @@ pub struct Expect {
 }
 
 /// The scenarios that quorate brings along, in the order in which people should meet them.
-pub const NAMES: [&str; 38] = [
+pub const NAMES: [&str; 39] = [
     "healthy",
     "ready",
     "proven",
