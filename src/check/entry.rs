@@ -45,7 +45,8 @@ pub const CHECKS: &[Check] = &[
         profile: Profile::Any,
         title: "the certificate names every node and the load balancer",
         looks_at: "the alternative names of the certificates that users are shown, against the nodes' names and the name that \
-                   users go to. A node name without a domain is met by one with any domain. The CA is not judged",
+                   users go to. A node name without a domain is met by one with any domain. The CA is not judged. Every way that \
+                   should serve must have shown one",
         why: "a browser that goes to a name which is not in the certificate stops with a warning",
         fix: "issue the certificate anew with all names, and upload it in the Admin Console",
         statement: Some("TLS certificate includes SANs for all node hostnames and the load balancer hostname"),
@@ -56,7 +57,8 @@ pub const CHECKS: &[Check] = &[
         group: Group::EntryPoint,
         profile: Profile::Any,
         title: "no certificate at the entry point ends soon",
-        looks_at: "the ends of the certificates that users and administrators are shown",
+        looks_at: "the ends of the certificates that users and administrators are shown; every way that should serve must have \
+                   shown one",
         why: "browsers and API clients refuse an ended certificate: every user at once",
         fix: "issue the certificate anew, and upload it in the Admin Console; on a load balancer that ends TLS, there",
         statement: None,

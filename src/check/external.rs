@@ -3,6 +3,7 @@
 
 mod asked;
 mod inside;
+mod postgresql;
 pub(super) mod storage;
 
 use super::look::{Looked, arg, cannot_tell, evidence, need_kinds, not_applicable, outcome};
@@ -41,18 +42,19 @@ pub const CHECKS: &[Check] = &[
         why: "NetBox saves nothing while its database only reads",
         fix: "see what the failover manager there says: a failover may be under way, or stuck",
         statement: Some(POSTGRESQL_STATEMENT),
-        look: |snapshot, _| outcome(asked::primary(snapshot)),
+        look: |snapshot, _| outcome(postgresql::primary(snapshot)),
     },
     Check {
         id: CheckId::ExternalPostgresqlStandby,
         group: Group::ExternalServices,
         profile: Profile::Any,
         title: "a PostgreSQL standby streams",
-        looks_at: "pg_stat_replication of the primary, from this host. A managed service shows nobody its standbys",
+        looks_at: "pg_stat_replication of the primary, from this host. A managed service shows nobody its standbys: where it is known \
+                   by its name, this cannot be told",
         why: "the cluster survives the loss of a node; the database must survive that of its own",
         fix: "build or mend a streaming standby, with something that fails over to it",
         statement: Some("The external database, Redis, and object storage must themselves be highly available"),
-        look: |snapshot, _| outcome(asked::standby(snapshot)),
+        look: |snapshot, _| outcome(postgresql::standby(snapshot)),
     },
     Check {
         id: CheckId::ExternalPostgresqlDatabases,
@@ -63,7 +65,7 @@ pub const CHECKS: &[Check] = &[
         why: "a part of the product whose database is missing does not start",
         fix: "create what is missing",
         statement: Some("Requires three databases: netbox, diode, hydra"),
-        look: |snapshot, _| outcome(asked::databases(snapshot)),
+        look: |snapshot, _| outcome(postgresql::databases(snapshot)),
     },
     Check {
         id: CheckId::ExternalRedis,

@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::look::{Looked, arg, evidence, names, need_kinds, not_applicable, outcome, plural};
+use super::storage::copies;
 use super::{Check, CheckId, Finding, Group, Outcome, Profile, Scene, Severity};
 use crate::base::{Age, Text};
-use crate::model::kube::{Pod, WorkloadKind};
+use crate::model::kube::{Pod, Tri, WorkloadKind};
 use crate::model::placement::{Placement, Tally};
 use crate::model::{KubeKind, ObjectKey, Policy, Snapshot};
 
@@ -30,7 +33,9 @@ pub const CHECKS: &[Check] = &[
         group: Group::Placement,
         profile: Profile::Any,
         title: "no workload has all its replicas in one place",
-        looks_at: "nodes and zones of the ready replicas of every Deployment and StatefulSet with two or more",
+        looks_at: "nodes and zones of the ready replicas of every Deployment and StatefulSet that wants two or more. One with a single \
+                   ready replica, or none, is found unless that is told already: of the web, of kotsadm-rqlite, or of pods that are Pending or \
+                   on a node that is not Ready; and not while pods of it start or go, for 5 min",
         why: "replicas in one place are lost together",
         fix: "rebalance the workload once every node is ready: pods do not move by themselves",
         statement: Some("Either way, the loss of one fault domain never takes down every replica of a service."),
@@ -81,14 +86,19 @@ fn rebalance(placement: &Placement) -> String {
     )
 }
 
+/// NetBox's web, by the best sign that any Deployment has.
+pub(super) fn webs(placements: &[Placement]) -> impl Iterator<Item = &Placement> {
+    let best = placements.iter().map(Placement::web_likeness).max().unwrap_or(0);
+    let webs = placements.iter().filter(move |own| own.web_likeness() == best);
+    webs.filter(move |_| best > 0)
+}
+
 fn web_spread(scene: &Scene) -> Looked {
     let placements = placements(scene)?;
-    let best = placements.iter().map(Placement::web_likeness).max().unwrap_or(0);
-    if best == 0 {
+    if webs(placements).next().is_none() {
         return Err(not_applicable("there is no NetBox web Deployment"));
     }
-    let webs = placements.iter().filter(|placement| placement.web_likeness() == best);
-    let webs = webs.filter(|web| web.workload.desired > 0);
+    let webs = webs(placements).filter(|web| web.workload.desired > 0);
     Ok(webs.flat_map(|web| web_findings(scene, web)).collect())
 }
 
@@ -171,11 +181,63 @@ fn single_domain(scene: &Scene) -> Looked {
     let placements = placements(scene)?;
     let several = placements
         .iter()
-        .filter(|placement| placement.workload.kind != WorkloadKind::DaemonSet && placement.ready() >= 2);
+        .filter(|placement| placement.workload.kind != WorkloadKind::DaemonSet && placement.workload.desired >= 2);
     let has_zones = scene.zone_names().len() > 1;
-    Ok(several
-        .filter_map(|placement| in_one_place(scene, placement, has_zones))
-        .collect())
+    let is_web = |own: &Placement| webs(placements).any(|web| std::ptr::eq(web, own));
+    let found = several.filter_map(|own| match own.ready() {
+        2.. => in_one_place(scene, own, has_zones),
+        // [`web_spread`] tells of the web, `ha.store` of rqlite.
+        _ if is_web(own) || copies(own) || is_told(scene, own) => None,
+        ready => Some(hardly_ready(own, ready)),
+    });
+    Ok(found.collect())
+}
+
+/// So long a pod may take to start, or to go (HA document: NetBox's web starts in 2 to 4 minutes).
+const SETTLES: Duration = Duration::from_mins(5);
+
+/// Whether others tell of replicas that are missing, or will unless they come: [`pending`], the check on nodes that are not
+/// Ready, a rollout, an eviction.
+fn is_told(scene: &Scene, placement: &Placement) -> bool {
+    let is_young = |at: Option<Timestamp>| at.is_some_and(|at| scene.wall_age(at) < SETTLES);
+    let is_on_lost = |pod: &Pod| {
+        let node = pod.node.as_ref().and_then(|node| scene.node(node));
+        node.is_some_and(|node| node.ready.status != Tri::True)
+    };
+    let mut open = scene.pods_of(placement).iter().filter(|(_, pod)| !pod.ready);
+    open.any(|(_, pod)| match pod.deleting {
+        Some(at) => is_young(Some(at)),
+        None => pod.phase == "Pending" || is_young(pod.created) || is_on_lost(pod),
+    })
+}
+
+/// A workload of several replicas of which at most one is ready.
+fn hardly_ready(placement: &Placement, ready: u32) -> Finding {
+    let name = &placement.key.name;
+    let (title, consequence) = if ready == 0 {
+        (
+            format!("no ready replica of {name}"),
+            "nobody does its work until a replica is ready",
+        )
+    } else {
+        (
+            format!("one ready replica of {name} left"),
+            "the loss of its node takes the whole service until another replica is ready",
+        )
+    };
+    Finding {
+        check: CheckId::PlacementSingleDomain,
+        severity: Severity::Warning,
+        subject: workload_subject(placement.workload.kind, &placement.key),
+        title: title.into(),
+        evidence: evidence(place_lines(placement)),
+        consequence: consequence.into(),
+        remedy: format!(
+            "kubectl -n {} describe pods shows why the others are not ready, or are not there",
+            arg(placement.key.namespace.as_str())
+        )
+        .into(),
+    }
 }
 
 fn in_one_place(snapshot: &Snapshot, placement: &Placement, has_zones: bool) -> Option<Finding> {

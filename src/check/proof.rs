@@ -110,5 +110,5 @@ fn day(at: jiff::Timestamp) -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests;

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::look::{Looked, arg, cannot_tell, evidence, names, need_kinds, not_applicable, outcome, plural};
-use super::placement::{PLACED, workload_subject};
-use super::{Check, CheckId, Finding, Group, Profile, Scene, Severity};
+use super::look::{Looked, arg, because, cannot_tell, evidence, names, need_kinds, not_applicable, outcome, plural};
+use super::placement::{PLACED, webs, workload_subject};
+use super::{Check, CheckId, Finding, Group, Outcome, Profile, Scene, Severity};
 use crate::base::{Text, Why, WhyKind};
 use crate::model::kube::WorkloadKind;
 use crate::model::placement::Placement;
@@ -20,8 +20,8 @@ pub const CHECKS: &[Check] = &[
         group: Group::ExternalServices,
         profile: Profile::Any,
         title: "NetBox's media are not on one node",
-        looks_at: "the volumes that NetBox's web pods mount: claims, and hostPath and emptyDir volumes that they see as media or \
-                   scripts. Object storage needs none; the bucket itself is not seen here",
+        looks_at: "the volumes that NetBox's web pods mount: claims and their volumes, and hostPath and emptyDir volumes that they see \
+                   as media or scripts. Object storage needs none; the bucket itself is not seen here",
         why: "a volume that is local to a node ties NetBox to it: no other node can start a replica",
         fix: "configure external S3-compatible object storage in the Admin Console, and move the media there",
         statement: Some(
@@ -48,15 +48,14 @@ fn media(snapshot: &Scene) -> Looked {
     need_kinds(snapshot, &PLACED)?;
     need_kinds(snapshot, &[KubeKind::Claims])?;
     let placements = &snapshot.placements;
-    let best = placements.iter().map(Placement::web_likeness).max().unwrap_or(0);
-    let Some(web) = placements.iter().find(|own| best > 0 && own.web_likeness() == best) else {
+    let Some(web) = webs(placements).next() else {
         return Err(not_applicable("there is no NetBox web Deployment"));
     };
     let pods = snapshot.pods_of(web).iter().filter(|(_, pod)| !pod.is_finished());
     let mut mounted: Vec<&Text> = pods.flat_map(|(_, pod)| &pod.claims).collect();
     mounted.sort();
     mounted.dedup();
-    let mut lines = Vec::new();
+    let (mut lines, mut untold) = (Vec::new(), None);
     for name in mounted {
         let key = ObjectKey::new(web.key.namespace.clone(), name.clone());
         if snapshot.kube.claims.get(&key).is_none() {
@@ -69,12 +68,16 @@ fn media(snapshot: &Scene) -> Looked {
                 .pinned(&key)
                 .map(|node| format!("claim {name} is local to {node}")),
         );
+        untold = untold.or_else(|| unread(snapshot, &key));
     }
     let directories = directories(snapshot, web);
     let found: Vec<Finding> = [tied_media(web, lines), scattered(web, &directories)]
         .into_iter()
         .flatten()
         .collect();
+    if let Some(outcome) = untold.filter(|_| found.is_empty()) {
+        return Err(outcome);
+    }
     if found.is_empty() && !directories.is_empty() {
         let seen_at = names(directories.iter().map(|(_, seen_at)| seen_at));
         let text = format!(
@@ -89,6 +92,17 @@ fn media(snapshot: &Scene) -> Looked {
         ));
     }
     Ok(found)
+}
+
+/// Why it is not known whether a claim is local to a node: volumes are not read, and the claim itself does not say so.
+fn unread(scene: &Scene, claim: &ObjectKey) -> Option<Outcome> {
+    let is_bound = |claim: &ObjectKey| scene.kube.claims.get(claim)?.value.volume.as_ref();
+    if scene.kube.pinned(claim).is_some() || is_bound(claim).is_none() {
+        return None;
+    }
+    let outcome = need_kinds(scene, &[KubeKind::Volumes]).err()?;
+    let text = format!("whether the volume of claim {claim} is local to one node is not known");
+    Some(because(outcome, &text))
 }
 
 /// Where NetBox keeps files that must outlive a node (HA document: "NetBox media and scripts").
@@ -135,13 +149,20 @@ fn scattered(web: &Placement, directories: &BTreeSet<(Option<&Text>, &Text)>) ->
 fn pinned(snapshot: &Scene) -> Looked {
     need_kinds(snapshot, &PLACED)?;
     need_kinds(snapshot, &[KubeKind::Claims])?;
-    let own = snapshot.placements.iter();
-    let own = own.filter(|own| own.workload.kind != WorkloadKind::DaemonSet && !copies(own));
-    let held = own.map(|own| (own, held(snapshot, own)));
-    Ok(held
+    let all = snapshot.placements.iter();
+    let all: Vec<&Placement> = all
+        .filter(|own| own.workload.kind != WorkloadKind::DaemonSet && !copies(own))
+        .collect();
+    let held = all.iter().map(|own| (own, held(snapshot, own)));
+    let found: Vec<Finding> = held
         .filter(|(_, held)| !held.is_empty())
         .map(|(own, held)| tied(own, &held))
-        .collect())
+        .collect();
+    let mut mounted = all.iter().flat_map(|own| mounted(snapshot, own));
+    match mounted.find_map(|claim| unread(snapshot, &claim)) {
+        Some(outcome) if found.is_empty() => Err(outcome),
+        Some(_) | None => Ok(found),
+    }
 }
 
 /// Whether it is known to copy its data among several replicas: rqlite, the Admin Console's store, does.
@@ -149,18 +170,23 @@ pub(super) fn copies(own: &Placement) -> bool {
     own.workload.desired > 1 && own.key.name == STORE
 }
 
-/// The claims that a workload's pods mount and that are local to a node, and those nodes.
-pub(super) fn held<'a>(scene: &'a Scene, own: &Placement) -> Vec<(&'a Text, &'a Text)> {
+/// The claims that a workload's pods mount.
+fn mounted<'a>(scene: &'a Scene, own: &Placement) -> impl Iterator<Item = ObjectKey> + 'a {
     let pods = scene.pods_of(own).iter().filter(|(_, pod)| !pod.is_finished());
-    let claims = pods.flat_map(|(key, pod)| pod.claims.iter().map(|name| (&key.namespace, name)));
-    let local = claims.filter_map(|(namespace, name)| {
-        let claim = ObjectKey::new(namespace.clone(), name.clone());
-        Some((name, scene.kube.pinned(&claim)?))
+    let claims = pods.flat_map(|(key, pod)| pod.claims.iter().map(|name| (key.namespace.clone(), name.clone())));
+    claims.map(|(namespace, name)| ObjectKey::new(namespace, name))
+}
+
+/// Those of them that are local to a node, and these nodes.
+pub(super) fn held<'a>(scene: &'a Scene, own: &Placement) -> Vec<(Text, &'a Text)> {
+    let local = mounted(scene, own).filter_map(|claim| {
+        let node = scene.kube.pinned(&claim)?;
+        Some((claim.name, node))
     });
     local.collect()
 }
 
-fn tied(placement: &Placement, held: &[(&Text, &Text)]) -> Finding {
+fn tied(placement: &Placement, held: &[(Text, &Text)]) -> Finding {
     let key = &placement.key;
     let nodes: BTreeSet<&Text> = held.iter().map(|(_, node)| *node).collect();
     let replicas = placement.workload.desired;

@@ -10,6 +10,7 @@ use crate::model::entry::EntryId;
 use crate::model::example::{self, Death};
 use crate::model::external::ServiceId;
 use crate::model::feed::HostPart;
+use crate::model::kube::{Claim, Volume};
 use crate::model::policy::Site;
 use crate::model::{FeedId, FeedState, KubeKind, Policy, Snapshot};
 
@@ -143,6 +144,31 @@ fn a_missing_source_never_makes_a_check_hold() {
     }
 }
 
+/// The healthy example, whose web also mounts a claim of which its volume alone tells that every node can mount it.
+fn with_claim() -> Snapshot {
+    let mut snapshot = example::healthy();
+    for (key, row) in snapshot.kube.pods.rows_mut() {
+        if key.name.as_str().starts_with("netbox-netbox-") {
+            std::sync::Arc::make_mut(row).value.claims = vec!["shared".into()];
+        }
+    }
+    let claim = Claim {
+        phase: "Bound".into(),
+        provisioner: Some("nfs.csi.k8s.io".into()),
+        node: None,
+        volume: Some("pvc-shared".into()),
+    };
+    let volume = Volume {
+        phase: "Bound".into(),
+        hosts: Vec::new(),
+        reclaim: "Delete".into(),
+    };
+    let (claims, volumes) = (&mut snapshot.kube.claims, &mut snapshot.kube.volumes);
+    example::put(claims, KubeKind::Claims, ObjectKey::new("kotsadm", "shared"), claim);
+    example::put(volumes, KubeKind::Volumes, ObjectKey::new("", "pvc-shared"), volume);
+    snapshot
+}
+
 /// The sources without which a check cannot tell.
 #[allow(clippy::too_many_lines)] // one line for each check
 fn needs(id: CheckId) -> Vec<FeedId> {
@@ -251,7 +277,9 @@ fn needs(id: CheckId) -> Vec<FeedId> {
         CheckId::PlacementHeadroom => kinds(&[KubeKind::Nodes, KubeKind::Pods]),
         CheckId::StorageMedia | CheckId::StoragePinned => {
             let placed = needs(CheckId::PlacementWebSpread).into_iter();
-            placed.chain([FeedId::Kube(KubeKind::Claims)]).collect()
+            placed
+                .chain([KubeKind::Claims, KubeKind::Volumes].map(FeedId::Kube))
+                .collect()
         }
         CheckId::FailoverTime => [FeedId::Host(HostPart::Processes), example::from(2), example::from(3)]
             .into_iter()
@@ -271,7 +299,7 @@ fn every_check_cannot_tell_without_what_it_needs() {
     for id in CheckId::ALL {
         for feed in needs(id) {
             for bend in [example::turn_off, example::lose_feed] {
-                let mut snapshot = example::healthy();
+                let mut snapshot = with_claim();
                 bend(&mut snapshot, feed);
                 match look(id, &snapshot) {
                     Outcome::CannotTell { feed: named, .. } => assert_eq!(named, feed, "{id}"),
@@ -284,11 +312,11 @@ fn every_check_cannot_tell_without_what_it_needs() {
 
 #[test]
 fn a_kind_that_may_not_be_read_costs_what_needs_it_and_nothing_else() {
-    let before = run(&example::healthy(), &Policy::default());
+    let before = run(&with_claim(), &Policy::default());
     for kind in KubeKind::ALL {
         let feed = FeedId::Kube(kind);
         let why = Why::new(WhyKind::Forbidden, "no");
-        let mut snapshot = example::healthy();
+        let mut snapshot = with_claim();
         snapshot.feeds.insert(feed, FeedState::Lost { as_of: None, why });
         let after = run(&snapshot, &Policy::default());
         for ((id, was), (_, is)) in before.outcomes.iter().zip(&after.outcomes) {

@@ -75,7 +75,8 @@ async fn find(resolved: &Resolved) -> eyre::Result<(Place, Option<Cluster>)> {
         .map_err(|error| Usage {
             message: format!("the simulated cluster could not be started on loopback: {error}"),
         })?;
-    Ok((Place::simulated(&cluster, simulation.name.clone()), Some(cluster)))
+    let place = Place::simulated(&cluster, simulation.name.clone(), &resolved.settings.look_from_there);
+    Ok((place, Some(cluster)))
 }
 
 fn document(simulated: Option<Text>, saved: Saved, file: &Path) -> SnapshotDocument {

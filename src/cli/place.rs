@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::base::Text;
 use crate::config::secret::Given;
+use crate::config::value::{Origin, Setting};
 use crate::config::{self, Settings};
 use crate::live::act::{Chore, Hosts};
 use crate::live::entry::Watch;
@@ -82,8 +83,9 @@ impl Place {
         }
     }
 
-    /// A host of a simulated cluster. Neither settings nor environment count: they speak of real places.
-    pub fn simulated(cluster: &Cluster, scenario: Text) -> Self {
+    /// A host of a simulated cluster. Neither settings nor environment count: they speak of real places. But who does not want
+    /// the other controllers asked, and says so, does not want it there either.
+    pub fn simulated(cluster: &Cluster, scenario: Text, look_from_there: &Setting<bool>) -> Self {
         let root = cluster.root();
         let layout = layout::discover(&Overrides::default(), root, &BTreeMap::new());
         let wish = outside(cluster, &layout);
@@ -115,7 +117,7 @@ impl Place {
                 wish: Some(wish),
                 every: Settings::default().external.every.value,
             },
-            from_there: Some(Shell {
+            from_there: (look_from_there.value || look_from_there.origin == Origin::Default).then(|| Shell {
                 ssh: vec!["sh".to_owned(), cluster.ssh().display().to_string()],
                 ..Shell::default()
             }),

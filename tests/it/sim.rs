@@ -39,6 +39,30 @@ fn people_are_told_first() {
 }
 
 #[test]
+fn who_does_not_want_the_others_asked_is_told_what_that_leaves_open() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("config.toml");
+    std::fs::write(&file, "look_from_there = false\n").unwrap();
+    let file = file.display().to_string();
+    let (_, out, err) = quorate(&["check", "--sim", "ready", "-o", "json", "--config", &file]);
+    let report: Value = serde_json::from_str(&out).unwrap_or_else(|_| panic!("{out}{err}"));
+    let checks = report["checks"].as_array().unwrap();
+    let check = |id: &str| checks.iter().find(|own| own["id"] == id).unwrap();
+    let sentence = "asked from nbe-1; not from nbe-2, nbe-3 (look_from_there is off)";
+    for id in [
+        "external.postgresql",
+        "external.redis",
+        "external.redis-sentinel",
+        "external.s3",
+    ] {
+        let own = check(id);
+        assert_eq!(own["result"], "holds", "{own}");
+        assert!(own["evidence"].as_array().unwrap().contains(&sentence.into()), "{own}");
+    }
+    assert_eq!(check("network.pairs")["result"], "cannot-tell");
+}
+
+#[test]
 fn a_rehearsal_tells_what_would_happen_and_where_it_would_stop() {
     let (code, out, err) = quorate(&["rehearse", "cordon", "nbe-3", "--sim", "healthy", "-o", "json"]);
     assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");

@@ -246,13 +246,16 @@ fn a_balancer_that_is_none(ways: &Ways) {
         &[("entry.users", elsewhere), ("entry.users", "HTTP 404")],
     );
     let broken = "critical entry/balancer netbox.lab does not serve, although nodes do";
-    let fine = [("entry.names", "holds"), ("entry.console", "holds")];
+    let rest = [
+        ("entry.names", "cannot-tell no certificate was seen: netbox.lab:"),
+        ("entry.console", "holds"),
+    ];
     for (port, words) in [
         (CLOSED, "refused: nothing listens there"),
         (PLAIN, "what came back is not TLS"),
     ] {
         let wanted = [("entry.users", broken), ("entry.users", words)];
-        ways.until(port, "/login/", &[&wanted[..], &fine].concat());
+        ways.until(port, "/login/", &[&wanted[..], &rest].concat());
     }
     black_hole(ways.lab);
     lead_to(ways.lab, NOWHERE);
@@ -263,7 +266,7 @@ fn a_balancer_that_is_none(ways: &Ways) {
         ),
         ("entry.users", "netbox.lab:443: TCP connect: no answer within"),
     ];
-    ways.until(CAREFUL, "/login/", &[&wanted[..], &fine].concat());
+    ways.until(CAREFUL, "/login/", &[&wanted[..], &rest].concat());
     lead_to(ways.lab, "10.77.0.14");
 }
 

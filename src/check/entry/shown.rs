@@ -1,11 +1,11 @@
 //! The certificates that are shown at the entry point: for whom they are made, and when they end.
 
-use super::{Seen, nothing, subject};
-use crate::base::Text;
-use crate::check::look::{Looked, certificate_end, evidence, names as listed, need_kinds};
-use crate::check::{CheckId, Finding, Severity};
+use super::{Seen, is_expected, nothing, subject};
+use crate::base::{Text, Why, WhyKind};
+use crate::check::look::{Looked, cannot_tell, certificate_end, evidence, names as listed, need_kinds};
+use crate::check::{CheckId, Finding, Outcome, Severity};
 use crate::model::entry::{Entry, EntryId, Presented};
-use crate::model::{KubeKind, Policy, Snapshot};
+use crate::model::{FeedId, KubeKind, Policy, Snapshot};
 
 /// A certificate, and the ways in that show it.
 type Shown<'a> = (&'a Presented, Vec<(EntryId, &'a Entry)>);
@@ -25,6 +25,34 @@ fn shown<'a>(seen: &Seen<'a>) -> Vec<Shown<'a>> {
     found
 }
 
+/// A way that should serve and of which no certificate was ever seen: the probes end before TLS.
+fn unseen(snapshot: &Snapshot, seen: &Seen) -> Option<Outcome> {
+    let is_bare = |(id, entry): &&(EntryId, &Entry)| entry.last.certificate.is_none() && is_expected(snapshot, *id);
+    let (id, entry) = seen.fresh.iter().find(is_bare)?;
+    let kind = entry.last.why.as_ref().map_or(WhyKind::Missing, |why| why.kind);
+    let text = format!("no certificate was seen: {}", entry.last.words());
+    Some(cannot_tell(FeedId::Entry(*id), Why::new(kind, text)))
+}
+
+/// Goes through the certificates that are shown; where nothing is found, only if every way that should serve shows one.
+fn each(
+    snapshot: &Snapshot,
+    is_wanted: impl Fn(EntryId) -> bool,
+    found: impl Fn(&Presented, &[(EntryId, &Entry)]) -> Option<Finding>,
+) -> Looked {
+    let mut seen = Seen::of(snapshot, is_wanted);
+    seen.stale = seen.stale.take().or_else(|| unseen(snapshot, &seen));
+    let certificates = shown(&seen);
+    if certificates.is_empty() {
+        return Err(seen.stale.unwrap_or_else(|| nothing(snapshot)));
+    }
+    let findings = certificates
+        .iter()
+        .filter_map(|(certificate, places)| found(certificate, places));
+    let findings = findings.collect();
+    seen.conclude(findings)
+}
+
 /// What a certificate is about: the one way in that shows it, or all of them.
 fn place(snapshot: &Snapshot, places: &[(EntryId, &Entry)]) -> Text {
     match places {
@@ -41,16 +69,9 @@ fn where_shown(places: &[(EntryId, &Entry)]) -> String {
 
 pub fn names(snapshot: &Snapshot) -> Looked {
     need_kinds(snapshot, &[KubeKind::Nodes])?;
-    let seen = Seen::of(snapshot, EntryId::is_for_users);
-    let certificates = shown(&seen);
-    if certificates.is_empty() {
-        return Err(seen.stale.unwrap_or_else(|| nothing(snapshot)));
-    }
-    let findings = certificates
-        .iter()
-        .filter_map(|(certificate, places)| unnamed(snapshot, certificate, places))
-        .collect();
-    seen.conclude(findings)
+    each(snapshot, EntryId::is_for_users, |certificate, places| {
+        unnamed(snapshot, certificate, places)
+    })
 }
 
 fn unnamed(snapshot: &Snapshot, certificate: &Presented, places: &[(EntryId, &Entry)]) -> Option<Finding> {
@@ -81,16 +102,11 @@ fn unnamed(snapshot: &Snapshot, certificate: &Presented, places: &[(EntryId, &En
 }
 
 pub fn expiry(snapshot: &Snapshot, policy: &Policy) -> Looked {
-    let seen = Seen::of(snapshot, |_| true);
-    let certificates = shown(&seen);
-    if certificates.is_empty() {
-        return Err(seen.stale.unwrap_or_else(|| nothing(snapshot)));
-    }
-    let findings = certificates
-        .iter()
-        .filter_map(|(certificate, places)| ending(snapshot, policy, certificate, places))
-        .collect();
-    seen.conclude(findings)
+    each(
+        snapshot,
+        |_| true,
+        |certificate, places| ending(snapshot, policy, certificate, places),
+    )
 }
 
 fn ending(

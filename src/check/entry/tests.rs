@@ -262,6 +262,46 @@ fn certificates_that_end_are_told_by_policy() {
     assert_eq!(found.title, "the users' certificate ended 1 min ago");
 }
 
+/// As where no probe of a way ever came to TLS.
+fn never_shown(snapshot: &mut Snapshot, id: EntryId) {
+    snapshot.entry.get_mut(&id).unwrap().last = failed(WhyKind::Refused);
+}
+
+#[test]
+fn a_way_that_shows_no_certificate_leaves_its_names_and_its_end_open() {
+    for id in [EntryId::Balancer, EntryId::Users(address(3))] {
+        let mut snapshot = healthy();
+        never_shown(&mut snapshot, id);
+        assert_cannot_tell(CheckId::EntryNames, &snapshot, FeedId::Entry(id));
+        assert_cannot_tell(CheckId::EntryExpiry, &snapshot, FeedId::Entry(id));
+        // One that was seen before a probe failed is still that way's.
+        let mut once_seen = healthy();
+        fail(&mut once_seen, id, &failed(WhyKind::Refused));
+        assert_holds(CheckId::EntryNames, &once_seen);
+        assert_holds(CheckId::EntryExpiry, &once_seen);
+        // What is wrong elsewhere is told all the same.
+        show(
+            &mut once_seen,
+            |_| true,
+            |shown| shown.not_after = example::wall_ago(60),
+        );
+        never_shown(&mut once_seen, id);
+        one(CheckId::EntryExpiry, &once_seen, Severity::Critical, "entry/all");
+    }
+    let console = EntryId::Console(address(2));
+    let mut snapshot = healthy();
+    never_shown(&mut snapshot, console);
+    assert_holds(CheckId::EntryNames, &snapshot);
+    assert_cannot_tell(CheckId::EntryExpiry, &snapshot, FeedId::Entry(console));
+    // Nobody expects one of a node that is lost.
+    let mut lost = node_lost(Death::Refused);
+    for id in [EntryId::Users(address(3)), EntryId::Console(address(3))] {
+        never_shown(&mut lost, id);
+    }
+    assert_holds(CheckId::EntryNames, &lost);
+    assert_holds(CheckId::EntryExpiry, &lost);
+}
+
 #[test]
 fn the_admin_console_must_speak_tls_somewhere() {
     let mut snapshot = healthy();

@@ -3,9 +3,7 @@
 use super::super::look::{Looked, cannot_tell, certificate_end, evidence, names, need};
 use super::super::{CheckId, Finding, Outcome, Severity};
 use crate::base::{Age, Text, Why, WhyKind};
-use crate::model::external::{
-    Cache, DATABASES, Database, External, Master, Secured, Seen, Server, ServiceId, Told, Watch, is_managed,
-};
+use crate::model::external::{Cache, External, Master, Secured, Seen, Server, ServiceId, Told, Watch};
 use crate::model::quorum::Contact;
 use crate::model::reach::from::FromController;
 use crate::model::{FeedId, FeedState, Policy, Snapshot};
@@ -163,171 +161,6 @@ pub(super) fn untold<T>(id: ServiceId, servers: &[Server<T>]) -> Outcome {
     )
 }
 
-/// PostgreSQL's answer, whole and in part.
-struct Postgres<'a> {
-    external: &'a External,
-    servers: &'a [Server<Database>],
-    told: Vec<(&'a Server<Database>, &'a Database)>,
-}
-
-fn postgres(snapshot: &Snapshot) -> Result<Postgres<'_>, Outcome> {
-    let external = told(snapshot, ServiceId::Postgresql)?;
-    let Told::Postgresql(servers) = &external.told else {
-        return Err(untold::<Database>(ServiceId::Postgresql, &[]));
-    };
-    Ok(Postgres {
-        external,
-        servers,
-        told: answers(ServiceId::Postgresql, servers)?,
-    })
-}
-
-fn state(server: &Server<Database>, own: &Database) -> String {
-    let role = match (own.in_recovery, own.read_only) {
-        (true, _) => "a standby (in recovery)",
-        (false, true) => "no standby, but takes no changes (transaction_read_only is on)",
-        (false, false) => "the primary, takes changes",
-    };
-    format!("{}: PostgreSQL {}, {role}", server.target, own.version)
-}
-
-/// Whether one server takes changes.
-pub fn primary(snapshot: &Snapshot) -> Looked {
-    let own = postgres(snapshot)?;
-    let writable = own.told.iter().filter(|(_, database)| database.is_writable()).count();
-    let is_whole = own.told.len() == own.servers.len();
-    let (severity, title, consequence) = match writable {
-        1 => return Ok(Vec::new()),
-        // The primary may be the one that told nothing.
-        0 if !is_whole => {
-            return Err(untold(ServiceId::Postgresql, own.servers));
-        }
-        0 => (
-            Severity::Critical,
-            "no PostgreSQL server takes changes",
-            "NetBox can show what it has, and save nothing",
-        ),
-        _ => (
-            Severity::Warning,
-            "more than one PostgreSQL server takes changes",
-            "where they do not replicate to each other, what is saved is in one of them only",
-        ),
-    };
-    let lines = own.told.iter().map(|(server, database)| state(server, database));
-    Ok(vec![Finding {
-        check: CheckId::ExternalPostgresqlPrimary,
-        severity,
-        subject: "external/postgresql".into(),
-        title: title.into(),
-        evidence: evidence(lines.chain([vantage(snapshot, own.external)])),
-        consequence: consequence.into(),
-        remedy: "see what the failover manager there (Patroni, pg_auto_failover, the provider) says, and whether external.postgresql \
-                 names the servers that NetBox uses"
-            .into(),
-    }])
-}
-
-/// Whether the databases that the product needs exist.
-pub fn databases(snapshot: &Snapshot) -> Looked {
-    let own = postgres(snapshot)?;
-    let best = own.told.iter().max_by_key(|(_, database)| database.is_writable());
-    let Some((server, database)) = best else {
-        return Ok(Vec::new());
-    };
-    let missing: Vec<&str> = DATABASES
-        .into_iter()
-        .filter(|name| !database.databases.iter().any(|own| own == name))
-        .collect();
-    if missing.is_empty() {
-        return Ok(Vec::new());
-    }
-    Ok(vec![Finding {
-        check: CheckId::ExternalPostgresqlDatabases,
-        severity: Severity::Warning,
-        subject: subject(server),
-        title: format!("PostgreSQL lacks {}", names(&missing)).into(),
-        evidence: evidence([
-            format!("{}: pg_database lists {}", server.target, list(&database.databases)),
-            vantage(snapshot, own.external),
-        ]),
-        consequence: "the parts of the product that keep their data there do not start".into(),
-        remedy:
-            "create it, owned by the user that the product logs in as; where other names were chosen, acknowledge this"
-                .into(),
-    }])
-}
-
-fn list(all: &[Text]) -> String {
-    if all.is_empty() {
-        "none of them".to_owned()
-    } else {
-        names(all)
-    }
-}
-
-/// Whether a standby would take over.
-pub fn standby(snapshot: &Snapshot) -> Looked {
-    let own = postgres(snapshot)?;
-    let feed = FeedId::External(ServiceId::Postgresql);
-    let Some((server, database)) = own.told.iter().find(|(_, database)| database.is_writable()) else {
-        let why = Why::new(
-            WhyKind::Unavailable,
-            "no primary was found that could name its standbys",
-        );
-        return Err(cannot_tell(feed, why));
-    };
-    if database.standbys.iter().any(|state| state == "streaming") {
-        return Ok(Vec::new());
-    }
-    if is_managed(server.target.as_str()) {
-        let why = Why::new(WhyKind::Forbidden, "a managed service shows nobody its standbys");
-        return Err(cannot_tell(
-            feed,
-            why.hint("see in its console whether it runs in several zones"),
-        ));
-    }
-    // A row without a state is a standby whose state is not ours to see.
-    if database.standbys.iter().any(Text::is_empty) {
-        let why = Why::new(
-            WhyKind::Forbidden,
-            "pg_stat_replication hides the state of the standbys from this user",
-        );
-        return Err(cannot_tell(
-            feed,
-            why.hint("GRANT pg_monitor to the user of external.postgresql"),
-        ));
-    }
-    let (severity, states, consequence) = if database.standbys.is_empty() {
-        // A managed service that is named by an address of one's own cannot be told from a lone server.
-        (
-            Severity::Info,
-            "is empty".to_owned(),
-            "a managed service may still have a standby, which it shows nobody; otherwise the loss of that one server is an \
-             outage, and the loss of what was saved since the last backup",
-        )
-    } else {
-        (
-            Severity::Warning,
-            format!("has {}, none streaming", names(&database.standbys)),
-            "the loss of that one server is an outage, and the loss of what was saved since the last backup",
-        )
-    };
-    Ok(vec![Finding {
-        check: CheckId::ExternalPostgresqlStandby,
-        severity,
-        subject: subject(server),
-        title: "no PostgreSQL standby streams from the primary".into(),
-        evidence: evidence([
-            format!("{}: pg_stat_replication {states}", server.target),
-            vantage(snapshot, own.external),
-        ]),
-        consequence: consequence.into(),
-        remedy: "a managed service: see in its console whether it runs in several zones. Otherwise see the standby's log and its \
-                 primary_conninfo; without one, build one (Patroni, pg_auto_failover)"
-            .into(),
-    }])
-}
-
 /// Whether Redis is in order, as far as it tells itself.
 pub fn redis(snapshot: &Snapshot) -> Looked {
     let found = reached(snapshot, CheckId::ExternalRedis, ServiceId::Redis)?;
@@ -413,7 +246,7 @@ pub fn sentinel(snapshot: &Snapshot) -> Looked {
             snapshot,
             external,
             "none",
-            &[(Severity::Warning, "the Sentinels watch no master".to_owned())],
+            &[(Hold::Stuck, "the Sentinels watch no master".to_owned())],
         ));
     }
     found.extend(masters.into_iter().filter_map(|name| {
@@ -430,11 +263,25 @@ pub fn sentinel(snapshot: &Snapshot) -> Looked {
     Ok(found)
 }
 
+/// So many Sentinels are the least: of two, the loss of one leaves no majority (Redis, "High availability with Sentinel").
+const SENTINELS: u64 = 3;
+
+/// What may be held against a master, mildest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Hold {
+    /// It is watched by few.
+    Few,
+    /// It would not be replaced.
+    Stuck,
+    /// It is down.
+    Down,
+}
+
 /// What one Sentinel holds against a master.
-fn wrong_with(server: &Server<Watch>, watch: &Watch, name: &Text) -> Vec<(Severity, String)> {
+fn wrong_with(server: &Server<Watch>, watch: &Watch, name: &Text) -> Vec<(Hold, String)> {
     let at = &server.target;
     let Some(master) = watch.masters.iter().find(|own| own.name == *name) else {
-        return vec![(Severity::Warning, format!("{at}: does not watch it"))];
+        return vec![(Hold::Stuck, format!("{at}: does not watch it"))];
     };
     let Master {
         address,
@@ -446,37 +293,52 @@ fn wrong_with(server: &Server<Watch>, watch: &Watch, name: &Text) -> Vec<(Severi
     } = master;
     let mut wrong = Vec::new();
     if master.is_down {
-        wrong.push((Severity::Critical, format!("{at}: the master {address} is down")));
+        wrong.push((Hold::Down, format!("{at}: the master {address} is down")));
     }
     if let Some(words) = &master.no_quorum {
         let line = format!("{at}: {words} ({sentinels} Sentinels known, quorum {quorum})");
-        wrong.push((Severity::Warning, line));
+        wrong.push((Hold::Stuck, line));
     }
     if *replicas == 0 {
         let line = format!("{at}: no replica hears the master {address} ({replicas_down} down)");
-        wrong.push((Severity::Warning, line));
+        wrong.push((Hold::Stuck, line));
+    }
+    if *sentinels < SENTINELS {
+        let line = format!(
+            "{at}: {sentinels} Sentinels known, quorum {quorum}: with fewer than three, the loss of one machine can leave no majority"
+        );
+        wrong.push((Hold::Few, line));
     }
     wrong
 }
 
-fn of_master(snapshot: &Snapshot, external: &External, name: &str, wrong: &[(Severity, String)]) -> Finding {
-    let severity = wrong
-        .iter()
-        .map(|(severity, _)| *severity)
-        .max()
-        .unwrap_or(Severity::Warning);
+fn of_master(snapshot: &Snapshot, external: &External, name: &str, wrong: &[(Hold, String)]) -> Finding {
+    let worst = wrong.iter().map(|(hold, _)| *hold).max().unwrap_or(Hold::Stuck);
+    let (severity, title) = match worst {
+        Hold::Down => (Severity::Critical, format!("Redis master {name} is down")),
+        Hold::Stuck => (
+            Severity::Warning,
+            format!("Sentinel could not replace Redis master {name}"),
+        ),
+        Hold::Few => (
+            Severity::Warning,
+            format!("fewer than three Sentinels watch Redis master {name}"),
+        ),
+    };
     let lines = wrong.iter().map(|(_, line)| line.clone());
     Finding {
         check: CheckId::ExternalRedisSentinel,
         severity,
         subject: Text::from(format!("external/sentinel/{name}")),
-        title: match severity {
-            Severity::Critical => format!("Redis master {name} is down"),
-            Severity::Warning | Severity::Info => format!("Sentinel could not replace Redis master {name}"),
+        title: title.into(),
+        evidence: evidence(lines.chain([vantage(snapshot, external)])),
+        consequence: match worst {
+            Hold::Down | Hold::Stuck => "when the master dies, the Diode queue stands still until somebody acts",
+            Hold::Few => {
+                "when the master dies with a Sentinel's machine, the Diode queue stands still until somebody acts"
+            }
         }
         .into(),
-        evidence: evidence(lines.chain([vantage(snapshot, external)])),
-        consequence: "when the master dies, the Diode queue stands still until somebody acts".into(),
         remedy:
             "see SENTINEL CKQUORUM and SENTINEL REPLICAS there; start what is down; three Sentinels on three machines, \
                  and a replica, are the least"

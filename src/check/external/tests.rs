@@ -205,17 +205,27 @@ fn a_standby_streams_or_is_not_ours_to_see() {
         postgresql(|all| database(&mut all[0]).standbys = states.iter().map(|own| Text::from(*own)).collect())
     };
     assert_holds(id, &states(&["catchup", "streaming"]));
-    let lone = one(id, &states(&[]), Severity::Info, "external/db-1.example.com:5432");
+    let subject = "external/db-1.example.com:5432";
+    let beside = one(id, &states(&[]), Severity::Warning, subject);
+    let told = evidence(&beside);
     assert!(
-        lone.consequence.as_str().contains("managed service may still have"),
-        "{lone:?}"
+        told.contains("db-2.example.com:5432 is a standby and does not stream from it"),
+        "{told}"
     );
-    one(
-        id,
-        &states(&["backup"]),
-        Severity::Warning,
-        "external/db-1.example.com:5432",
+    assert!(!beside.remedy.as_str().contains("managed service"), "{beside:?}");
+    let alone = postgresql(|all| {
+        all.truncate(1);
+        database(&mut all[0]).standbys.clear();
+    });
+    let alone = one(id, &alone, Severity::Warning, subject);
+    assert!(
+        alone
+            .remedy
+            .as_str()
+            .contains("managed service behind a name of your own may hide"),
+        "{alone:?}"
     );
+    one(id, &states(&["backup"]), Severity::Warning, subject);
     assert_cannot_tell(id, &states(&[""]), feed);
     let managed = postgresql(|all| {
         all.truncate(1);
@@ -280,6 +290,9 @@ fn sentinels_need_a_quorum_and_a_replica() {
     let finding = one(id, &below, Severity::Warning, subject);
     assert!(evidence(&finding).contains("NOQUORUM"), "{finding:?}");
     one(id, &each(|master| master.replicas = 0), Severity::Warning, subject);
+    let few = one(id, &each(|master| master.sentinels = 2), Severity::Warning, subject);
+    assert_eq!(few.title, "fewer than three Sentinels watch Redis master diode");
+    assert!(evidence(&few).contains("2 Sentinels known, quorum 2: "), "{few:?}");
     one(id, &each(|master| master.is_down = true), Severity::Critical, subject);
     let nothing = sentinel(|all| {
         for own in all {

@@ -138,6 +138,71 @@ fn all_replicas_on_one_node_or_in_one_zone() {
 }
 
 #[test]
+fn one_ready_replica_of_several_is_no_spread_either() {
+    let id = CheckId::PlacementSingleDomain;
+    let subject = "deployment/kube-system/coredns";
+    let coredns = |n: u8| ObjectKey::new("kube-system", format!("coredns-6d5f8-{n}"));
+    let bent = |bend: &dyn Fn(&mut Pod)| {
+        let mut snapshot = healthy();
+        change(&mut snapshot.kube.pods, &coredns(2), |pod| {
+            pod.ready = false;
+            bend(pod);
+        });
+        snapshot
+    };
+    let mut crashes = bent(&|_| {});
+    let one_left = one(id, &crashes, Severity::Warning, subject);
+    assert_eq!(one_left.title, "one ready replica of coredns left");
+    assert!(evidence(&one_left).contains("2 wanted, 1 ready"), "{one_left:?}");
+    change(&mut crashes.kube.pods, &coredns(1), |pod| pod.ready = false);
+    let none = one(id, &crashes, Severity::Warning, subject);
+    assert_eq!(none.title, "no ready replica of coredns");
+    // Where a pod is not even made, nobody else tells.
+    let mut missing = healthy();
+    missing.kube.pods.rows_mut().remove(&coredns(2));
+    one(id, &missing, Severity::Warning, subject);
+    // A stateful set's pod stays for ever where its node does not answer for its end.
+    let stuck = bent(&|pod| pod.deleting = Some(wall_ago(3_600)));
+    one(id, &stuck, Severity::Warning, subject);
+}
+
+#[test]
+fn what_others_tell_of_a_workload_is_not_told_twice() {
+    let id = CheckId::PlacementSingleDomain;
+    let key = ObjectKey::new("kube-system", "coredns-6d5f8-2");
+    let bends: [fn(&mut Pod); 3] = [
+        |pod| pod.created = Some(wall_ago(200)),
+        |pod| pod.deleting = Some(wall_ago(200)),
+        |pod| pod.phase = "Pending".into(),
+    ];
+    for bend in bends {
+        let mut snapshot = healthy();
+        change(&mut snapshot.kube.pods, &key, |pod| {
+            pod.ready = false;
+            bend(pod);
+        });
+        assert_holds(id, &snapshot);
+    }
+    let mut lost = node_lost(Death::Refused);
+    change(&mut lost.kube.pods, &key, |pod| {
+        (pod.ready, pod.node) = (false, Some(name(3)));
+    });
+    assert_holds(id, &lost);
+    let mut store = healthy();
+    for n in 0..2 {
+        let key = ObjectKey::new("kotsadm", format!("kotsadm-rqlite-{n}"));
+        change(&mut store.kube.pods, &key, |pod| pod.ready = false);
+    }
+    assert_holds(id, &store);
+    let mut web = healthy();
+    for n in 2..=3 {
+        web_pod(&mut web, n, |pod| pod.ready = false);
+    }
+    one(CheckId::PlacementWebSpread, &web, Severity::Warning, WEB);
+    assert_holds(id, &web);
+}
+
+#[test]
 fn a_single_replica_or_a_daemon_set_is_not_single_domain() {
     let mut snapshot = node_lost(Death::Silent);
     for daemon in ["calico-node", "kube-proxy", "gateway"] {

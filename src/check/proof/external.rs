@@ -1,24 +1,69 @@
 //! What the services outside the cluster told.
 
-use super::{day, is_current};
+use core::net::IpAddr;
+use std::collections::BTreeMap;
+
+use super::{day, here, is_current};
+use crate::base::{Text, WhyKind};
 use crate::check::external::storage::proof;
 use crate::check::look::names;
 use crate::model::external::{External, Secured, ServiceId, Told};
 use crate::model::product::NetBoxEnterprise;
-use crate::model::{FeedId, Snapshot};
+use crate::model::{FeedId, FeedState, Snapshot};
 
 fn told(snapshot: &Snapshot, id: ServiceId) -> Option<&External> {
     let external = snapshot.external.get(&id);
     external.filter(|_| is_current(snapshot, FeedId::External(id)))
 }
 
-/// Each server with what it told, and from where else it is reached.
+/// From where a service was asked, and from which living controllers it was not.
+fn asked_from(snapshot: &Snapshot, id: ServiceId) -> String {
+    let own = snapshot.own_address();
+    let is_dead = |address| snapshot.etcd_answers_at(address) == Some(false);
+    let mut reached = Vec::new();
+    let mut missing: BTreeMap<String, Vec<Text>> = BTreeMap::new();
+    for address in snapshot.standpoints() {
+        if Some(address) == own || is_dead(address) {
+            continue;
+        }
+        let name = snapshot.controller_at(address);
+        match not_from(snapshot, address, id) {
+            None => reached.push(name),
+            Some(why) => missing.entry(why).or_default().push(name),
+        }
+    }
+    let also = (!reached.is_empty()).then(|| format!("also reached from {}", names(&reached)));
+    let missing = missing
+        .iter()
+        .map(|(why, own)| format!("not from {} ({why})", names(own)));
+    let asked = std::iter::once(format!("asked from {}", here(snapshot)));
+    let parts: Vec<String> = asked.chain(also).chain(missing).collect();
+    parts.join("; ")
+}
+
+/// Why another controller does not show that it reaches a service; None where it does.
+fn not_from(snapshot: &Snapshot, address: IpAddr, id: ServiceId) -> Option<String> {
+    match snapshot.feed(FeedId::From(address)) {
+        FeedState::Live { .. } | FeedState::Lagging { .. } => {
+            let seen = snapshot.from.get(&address);
+            let mut ways = seen.into_iter().flat_map(|seen| seen.to_service(id)).peekable();
+            if ways.peek().is_none() {
+                return Some("not tried there".to_owned());
+            }
+            let closed = ways.find(|way| !way.is_open())?;
+            Some(format!("{} {} there", closed.target, closed.knock.word()))
+        }
+        FeedState::Off { why } if why.kind == WhyKind::Config => Some("look_from_there is off".to_owned()),
+        FeedState::Off { why } | FeedState::Lost { why, .. } => Some(why.text.to_string()),
+        FeedState::Syncing { .. } | FeedState::Stored { .. } => Some("no answer yet".to_owned()),
+    }
+}
+
+/// From where it was asked, and each server with what it told.
 pub(super) fn servers(snapshot: &Snapshot, id: ServiceId) -> Vec<String> {
     let servers = told(snapshot, id).map(|own| own.told.servers()).unwrap_or_default();
     let lines = servers.iter().map(|own| format!("{}: {}", own.target, own.words));
-    let elsewhere = snapshot.service_from_elsewhere(id);
-    let elsewhere = (!elsewhere.is_empty()).then(|| format!("also reached from {}", names(elsewhere.keys())));
-    lines.chain(elsewhere).collect()
+    std::iter::once(asked_from(snapshot, id)).chain(lines).collect()
 }
 
 /// What the product's object says, before what the servers do.
@@ -68,5 +113,6 @@ pub(super) fn tls(snapshot: &Snapshot) -> Vec<String> {
             Secured::Unknown | Secured::Plain => None,
         })
     });
-    lines.collect()
+    let asked = format!("asked from {} alone: other controllers do not try TLS", here(snapshot));
+    std::iter::once(asked).chain(lines).collect()
 }

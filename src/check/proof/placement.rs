@@ -6,6 +6,7 @@ use crate::base::Age;
 use crate::check::Scene;
 use crate::check::capacity::{is_ready, moves, room, sum, words};
 use crate::check::look::{names, plural};
+use crate::check::placement::webs;
 use crate::check::spread::is_scaled;
 use crate::check::storage::{copies, held};
 use crate::model::kube::{Pod, WorkloadKind};
@@ -18,13 +19,6 @@ fn spots(placement: &Placement) -> String {
     let ready = nodes.filter(|(_, tally)| tally.ready > 0).map(|(node, _)| node);
     let (ready, count, desired) = (names(ready), placement.ready(), placement.workload.desired);
     format!("{}: {count} of {desired} ready on {ready}", placement.key)
-}
-
-/// NetBox's web, by the best sign that any Deployment has.
-fn webs(placements: &[Placement]) -> impl Iterator<Item = &Placement> {
-    let best = placements.iter().map(Placement::web_likeness).max().unwrap_or(0);
-    let webs = placements.iter().filter(move |own| own.web_likeness() == best);
-    webs.filter(move |_| best > 0)
 }
 
 pub(super) fn web(snapshot: &Snapshot) -> Vec<String> {

@@ -1,9 +1,12 @@
 use super::*;
+use crate::base::{Why, WhyKind};
 use crate::check::Outcome;
 use crate::check::testing::{assert_holds, look};
-use crate::model::ObjectKey;
 use crate::model::entry::{EntryId, Trial};
 use crate::model::example::{self, Death};
+use crate::model::reach::Knock;
+use crate::model::reach::from::Target;
+use crate::model::{FeedState, ObjectKey};
 
 fn lines(id: CheckId, snapshot: &Snapshot) -> Vec<String> {
     let lines = of(id, snapshot, &Policy::default());
@@ -87,9 +90,9 @@ fn figures_come_with_names() {
         CheckId::ExternalPostgresql,
         &[
             "kotsadm/netbox: spec.postgresql.external is true",
+            "asked from nbe-1; also reached from nbe-2, nbe-3",
             "db-1.example.com:5432: PostgreSQL 16.4, primary, 1 streaming, has netbox diode hydra",
             "db-2.example.com:5432: PostgreSQL 16.4, standby, 0 streaming, has netbox diode hydra",
-            "also reached from nbe-2, nbe-3",
         ],
     );
     said(
@@ -110,6 +113,45 @@ fn figures_come_with_names() {
             "nbe-1 reaches nbe-3 at 2380, 6443, 9443, 10250, 30000",
         ],
     );
+}
+
+#[test]
+fn what_was_asked_says_from_where_and_from_where_not() {
+    let said = |snapshot: &Snapshot| lines(CheckId::ExternalRedisSentinel, snapshot)[0].clone();
+    let why = Why::new(WhyKind::Config, "nobody asked them");
+    let mut snapshot = example::healthy();
+    for n in [2, 3] {
+        let off = FeedState::Off { why: why.clone() };
+        snapshot.feeds.insert(example::from(n), off);
+    }
+    let off = "asked from nbe-1; not from nbe-2, nbe-3 (look_from_there is off)";
+    assert_eq!(said(&snapshot), off);
+    let mut snapshot = example::healthy();
+    example::lose_feed(&mut snapshot, example::from(2));
+    let FeedState::Lost { why, .. } = snapshot.feed(example::from(2)) else {
+        panic!("it is lost");
+    };
+    let nbe_3 = example::address(3).as_str().parse().unwrap();
+    let seen = snapshot.from.get_mut(&nbe_3).unwrap();
+    seen.ways.retain(|way| !matches!(way.target, Target::External { .. }));
+    let some = format!(
+        "asked from nbe-1; not from nbe-2 ({}); not from nbe-3 (not tried there)",
+        why.text
+    );
+    assert_eq!(said(&snapshot), some);
+    let mut snapshot = example::healthy();
+    let seen = snapshot.from.get_mut(&nbe_3).unwrap();
+    for way in &mut seen.ways {
+        way.knock = Knock::Silent;
+    }
+    let closed = said(&snapshot);
+    assert!(
+        closed.starts_with("asked from nbe-1; also reached from nbe-2; not from nbe-3 (10.77.9.21:26379 silent"),
+        "{closed}"
+    );
+    // Of a dead one nobody expects it.
+    let lost = said(&example::node_lost(Death::Refused));
+    assert_eq!(lost, "asked from nbe-1; also reached from nbe-2");
 }
 
 #[test]

@@ -81,6 +81,32 @@ fn a_volume_knows_better_than_its_claim_where_it_can_be_mounted() {
     assert_holds(CheckId::StorageMedia, &pinned(vec![name(2), name(3)]));
 }
 
+#[test]
+fn where_volumes_are_not_read_only_what_a_claim_says_itself_is_known() {
+    let feed = FeedId::Kube(KubeKind::Volumes);
+    let unread = |provisioner| {
+        let mut snapshot = with_media(Some(provisioner));
+        let key = ObjectKey::new("kotsadm", "media");
+        change(&mut snapshot.kube.claims, &key, |claim| {
+            claim.volume = Some("pvc-media".into());
+        });
+        snapshot.kube.volumes = crate::model::Table::default();
+        example::turn_off(&mut snapshot, feed);
+        snapshot
+    };
+    let subject = "deployment/kotsadm/netbox-netbox";
+    let local = unread("openebs.io/local");
+    one(CheckId::StorageMedia, &local, Severity::Warning, subject);
+    one(CheckId::StoragePinned, &local, Severity::Info, subject);
+    for id in [CheckId::StorageMedia, CheckId::StoragePinned] {
+        assert_cannot_tell(id, &unread("rancher.io/path"), feed);
+        // Without a claim there is no volume to read.
+        let mut none = example::healthy();
+        example::turn_off(&mut none, feed);
+        assert_holds(id, &none);
+    }
+}
+
 /// The healthy example, whose web pods see a volume of their node there.
 fn with_directory(host_path: Option<&str>, seen_at: &str) -> Snapshot {
     let mut snapshot = example::healthy();
