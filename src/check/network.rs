@@ -9,8 +9,8 @@ mod overlay;
 mod ports;
 
 use super::look::{
-    Looked, because, called, cannot_tell, evidence, host_subject, member_subject, need, need_kinds, need_own_api,
-    not_applicable, outcome,
+    Looked, because, called, cannot_tell, evidence, host_subject, member_subject, millis, need, need_kinds,
+    need_own_api, not_applicable, outcome,
 };
 use super::{Check, CheckId, Finding, Group, Outcome, Profile, Severity};
 use crate::base::{Why, WhyKind};
@@ -158,16 +158,16 @@ fn latency(snapshot: &Snapshot, policy: &Policy) -> Looked {
         return Err(not_applicable("this simulated network has no length"));
     }
     let far = others.iter().filter_map(|(member, facts)| {
-        let rtt = Duration::from_micros(facts.rtt_us?);
-        (rtt > policy.latency_high).then(|| distant(member, rtt, policy))
+        let rtt_us = facts.rtt_us?;
+        (Duration::from_micros(rtt_us) > policy.latency_high).then(|| distant(member, rtt_us, policy))
     });
     Ok(far.collect())
 }
 
-fn distant(member: &Member, rtt: Duration, policy: &Policy) -> Finding {
+fn distant(member: &Member, rtt_us: u64, policy: &Policy) -> Finding {
     let name = called(member);
-    let took = format!("{}.{} ms", rtt.as_millis(), rtt.as_micros() % 1000 / 100);
-    let (severity, consequence) = if rtt > policy.latency_far {
+    let took = millis(rtt_us);
+    let (severity, consequence) = if Duration::from_micros(rtt_us) > policy.latency_far {
         (
             Severity::Warning,
             "that is the distance of another region, which is not supported: expect slow writes and lost leaders",

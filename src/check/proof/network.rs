@@ -2,10 +2,9 @@
 
 use core::net::IpAddr;
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use super::here;
-use crate::check::look::{called, names};
+use crate::check::look::{called, millis, names};
 use crate::model::reach::Knock;
 use crate::model::reach::from::{FromController, Target};
 use crate::model::{ObjectKey, Snapshot};
@@ -15,12 +14,9 @@ pub(super) fn round_trips(snapshot: &Snapshot) -> Vec<String> {
     let others = members.iter().filter(|state| !state.is_local);
     let lines: BTreeSet<String> = others
         .filter_map(|state| {
-            let rtt = Duration::from_micros(snapshot.etcd.peers.get(&state.member.id)?.rtt_us?);
-            let (whole, tenths) = (rtt.as_millis(), rtt.as_micros() % 1000 / 100);
+            let rtt = millis(snapshot.etcd.peers.get(&state.member.id)?.rtt_us?);
             let name = called(&state.member);
-            Some(format!(
-                "{name}: median round trip to its peer port {whole}.{tenths} ms"
-            ))
+            Some(format!("{name}: median round trip to its peer port {rtt}"))
         })
         .collect();
     lines.into_iter().collect()

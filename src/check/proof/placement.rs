@@ -8,7 +8,7 @@ use crate::check::capacity::{is_ready, moves, room, sum, words};
 use crate::check::look::{names, plural};
 use crate::check::placement::webs;
 use crate::check::spread::is_scaled;
-use crate::check::storage::{copies, held};
+use crate::check::storage::{copies, held, mounted, unread};
 use crate::model::kube::{Pod, WorkloadKind};
 use crate::model::placement::{HOSTNAME, Placement};
 use crate::model::{Policy, Snapshot};
@@ -148,7 +148,9 @@ pub(super) fn pinned(snapshot: &Snapshot) -> Vec<String> {
     let count = format!("{count} without a volume that one node alone can mount");
     let copied = scene.placements.iter().filter(|own| copies(own)).map(|own| {
         let nodes: BTreeSet<_> = held(&scene, own).into_iter().map(|(_, node)| node).collect();
-        let on = if nodes.is_empty() {
+        let on = if mounted(&scene, own).any(|claim| unread(&scene, &claim).is_some()) {
+            "their volumes are not read".to_owned()
+        } else if nodes.is_empty() {
             "none bound to a node".to_owned()
         } else {
             format!("bound to {}, no replica can move", names(nodes))
