@@ -3,12 +3,11 @@
 use std::collections::BTreeSet;
 
 use crate::base::Age;
-use crate::check::Scene;
 use crate::check::capacity::{is_ready, moves, room, sum, words};
 use crate::check::look::{names, plural};
 use crate::check::placement::webs;
-use crate::check::spread::is_scaled;
 use crate::check::storage::{copies, held, mounted, unread};
+use crate::check::{Scene, spread};
 use crate::model::kube::{Pod, WorkloadKind};
 use crate::model::placement::{HOSTNAME, Placement};
 use crate::model::{Policy, Snapshot};
@@ -73,15 +72,9 @@ pub(super) fn spread(snapshot: &Snapshot) -> Vec<String> {
 
 pub(super) fn scaled(snapshot: &Snapshot) -> Vec<String> {
     let placements = snapshot.placements();
-    let products = &snapshot.kube.netbox_enterprises;
-    let beside = |own: &&Placement| products.iter().any(|(key, _)| key.namespace == own.key.namespace);
-    let scaled = placements.iter().filter(|own| is_scaled(own)).filter(beside);
-    let lines = scaled.map(|own| {
-        format!(
-            "{}: {} wanted",
-            own.key,
-            plural(own.workload.desired as usize, "replica")
-        )
+    let lines = spread::scaled(snapshot, &placements).into_iter().map(|(part, own)| {
+        let desired = plural(own.workload.desired as usize, "replica");
+        format!("{part}: {}, {desired} wanted", own.key)
     });
     std::iter::once(plural(snapshot.kube.nodes.len(), "node"))
         .chain(lines)
