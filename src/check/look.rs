@@ -175,6 +175,11 @@ pub(super) fn names<T: AsRef<str>>(names: impl IntoIterator<Item = T>) -> String
     }
 }
 
+/// A round trip as people read it: `2.1 ms`.
+pub(super) fn millis(us: u64) -> String {
+    format!("{}.{} ms", us / 1000, us % 1000 / 100)
+}
+
 /// An argument of a shell command that people may copy: quoted unless it is plain.
 pub(super) fn arg(raw: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._:/".contains(c);

@@ -9,7 +9,7 @@ mod overlay;
 mod ports;
 
 use super::look::{
-    Looked, because, called, cannot_tell, evidence, host_subject, member_subject, names, need, need_kinds,
+    Looked, because, called, cannot_tell, evidence, host_subject, member_subject, millis, names, need, need_kinds,
     need_own_api, not_applicable, outcome,
 };
 use super::{Check, CheckId, Finding, Group, Outcome, Profile, Severity};
@@ -159,25 +159,26 @@ fn latency(snapshot: &Snapshot, policy: &Policy) -> Looked {
     if snapshot.simulated.as_ref().is_some_and(|own| !own.has_length) {
         return Err(not_applicable("this simulated network has no length"));
     }
+    let is_far = |rtt_us| Duration::from_micros(rtt_us) > policy.latency_high;
     let far = others.iter().filter_map(|(member, facts)| {
-        let rtt = Duration::from_micros(facts.rtt_us?);
+        let rtt_us = facts.rtt_us?;
         let how = "the median round trip to its peer port";
-        (rtt > policy.latency_high).then(|| distant(&called(member), "", rtt, how, policy))
+        is_far(rtt_us).then(|| distant(&called(member), "", rtt_us, how, policy))
     });
     let between = snapshot
         .round_trips_between()
         .into_iter()
-        .filter_map(|(one, other, rtt)| {
+        .filter_map(|(one, other, rtt_us)| {
             let how = "the shortest round trip of their connections";
-            (rtt > policy.latency_high).then(|| distant(&other, &format!(" from {one}"), rtt, how, policy))
+            is_far(rtt_us).then(|| distant(&other, &format!(" from {one}"), rtt_us, how, policy))
         });
     Ok(far.chain(between).collect())
 }
 
 /// `from` says from whom, where it is not this host.
-fn distant(name: &Text, from: &str, rtt: Duration, how: &str, policy: &Policy) -> Finding {
-    let took = milliseconds(rtt);
-    let (severity, consequence) = if rtt > policy.latency_far {
+fn distant(name: &Text, from: &str, rtt_us: u64, how: &str, policy: &Policy) -> Finding {
+    let took = millis(rtt_us);
+    let (severity, consequence) = if Duration::from_micros(rtt_us) > policy.latency_far {
         (
             Severity::Warning,
             "that is the distance of another region, which is not supported: expect slow writes and lost leaders",
@@ -195,11 +196,6 @@ fn distant(name: &Text, from: &str, rtt: Duration, how: &str, policy: &Policy) -
         remedy: "place the controllers in one location or in zones of one region; if they are, look at load and links"
             .into(),
     }
-}
-
-/// Such as `7.3 ms`.
-pub(super) fn milliseconds(rtt: Duration) -> String {
-    format!("{}.{} ms", rtt.as_millis(), rtt.as_micros() % 1000 / 100)
 }
 
 fn nat(snapshot: &Snapshot) -> Looked {

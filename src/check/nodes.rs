@@ -67,7 +67,7 @@ pub const CHECKS: &[Check] = &[
         profile: Profile::MultiZone,
         title: "three zones, none of them decisive",
         looks_at: "the zones and regions that nodes are labeled with, and the zone of every etcd member. A node without a region label is \
-                   not judged by it",
+                   not compared: then the round trip to every other member must be that of one region",
         why: "with two zones, the loss of the larger one takes the majority of etcd with it",
         fix: "move controllers so that there are exactly three zones with one controller each",
         statement: Some("Nodes provisioned across exactly 3 availability zones (one per zone), same region"),

@@ -1,12 +1,12 @@
 //! The spread family: do the other workloads keep apart as well as they can, and did they grow with the cluster?
 
-use super::look::{Looked, cannot_tell, evidence, need_kinds, not_applicable, outcome, plural};
-use super::placement::{placements, workload_subject};
+use super::look::{Looked, cannot_tell, evidence, names, need_kinds, not_applicable, outcome, plural};
+use super::placement::{placements, webs, workload_subject};
 use super::{Check, CheckId, Finding, Group, Profile, Scene, Severity};
 use crate::base::{Why, WhyKind};
 use crate::model::kube::{Spread, WorkloadKind};
 use crate::model::placement::Placement;
-use crate::model::{FeedId, KubeKind};
+use crate::model::{FeedId, KubeKind, Snapshot};
 
 /// The family's checks.
 pub const CHECKS: &[Check] = &[
@@ -26,7 +26,8 @@ pub const CHECKS: &[Check] = &[
         group: Group::Placement,
         profile: Profile::Any,
         title: "NetBox has as many replicas as nodes, up to three",
-        looks_at: "replicas of web, workers, Diode and Hydra beside the NetBoxEnterprise, against the number of nodes",
+        looks_at: "replicas of the Deployments and StatefulSets of web, workers, Diode and Hydra beside the NetBoxEnterprise, against the \
+                   number of nodes. One that is not recognized is named; without Diode (spec.diode.enabled) the last two are not wanted",
         why: "fewer replicas than nodes leave nodes from which a service cannot be served",
         fix: "the operator scales by itself while nodes join: see its log, and replicas in the NetBoxEnterprise's spec",
         statement: Some(
@@ -72,35 +73,52 @@ fn scaling(scene: &Scene) -> Looked {
         return Err(not_applicable("there is no NetBoxEnterprise"));
     }
     let wanted = u32::try_from(scene.kube.nodes.len()).unwrap_or(u32::MAX).min(3);
-    let beside = |placement: &&Placement| products.iter().any(|(key, _)| key.namespace == placement.key.namespace);
-    let scaled: Vec<&Placement> = placements
-        .iter()
-        .filter(beside)
-        .filter(|placement| is_scaled(placement))
-        .collect();
-    if scaled.is_empty() {
-        let why = Why::new(
-            WhyKind::Missing,
-            "no Deployment beside the NetBoxEnterprise has a name of web, workers, Diode or Hydra",
+    let scaled = scaled(scene, placements);
+    let small = scaled.iter().filter(|(_, own)| own.workload.desired < wanted);
+    let small: Vec<Finding> = small.map(|(_, own)| few(own, wanted, scene.kube.nodes.len())).collect();
+    let has_diode = products.values().any(|own| own.diode != Some(false));
+    let is_missing = |part: &&&str| !scaled.iter().any(|(own, _)| own == *part);
+    let parts = PARTS.iter().filter(|part| has_diode || !OF_DIODE.contains(part));
+    let missing: Vec<&&str> = parts.filter(is_missing).collect();
+    if small.is_empty() && !missing.is_empty() {
+        let text = format!(
+            "no workload beside the NetBoxEnterprise was recognized as {}",
+            names(missing)
         );
-        return Err(cannot_tell(FeedId::Kube(KubeKind::Deployments), why));
+        let why = Why::new(WhyKind::Missing, text);
+        return Err(cannot_tell(
+            FeedId::Kube(KubeKind::Deployments),
+            why.hint("see whether it is there, and by which name: kubectl get deployments,statefulsets -A"),
+        ));
     }
-    let small = scaled
-        .into_iter()
-        .filter(|placement| placement.workload.desired < wanted);
-    Ok(small
-        .map(|placement| few(placement, wanted, scene.kube.nodes.len()))
-        .collect())
+    Ok(small)
 }
 
-/// Whether the operator scales it: web, workers, Diode and Hydra, by the names that they have in NetBox Enterprise 2.x.
-pub(super) fn is_scaled(placement: &Placement) -> bool {
-    let name = placement.key.name.as_str();
-    placement.workload.kind == WorkloadKind::Deployment
-        && (name == "netbox-netbox"
-            || name.contains("netbox-worker")
-            || name.contains("diode-")
-            || name.contains("hydra"))
+/// What the operator scales.
+const PARTS: [&str; 4] = [WEB, "worker", "diode", "hydra"];
+const WEB: &str = "web";
+/// Those that are there only with Diode.
+const OF_DIODE: [&str; 2] = ["diode", "hydra"];
+
+/// The workloads beside a NetBoxEnterprise that the operator scales, each with the part that it is. The web is found as
+/// everywhere, the others by their names in NetBox Enterprise 2.x.
+pub(super) fn scaled<'a>(snapshot: &Snapshot, placements: &'a [Placement]) -> Vec<(&'static str, &'a Placement)> {
+    let products = &snapshot.kube.netbox_enterprises;
+    let beside = |own: &&Placement| products.iter().any(|(key, _)| key.namespace == own.key.namespace);
+    let is_web = |own: &Placement| webs(placements).any(|web| std::ptr::eq(web, own));
+    let part = |own: &Placement| {
+        let is_named = |part: &&&str| own.key.name.as_str().contains(**part);
+        // Hydra first: a Hydra of Diode's is Hydra.
+        let named = || PARTS[1..].iter().rev().find(is_named).copied();
+        if is_web(own) { Some(WEB) } else { named() }
+    };
+    let replicated = placements
+        .iter()
+        .filter(|own| own.workload.kind != WorkloadKind::DaemonSet);
+    replicated
+        .filter(beside)
+        .filter_map(|own| Some((part(own)?, own)))
+        .collect()
 }
 
 fn few(placement: &Placement, wanted: u32, nodes: usize) -> Finding {

@@ -95,7 +95,7 @@ fn media(snapshot: &Scene) -> Looked {
 }
 
 /// Why it is not known whether a claim is local to a node: volumes are not read, and the claim itself does not say so.
-fn unread(scene: &Scene, claim: &ObjectKey) -> Option<Outcome> {
+pub(super) fn unread(scene: &Scene, claim: &ObjectKey) -> Option<Outcome> {
     let is_bound = |claim: &ObjectKey| scene.kube.claims.get(claim)?.value.volume.as_ref();
     if scene.kube.pinned(claim).is_some() || is_bound(claim).is_none() {
         return None;
@@ -171,7 +171,7 @@ pub(super) fn copies(own: &Placement) -> bool {
 }
 
 /// The claims that a workload's pods mount.
-fn mounted<'a>(scene: &'a Scene, own: &Placement) -> impl Iterator<Item = ObjectKey> + 'a {
+pub(super) fn mounted<'a>(scene: &'a Scene, own: &Placement) -> impl Iterator<Item = ObjectKey> + 'a {
     let pods = scene.pods_of(own).iter().filter(|(_, pod)| !pod.is_finished());
     let claims = pods.flat_map(|(key, pod)| pod.claims.iter().map(|name| (key.namespace.clone(), name.clone())));
     claims.map(|(namespace, name)| ObjectKey::new(namespace, name))

@@ -416,6 +416,7 @@ fn product(kube: &mut KubeFacts) {
         ],
         external_postgresql: Some(true),
         external_redis: Some(true),
+        diode: Some(true),
         urls: vec!["https://netbox.example.com".into()],
         services: Services::default(),
     };

@@ -42,6 +42,9 @@ pub struct NetBoxEnterprise {
     pub external_postgresql: Option<bool>,
     /// `spec.redis.external`.
     pub external_redis: Option<bool>,
+    /// `spec.diode.enabled`: whether Diode, with Hydra, is wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diode: Option<bool>,
     /// `spec.netbox.urls`: where users go.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub urls: Vec<Text>,

@@ -37,6 +37,7 @@ pub fn netbox_enterprise(raw: &Value) -> Result<Row, Why> {
         conditions: conditions(raw),
         external_postgresql: bool_at(raw, &["spec", "postgresql", "external"]),
         external_redis: bool_at(raw, &["spec", "redis", "external"]),
+        diode: bool_at(raw, &["spec", "diode", "enabled"]),
         urls: urls(raw),
         services: services(raw),
     };

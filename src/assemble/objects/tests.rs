@@ -319,7 +319,7 @@ fn the_products_objects_with_odd_fields() {
     let raw = json!({
         "apiVersion": "netboxlabs.com/v1alpha1",
         "metadata": {"name": "netbox", "namespace": "kotsadm", "generation": "seven"},
-        "spec": {"postgresql": {"external": true}, "redis": "odd"},
+        "spec": {"postgresql": {"external": true}, "redis": "odd", "diode": {"enabled": false}},
         "status": {"ready": false, "convergedGeneration": 6, "message": "waiting",
                    "conditions": [{"type": "HighAvailability", "status": "False"}, {"status": "True"}, 7]},
     });
@@ -329,6 +329,7 @@ fn the_products_objects_with_odd_fields() {
         (Some(false), None, Some(6))
     );
     assert_eq!((nbe.external_postgresql, nbe.external_redis), (Some(true), None));
+    assert_eq!(nbe.diode, Some(false));
     assert_eq!(nbe.conditions.len(), 1);
     assert_eq!(nbe.services, Services::default());
 

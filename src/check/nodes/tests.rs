@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::check::testing::{assert_cannot_tell, assert_holds, assert_not_applicable, evidence, findings, one};
+use crate::check::testing::{assert_cannot_tell, assert_holds, assert_not_applicable, evidence, findings, look, one};
 use crate::check::{CheckId, Outcome, Severity};
 use crate::model::etcd::EtcdFacts;
 use crate::model::example::{self, Death, ago, change, healthy, name, node_just_died, node_lost, put, wall_ago};
@@ -245,6 +245,39 @@ fn zones_of_two_regions_are_too_far_apart() {
         evidence(&finding),
         "nbe-1: zone-a, region eu-1\nnbe-2: zone-b, region eu-2\nnbe-3: zone-c, no region label"
     );
+}
+
+#[test]
+fn without_region_labels_the_way_to_every_member_must_be_short() {
+    let id = CheckId::ZoneThree;
+    assert_holds(id, &healthy());
+    let far = |bend: fn(&mut Option<u64>)| {
+        let mut snapshot = healthy();
+        bend(&mut snapshot.etcd.peers.get_mut(&example::member_id(3)).unwrap().rtt_us);
+        snapshot
+    };
+    let feed = FeedId::EtcdPeer(example::member_id(3));
+    let mut distant = far(|rtt_us| *rtt_us = Some(80_000));
+    assert_cannot_tell(id, &distant, feed);
+    let Outcome::CannotTell { why, .. } = look(id, &distant) else {
+        panic!("it cannot tell");
+    };
+    assert_eq!(
+        why.text,
+        "no region label on nbe-1, nbe-2, nbe-3, and nbe-3 is 80.0 ms away: it may stand in another region"
+    );
+    assert_cannot_tell(id, &far(|rtt_us| *rtt_us = None), feed);
+    // Where all carry the same region, that says it.
+    for n in 1..=3 {
+        change(&mut distant.kube.nodes, &key(n), |node| {
+            node.region = Some("eu-1".into())
+        });
+    }
+    assert_holds(id, &distant);
+    // A dead member is nowhere.
+    let mut lost = example::node_lost(Death::Refused);
+    lost.etcd.peers.get_mut(&example::member_id(3)).unwrap().rtt_us = None;
+    assert_holds(id, &lost);
 }
 
 #[test]

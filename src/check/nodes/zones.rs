@@ -1,14 +1,15 @@
 //! Zones: are all nodes labeled, and does no zone decide alone.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::base::{Text, Why, WhyKind};
-use crate::check::look::{Looked, arg, called, cannot_tell, evidence, names, need_kinds, not_applicable};
+use crate::check::look::{Looked, arg, called, cannot_tell, evidence, millis, names, need, need_kinds, not_applicable};
 use crate::check::{CheckId, Finding, Outcome, Severity};
 use crate::model::etcd::Member;
 use crate::model::kube::Node;
 use crate::model::policy::Site;
-use crate::model::quorum::needed;
+use crate::model::quorum::{Health, needed};
 use crate::model::{FeedId, KubeKind, Policy, Snapshot};
 
 pub(super) fn labels(snapshot: &Snapshot, policy: &Policy) -> Looked {
@@ -92,11 +93,53 @@ pub(super) fn three(snapshot: &Snapshot, policy: &Policy) -> Looked {
     findings.extend(decisive_zone(snapshot));
     if findings.is_empty() {
         need_zones(snapshot)?;
+        need_regions(snapshot, policy)?;
     }
     Ok(findings)
 }
 
-/// Nodes in more than one region. One without a region label is not judged.
+/// Goes on only if every node carries its region, or the way to every other member that lives is too short for another one.
+fn need_regions(snapshot: &Snapshot, policy: &Policy) -> Result<(), Outcome> {
+    let bare = snapshot.kube.nodes.values().filter(|node| node.region.is_none());
+    let bare: Vec<&Text> = bare.map(|node| &node.name).collect();
+    let has_no_length = snapshot.simulated.as_ref().is_some_and(|own| !own.has_length);
+    if bare.is_empty() || has_no_length {
+        return Ok(());
+    }
+    let quorum = snapshot.quorum();
+    for state in quorum.members.iter().filter(|state| !state.is_local) {
+        let member = &state.member;
+        let feed = FeedId::EtcdPeer(member.id);
+        let untold = |kind, what: String| {
+            let text = format!("no region label on {}, and {what}", names(&bare));
+            let why = Why::new(kind, text);
+            cannot_tell(feed, why.hint("label the nodes with topology.kubernetes.io/region"))
+        };
+        match &state.health {
+            Health::Dead { .. } => continue,
+            Health::Unknown { why } => return Err(untold(why.kind, format!("{}: {}", called(member), why.text))),
+            Health::Healthy { .. } => need(snapshot, feed)?,
+        }
+        let rtt_us = snapshot.etcd.peers.get(&member.id).and_then(|peer| peer.rtt_us);
+        let Some(rtt_us) = rtt_us else {
+            return Err(untold(
+                WhyKind::NotYet,
+                format!("how far {} is away is not known", called(member)),
+            ));
+        };
+        if Duration::from_micros(rtt_us) > policy.latency_far {
+            let what = format!(
+                "{} is {} away: it may stand in another region",
+                called(member),
+                millis(rtt_us)
+            );
+            return Err(untold(WhyKind::Missing, what));
+        }
+    }
+    Ok(())
+}
+
+/// Nodes in more than one region. One without a region label is not compared.
 fn two_regions(snapshot: &Snapshot) -> Option<Finding> {
     let nodes = || snapshot.kube.nodes.values();
     let regions: BTreeSet<&Text> = nodes().filter_map(|node| node.region.as_ref()).collect();

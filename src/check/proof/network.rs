@@ -2,11 +2,9 @@
 
 use core::net::IpAddr;
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use super::here;
-use crate::check::look::{called, names};
-use crate::check::network::milliseconds;
+use crate::check::look::{called, millis, names};
 use crate::model::reach::Knock;
 use crate::model::reach::from::{FromController, Target};
 use crate::model::{ObjectKey, Snapshot};
@@ -17,12 +15,9 @@ pub(super) fn round_trips(snapshot: &Snapshot) -> Vec<String> {
     let lines: BTreeSet<String> = others
         .iter()
         .filter_map(|state| {
-            let rtt = Duration::from_micros(snapshot.etcd.peers.get(&state.member.id)?.rtt_us?);
+            let rtt = millis(snapshot.etcd.peers.get(&state.member.id)?.rtt_us?);
             let name = called(&state.member);
-            Some(format!(
-                "{name}: median round trip to its peer port {}",
-                milliseconds(rtt)
-            ))
+            Some(format!("{name}: median round trip to its peer port {rtt}"))
         })
         .collect();
     let between = snapshot.round_trips_between();
@@ -30,7 +25,7 @@ pub(super) fn round_trips(snapshot: &Snapshot) -> Vec<String> {
     let is_whole = between.len() >= living * living.saturating_sub(1) / 2;
     let between = between
         .into_iter()
-        .map(|(one, other, rtt)| format!("{one} to {other}: at least {} (ss, minrtt)", milliseconds(rtt)));
+        .map(|(one, other, rtt_us)| format!("{one} to {other}: at least {} (ss, minrtt)", millis(rtt_us)));
     let unknown = (!is_whole).then(|| "between the others: not measured from here".to_owned());
     lines.into_iter().chain(between).chain(unknown).collect()
 }

@@ -1,8 +1,10 @@
 //! Nodes, their zones and their machines.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::day;
 use crate::base::{Age, Text};
-use crate::check::look::{called, names, plural};
+use crate::check::look::{called, millis, names, plural};
 use crate::check::machines::TRAITS;
 use crate::model::kube::{Node, Tri};
 use crate::model::{Policy, Snapshot};
@@ -47,7 +49,41 @@ pub(super) fn members_by_zone(snapshot: &Snapshot) -> Vec<String> {
     });
     let mut placed: Vec<String> = placed.collect();
     placed.sort();
-    zones(snapshot).into_iter().chain(placed).collect()
+    let zones = zones(snapshot).into_iter().chain(placed);
+    zones.chain(regions(snapshot)).collect()
+}
+
+/// Who stands in which region, and of whom that is not known, with how far the other members are away.
+fn regions(snapshot: &Snapshot) -> Vec<String> {
+    let mut regions: BTreeMap<&Text, Vec<&Text>> = BTreeMap::new();
+    let mut bare: Vec<&Text> = Vec::new();
+    for node in nodes(snapshot) {
+        match &node.region {
+            Some(region) => regions.entry(region).or_default().push(&node.name),
+            None => bare.push(&node.name),
+        }
+    }
+    let mut lines: Vec<String> = regions
+        .into_iter()
+        .map(|(region, own)| format!("region {region}: {}", names(own)))
+        .collect();
+    if !bare.is_empty() {
+        let members = snapshot.quorum().members;
+        let others = members
+            .iter()
+            .filter(|state| !state.is_local && !state.health.is_dead());
+        let ways = others.filter_map(|state| {
+            let rtt_us = snapshot.etcd.peers.get(&state.member.id)?.rtt_us?;
+            Some(format!("{} {}", called(&state.member), millis(rtt_us)))
+        });
+        let ways: BTreeSet<String> = ways.collect();
+        lines.push(format!(
+            "region: no label on {}, so not compared; round trips to peer ports: {}",
+            names(bare),
+            names(ways)
+        ));
+    }
+    lines
 }
 
 pub(super) fn machines(snapshot: &Snapshot) -> Vec<String> {

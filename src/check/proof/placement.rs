@@ -3,12 +3,11 @@
 use std::collections::BTreeSet;
 
 use crate::base::Age;
-use crate::check::Scene;
 use crate::check::capacity::{is_ready, moves, room, sum, words};
 use crate::check::look::{names, plural};
 use crate::check::placement::webs;
-use crate::check::spread::is_scaled;
-use crate::check::storage::{copies, held};
+use crate::check::storage::{copies, held, mounted, unread};
+use crate::check::{Scene, spread};
 use crate::model::kube::{Pod, WorkloadKind};
 use crate::model::placement::{HOSTNAME, Placement};
 use crate::model::{Policy, Snapshot};
@@ -73,15 +72,9 @@ pub(super) fn spread(snapshot: &Snapshot) -> Vec<String> {
 
 pub(super) fn scaled(snapshot: &Snapshot) -> Vec<String> {
     let placements = snapshot.placements();
-    let products = &snapshot.kube.netbox_enterprises;
-    let beside = |own: &&Placement| products.iter().any(|(key, _)| key.namespace == own.key.namespace);
-    let scaled = placements.iter().filter(|own| is_scaled(own)).filter(beside);
-    let lines = scaled.map(|own| {
-        format!(
-            "{}: {} wanted",
-            own.key,
-            plural(own.workload.desired as usize, "replica")
-        )
+    let lines = spread::scaled(snapshot, &placements).into_iter().map(|(part, own)| {
+        let desired = plural(own.workload.desired as usize, "replica");
+        format!("{part}: {}, {desired} wanted", own.key)
     });
     std::iter::once(plural(snapshot.kube.nodes.len(), "node"))
         .chain(lines)
@@ -148,7 +141,9 @@ pub(super) fn pinned(snapshot: &Snapshot) -> Vec<String> {
     let count = format!("{count} without a volume that one node alone can mount");
     let copied = scene.placements.iter().filter(|own| copies(own)).map(|own| {
         let nodes: BTreeSet<_> = held(&scene, own).into_iter().map(|(_, node)| node).collect();
-        let on = if nodes.is_empty() {
+        let on = if mounted(&scene, own).any(|claim| unread(&scene, &claim).is_some()) {
+            "their volumes are not read".to_owned()
+        } else if nodes.is_empty() {
             "none bound to a node".to_owned()
         } else {
             format!("bound to {}, no replica can move", names(nodes))

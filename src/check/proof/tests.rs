@@ -78,6 +78,18 @@ fn figures_come_with_names() {
         &["zone-a: nbe-1", "zone-b: nbe-2", "zone-c: nbe-3"],
     );
     said(
+        CheckId::ZoneThree,
+        &[
+            "zone-a: nbe-1",
+            "zone-b: nbe-2",
+            "zone-c: nbe-3",
+            "zone-a: etcd member nbe-1",
+            "zone-b: etcd member nbe-2",
+            "zone-c: etcd member nbe-3",
+            "region: no label on nbe-1, nbe-2, nbe-3, so not compared; round trips to peer ports: nbe-2 0.9 ms, nbe-3 1.0 ms",
+        ],
+    );
+    said(
         CheckId::FailoverTime,
         &[
             "about 58 s: detection up to 28 s (grace period 20 s, a look every 5 s), eviction 30 s",

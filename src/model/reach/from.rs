@@ -5,7 +5,6 @@
 use core::fmt;
 use core::net::{IpAddr, SocketAddr};
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -228,21 +227,20 @@ impl Snapshot {
     }
 
     /// How far the other controllers that live are from each other, each pair once: from the first, as its kernel measured it,
-    /// to the second.
-    pub fn round_trips_between(&self) -> Vec<(Text, Text, Duration)> {
+    /// to the second, in microseconds.
+    pub fn round_trips_between(&self) -> Vec<(Text, Text, u64)> {
         let own = self.own_address();
-        let mut found: BTreeMap<(IpAddr, IpAddr), (Text, Text, Duration)> = BTreeMap::new();
+        let mut found: BTreeMap<(IpAddr, IpAddr), (Text, Text, u64)> = BTreeMap::new();
         for (from, seen) in self.seen_from() {
-            for (to, us) in &seen.round_trips_us {
+            for (to, rtt_us) in &seen.round_trips_us {
                 let is_ours = [Some(from), Some(*to)].contains(&own);
                 if is_ours || from == *to || self.etcd_answers_at(*to) == Some(false) {
                     continue;
                 }
                 let pair = (from.min(*to), from.max(*to));
-                let rtt = Duration::from_micros(*us);
-                let told = || (self.controller_at(from), self.controller_at(*to), rtt);
+                let told = || (self.controller_at(from), self.controller_at(*to), *rtt_us);
                 let shortest = found.entry(pair).or_insert_with(told);
-                if rtt < shortest.2 {
+                if *rtt_us < shortest.2 {
                     *shortest = told();
                 }
             }

@@ -182,7 +182,7 @@ fn netbox(own: &NetBoxEnterprise) -> Value {
     json!({
         "metadata": {"generation": own.generation},
         "spec": {"postgresql": external(own.external_postgresql), "redis": external(own.external_redis),
-            "netbox": {"urls": own.urls}},
+            "diode": own.diode.map(|is| json!({"enabled": is})), "netbox": {"urls": own.urls}},
         "status": {"ready": own.ready, "message": own.message, "convergedGeneration": own.converged_generation,
             "conditions": conditions(&own.conditions)},
     })
