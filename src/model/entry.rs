@@ -229,14 +229,14 @@ pub struct Trial {
 
 /// Health checks need this long to see a dead node: a few rounds of the usual 5 to 10 s.
 pub const NOTICES: Duration = Duration::from_secs(30);
-/// Probes that are not further apart than this are of one time.
-const BESIDE: Duration = Duration::from_secs(10);
+/// Probes that are not further apart than this are of one time: while all is calm, a way is probed once a minute.
+const BESIDE: Duration = Duration::from_mins(1);
 
 impl Trial {
     /// How it fares now: None while every node serves, or none.
     pub fn of(entries: &BTreeMap<EntryId, Entry>) -> Option<Self> {
         let balancer = entries.get(&EntryId::Balancer)?;
-        let is_beside = |own: &Entry| balancer.at.since(own.at) < BESIDE && own.at.since(balancer.at) < BESIDE;
+        let is_beside = |own: &Entry| balancer.at.since(own.at) <= BESIDE && own.at.since(balancer.at) <= BESIDE;
         let nodes = entries.iter().filter(|(id, _)| matches!(id, EntryId::Users(_)));
         let nodes: Vec<&Entry> = nodes.map(|(_, own)| own).filter(|own| is_beside(own)).collect();
         let gaps = nodes.iter().filter_map(|own| own.gap.filter(|gap| gap.until.is_none()));

@@ -165,7 +165,7 @@ fn unclear(from: &Standpoint, to: &Text, tried: Option<&Crossing>) -> Outcome {
         None => Why::new(
             WhyKind::NoOccasion,
             format!(
-                "{} has tried no pod on {to}: none was ready there that declares a TCP port",
+                "{} has tried no pod on {to}: none was ready there that declares a TCP port, or there are too many nodes",
                 from.node
             ),
         ),

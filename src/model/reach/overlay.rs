@@ -6,13 +6,15 @@ use core::net::{IpAddr, SocketAddr};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::MAX_HOSTS;
 use super::from::{FromController, Target};
 use crate::base::Text;
 use crate::model::fact::ObjectKey;
 use crate::model::kube::{Node, Tri, WorkloadKind};
 use crate::model::reach::Knock;
 use crate::model::snapshot::Snapshot;
+
+/// So many pods are tried at most, each on another node.
+const MAX_PODS: usize = 64;
 
 /// What has the same pods everywhere; a pod of its own stands for itself.
 pub type Alike = (Option<WorkloadKind>, ObjectKey);
@@ -88,7 +90,7 @@ impl Snapshot {
             node: pod.node.clone(),
             at: pod.at,
         });
-        targets.take(MAX_HOSTS).collect()
+        targets.take(MAX_PODS).collect()
     }
 
     /// What came of it, for the pods that are still there.
