@@ -1,7 +1,7 @@
 //! The overlay between the nodes, as far as it is seen from outside: pods that take connections at an address of their own, and
 //! what becomes of packets to them. Start reading at [`World::listening_pods`].
 
-use std::net::{IpAddr, SocketAddr};
+use core::net::{IpAddr, SocketAddr};
 
 use serde_json::Value;
 
