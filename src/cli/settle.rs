@@ -11,6 +11,9 @@ use crate::model::{FeedId, FeedState, Snapshot};
 /// A source that fails is given this long to recover: another API server may take over, which takes two rounds of asking.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Who looks from a controller waits for what an API server lists, where one answers, and then tries everything.
+const LOOKS: Duration = Duration::from_secs(12);
+
 /// An API server is given this long where etcd has no quorum: what it then might still say is no news. A healthy one says what
 /// it has much sooner. Less than a second: a snapshot's clock advances once a second, and its second beat comes too late.
 const LAST_WORD: Duration = Duration::from_millis(800);
@@ -41,6 +44,9 @@ pub fn is_settled(snapshot: &Snapshot, began: Stamp, enough: Enough) -> bool {
     let has_patience = waited < PATIENCE && !is_dark;
     let is_skipped = |id: FeedId| is_dark && is_in_haste && adds_nothing(id);
     let is_late = waited >= PATIENCE;
+    let has_lists = snapshot.feed(FeedId::Api).is_live();
+    // Nobody looks from one that is dead.
+    let may_look = |from| has_lists && waited < LOOKS && snapshot.etcd_answers_at(from) != Some(false);
     // What is reached from where is no part of the picture.
     let is_beside = |id: FeedId| enough == Enough::Picture && matches!(id, FeedId::From(_));
     if !is_dark && waited < SECOND_REQUEST && awaits_next_probe(snapshot) {
@@ -49,7 +55,10 @@ pub fn is_settled(snapshot: &Snapshot, began: Stamp, enough: Enough) -> bool {
     let mut feeds = snapshot.feeds.iter();
     feeds.all(|(id, state)| match state {
         FeedState::Syncing { .. } if is_skipped(*id) => true,
-        FeedState::Syncing { .. } if is_asked_seldom(*id) => is_late || is_beside(*id),
+        FeedState::Syncing { .. } if is_beside(*id) => true,
+        FeedState::Syncing { .. } if is_asked_seldom(*id) => {
+            is_late && !matches!(id, FeedId::From(from) if may_look(*from))
+        }
         state => feed_is_settled(snapshot, *id, state, has_patience),
     }) && (!has_patience || members_are_settled(snapshot))
         && (enough == Enough::Picture || is_dark || is_late || is_begun_everywhere(snapshot))

@@ -113,7 +113,9 @@ async fn judge_watched(name: &str) -> Option<String> {
         sim: Some(name.to_owned()),
         ..Global::default()
     };
-    let resolved = observe::settings(&global).unwrap();
+    let mut resolved = observe::settings(&global).unwrap();
+    // That is a second of theirs, or a third of a minute.
+    resolved.settings.entry.every.value = Duration::from_secs(1);
     let mut observing = observe::start(&resolved).await.unwrap();
     let (expect, policy) = (expected(name), Policy::default());
     let (breaks, holds) = SPEED;

@@ -35,6 +35,8 @@ use crate::port::{Closed, Observation, Report, Sink};
 const EVERY: Duration = Duration::from_mins(5);
 /// For Kubernetes to tell whether there is an Admin Console, and which pods are to be tried.
 const HEAD_START: Duration = Duration::from_secs(3);
+/// The same more where an API server answers: its lists are on their way.
+const LISTS: Duration = Duration::from_secs(5);
 /// What tells that.
 const TOLD_BY: [KubeKind; 4] = [
     KubeKind::Installations,
@@ -131,7 +133,10 @@ impl Looking {
             let mut kinds = TOLD_BY.into_iter().map(|kind| snapshot.kind(kind));
             kinds.all(|state| !matches!(state, FeedState::Syncing { .. }))
         };
-        let _ = timeout(HEAD_START, self.snapshots.wait_for(is_told)).await;
+        let told = timeout(HEAD_START, self.snapshots.wait_for(is_told)).await.is_ok();
+        if !told && self.snapshots.borrow().feed(FeedId::Api).is_live() {
+            let _ = timeout(LISTS, self.snapshots.wait_for(is_told)).await;
+        }
         loop {
             let began = Instant::now();
             let snapshot = self.snapshots.borrow_and_update().clone();
