@@ -35,6 +35,8 @@ pub(super) struct Machine {
     pub without_etcd_since_ms: Option<u64>,
     pub lost_replies: u32,
     pub is_certificate_expired: bool,
+    /// The end of its etcd peer certificate while that holds; None where it is not known.
+    pub certificate_ends: Option<Timestamp>,
     /// What its kube-controller-manager was started with.
     pub grace_s: u32,
     /// What its API server was started with.
@@ -59,6 +61,9 @@ pub(super) struct Flap {
     pub down_ms: u64,
 }
 
+/// The end of k0s's certificates, in seconds since 1970: the beginning of 2070. They hold longer than any demonstration lasts.
+pub const CERTIFICATES_END_S: u64 = 3_155_760_000;
+
 impl Machine {
     /// A machine whose processes all have the same state.
     pub fn new(run: Run, started: Timestamp, invocation: String) -> Self {
@@ -79,6 +84,7 @@ impl Machine {
             without_etcd_since_ms: None,
             lost_replies: 0,
             is_certificate_expired: false,
+            certificate_ends: Timestamp::from_second(CERTIFICATES_END_S.cast_signed()).ok(),
             grace_s: 0,
             toleration_s: 0,
             kubelet: Kubelet::default(),
@@ -205,6 +211,11 @@ impl World {
     /// Whether a host's etcd peer certificate is expired.
     pub fn is_certificate_expired(&self, host: HostId) -> bool {
         self.machine(host).is_some_and(|machine| machine.is_certificate_expired)
+    }
+
+    /// The end of the peer certificate that a host's etcd shows.
+    pub fn certificate_ends(&self, host: HostId) -> Option<Timestamp> {
+        self.machine(host)?.certificate_ends
     }
 
     /// When a component of a host was started last, on the true clock.
