@@ -40,6 +40,7 @@ use self::genesis::k0s_version;
 use self::host::{Component, Host, HostId, Path};
 use self::lease::{Office, Post};
 use self::lifecycle::Lifecycle;
+pub use self::machine::CERTIFICATES_END_S;
 use self::machine::Machine;
 use self::resource::Resource;
 use self::store::{Key, Store};

@@ -38,11 +38,14 @@ fn plain(snapshot: &Snapshot) -> Value {
     let health: Vec<Value> = health
         .map(|own| json!([own.member, own.role, own.health.word(), own.is_local]))
         .collect();
+    let peers = snapshot.etcd.peers.iter();
+    let certificates: Vec<Value> = peers.map(|(id, own)| json!([id, own.certificate_ends])).collect();
     let mut plain = json!({
         "kube": snapshot.kube, "members": membership.members, "cluster": membership.cluster_id, "health": health,
         "alarms": snapshot.etcd.local.as_ref().map(|local| &local.value.errors), "spare": snapshot.quorum().spare_range,
         "processes": snapshot.host.processes.as_ref().map(|own| &own.value), "host": snapshot.host.name,
         "grace": snapshot.grace_period().map(|grace| grace.period), "lock": snapshot.run_lock().is_some(),
+        "certificates": certificates,
     });
     strip(&mut plain);
     plain

@@ -270,7 +270,7 @@ fn without_region_labels_the_way_to_every_member_must_be_short() {
     // Where all carry the same region, that says it.
     for n in 1..=3 {
         change(&mut distant.kube.nodes, &key(n), |node| {
-            node.region = Some("eu-1".into())
+            node.region = Some("eu-1".into());
         });
     }
     assert_holds(id, &distant);

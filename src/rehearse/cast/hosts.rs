@@ -67,6 +67,8 @@ pub(super) fn hosts(snapshot: &Snapshot, membership: &Membership, notes: &mut Ve
             .and_then(|lease| lease.value.holder.clone());
         host.invocation = holder.unwrap_or_default().to_string();
         let member = membership.members.iter().find(|member| is_at(host, member));
+        let peer = member.and_then(|member| snapshot.etcd.peers.get(&member.id));
+        host.certificate_ends = peer.and_then(|peer| peer.certificate_ends);
         if Some(id) == own && local(snapshot, host) {
             continue;
         }
@@ -86,6 +88,7 @@ fn host(name: &str, address: &str, is_controller: bool) -> FoundHost {
         cut: None,
         is_joining: false,
         is_expired: false,
+        certificate_ends: None,
         skew_ms: 0,
         invocation: String::new(),
     }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::rules::outlives;
 use crate::base::Text;
-use crate::model::kube::{Amounts, Owner, Pod};
+use crate::model::kube::{Amounts, NodeFiles, Owner, Pod};
 use crate::model::{ObjectKey, Snapshot};
 use crate::sim::world::resource::Resource;
 use crate::sim::world::store::Key;
@@ -52,8 +52,37 @@ pub(super) fn volumes(key: &ObjectKey, pod: &Pod) -> Vec<Value> {
         let name = template_of(claim, &key.name).map_or_else(|| format!("claim-{n}"), str::to_owned);
         json!({"name": name, "persistentVolumeClaim": {"claimName": claim}})
     });
-    let scratch = pod.scratch.iter().map(|name| json!({"name": name, "emptyDir": {}}));
-    claims.chain(scratch).collect()
+    let files = on_node(pod).into_iter();
+    let seen = files.map(|(name, own)| match &own.host_path {
+        Some(path) => json!({"name": name, "hostPath": {"path": path}}),
+        None => json!({"name": name, "emptyDir": {}}),
+    });
+    let seen_empty = pod.on_node.iter().filter(|own| own.host_path.is_none()).count();
+    let hidden = pod.scratch.iter().skip(seen_empty);
+    let hidden = hidden.map(|name| json!({"name": name, "emptyDir": {}}));
+    claims.chain(seen).chain(hidden).collect()
+}
+
+/// Where a pod's containers see its node's own disk. Which container sees what is not kept: it is the first here.
+pub(super) fn mounts(pod: &Pod) -> Option<Vec<Value>> {
+    let files = on_node(pod).into_iter();
+    let seen = files.flat_map(|(name, own)| {
+        let places = own.seen_at.iter();
+        places.map(move |at| json!({"name": name, "mountPath": at}))
+    });
+    let seen: Vec<Value> = seen.collect();
+    (!seen.is_empty()).then_some(seen)
+}
+
+/// The volumes on the node's own disk that containers see, each with a name. Which name an emptyDir has is not kept: they are
+/// taken in order.
+fn on_node(pod: &Pod) -> Vec<(String, &NodeFiles)> {
+    let mut scratch = pod.scratch.iter();
+    let named = pod.on_node.iter().enumerate().map(|(n, own)| {
+        let empty = if own.host_path.is_none() { scratch.next() } else { None };
+        (empty.map_or_else(|| format!("on-node-{n}"), Text::to_string), own)
+    });
+    named.collect()
 }
 
 /// The template that a claim of a StatefulSet was made of: it is called `TEMPLATE-POD`.
@@ -70,7 +99,7 @@ pub(super) fn pod(snapshot: &Snapshot, key: &ObjectKey, pod: &Pod, rules: Option
         .unwrap_or_default();
     let containers = pod.containers.iter().enumerate().map(|(n, name)| {
         let requests = (n == 0).then(|| amounts(&pod.requests));
-        json!({"name": name, "resources": {"requests": requests}})
+        json!({"name": name, "resources": {"requests": requests}, "volumeMounts": mounts(pod).filter(|_| n == 0)})
     });
     let mirror = pod.is_static.then(|| json!({"kubernetes.io/config.mirror": "found"}));
     let end = pod

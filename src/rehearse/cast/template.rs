@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::pods::amounts;
+use super::pods::{amounts, mounts};
 use super::rules::{affinity, spread, toleration};
 use crate::model::kube::{Amounts, Pod, Workload};
 use crate::model::labels::Labels;
@@ -32,7 +32,8 @@ pub(super) fn template(workload: &Workload, pod: Option<&Pod>, volumes: &[Value]
     let asked = pod.map_or_else(Amounts::default, |pod| pod.requests);
     let containers = workload.containers.iter().enumerate().map(|(n, name)| {
         let requests = (n == 0).then(|| amounts(&asked));
-        json!({"name": name, "resources": {"requests": requests}})
+        let mounts = pod.filter(|_| n == 0).and_then(mounts);
+        json!({"name": name, "resources": {"requests": requests}, "volumeMounts": mounts})
     });
     let apart = workload.soft_anti_affinity.then_some(&labels);
     let some = |all: Vec<Value>| (!all.is_empty()).then_some(all);

@@ -71,7 +71,7 @@ fn tell(key: &ObjectKey, workload: &Workload, has_pod: bool, notes: &mut Vec<Tex
     }
 }
 
-/// What every pod of a workload mounts alike: its scratch space, and claims that bear no pod's name.
+/// What every pod of a workload mounts alike: its node's own disk, and claims that bear no pod's name.
 fn shared(workload: &Workload, sample: Option<(&ObjectKey, &Pod)>) -> Vec<Value> {
     let Some((key, pod)) = sample else { return Vec::new() };
     let is_own = |volume: &Value| {

@@ -87,7 +87,7 @@ fn peer(world: &World, here: HostId, address: &str, authority: &str) -> Result<P
             rtt_us: RTT_US + u64::from(slow_ms) * 1_000,
             clock_skew_ms: Some(world.skew_ms(host) - world.skew_ms(here)),
             version: Some(Text::from(status.version)),
-            certificate_ends: None,
+            certificate_ends: world.certificate_ends(host),
             view: Some(view(Some(ClusterId(cluster)), members)),
         })
     });

@@ -15,10 +15,10 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 
 use crate::sim::scenario::Entry;
+use crate::sim::world::CERTIFICATES_END_S;
 
-/// The years in which certificates hold, from the beginning of 2020 to that of 2070, in seconds since 1970: k0s's hold longer
-/// than any demonstration lasts.
-const HOLDS_S: (u64, u64) = (1_577_836_800, 3_155_760_000);
+/// The time in which certificates hold, from the beginning of 2020 on, in seconds since 1970.
+const HOLDS_S: (u64, u64) = (1_577_836_800, CERTIFICATES_END_S);
 /// The end of one that has expired: the beginning of 2021.
 const EXPIRED_S: u64 = 1_609_459_200;
 const DAY_S: u64 = 86_400;

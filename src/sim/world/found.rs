@@ -67,6 +67,8 @@ pub struct FoundHost {
     pub is_joining: bool,
     /// Its etcd peer certificate has ended.
     pub is_expired: bool,
+    /// When that ends, where it was seen.
+    pub certificate_ends: Option<Timestamp>,
     /// How far its clock is ahead, in milliseconds.
     pub skew_ms: i64,
     /// What its k0s calls its present run.
@@ -135,6 +137,7 @@ impl World {
         machine.cuts.extend(found.cut);
         machine.join = found.is_joining.then(Join::under_way);
         machine.is_certificate_expired = found.is_expired;
+        machine.certificate_ends = found.certificate_ends;
         machine.skew_ms = found.skew_ms;
         machine.grace_s = self.plan.cluster.grace_s;
         machine.toleration_s = self.plan.cluster.toleration_s;

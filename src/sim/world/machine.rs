@@ -37,6 +37,8 @@ pub(super) struct Machine {
     pub is_certificate_expired: bool,
     /// Its gateway does not answer.
     pub is_gateway_down: bool,
+    /// The end of its etcd peer certificate while that holds; None where it is not known.
+    pub certificate_ends: Option<Timestamp>,
     /// What its kube-controller-manager was started with.
     pub grace_s: u32,
     /// What its API server was started with.
@@ -61,6 +63,9 @@ pub(super) struct Flap {
     pub down_ms: u64,
 }
 
+/// The end of k0s's certificates, in seconds since 1970: the beginning of 2070. They hold longer than any demonstration lasts.
+pub const CERTIFICATES_END_S: u64 = 3_155_760_000;
+
 impl Machine {
     /// A machine whose processes all have the same state.
     pub fn new(run: Run, started: Timestamp, invocation: String) -> Self {
@@ -82,6 +87,7 @@ impl Machine {
             lost_replies: 0,
             is_certificate_expired: false,
             is_gateway_down: false,
+            certificate_ends: Timestamp::from_second(CERTIFICATES_END_S.cast_signed()).ok(),
             grace_s: 0,
             toleration_s: 0,
             kubelet: Kubelet::default(),
@@ -208,6 +214,11 @@ impl World {
     /// Whether a host's etcd peer certificate is expired.
     pub fn is_certificate_expired(&self, host: HostId) -> bool {
         self.machine(host).is_some_and(|machine| machine.is_certificate_expired)
+    }
+
+    /// The end of the peer certificate that a host's etcd shows.
+    pub fn certificate_ends(&self, host: HostId) -> Option<Timestamp> {
+        self.machine(host)?.certificate_ends
     }
 
     /// When a component of a host was started last, on the true clock.
