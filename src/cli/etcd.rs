@@ -75,7 +75,7 @@ async fn find(resolved: &Resolved) -> eyre::Result<(Place, Option<Cluster>)> {
         .map_err(|error| Usage {
             message: format!("the simulated cluster could not be started on loopback: {error}"),
         })?;
-    let place = Place::simulated(&cluster, simulation.name.clone(), &resolved.settings.look_from_there);
+    let place = Place::simulated(&cluster, simulation.name.clone(), &resolved.settings);
     Ok((place, Some(cluster)))
 }
 

@@ -163,7 +163,7 @@ async fn start_all(resolved: &Resolved, clerk: Option<Clerk>) -> eyre::Result<Ob
     let clock = Clock::scalable();
     let cluster = Cluster::start(&simulation.scenario, clock.clone()).await;
     let cluster = cluster.wrap_err("the simulated cluster could not be started on loopback")?;
-    let place = Place::simulated(&cluster, simulation.name.clone(), &resolved.settings.look_from_there);
+    let place = Place::simulated(&cluster, simulation.name.clone(), &resolved.settings);
     Ok(observe(place, clock, Some(cluster), clerk))
 }
 

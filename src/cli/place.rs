@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::base::Text;
 use crate::config::secret::Given;
-use crate::config::value::{Origin, Setting};
+use crate::config::value::Origin;
 use crate::config::{self, Settings};
 use crate::live::act::{Chore, Hosts};
 use crate::live::entry::Watch;
@@ -83,9 +83,11 @@ impl Place {
         }
     }
 
-    /// A host of a simulated cluster. Neither settings nor environment count: they speak of real places. But who does not want
-    /// the other controllers asked, and says so, does not want it there either.
-    pub fn simulated(cluster: &Cluster, scenario: Text, look_from_there: &Setting<bool>) -> Self {
+    /// A host of a simulated cluster. What settings and environment say of places does not count: those are real ones. How often
+    /// somebody asks does; and who does not want the other controllers asked, and says so, does not want it there either.
+    pub fn simulated(cluster: &Cluster, scenario: Text, settings: &Settings) -> Self {
+        let looks = &settings.look_from_there;
+        let looks = looks.value || looks.origin == Origin::Default;
         let root = cluster.root();
         let layout = layout::discover(&Overrides::default(), root, &BTreeMap::new());
         let wish = outside(cluster, &layout);
@@ -103,7 +105,7 @@ impl Place {
                 join: cluster.join_port(),
                 console: cluster.console_port(),
             },
-            admission: Some(Settings::default().admission.every.value),
+            admission: Some(settings.admission.every.value),
             entry: Watch {
                 wish: Some(Wish {
                     site: None,
@@ -111,13 +113,13 @@ impl Place {
                     console_port: cluster.console_port(),
                     balancer: Some(cluster.balancer()),
                 }),
-                every: Settings::default().entry.every.value,
+                every: settings.entry.every.value,
             },
             external: external::Watch {
                 wish: Some(wish),
-                every: Settings::default().external.every.value,
+                every: settings.external.every.value,
             },
-            from_there: (look_from_there.value || look_from_there.origin == Origin::Default).then(|| Shell {
+            from_there: looks.then(|| Shell {
                 ssh: vec!["sh".to_owned(), cluster.ssh().display().to_string()],
                 ..Shell::default()
             }),

@@ -117,10 +117,9 @@ impl Way {
     /// Whether it is open.
     pub const fn is_open(&self) -> bool {
         match (&self.target, self.knock) {
-            (_, Knock::Connected) => true,
+            // Whether a pod listens is its readiness probe's business: who refuses is reached.
+            (_, Knock::Connected) | (Target::Pod { .. }, Knock::Refused) => true,
             (Target::Controller { port, .. }, Knock::Refused) => port.may_refuse(),
-            // Whether the pod listens is its readiness probe's business.
-            (Target::Pod { .. }, Knock::Refused) => true,
             (Target::External { .. }, Knock::Refused) | (_, Knock::Silent | Knock::Unreachable) => false,
         }
     }
