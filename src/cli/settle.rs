@@ -212,6 +212,27 @@ mod tests {
     }
 
     #[test]
+    fn who_looks_from_a_living_controller_waits_for_lists_first() {
+        let looks = |snapshot: &Snapshot, waited_s: u64| {
+            let mut snapshot = snapshot.clone();
+            let since = example::now();
+            snapshot.feeds.insert(example::from(3), FeedState::Syncing { since });
+            let began = example::ago(waited_s);
+            is_settled(&snapshot, began)
+        };
+        let healthy = example::healthy();
+        assert!(!looks(&healthy, 11));
+        assert!(looks(&healthy, 12));
+        assert!(
+            looks(&example::node_lost(example::Death::Silent), 5),
+            "nobody looks from a dead one"
+        );
+        let mut without_lists = healthy;
+        without_lists.feeds.insert(FeedId::Api, lost(WhyKind::Config));
+        assert!(looks(&without_lists, 5));
+    }
+
+    #[test]
     fn after_one_lost_request_the_next_is_awaited() {
         use crate::model::entry::{EntryId, Probed};
         let mut snapshot = example::healthy();

@@ -289,11 +289,12 @@ fn round_trips(out: &str, listeners: &BTreeSet<SocketAddr>) -> BTreeMap<IpAddr, 
             to = to.filter(|at| listeners.contains(at));
         }
         let word = line.split_whitespace().find_map(|word| word.strip_prefix("minrtt:"));
+        // Read as if it were seconds: then its thousandths are the microseconds.
         let measured = word
             .and_then(|word| word.parse::<f64>().ok())
             .map(Duration::try_from_secs_f64);
-        if let (Some(to), Some(Ok(milli))) = (to, measured) {
-            let us = u64::try_from(milli.as_millis()).unwrap_or(u64::MAX);
+        if let (Some(to), Some(Ok(measured))) = (to, measured) {
+            let us = u64::try_from(measured.as_millis()).unwrap_or(u64::MAX);
             let least = found.entry(to.ip()).or_insert(us);
             *least = us.min(*least);
         }

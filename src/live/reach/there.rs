@@ -113,7 +113,7 @@ pub fn judge(code: Option<i32>, said: &str) -> Option<Knock> {
         Some(0) => Some(Knock::Connected),
         _ if !says("open failed") => None,
         _ if says("Connection refused") => Some(Knock::Refused),
-        _ if says("No route to host") => Some(Knock::Unreachable),
+        _ if says("No route to host") || says("Network is unreachable") => Some(Knock::Unreachable),
         _ if says("timed out") => Some(Knock::Silent),
         _ => None,
     }
@@ -145,6 +145,15 @@ mod tests {
         assert_eq!(address.to_string(), example::address(3).as_str());
         let ports = look.seen?.ports;
         Ok(ports.into_iter().map(|(service, port)| (service, port.knock)).collect())
+    }
+
+    #[test]
+    fn a_host_without_a_route_reaches_nobody_and_one_that_forbids_says_nothing() {
+        let said = |words: &str| judge(Some(255), &format!("channel 0: open failed: {words}"));
+        for words in ["No route to host", "Network is unreachable"] {
+            assert_eq!(said(&format!("connect failed: {words}")), Some(Knock::Unreachable));
+        }
+        assert_eq!(said("administratively prohibited: open failed"), None);
     }
 
     #[tokio::test]
