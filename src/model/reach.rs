@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::etcd::{Member, MemberId};
 use super::quorum::{FRESH, Membership};
 use super::snapshot::Snapshot;
-use crate::base::{Age, Stamp, Text};
+use crate::base::{Age, Stamp, Text, Why, WhyKind};
 
 /// How many hosts are asked at most.
 pub const MAX_HOSTS: usize = 16;
@@ -219,11 +219,14 @@ impl Snapshot {
         found
     }
 
-    /// Whether etcd at an address answered or failed the last question to its peer port; None while it was not asked.
+    /// Whether etcd at an address answered or failed the last question to its peer port; None while it was not asked, or could
+    /// not be: what this host lacks for it says nothing of the other.
     pub fn etcd_answers_at(&self, address: IpAddr) -> Option<bool> {
         let history = &self.etcd.peers.get(&self.member_at(address)?.id)?.history;
+        let is_ours = |why: &Why| matches!(why.kind, WhyKind::Missing | WhyKind::Denied | WhyKind::Config);
         match (history.last_ok, &history.failing) {
             (Some(at), _) if self.now.waited_since(at) < FRESH => Some(true),
+            (None, Some(run)) if is_ours(&run.why) => None,
             (_, Some(_)) | (Some(_), None) => Some(false),
             (None, None) => None,
         }
@@ -349,6 +352,24 @@ mod tests {
         }
         assert_eq!(suspect(&HostReach::default(), None), Suspect::CannotTell);
         assert_eq!(suspect(&HostReach::default(), Some(true)), Suspect::Nothing);
+    }
+
+    #[test]
+    fn what_this_host_lacks_says_nothing_of_another() {
+        let mut snapshot = example::healthy();
+        let address: IpAddr = example::address(2).as_str().parse().unwrap();
+        assert_eq!(snapshot.etcd_answers_at(address), Some(true));
+        for (kind, answers) in [(WhyKind::Denied, None), (WhyKind::TimedOut, Some(false))] {
+            let peer = snapshot.etcd.peers.get_mut(&example::member_id(2)).unwrap();
+            peer.history.last_ok = None;
+            peer.history.failing = Some(crate::model::feed::Failing {
+                since: example::ago(9),
+                latest: example::ago(1),
+                count: 9,
+                why: Why::new(kind, "x"),
+            });
+            assert_eq!(snapshot.etcd_answers_at(address), answers, "{kind:?}");
+        }
     }
 
     #[test]

@@ -33,12 +33,15 @@ use crate::port::{Closed, Observation, Report, Sink};
 
 /// From one look to the next.
 const EVERY: Duration = Duration::from_mins(5);
-/// For Kubernetes to tell whether there is an Admin Console, and which pods are to be tried.
+/// For Kubernetes to tell which controllers there are where etcd does not, whether there is an Admin Console and BGP, and
+/// which pods are to be tried.
 const HEAD_START: Duration = Duration::from_secs(3);
 /// The same more where an API server answers: its lists are on their way.
 const LISTS: Duration = Duration::from_secs(5);
 /// What tells that.
-const TOLD_BY: [KubeKind; 4] = [
+const TOLD_BY: [KubeKind; 6] = [
+    KubeKind::EtcdMembers,
+    KubeKind::ClusterConfigs,
     KubeKind::Installations,
     KubeKind::Nodes,
     KubeKind::Pods,
@@ -130,8 +133,8 @@ impl Looking {
         let feed = FeedId::From(self.address);
         self.sink.report(feed, Report::Begun).await?;
         let is_told = |snapshot: &Arc<Snapshot>| {
-            let mut kinds = TOLD_BY.into_iter().map(|kind| snapshot.kind(kind));
-            kinds.all(|state| !matches!(state, FeedState::Syncing { .. }))
+            let mut kinds = TOLD_BY.into_iter().map(|kind| snapshot.feeds.get(&FeedId::Kube(kind)));
+            kinds.all(|state| state.is_some_and(|own| !matches!(own, FeedState::Syncing { .. })))
         };
         let told = timeout(HEAD_START, self.snapshots.wait_for(is_told)).await.is_ok();
         if !told && self.snapshots.borrow().feed(FeedId::Api).is_live() {
