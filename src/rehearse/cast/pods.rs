@@ -99,7 +99,12 @@ pub(super) fn pod(snapshot: &Snapshot, key: &ObjectKey, pod: &Pod, rules: Option
         .unwrap_or_default();
     let containers = pod.containers.iter().enumerate().map(|(n, name)| {
         let requests = (n == 0).then(|| amounts(&pod.requests));
-        json!({"name": name, "resources": {"requests": requests}, "volumeMounts": mounts(pod).filter(|_| n == 0)})
+        let ports = pod
+            .listens
+            .filter(|_| n == 0)
+            .map(|at| [json!({"containerPort": at.port()})]);
+        json!({"name": name, "resources": {"requests": requests}, "ports": ports,
+            "volumeMounts": mounts(pod).filter(|_| n == 0)})
     });
     let mirror = pod.is_static.then(|| json!({"kubernetes.io/config.mirror": "found"}));
     let end = pod
@@ -143,7 +148,7 @@ fn status(pod: &Pod) -> Value {
             "state": {"waiting": waiting.as_ref().filter(|_| is_first)}})
     });
     let started = pod.node.as_ref().and(pod.created);
-    json!({"phase": pod.phase, "conditions": conditions, "startTime": started,
+    json!({"phase": pod.phase, "conditions": conditions, "startTime": started, "podIP": pod.listens.map(|at| at.ip()),
         "containerStatuses": (!is_unscheduled).then(|| containers.collect::<Vec<_>>())})
 }
 
