@@ -20,9 +20,9 @@ const NEVER_UNTOLD: [(&str, &str); 1] = [(
     "a feed that is off is what it finds; it cannot tell only before the first answers",
 )];
 /// How much faster than ours the time of a scenario runs that is watched, until a check is broken, or holds.
-const SPEED: (u32, u32) = (5, 20);
+const SPEED: (u32, u32) = (5, 10);
 /// How long it is watched at most: half a minute of its time tells of the balancer, ten that no heartbeat paused.
-const WATCHED: Duration = Duration::from_secs(90);
+const WATCHED: Duration = Duration::from_secs(150);
 
 /// What checks said: which are broken, which cannot tell, and the exit code.
 #[derive(Debug, PartialEq)]
@@ -114,7 +114,7 @@ async fn judge_watched(name: &str) -> Option<String> {
         ..Global::default()
     };
     let mut resolved = observe::settings(&global).unwrap();
-    // That is a second of theirs, or a third of a minute.
+    // That is five or ten seconds of theirs.
     resolved.settings.entry.every.value = Duration::from_secs(1);
     let mut observing = observe::start(&resolved).await.unwrap();
     let (expect, policy) = (expected(name), Policy::default());
