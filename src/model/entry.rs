@@ -221,14 +221,14 @@ pub struct Trial {
     pub since: Stamp,
     /// The last request that counts.
     pub until: Stamp,
-    /// Requests through it that were served, of the last [`RECENT`]. Those of the first [`NOTICES`] do not count.
+    /// Requests through it that were served, of the last [`RECENT`]. Those of the first 30 s do not count.
     pub served: usize,
     /// Those that were not.
     pub failed: usize,
 }
 
 /// Health checks need this long to see a dead node: a few rounds of the usual 5 to 10 s.
-pub const NOTICES: Duration = Duration::from_secs(30);
+const NOTICES: Duration = Duration::from_secs(30);
 /// Probes that are not further apart than this are of one time: while all is calm, a way is probed once a minute.
 const BESIDE: Duration = Duration::from_mins(1);
 

@@ -10,7 +10,7 @@ use crate::base::{Natural, Text, Why, WhyKind};
 use crate::model::etcd::Member;
 use crate::model::feed::HostPart;
 use crate::model::host::Certificate;
-use crate::model::reach::from::{NodePort, Target, Way};
+use crate::model::reach::from::{FromController, NodePort, Target};
 use crate::model::{FeedId, Policy, Snapshot};
 
 /// Those that end soon.
@@ -61,6 +61,7 @@ impl Other {
 }
 
 fn others(snapshot: &Snapshot) -> Vec<Other> {
+    let here = snapshot.own_address().and_then(|own| snapshot.from.get(&own));
     let states = snapshot.quorum().members.into_iter();
     // One that joins opens its ports one after the other.
     let states = states.filter(|state| !state.is_local && state.member.has_started() && !state.member.is_learner);
@@ -69,7 +70,7 @@ fn others(snapshot: &Snapshot) -> Vec<Other> {
             let all = [NodePort::Etcd, NodePort::Api, NodePort::Kubelet, NodePort::Join];
             let (mut shown, mut unseen) = (Vec::new(), Vec::new());
             for port in all {
-                match end(snapshot, &state.member, port) {
+                match end(snapshot, here, &state.member, port) {
                     Some(end) => shown.push((port, end)),
                     None => unseen.push(port),
                 }
@@ -87,18 +88,17 @@ fn others(snapshot: &Snapshot) -> Vec<Other> {
 }
 
 /// The end of what a port shows this host.
-fn end(snapshot: &Snapshot, member: &Member, port: NodePort) -> Option<Timestamp> {
+fn end(snapshot: &Snapshot, here: Option<&FromController>, member: &Member, port: NodePort) -> Option<Timestamp> {
     if port == NodePort::Etcd {
         return snapshot.etcd.peers.get(&member.id)?.certificate_ends;
     }
     let address: IpAddr = member.peer_address()?.parse().ok()?;
-    let seen = snapshot.from.get(&snapshot.own_address()?)?;
-    let is_it = |way: &&Way| matches!(way.target, Target::Controller { port: own, .. } if own == port);
-    let way = seen.to_controller(address).find(is_it)?;
-    match way.target {
-        Target::Controller { at, .. } => seen.certificates.get(&at).copied(),
-        Target::Pod { .. } | Target::External { .. } => None,
-    }
+    let mut ways = here?.to_controller(address);
+    let at = ways.find_map(|way| match way.target {
+        Target::Controller { port: own, at } if own == port => Some(at),
+        Target::Controller { .. } | Target::Pod { .. } | Target::External { .. } => None,
+    });
+    here?.certificates.get(&at?).copied()
 }
 
 /// What was seen of the other controllers' certificates, and what was not.

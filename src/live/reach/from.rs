@@ -170,11 +170,7 @@ impl Looking {
     async fn pause(&mut self, began: Instant, then: &Snapshot) {
         let known = |snapshot: &Snapshot| -> BTreeSet<Text> {
             let all = controllers(snapshot, self.watch.numbers).into_iter();
-            let pods = snapshot.pods_to_try(self.address).into_iter();
-            let nodes = pods.filter_map(|target| match target {
-                Target::Pod { node, .. } => Some(node),
-                Target::Controller { .. } | Target::External { .. } => None,
-            });
+            let nodes = snapshot.nodes_to_try().into_iter().cloned();
             all.map(|own| own.address.to_string().into()).chain(nodes).collect()
         };
         let before = known(then);

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::from::{FromController, Target};
 use crate::base::Text;
 use crate::model::fact::ObjectKey;
-use crate::model::kube::{Node, Tri, WorkloadKind};
+use crate::model::kube::{Node, Pod, Tri, WorkloadKind};
 use crate::model::reach::Knock;
 use crate::model::snapshot::Snapshot;
 
@@ -20,11 +20,12 @@ const MAX_PODS: usize = 64;
 pub type Alike = (Option<WorkloadKind>, ObjectKey);
 
 /// A pod that is ready and takes connections at an address of its own, on a node that is Ready.
+#[derive(Clone, Copy)]
 struct Listening<'a> {
-    pod: &'a ObjectKey,
+    key: &'a ObjectKey,
+    pod: &'a Pod,
     node: &'a Text,
     at: SocketAddr,
-    alike: Alike,
 }
 
 /// A try to reach a pod that is still there.
@@ -55,15 +56,18 @@ impl Snapshot {
             let pod = &fact.value;
             let (node, at) = (pod.node.as_ref()?, pod.listens?);
             let counts = pod.ready && pod.deleting.is_none() && ready.contains(node);
-            counts.then(|| Listening {
-                pod: key,
-                node,
-                at,
-                alike: self
-                    .workload_of(key, pod)
-                    .map_or_else(|| (None, key.clone()), |(kind, own)| (Some(kind), own)),
-            })
+            counts.then_some(Listening { key, pod, node, at })
         })
+    }
+
+    fn alike(&self, own: Listening<'_>) -> Alike {
+        let workload = self.workload_of(own.key, own.pod);
+        workload.map_or_else(|| (None, own.key.clone()), |(kind, key)| (Some(kind), key))
+    }
+
+    /// Nodes on which a pod could be tried.
+    pub fn nodes_to_try(&self) -> BTreeSet<&Text> {
+        self.listening().map(|pod| pod.node).collect()
     }
 
     /// What a controller tries: one pod on every other node that is Ready, of the workload that has some on most nodes where it
@@ -72,24 +76,24 @@ impl Snapshot {
         let Some(own) = self.node_at(&from.to_string()) else {
             return Vec::new();
         };
-        let all: Vec<Listening<'_>> = self.listening().collect();
+        let all: Vec<(Alike, Listening<'_>)> = self.listening().map(|pod| (self.alike(pod), pod)).collect();
         let mut nodes_of: BTreeMap<&Alike, BTreeSet<&Text>> = BTreeMap::new();
-        for pod in &all {
-            nodes_of.entry(&pod.alike).or_default().insert(pod.node);
+        for (alike, pod) in &all {
+            nodes_of.entry(alike).or_default().insert(pod.node);
         }
         let widest = nodes_of.iter().min_by_key(|(_, nodes)| Reverse(nodes.len()));
         let widest = widest.map(|(alike, _)| *alike);
-        let mut chosen: BTreeMap<&Text, &Listening<'_>> = BTreeMap::new();
-        for pod in all.iter().filter(|pod| *pod.node != own.name) {
-            let best = chosen.entry(pod.node).or_insert(pod);
-            if Some(&best.alike) != widest && Some(&pod.alike) == widest {
-                *best = pod;
+        let mut chosen: BTreeMap<&Text, (bool, SocketAddr)> = BTreeMap::new();
+        for (alike, pod) in all.iter().filter(|(_, pod)| *pod.node != own.name) {
+            let found = (Some(alike) == widest, pod.at);
+            let best = chosen.entry(pod.node).or_insert(found);
+            if found.0 && !best.0 {
+                *best = found;
             }
         }
-        let targets = chosen.into_values().map(|pod| Target::Pod {
-            node: pod.node.clone(),
-            at: pod.at,
-        });
+        let targets = chosen
+            .into_iter()
+            .map(|(node, (_, at))| Target::Pod { node: node.clone(), at });
         targets.take(MAX_PODS).collect()
     }
 
@@ -103,11 +107,11 @@ impl Snapshot {
         let tries = tries.filter_map(|(node, at, knock)| {
             let pod = pods.get(at).filter(|pod| pod.node == node)?;
             Some(Crossing {
-                pod: pod.pod.clone(),
+                pod: pod.key.clone(),
                 to: node.clone(),
                 at: *at,
                 knock,
-                alike: pod.alike.clone(),
+                alike: self.alike(*pod),
             })
         });
         tries.collect()
