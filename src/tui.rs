@@ -7,6 +7,7 @@ mod crew;
 mod deck;
 mod desk;
 mod diary;
+mod foreground;
 mod guard;
 mod input;
 mod keyboard;

@@ -11,6 +11,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
+use super::foreground::Foreground;
 use super::guard;
 use super::signals::Signals;
 use super::suspend::{Suspension, has_shell};
@@ -69,7 +70,6 @@ impl Programs {
             Program::Pager => self.pager.page(text, &mut meanwhile).await,
             Program::Editor => self.editor.edit(text, &mut meanwhile).await,
         };
-        meanwhile.signals.forgive();
         // One that was killed may have left the terminal in any mode.
         tcsetattr(io::stdin(), OptionalActions::Now, &modes)?;
         if !matches!(shown, Shown::Ended) {
@@ -152,27 +152,36 @@ impl Chosen {
 
     fn start(&self, file: Option<&Path>) -> io::Result<Child> {
         let mut shell = Command::from(self.shell(file));
+        shell.process_group(0).kill_on_drop(true);
         let _alone = starting::alone();
-        shell.kill_on_drop(true).spawn()
+        shell.spawn()
     }
 
     async fn until_ended(&self, child: &mut Child, meanwhile: &mut Meanwhile<'_>) -> Shown {
+        match Self::attend(child, meanwhile).await {
+            Ok(Some(status)) => self.judge(status),
+            Ok(None) => Shown::Ended,
+            Err(error) => self.failed(&error),
+        }
+    }
+
+    /// Lends it the terminal until it has ended, or a signal ends us.
+    async fn attend(child: &mut Child, meanwhile: &mut Meanwhile<'_>) -> io::Result<Option<ExitStatus>> {
+        let mut foreground = Foreground::lend(child)?;
         loop {
             tokio::select! {
-                ended = child.wait() => return match ended {
-                    Ok(status) => self.judge(status),
-                    Err(error) => self.failed(&error),
-                },
-                () = meanwhile.suspension.asked() => {
-                    if has_shell() && let Err(error) = meanwhile.suspension.stop().await {
-                        return self.failed(&error);
-                    }
-                }
-                () = meanwhile.signals.ended() => {
+                status = child.wait() => return status.map(Some),
+                () = meanwhile.signals.any() => {
                     part(child).await;
-                    return Shown::Ended;
+                    return Ok(None);
                 }
+                () = foreground.stopped() => {}
+                () = meanwhile.suspension.asked() => {}
             }
+            if has_shell() {
+                meanwhile.suspension.stop().await?;
+            }
+            foreground.again()?;
         }
     }
 
