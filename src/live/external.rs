@@ -181,7 +181,8 @@ pub async fn observe(watch: Watch, sink: Sink, snapshots: watch::Receiver<Arc<Sn
         // Where nobody reads, nobody misses it.
         let _ = sink.report(FeedId::External(id), Report::Off(off)).await;
     }
-    tasks.join_all().await;
+    // At the end of the program some are cancelled.
+    while tasks.join_next().await.is_some() {}
     tracing::debug!("external services are no longer asked");
 }
 
