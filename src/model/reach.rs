@@ -220,10 +220,15 @@ impl Snapshot {
     }
 
     /// Whether etcd at an address answered or failed the last question to its peer port; None while it was not asked, or could
-    /// not be: what this host lacks for it says nothing of the other.
+    /// not be: what this host lacks for it, a certificate that counts for one, says nothing of the other.
     pub fn etcd_answers_at(&self, address: IpAddr) -> Option<bool> {
         let history = &self.etcd.peers.get(&self.member_at(address)?.id)?.history;
-        let is_ours = |why: &Why| matches!(why.kind, WhyKind::Missing | WhyKind::Denied | WhyKind::Config);
+        let is_ours = |why: &Why| {
+            matches!(
+                why.kind,
+                WhyKind::Missing | WhyKind::Denied | WhyKind::Config | WhyKind::Tls
+            )
+        };
         match (history.last_ok, &history.failing) {
             (Some(at), _) if self.now.waited_since(at) < FRESH => Some(true),
             (None, Some(run)) if is_ours(&run.why) => None,
@@ -359,7 +364,11 @@ mod tests {
         let mut snapshot = example::healthy();
         let address: IpAddr = example::address(2).as_str().parse().unwrap();
         assert_eq!(snapshot.etcd_answers_at(address), Some(true));
-        for (kind, answers) in [(WhyKind::Denied, None), (WhyKind::TimedOut, Some(false))] {
+        for (kind, answers) in [
+            (WhyKind::Denied, None),
+            (WhyKind::Tls, None),
+            (WhyKind::TimedOut, Some(false)),
+        ] {
             let peer = snapshot.etcd.peers.get_mut(&example::member_id(2)).unwrap();
             peer.history.last_ok = None;
             peer.history.failing = Some(crate::model::feed::Failing {
