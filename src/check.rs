@@ -1,6 +1,7 @@
 //! The checks: one table, from which the findings, `check`, `explain` and the documents are made. A check looks at a
 //! snapshot and a policy and at nothing else. Start reading at [`TABLE`], then one family, such as [`etcd`].
 
+pub mod at_hand;
 pub mod capacity;
 pub mod entry;
 pub mod etcd;
@@ -25,6 +26,7 @@ pub mod storage;
 mod stored;
 pub mod verdict;
 
+pub use at_hand::at_hand;
 pub use finding::{Finding, Outcome, Severity};
 pub use group::{Group, Profile};
 pub use id::CheckId;

@@ -132,7 +132,7 @@ fn shortage(lost: &Node, pods: &[&Pod], rooms: &[(&Text, Room)]) -> Option<Findi
         ),
         format!("the other ready nodes have left: {}", words(left)),
     ];
-    let homeless = (homeless > 0).then(|| format!("on no single node is room for {}", plural(homeless, "pod")));
+    let homeless = (homeless > 0).then(|| format!("{} of them would fit on no node", plural(homeless, "pod")));
     Some(Finding {
         check: CheckId::PlacementHeadroom,
         severity: Severity::Warning,

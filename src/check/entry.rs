@@ -333,10 +333,14 @@ fn balancer(snapshot: &Snapshot) -> Looked {
             WhyKind::NotYet,
             "a node does not serve, and too few requests were made since to tell",
         ),
-        Some(_) | None => tell(
-            WhyKind::NoOccasion,
-            "all nodes serve: its health checks show only while one does not",
-        ),
+        Some(_) | None => {
+            let why = Why::new(
+                WhyKind::NoOccasion,
+                "all nodes serve: its health checks show only while one does not",
+            );
+            let hint = "it shows in the next loss, or in a test of one: stop the gateway of one node while the console is open";
+            Err(cannot_tell(feed, why.hint(hint)))
+        }
     }
 }
 

@@ -44,7 +44,7 @@ pub const CHECKS: &[Check] = &[
         title: "every member serves",
         looks_at: "each listed member's peer port, and the local member's client port",
         why: "a dead member still counts for the quorum until it is removed",
-        fix: "start its host again, or remove the member and join a replacement, in this order: etcd refuses to add first",
+        fix: "start its host again, or replace it: `quorate plan replace-node NAME` shows every step, in the order that etcd and k0s ask for",
         statement: Some("Replace the failed node promptly."),
         look: |snapshot, _| outcome(member_lost(snapshot)),
     },
@@ -346,16 +346,19 @@ fn lost_member(snapshot: &Snapshot, quorum: &Quorum, state: &MemberState) -> Fin
         } else {
             "it counts for the quorum until it is removed: one loss fewer can be taken".into()
         },
-        remedy: lost_member_remedy(quorum, state, address).into(),
+        remedy: lost_member_remedy(snapshot, quorum, state).into(),
     }
 }
 
-fn lost_member_remedy(quorum: &Quorum, state: &MemberState, address: &str) -> String {
+/// What starts k0s, and what wakes one that hangs, which its unit calls active.
+pub(super) const START: &str =
+    "there: sudo systemctl start k0scontroller, or restart where it is active and does not answer";
+
+fn lost_member_remedy(snapshot: &Snapshot, quorum: &Quorum, state: &MemberState) -> String {
     if state.is_local {
-        return "on this host: sudo systemctl status k0scontroller, then sudo systemctl start k0scontroller; reasons: \
-                journalctl -u k0scontroller"
-            .to_owned();
+        return "on this host: `quorate status` shows what stopped and what to do; reasons: journalctl -u k0scontroller".to_owned();
     }
+    let address = state.member.peer_address().unwrap_or("its address");
     let is_removable = state.member.is_learner || quorum.healthy >= needed(quorum.voters.saturating_sub(1));
     let leave = format!("sudo k0s etcd leave --peer-address {}", arg(address));
     match &quorum.standing {
@@ -363,14 +366,21 @@ fn lost_member_remedy(quorum: &Quorum, state: &MemberState, address: &str) -> St
             "if a controller is joining there now, let it finish; what a failed join left behind is removed on a healthy \
              controller: {leave}"
         ),
-        Standing::Held { .. } if is_removable => format!(
-            "if its host can come back with its disk, start it: etcd rejoins by itself. Otherwise make sure that it stays off, \
-             then on a healthy controller: {leave}; join the replacement only after that"
-        ),
+        Standing::Held { .. } if is_removable => {
+            let instead = snapshot.node_at(address).map_or_else(
+                || format!("on a healthy controller: {leave}; join the replacement only after that"),
+                |node| format!("quorate plan replace-node {}", arg(node.name.as_str())),
+            );
+            format!(
+                "if its host can come back with its disk, start it: etcd rejoins by itself ({START}). Otherwise make sure that \
+                 it stays off, then {instead}"
+            )
+        }
         Standing::Held { .. } | Standing::Lost | Standing::Alone { .. } | Standing::Unproven { .. } => {
-            "bring it back with its disk: start its host, then there: sudo systemctl start k0scontroller. It cannot be \
-             removed or replaced while quorum is not proven"
-                .to_owned()
+            format!(
+                "bring it back with its disk: start its host ({START}). It cannot be removed or replaced while quorum is not \
+                 proven"
+            )
         }
     }
 }

@@ -131,6 +131,15 @@ fn slow_eviction(snapshot: &Snapshot, pods: &[Row], limit: u64) -> Option<Findin
         .map(|(delay, count)| format!("{} {}", plural(*count, "pod"), delay_words(*delay)));
     let owners = format!("slow: {}", owners(snapshot, &slow));
     let today = Today::of(snapshot);
+    let asked_s = snapshot.configured_toleration_s().filter(|seconds| *seconds <= limit);
+    let asked = asked_s.map(|seconds| format!("k0s.yaml of this host asks for {seconds} s"));
+    let remedy = match &today {
+        Today::Stamped(_) | Today::Flag(_) if asked_s.is_some() && !today.is_fast_somewhere(limit) => {
+            "k0s does not run with it yet: first quorate plan restart-controllers, and with all of them restarted, restart the \
+             rollout of the slow ones"
+        }
+        Today::Stamped(_) | Today::Flag(_) | Today::Untold => today.remedy(limit, pods.iter().any(is_fast)),
+    };
     Some(Finding {
         check: CheckId::FailoverEviction,
         severity: Severity::Warning,
@@ -142,13 +151,18 @@ fn slow_eviction(snapshot: &Snapshot, pods: &[Row], limit: u64) -> Option<Findin
             delay_words(slowest),
         )
         .into(),
-        evidence: evidence(spread.chain([owners, origin(snapshot)]).chain(today.lines())),
+        evidence: evidence(
+            spread
+                .chain([owners, origin(snapshot)])
+                .chain(today.lines())
+                .chain(asked),
+        ),
         consequence: format!(
             "after the loss of a node their replacements start {} after its detection",
             delay_words(slowest).trim_start_matches("after ")
         )
         .into(),
-        remedy: today.remedy(limit, pods.iter().any(is_fast)).into(),
+        remedy: remedy.into(),
     })
 }
 
@@ -314,6 +328,18 @@ impl<'a> Today<'a> {
         }
     }
 
+    /// Whether any API server gives new pods the short delay.
+    fn is_fast_somewhere(&self, limit: u64) -> bool {
+        match self {
+            Today::Stamped(stamps) => {
+                let mut told = stamps.values().flatten();
+                told.any(|own| own.unreachable <= Tolerates::Seconds(limit))
+            }
+            Today::Flag(seconds) => *seconds <= limit,
+            Today::Untold => false,
+        }
+    }
+
     /// Whether a restart of the rollout would help. `is_some_fast`: it could also do harm.
     fn remedy(&self, limit: u64, is_some_fast: bool) -> &'static str {
         let is_fast = |stamps: &Stamps| stamps.unreachable <= Tolerates::Seconds(limit);
@@ -321,7 +347,7 @@ impl<'a> Today<'a> {
             Today::Stamped(stamps) if stamps.values().all(|told| told.as_ref().is_ok_and(is_fast)) => {
                 "every API server gives new pods the short delay: restart the rollout of the slow ones"
             }
-            Today::Stamped(stamps) if stamps.values().any(|told| told.as_ref().is_ok_and(is_fast)) => {
+            Today::Stamped(_) if self.is_fast_somewhere(limit) => {
                 "not every API server is known to give new pods the short delay: see failover.mixed-eviction first, then \
                  restart the rollout of the slow ones"
             }

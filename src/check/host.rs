@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::look::{
-    Looked, called, cannot_tell, evidence, host_subject, member_subject, need, not_applicable, outcome, plural,
+    Looked, arg, called, cannot_tell, evidence, host_subject, member_subject, need, not_applicable, outcome, plural,
 };
 use super::{Check, CheckId, Finding, Group, Outcome, Profile, Severity};
 use crate::base::{Age, Text, Why, WhyKind};
@@ -282,9 +282,12 @@ fn disk(snapshot: &Snapshot) -> Looked {
             mib(disk.total_bytes)
         )]),
         consequence: "when it is full, etcd on this host stops; below 10 % the kubelet evicts pods".into(),
-        remedy: "find what fills it (sudo du -xh --max-depth=2 /var | sort -h | tail), and free that; remove nothing in k0s's \
-                 directory"
-            .into(),
+        remedy: format!(
+            "find what fills it (sudo du -xh --max-depth=2 \"$(stat -c %m {})\" | sort -h | tail -n 40), and free that; remove nothing in k0s's \
+             directory",
+            arg(disk.path.as_str())
+        )
+        .into(),
     }])
 }
 

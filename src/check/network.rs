@@ -52,8 +52,8 @@ pub const CHECKS: &[Check] = &[
         group: Group::Network,
         profile: Profile::Any,
         title: "this host's network is fast enough",
-        looks_at: "the nominal speed of this host's interfaces that are up; virtual ones often tell none. Where one is too slow and another is \
-                   not, it cannot tell: which of them carries the cluster is not known",
+        looks_at: "the nominal speed of this host's interfaces that are up; virtual ones often tell none. Where one is too slow or \
+                   tells none, and another is fast, it cannot tell: which of them carries the cluster is not known",
         why: "a new replica's image and a new member's database come over the same wire as etcd's heartbeats",
         fix: "use a faster interface between the nodes",
         statement: Some("1 Gbps or faster NIC recommended for inter-node cluster traffic."),
@@ -172,7 +172,35 @@ fn latency(snapshot: &Snapshot, policy: &Policy) -> Looked {
             let how = "the shortest round trip of their connections";
             is_far(rtt_us).then(|| distant(&other, &format!(" from {one}"), rtt_us, how, policy))
         });
-    Ok(far.chain(between).collect())
+    let found: Vec<Finding> = far.chain(between).collect();
+    if found.is_empty() {
+        need_round_trips(snapshot)?;
+    }
+    Ok(found)
+}
+
+/// Goes on only if it is known how far the others that live are from each other, by one of the two.
+fn need_round_trips(snapshot: &Snapshot) -> Result<(), Outcome> {
+    let mut others = snapshot.neighbours();
+    others.sort_by(|one, other| one.name.cmp(&other.name));
+    let mut living = others.iter().filter(|own| ports::is_asked(snapshot, own.address));
+    let known = snapshot.round_trips_between();
+    while let Some(one) = living.next() {
+        let is_known = |name: &Text| {
+            let mut pairs = known.iter();
+            pairs.any(|(from, to, _)| (from, to) == (&one.name, name) || (from, to) == (name, &one.name))
+        };
+        if let Some(other) = living.clone().find(|other| !is_known(&other.name)) {
+            let feed = FeedId::From(one.address);
+            let text = format!(
+                "they are near to this host; how far {} and {} are from each other is not told",
+                one.name, other.name
+            );
+            need(snapshot, feed).map_err(|outcome| because(outcome, &text))?;
+            return Err(cannot_tell(feed, Why::new(WhyKind::Missing, text)));
+        }
+    }
+    Ok(())
 }
 
 /// `from` says from whom, where it is not this host.
@@ -309,7 +337,8 @@ fn link_speed(snapshot: &Snapshot, policy: &Policy) -> Looked {
         let why = Why::new(WhyKind::Missing, "no interface that is up tells its speed");
         return Err(cannot_tell(feed, why));
     };
-    if u64::from(slowest) >= policy.link_mbit {
+    let is_silent = up.iter().any(|link| link.speed_mbit.is_none());
+    if u64::from(slowest) >= policy.link_mbit && !is_silent {
         return Ok(Vec::new());
     }
     let told = up.iter().map(|link| {
@@ -318,7 +347,7 @@ fn link_speed(snapshot: &Snapshot, policy: &Policy) -> Looked {
             .map_or_else(|| "unknown".to_owned(), |speed| format!("{speed} Mbit/s"));
         format!("{}: {speed}", link.name)
     });
-    if u64::from(fastest) >= policy.link_mbit {
+    if u64::from(fastest) >= policy.link_mbit || is_silent {
         let text = format!("which of them carries the cluster is not known: {}", names(told));
         return Err(cannot_tell(feed, Why::new(WhyKind::Missing, text)));
     }

@@ -1,6 +1,7 @@
 //! The nodes family: are there three controllers, do their kubelets beat, do zones hold what they promise. Start at
 //! [`heartbeat`], which is ahead of Kubernetes.
 
+use super::etcd::START;
 use super::look::{Looked, arg, cannot_tell, evidence, names, need_kinds, outcome, plural};
 use super::{Check, CheckId, Finding, Group, Profile, Severity};
 use crate::base::{Age, Stamp, Text, Why, WhyKind};
@@ -209,10 +210,14 @@ fn unready_node(snapshot: &Snapshot, node: &Node) -> Finding {
         severity: Severity::Warning,
         subject: Text::from(format!("node/{name}")),
         title: format!("{name} is not ready ({})", ready.status.word()).into(),
-        evidence: evidence(std::iter::once(condition.trim_end().to_owned()).chain(beat).chain([pods])),
+        evidence: evidence(
+            std::iter::once(condition.trim_end().to_owned())
+                .chain(beat)
+                .chain([pods]),
+        ),
         consequence: "its replicas do not serve; they are evicted and started elsewhere where they may".into(),
         remedy: format!(
-            "bring its host back: sudo systemctl start k0scontroller there; what the kubelet says: kubectl describe node {}",
+            "bring its host back ({START}); what the kubelet says: kubectl describe node {}",
             arg(name.as_str())
         )
         .into(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::look::{Looked, arg, evidence, names, need_kinds, not_applicable, outcome, plural};
-use super::storage::copies;
+use super::storage::{copies, held};
 use super::{Check, CheckId, Finding, Group, Outcome, Profile, Scene, Severity};
 use crate::base::{Age, Text};
 use crate::model::kube::{Pod, Tri, WorkloadKind};
@@ -77,9 +77,12 @@ pub(super) fn workload_subject(kind: WorkloadKind, key: &ObjectKey) -> Text {
 }
 
 /// A rollout restart often ends as uneven as it began: new pods are placed while old ones still count.
-fn rebalance(placement: &Placement) -> String {
+fn rebalance(scene: &Scene, placement: &Placement) -> String {
+    if !held(scene, placement).is_empty() {
+        return "its volumes hold its pods where they are: see storage.pinned".to_owned();
+    }
     format!(
-        "once every node is ready: quorate run rebalance {}/{}/{}",
+        "once every node is ready: quorate plan rebalance {}/{}/{}",
         placement.workload.kind.word().to_ascii_lowercase(),
         arg(placement.key.namespace.as_str()),
         arg(placement.key.name.as_str())
@@ -98,11 +101,14 @@ fn web_spread(scene: &Scene) -> Looked {
     if webs(placements).next().is_none() {
         return Err(not_applicable("there is no NetBox web Deployment"));
     }
-    let webs = webs(placements).filter(|web| web.workload.desired > 0);
-    Ok(webs.flat_map(|web| web_findings(scene, web)).collect())
+    let webs: Vec<_> = webs(placements).filter(|web| web.workload.desired > 0).collect();
+    if webs.is_empty() {
+        return Err(not_applicable("the web is scaled to no replica"));
+    }
+    Ok(webs.into_iter().flat_map(|web| web_findings(scene, web)).collect())
 }
 
-fn web_findings(snapshot: &Snapshot, web: &Placement) -> Vec<Finding> {
+fn web_findings(scene: &Scene, web: &Placement) -> Vec<Finding> {
     let ready = web.ready();
     let name = &web.key.name;
     let finding = |severity, title: String, consequence: &str, remedy: String| Finding {
@@ -136,10 +142,10 @@ fn web_findings(snapshot: &Snapshot, web: &Placement) -> Vec<Finding> {
         findings.push(finding(Severity::Warning, title, consequence, remedy));
     }
     let (fullest, most) = fullest(web);
-    if most >= 2 && is_crowded(snapshot, web) {
+    if most >= 2 && is_crowded(scene, web) {
         let title = format!("{most} replicas of {name} on {fullest}");
         let consequence = "the loss of that node takes more replicas than it must";
-        findings.push(finding(Severity::Warning, title, consequence, rebalance(web)));
+        findings.push(finding(Severity::Warning, title, consequence, rebalance(scene, web)));
     } else if !web.survives_any_loss() {
         let ready_on = web
             .nodes
@@ -148,7 +154,12 @@ fn web_findings(snapshot: &Snapshot, web: &Placement) -> Vec<Finding> {
             .map(|(node, _)| node);
         let title = format!("all ready replicas of {name} are on {}", names(ready_on));
         let consequence = "the loss of that node makes NetBox unavailable until a new replica has started";
-        let remedy = "bring the other replicas back: see placement.pending and node.not-ready".to_owned();
+        let remedy = if web.workload.desired < 2 {
+            "one replica is wanted: see placement.scaling for what the NetBoxEnterprise asks for"
+        } else {
+            "bring the other replicas back: see placement.pending and node.not-ready"
+        }
+        .to_owned();
         findings.push(finding(Severity::Warning, title, consequence, remedy));
     }
     findings
@@ -240,10 +251,10 @@ fn hardly_ready(placement: &Placement, ready: u32) -> Finding {
     }
 }
 
-fn in_one_place(snapshot: &Snapshot, placement: &Placement, has_zones: bool) -> Option<Finding> {
+fn in_one_place(scene: &Scene, placement: &Placement, has_zones: bool) -> Option<Finding> {
     let ready = placement.ready();
     let holds_all = |(_, tally): &(&Text, &Tally)| tally.ready == ready;
-    let zones = placement.zones(snapshot);
+    let zones = placement.zones(scene);
     let node = placement
         .nodes
         .iter()
@@ -265,7 +276,7 @@ fn in_one_place(snapshot: &Snapshot, placement: &Placement, has_zones: bool) -> 
         title: format!("all {ready} ready replicas of {name} are in {place}").into(),
         evidence: evidence(place_lines(placement)),
         consequence: format!("the loss of {place} takes the whole service until replacements have started").into(),
-        remedy: rebalance(placement).into(),
+        remedy: rebalance(scene, placement).into(),
     })
 }
 

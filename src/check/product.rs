@@ -50,7 +50,7 @@ pub const CHECKS: &[Check] = &[
         profile: Profile::Any,
         title: "HA is not combined with an air gap",
         looks_at: "spec.airGap and spec.highAvailability of the newest Installation",
-        why: "nobody tests or supports the combination yet",
+        why: "the HA document supports no failover on an air gap yet",
         fix: "ask support before relying on it",
         statement: Some("High availability on air-gapped installations is not yet supported."),
         look: |snapshot, _| outcome(setup::air_gap(snapshot)),

@@ -337,7 +337,9 @@ fn flapping(snapshot: &Snapshot) -> Looked {
             "no pause yet, but the heartbeats were watched for less than {}",
             Age(WATCHED)
         );
-        let why = Why::new(WhyKind::NoOccasion, text);
+        let why = Why::new(WhyKind::NoOccasion, text).hint(
+            "leave the console or `quorate check --watch` open for ten minutes; what a session saw, the next one knows",
+        );
         return Err(cannot_tell(FeedId::Kube(KubeKind::Leases), why));
     }
     Ok(found)

@@ -51,13 +51,13 @@ fn media(snapshot: &Scene) -> Looked {
     let Some(web) = webs(placements).next() else {
         return Err(not_applicable("there is no NetBox web Deployment"));
     };
-    let pods = snapshot.pods_of(web).iter().filter(|(_, pod)| !pod.is_finished());
-    let mut mounted: Vec<&Text> = pods.flat_map(|(_, pod)| &pod.claims).collect();
-    mounted.sort();
-    mounted.dedup();
+    if snapshot.pods_of(web).iter().all(|(_, pod)| pod.is_finished()) {
+        let why = Why::new(WhyKind::Missing, format!("{} has no pod to look at", web.key.name));
+        return Err(cannot_tell(FeedId::Kube(KubeKind::Pods), why));
+    }
     let (mut lines, mut untold) = (Vec::new(), None);
-    for name in mounted {
-        let key = ObjectKey::new(web.key.namespace.clone(), name.clone());
+    for key in mounted(snapshot, web) {
+        let name = &key.name;
         if snapshot.kube.claims.get(&key).is_none() {
             let why = Why::new(WhyKind::Missing, format!("the claim {key} is mounted, but not there"));
             return Err(cannot_tell(FeedId::Kube(KubeKind::Claims), why));
@@ -170,16 +170,18 @@ pub(super) fn copies(own: &Placement) -> bool {
     own.workload.desired > 1 && own.key.name == STORE
 }
 
-/// The claims that a workload's pods mount.
-pub(super) fn mounted<'a>(scene: &'a Scene, own: &Placement) -> impl Iterator<Item = ObjectKey> + 'a {
+/// The claims that a workload's pods mount, each once.
+pub(super) fn mounted(scene: &Scene, own: &Placement) -> BTreeSet<ObjectKey> {
     let pods = scene.pods_of(own).iter().filter(|(_, pod)| !pod.is_finished());
     let claims = pods.flat_map(|(key, pod)| pod.claims.iter().map(|name| (key.namespace.clone(), name.clone())));
-    claims.map(|(namespace, name)| ObjectKey::new(namespace, name))
+    claims
+        .map(|(namespace, name)| ObjectKey::new(namespace, name))
+        .collect()
 }
 
 /// Those of them that are local to a node, and these nodes.
 pub(super) fn held<'a>(scene: &'a Scene, own: &Placement) -> Vec<(Text, &'a Text)> {
-    let local = mounted(scene, own).filter_map(|claim| {
+    let local = mounted(scene, own).into_iter().filter_map(|claim| {
         let node = scene.kube.pinned(&claim)?;
         Some((claim.name, node))
     });
@@ -212,7 +214,7 @@ fn tied(placement: &Placement, held: &[(Text, &Text)]) -> Finding {
         ),
         consequence: consequence.into(),
         remedy: format!(
-            "find out what its {} holds, whether its replicas copy it among each other, and whether a backup has it: kubectl -n {} \
+            "find out what is on its {}, whether its replicas copy it among each other, and whether a backup has it: kubectl -n {} \
              get pvc",
             plural(held.len(), "volume"),
             arg(key.namespace.as_str())

@@ -229,6 +229,20 @@ impl HostFacts {
         processes.iter().find(|process| process.name == *name)
     }
 
+    /// k0s's directory, as k0s says it, or as etcd's flags or a certificate's path show it.
+    pub fn k0s_dir(&self) -> Option<Text> {
+        let told = self.k0s.as_ref().and_then(|fact| fact.value.data_dir.clone());
+        let flag = || {
+            let dir = self.process("etcd")?.flags.get("data-dir")?;
+            dir.as_str().strip_suffix("/etcd").map(Text::new)
+        };
+        let certificate = || {
+            let path = self.certificates.as_ref()?.value.first()?.path.as_str();
+            path.split_once("/pki/").map(|(dir, _)| Text::new(dir))
+        };
+        told.or_else(flag).or_else(certificate)
+    }
+
     /// Whether this host is certainly off the network: it has interfaces, and none of them has a carrier.
     pub fn is_unplugged(&self) -> bool {
         self.links.as_ref().is_some_and(|links| {

@@ -153,18 +153,7 @@ impl Page<'_> {
 
     /// k0s's directory on this host.
     fn k0s_dir(&self) -> String {
-        let host = &self.snapshot.host;
-        let told = host.k0s.as_ref().and_then(|fact| fact.value.data_dir.clone());
-        let flag = || {
-            let dir = host.process("etcd")?.flags.get("data-dir")?;
-            dir.as_str().strip_suffix("/etcd").map(Text::new)
-        };
-        let certificate = || {
-            let certificates = host.certificates.as_ref()?;
-            let path = certificates.value.first()?.path.as_str();
-            path.split_once("/pki/").map(|(dir, _)| Text::new(dir))
-        };
-        let found = told.or_else(flag).or_else(certificate);
+        let found = self.snapshot.host.k0s_dir();
         found.map_or_else(|| "/var/lib/k0s".to_owned(), |dir| dir.to_string())
     }
 }

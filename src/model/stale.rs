@@ -37,6 +37,12 @@ impl Snapshot {
         stale
     }
 
+    /// How long new pods shall stay on a silent node by this host's k0s.yaml, in seconds; None where it does not say.
+    pub fn configured_toleration_s(&self) -> Option<u64> {
+        let config = &self.host.config.as_ref()?.value;
+        config.api_args.get(TOLERATION_FLAG)?.as_str().parse().ok()
+    }
+
     /// A hint, where no flag tells whether this host's k0s runs with its k0s.yaml: the file was written after k0s started.
     /// What was changed in it is not known, and it may not matter.
     pub fn changed_config(&self) -> Option<String> {
@@ -106,10 +112,7 @@ fn changed_flag(snapshot: &Snapshot) -> Option<Text> {
 /// Other controllers whose API servers give new pods something else than this host's k0s.yaml says. k0s.yaml may differ from
 /// controller to controller, and so the words say whose it is.
 fn otherwise_stamping(snapshot: &Snapshot) -> Vec<Stale> {
-    let config = snapshot.host.config.as_ref();
-    let wanted: Option<u64> =
-        config.and_then(|config| config.value.api_args.get(TOLERATION_FLAG)?.as_str().parse().ok());
-    let (Some(wanted), Some(stamps)) = (wanted, snapshot.stamps()) else {
+    let (Some(wanted), Some(stamps)) = (snapshot.configured_toleration_s(), snapshot.stamps()) else {
         return Vec::new();
     };
     let others = snapshot.controllers().filter(|node| node.name != snapshot.host.name);

@@ -188,7 +188,7 @@ fn of_finding(state: &State, check: CheckId, about: &Text) -> Vec<Intent> {
             Some(Intent::RestartControllers { nodes: Vec::new() })
         }
         CheckId::FailoverMixed if is_stale() => Some(Intent::RestartControllers { nodes: Vec::new() }),
-        CheckId::FailoverEviction if about == "api/admission" && is_stale() => {
+        CheckId::FailoverEviction if about != "taint/unreachable" && is_stale() => {
             Some(Intent::RestartControllers { nodes: Vec::new() })
         }
         CheckId::HaEnabled => Some(Intent::EnableHa),

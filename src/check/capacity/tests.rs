@@ -44,7 +44,7 @@ fn a_pod_that_fits_nowhere_alone_is_found_although_the_sum_fits() {
     change(&mut snapshot.kube.pods, &key, |pod| pod.requests.cpu_milli = 6_000);
     let finding = one(CheckId::PlacementHeadroom, &snapshot, Severity::Warning, "node/nbe-2");
     assert!(
-        evidence(&finding).contains("on no single node is room for 1 pod"),
+        evidence(&finding).contains("1 pod of them would fit on no node"),
         "{finding:#?}"
     );
 }

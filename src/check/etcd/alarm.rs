@@ -28,7 +28,8 @@ fn raised(snapshot: &Snapshot, status: &LocalStatus, error: &Text) -> Option<Fin
         (
             "NOSPACE",
             "etcd refuses all writes, heartbeats of nodes included: nodes turn NotReady though nothing is wrong with them",
-            "compact the history, defragment one member at a time, then disarm the alarm; look for what fills the database",
+            "compact the history, defragment one member at a time, disarm the alarm: quorate plan etcd-space shows every step. Look for \
+             what fills the database",
         ),
         (
             "CORRUPT",
@@ -78,7 +79,8 @@ fn nearly_full(snapshot: &Snapshot, status: &LocalStatus) -> Option<Finding> {
         title: "etcd's database is nearly full".into(),
         evidence: evidence([size_line(status)]),
         consequence: "at its quota etcd refuses all writes: the control plane stops, and nodes turn NotReady".into(),
-        remedy: "compact the history and defragment one member at a time, while all are healthy".into(),
+        remedy: "compact the history and defragment one member at a time, while all are healthy: quorate plan etcd-space shows every step"
+            .into(),
     })
 }
 

@@ -77,6 +77,10 @@ fn a_restart_of_the_rollout_helps_where_new_pods_leave_sooner() {
     servers(&mut snapshot, 1);
     assert!(remedy(&snapshot).0.contains("see failover.mixed-eviction first"));
     servers(&mut snapshot, 3);
+    let (said, lines) = remedy(&snapshot);
+    assert!(said.contains("first quorate plan restart-controllers"), "{said}");
+    assert!(lines.contains("k0s.yaml of this host asks for 30 s"), "{lines}");
+    snapshot.host.config = None;
     assert!(remedy(&snapshot).0.contains("a restart of the rollout does not help"));
     tolerate(&mut snapshot, Tolerates::Seconds(30), |name| {
         name.starts_with("netbox-netbox")
@@ -149,6 +153,7 @@ fn a_config_that_was_written_since_k0s_started_is_a_hint() {
 fn slow_eviction_of_all_pods() {
     let mut snapshot = healthy();
     turn_off(&mut snapshot, FeedId::Admission);
+    snapshot.host.config = None;
     tolerate(&mut snapshot, Tolerates::Seconds(300), |_| true);
     flags(
         &mut snapshot,

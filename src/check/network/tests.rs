@@ -54,6 +54,36 @@ fn the_others_may_be_far_from_each_other() {
 }
 
 #[test]
+fn near_to_this_host_is_not_near_to_each_other() {
+    let id = CheckId::NetworkLatency;
+    let second = example::address(2).as_str().parse().unwrap();
+    let mut silent = example::healthy();
+    for seen in silent.from.values_mut() {
+        seen.round_trips_us.clear();
+    }
+    assert_cannot_tell(id, &silent, FeedId::From(second));
+    example::turn_off(&mut silent, FeedId::From(second));
+    let Outcome::CannotTell { why, .. } = look(id, &silent) else {
+        panic!("nobody measured it");
+    };
+    assert!(
+        why.text
+            .as_str()
+            .contains("how far nbe-2 and nbe-3 are from each other is not told"),
+        "{}",
+        why.text
+    );
+    // What is known to be far is found all the same, and a dead one is at no distance.
+    silent.etcd.peers.get_mut(&member_id(3)).unwrap().rtt_us = Some(48_000);
+    one(id, &silent, Severity::Warning, "member/nbe-3");
+    let mut dead = example::node_lost(Death::Refused);
+    for seen in dead.from.values_mut() {
+        seen.round_trips_us.clear();
+    }
+    assert_holds(id, &dead);
+}
+
+#[test]
 fn this_host_s_own_member_is_no_distance() {
     assert_holds(CheckId::NetworkLatency, &measured(1, 90_000));
 }
@@ -142,10 +172,12 @@ fn interfaces_are_judged_together_where_they_agree() {
     };
     let (id, feed) = (CheckId::NetworkLinkSpeed, FeedId::Host(HostPart::Links));
     assert_holds(id, &with(&[Some(1_000)]));
-    assert_holds(id, &with(&[Some(10_000), Some(1_000), None]));
+    assert_holds(id, &with(&[Some(10_000), Some(1_000)]));
     let finding = one(id, &with(&[Some(10), Some(100)]), Severity::Info, "node/nbe-1");
     assert_eq!(finding.title, "this host's fastest interface has 100 Mbit/s");
-    assert_cannot_tell(id, &with(&[None]), feed);
+    for some_silent in [&[None][..], &[Some(10_000), None], &[Some(100), None]] {
+        assert_cannot_tell(id, &with(some_silent), feed);
+    }
     match look(id, &with(&[Some(10_000), Some(100)])) {
         Outcome::CannotTell { feed: named, why, .. } => {
             assert_eq!(named, feed);

@@ -2,9 +2,9 @@
 
 use crate::check::testing::{assert_holds, assert_not_applicable, evidence, findings, one};
 use crate::check::{CheckId, Severity};
-use crate::model::example::{Death, add_pod, change, healthy, name, node_lost, pod, wall_ago};
-use crate::model::kube::{Pod, Workload};
-use crate::model::{ObjectKey, Snapshot};
+use crate::model::example::{Death, add_pod, change, healthy, name, node_lost, pod, put, wall_ago};
+use crate::model::kube::{Claim, Pod, Workload};
+use crate::model::{KubeKind, ObjectKey, Snapshot};
 
 const WEB: &str = "deployment/kotsadm/netbox-netbox";
 
@@ -68,7 +68,7 @@ fn two_web_replicas_on_one_node() {
         finding
             .remedy
             .as_str()
-            .contains("quorate run rebalance deployment/kotsadm/netbox-netbox")
+            .contains("quorate plan rebalance deployment/kotsadm/netbox-netbox")
     );
 }
 
@@ -106,13 +106,40 @@ fn the_last_ready_web_replica_is_named() {
     web_pod(&mut snapshot, 2, |pod| pod.ready = false);
     let finding = one(CheckId::PlacementWebSpread, &snapshot, Severity::Warning, WEB);
     assert_eq!(finding.title, "all ready replicas of netbox-netbox are on nbe-1");
+    assert!(finding.remedy.as_str().starts_with("bring the other replicas back"));
+    web(&mut snapshot, |web| web.desired = 1);
+    let finding = one(CheckId::PlacementWebSpread, &snapshot, Severity::Warning, WEB);
+    assert!(finding.remedy.as_str().starts_with("one replica is wanted"));
+}
+
+#[test]
+fn what_a_volume_holds_is_not_to_be_rebalanced() {
+    let mut snapshot = healthy();
+    web_pod(&mut snapshot, 3, |pod| {
+        pod.node = Some(name(1));
+        pod.claims = vec!["media".into()];
+    });
+    let claim = Claim {
+        phase: "Bound".into(),
+        provisioner: Some("openebs.io/local".into()),
+        node: Some(name(1)),
+        volume: None,
+    };
+    let key = ObjectKey::new("kotsadm", "media");
+    put(&mut snapshot.kube.claims, KubeKind::Claims, key, claim);
+    let finding = one(CheckId::PlacementWebSpread, &snapshot, Severity::Warning, WEB);
+    assert!(
+        finding.remedy.as_str().contains("see storage.pinned"),
+        "{}",
+        finding.remedy
+    );
 }
 
 #[test]
 fn a_web_scaled_to_zero_is_wanted_so() {
     let mut snapshot = healthy();
     web(&mut snapshot, |web| web.desired = 0);
-    assert_holds(CheckId::PlacementWebSpread, &snapshot);
+    assert_not_applicable(CheckId::PlacementWebSpread, &snapshot);
 }
 
 #[test]

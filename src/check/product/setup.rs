@@ -82,7 +82,7 @@ pub(super) fn air_gap(snapshot: &Snapshot) -> Looked {
             "Installation {}: airGap and highAvailability are true",
             key.name
         )]),
-        consequence: "failover is not supported here, and nobody tests it".into(),
+        consequence: "failover is not supported on an air gap yet: NetBox Labs may not help when it fails".into(),
         remedy: "ask support whether your release covers it; do not count on failover until then".into(),
     }])
 }

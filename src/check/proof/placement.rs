@@ -141,7 +141,7 @@ pub(super) fn pinned(snapshot: &Snapshot) -> Vec<String> {
     let count = format!("{count} without a volume that one node alone can mount");
     let copied = scene.placements.iter().filter(|own| copies(own)).map(|own| {
         let nodes: BTreeSet<_> = held(&scene, own).into_iter().map(|(_, node)| node).collect();
-        let on = if mounted(&scene, own).any(|claim| unread(&scene, &claim).is_some()) {
+        let on = if mounted(&scene, own).iter().any(|claim| unread(&scene, claim).is_some()) {
             "their volumes are not read".to_owned()
         } else if nodes.is_empty() {
             "none bound to a node".to_owned()

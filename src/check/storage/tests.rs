@@ -49,6 +49,27 @@ fn media_on_one_node_are_found() {
 }
 
 #[test]
+fn without_a_pod_of_the_web_nothing_shows_where_media_are() {
+    let mut snapshot = example::healthy();
+    let is_web = |key: &ObjectKey| key.name.as_str().starts_with("netbox-netbox-");
+    snapshot.kube.pods.rows_mut().retain(|key, _| !is_web(key));
+    assert_cannot_tell(CheckId::StorageMedia, &snapshot, FeedId::Kube(KubeKind::Pods));
+}
+
+#[test]
+fn a_claim_of_several_pods_is_one_claim() {
+    let subject = "deployment/kotsadm/netbox-netbox";
+    let shared = with_media(Some("openebs.io/local"));
+    let finding = one(CheckId::StoragePinned, &shared, Severity::Info, subject);
+    assert_eq!(evidence(&finding), "claim media is local to nbe-2");
+    assert!(
+        finding.remedy.as_str().contains("on its 1 volume,"),
+        "{}",
+        finding.remedy
+    );
+}
+
+#[test]
 fn a_volume_knows_better_than_its_claim_where_it_can_be_mounted() {
     let pinned = |hosts: Vec<crate::base::Text>| {
         let mut snapshot = with_media(Some("rancher.io/path"));

@@ -44,7 +44,7 @@ fn head(snapshot: &Snapshot, report: &Report) -> Vec<Block> {
     });
     let user = if snapshot.host.is_root { "root" } else { "not root" };
     let fact = |name: &str, value: String| (name.to_owned(), value);
-    let facts = vec![
+    let mut facts = vec![
         fact("Taken", snapshot.now.wall.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()),
         fact(
             "Verdict",
@@ -62,6 +62,8 @@ fn head(snapshot: &Snapshot, report: &Report) -> Vec<Block> {
         fact("Cannot tell", of("cannot-tell")),
         fact("Not applicable", of("not-applicable")),
     ];
+    let at_hand = check::at_hand(&snapshot.host, report.findings());
+    facts.extend(at_hand.map(|text| fact("To run a remedy", text)));
     let mut blocks = vec![Block::Heading(1, TITLE.to_owned())];
     if let Some(simulated) = &snapshot.simulated {
         let text = format!("SIMULATED CLUSTER ({}): nothing of this is real.", simulated.scenario);

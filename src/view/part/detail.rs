@@ -100,6 +100,8 @@ fn of_finding(state: &State, finding: &Finding) -> Vec<Paragraph> {
     );
     rows.push(("consequence", finding.consequence.to_string(), Role::Text));
     rows.push(("remedy", finding.remedy.to_string(), Role::Accent));
+    let at_hand = checks::at_hand(&state.snapshot.host, [finding]);
+    rows.extend(at_hand.map(|text| ("", text, Role::Dim)));
     if let Some(own) = state.derived.report.acknowledgement(finding) {
         let until = own.until.strftime("%Y-%m-%d %H:%M UTC");
         rows.push(("acknowledged", format!("until {until}: {}", own.reason), Role::Dim));
