@@ -242,8 +242,11 @@ pub struct Database {
     pub read_only: bool,
     /// Which of [`DATABASES`] exist.
     pub databases: Vec<Text>,
-    /// `pg_stat_replication`: a state for each that streams from here; empty where we have no right to see it.
+    /// `pg_stat_replication`: a state for each that may be a standby; empty where we have no right to see it.
     pub standbys: Vec<Text>,
+    /// Who streams from here and is no standby: it has a logical slot, or reports no replay, as `pg_receivewal` and a backup.
+    #[serde(default)]
+    pub other_receivers: usize,
 }
 
 impl Database {

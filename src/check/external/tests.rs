@@ -227,12 +227,21 @@ fn a_standby_streams_or_is_not_ours_to_see() {
     );
     one(id, &states(&["backup"]), Severity::Warning, subject);
     assert_cannot_tell(id, &states(&[""]), feed);
-    let managed = postgresql(|all| {
-        all.truncate(1);
-        all[0].target = "nb.abc.eu-central-1.rds.amazonaws.com:5432".into();
-        database(&mut all[0]).standbys.clear();
-    });
-    assert_cannot_tell(id, &managed, feed);
+    let received = |standbys: &[&str], target: &str| {
+        postgresql(|all| {
+            all[0].target = target.into();
+            let own = database(&mut all[0]);
+            own.standbys = standbys.iter().map(|own| Text::from(*own)).collect();
+            own.other_receivers = 2;
+        })
+    };
+    let (db, managed) = ("db-1.example.com:5432", "nb.abc.eu-central-1.rds.amazonaws.com:5432");
+    assert_holds(id, &received(&["streaming"], db));
+    let told = evidence(&one(id, &received(&[], db), Severity::Warning, subject));
+    assert!(told.contains("pg_stat_replication shows no standby"), "{told}");
+    assert!(told.contains("not counted as standbys: 2 receivers of WAL"), "{told}");
+    assert_cannot_tell(id, &received(&[""], db), feed);
+    assert_cannot_tell(id, &received(&[], managed), feed);
 }
 
 #[test]
