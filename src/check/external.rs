@@ -87,7 +87,8 @@ pub const CHECKS: &[Check] = &[
         group: Group::ExternalServices,
         profile: Profile::Any,
         title: "Sentinel could replace a dead Redis master",
-        looks_at: "SENTINEL MASTERS, REPLICAS and CKQUORUM of each Sentinel that external.sentinel names, from this host",
+        looks_at: "SENTINEL MASTERS, REPLICAS and CKQUORUM of each Sentinel that external.sentinel names, from this host. Where \
+                   none is named and Redis is a managed service by its name, this cannot be told",
         why: "without a quorum of Sentinels and a replica, a dead master stays dead, and Diode's queue with it",
         fix: "start the Sentinels and replicas that are down; three Sentinels on three machines are the least",
         statement: Some("Sentinel-based Redis is required for durable workloads (the Diode ingestion queue)"),

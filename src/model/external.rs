@@ -386,11 +386,12 @@ impl Bucket {
     }
 }
 
-/// How the best known managed services name their hosts.
-const MANAGED: [&str; 7] = [
+/// How the best known managed services name their hosts. Google's Memorystore has an address alone.
+const MANAGED: [&str; 8] = [
     ".rds.amazonaws.com",
     ".cache.amazonaws.com",
     ".rds.amazonaws.com.cn",
+    ".cache.amazonaws.com.cn",
     ".database.azure.com",
     ".redis.cache.windows.net",
     ".redis.azure.net",
@@ -430,6 +431,7 @@ mod tests {
     fn managed_services_are_known_by_their_names() {
         assert!(is_managed("db.abc.eu-central-1.rds.amazonaws.com:5432"));
         assert!(is_managed("NB.postgres.database.azure.com.:5432"));
+        assert!(is_managed("nb.abc.cnn1.cache.amazonaws.com.cn:6379"));
         assert!(!is_managed("db.example.com:5432"));
         assert!(!is_managed("[fd00::1]:5432"));
         assert!(is_managed_storage("s3.eu-central-1.amazonaws.com:443"));

@@ -3,7 +3,7 @@
 use super::super::look::{Looked, cannot_tell, certificate_end, evidence, names, need};
 use super::super::{CheckId, Finding, Outcome, Severity};
 use crate::base::{Age, Text, Why, WhyKind};
-use crate::model::external::{Cache, External, Master, Secured, Seen, Server, ServiceId, Told, Watch};
+use crate::model::external::{Cache, External, Master, Secured, Seen, Server, ServiceId, Told, Watch, is_managed};
 use crate::model::quorum::Contact;
 use crate::model::reach::from::FromController;
 use crate::model::{FeedId, FeedState, Policy, Snapshot};
@@ -223,8 +223,31 @@ fn replica(server: &Server<Cache>, cache: &Cache, vantage: String, words: &Repli
     }
 }
 
+/// Why nobody can tell, where no Sentinel is named because Redis is a managed service.
+fn managed_redis(snapshot: &Snapshot) -> Option<Outcome> {
+    if is_named(snapshot, ServiceId::Sentinel) {
+        return None;
+    }
+    let servers = snapshot.external.get(&ServiceId::Redis)?.told.servers();
+    let target = servers
+        .iter()
+        .map(|own| own.target)
+        .find(|own| is_managed(own.as_str()))?;
+    let text = format!(
+        "no Sentinel is named, and {target} is a managed service: it shows nobody how it replaces a dead master"
+    );
+    let why = Why::new(WhyKind::NoOccasion, text).hint(
+        "see in its console whether it has a replica in another zone; ask NetBox Labs whether that is enough for Diode's queue, \
+         for which the HA document wants Sentinel",
+    );
+    Some(cannot_tell(FeedId::External(ServiceId::Sentinel), why))
+}
+
 /// Whether the Sentinels would replace a dead master.
 pub fn sentinel(snapshot: &Snapshot) -> Looked {
+    if let Some(outcome) = managed_redis(snapshot) {
+        return Err(outcome);
+    }
     let mut found = reached(snapshot, CheckId::ExternalRedisSentinel, ServiceId::Sentinel)?;
     let external = told(snapshot, ServiceId::Sentinel)?;
     let Told::Sentinel(servers) = &external.told else {
@@ -384,13 +407,17 @@ pub fn s3(snapshot: &Snapshot) -> Looked {
     Ok(found.collect())
 }
 
+/// Whether anybody said where a service is.
+fn is_named(snapshot: &Snapshot, id: ServiceId) -> bool {
+    !matches!(snapshot.feed(FeedId::External(id)), FeedState::Off { why } if why.kind == WhyKind::Config)
+}
+
 /// Whether what was asked was asked through TLS, with certificates that are accepted and do not end soon.
 pub fn tls(snapshot: &Snapshot, policy: &Policy) -> Looked {
-    let is_told = |id: &ServiceId| match snapshot.feed(FeedId::External(*id)) {
-        FeedState::Off { why } => why.kind != WhyKind::Config,
-        _ => true,
-    };
-    let mut wanted: Vec<ServiceId> = ServiceId::ALL.into_iter().filter(is_told).collect();
+    let mut wanted: Vec<ServiceId> = ServiceId::ALL
+        .into_iter()
+        .filter(|id| is_named(snapshot, *id))
+        .collect();
     if wanted.is_empty() {
         wanted.push(ServiceId::Postgresql);
     }

@@ -124,7 +124,7 @@ pub fn standby(snapshot: &Snapshot) -> Looked {
         return Ok(Vec::new());
     }
     if is_managed(server.target.as_str()) {
-        let why = Why::new(WhyKind::Forbidden, "a managed service shows nobody its standbys");
+        let why = Why::new(WhyKind::NoOccasion, "a managed service shows nobody its standbys");
         return Err(cannot_tell(
             feed,
             why.hint("see in its console whether it runs in several zones"),

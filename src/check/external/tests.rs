@@ -316,6 +316,28 @@ fn sentinels_need_a_quorum_and_a_replica() {
 }
 
 #[test]
+fn a_managed_redis_has_no_sentinel_to_name() {
+    let said = |mut snapshot: Snapshot, target: &str| {
+        if let Told::Redis(servers) = &mut snapshot.external.get_mut(&ServiceId::Redis).unwrap().told {
+            servers[0].target = target.into();
+        }
+        look(CheckId::ExternalRedisSentinel, &snapshot)
+    };
+    let unnamed = || not_told(healthy(), &[ServiceId::Sentinel]);
+    let managed = "master.nb.abc.euc1.cache.amazonaws.com:6379";
+    let kind = |outcome| match outcome {
+        Outcome::CannotTell { why, .. } => (why.kind, why.text.to_string()),
+        other => panic!("{other:?}"),
+    };
+    let (told, text) = kind(said(unnamed(), managed));
+    assert_eq!(told, WhyKind::NoOccasion);
+    assert!(text.contains(&format!("{managed} is a managed service")), "{text}");
+    assert_eq!(kind(said(unnamed(), "cache.example.com:6379")).0, WhyKind::Config);
+    // Where Sentinels are named, they are what counts.
+    assert_eq!(said(healthy(), managed), Outcome::Holds);
+}
+
+#[test]
 fn a_bucket_is_there_and_written_only_where_that_was_tried() {
     let id = CheckId::ExternalS3;
     let bucket = |exists, written| {
