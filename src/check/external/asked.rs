@@ -96,9 +96,12 @@ pub fn reached(snapshot: &Snapshot, check: CheckId, id: ServiceId) -> Looked {
             ServiceId::S3 => "media and scripts are not there for anybody",
         }
         .into(),
-        remedy:
+        remedy: if snapshot.service_from_elsewhere(id).is_empty() {
             "see whether it runs, and what firewalls between it and the nodes allow; ask it from the other nodes too"
-                .into(),
+        } else {
+            "see whether it runs, and what firewalls between it and the nodes allow"
+        }
+        .into(),
     }])
 }
 
@@ -337,15 +340,24 @@ fn wrong_with(server: &Server<Watch>, watch: &Watch, name: &Text) -> Vec<(Hold, 
 
 fn of_master(snapshot: &Snapshot, external: &External, name: &str, wrong: &[(Hold, String)]) -> Finding {
     let worst = wrong.iter().map(|(hold, _)| *hold).max().unwrap_or(Hold::Stuck);
-    let (severity, title) = match worst {
-        Hold::Down => (Severity::Critical, format!("Redis master {name} is down")),
+    let (severity, title, consequence, remedy) = match worst {
+        Hold::Down => (
+            Severity::Critical,
+            format!("Redis master {name} is down"),
+            "the Diode queue takes nothing until it is back, or a replica in its place",
+            PROMOTE,
+        ),
         Hold::Stuck => (
             Severity::Warning,
             format!("Sentinel could not replace Redis master {name}"),
+            "when the master dies, the Diode queue stands still until somebody acts",
+            COMPLETE,
         ),
         Hold::Few => (
             Severity::Warning,
             format!("fewer than three Sentinels watch Redis master {name}"),
+            "when the master dies with a Sentinel's machine, the Diode queue stands still until somebody acts",
+            COMPLETE,
         ),
     };
     let lines = wrong.iter().map(|(_, line)| line.clone());
@@ -355,19 +367,17 @@ fn of_master(snapshot: &Snapshot, external: &External, name: &str, wrong: &[(Hol
         subject: Text::from(format!("external/sentinel/{name}")),
         title: title.into(),
         evidence: evidence(lines.chain([vantage(snapshot, external)])),
-        consequence: match worst {
-            Hold::Down | Hold::Stuck => "when the master dies, the Diode queue stands still until somebody acts",
-            Hold::Few => {
-                "when the master dies with a Sentinel's machine, the Diode queue stands still until somebody acts"
-            }
-        }
-        .into(),
-        remedy:
-            "see SENTINEL CKQUORUM and SENTINEL REPLICAS there; start what is down; three Sentinels on three machines, \
-                 and a replica, are the least"
-                .into(),
+        consequence: consequence.into(),
+        remedy: remedy.into(),
     }
 }
+
+const PROMOTE: &str = "the Sentinels should promote a replica by themselves: see SENTINEL MASTER there. If they do not, see \
+                       SENTINEL CKQUORUM and SENTINEL REPLICAS: it takes enough Sentinels and a replica that lives; start what \
+                       is down";
+
+const COMPLETE: &str = "see SENTINEL CKQUORUM and SENTINEL REPLICAS there; start what is down; three Sentinels on three machines, \
+                        and a replica, are the least";
 
 /// Whether the bucket is there, and may be written where that was tried.
 pub fn s3(snapshot: &Snapshot) -> Looked {

@@ -129,6 +129,8 @@ fn a_service_that_does_not_answer_is_critical_and_one_that_says_no_is_there() {
         finding.title,
         "PostgreSQL does not answer this host, and others reach it"
     );
+    let others = "ask it from the other nodes too";
+    assert!(!finding.remedy.as_str().contains(others), "{finding:?}");
     dead.from.clear();
     let finding = one(
         CheckId::ExternalPostgresql,
@@ -137,6 +139,7 @@ fn a_service_that_does_not_answer_is_critical_and_one_that_says_no_is_there() {
         "external/postgresql",
     );
     assert!(evidence(&finding).contains("asked from nbe-1 only"), "{finding:?}");
+    assert!(finding.remedy.as_str().contains(others), "{finding:?}");
     assert_cannot_tell(
         CheckId::ExternalPostgresqlPrimary,
         &dead,
@@ -302,7 +305,9 @@ fn sentinels_need_a_quorum_and_a_replica() {
     let few = one(id, &each(|master| master.sentinels = 2), Severity::Warning, subject);
     assert_eq!(few.title, "fewer than three Sentinels watch Redis master diode");
     assert!(evidence(&few).contains("2 Sentinels known, quorum 2: "), "{few:?}");
-    one(id, &each(|master| master.is_down = true), Severity::Critical, subject);
+    let down = one(id, &each(|master| master.is_down = true), Severity::Critical, subject);
+    assert!(!down.consequence.as_str().contains("when the master dies"), "{down:?}");
+    assert!(down.remedy.as_str().contains("promote a replica"), "{down:?}");
     let nothing = sentinel(|all| {
         for own in all {
             own.answer.as_mut().unwrap().masters.clear();
