@@ -121,7 +121,7 @@ fn whatever_is_silent_a_check_ends_in_time_and_says_what_it_could_not_tell() {
 }
 
 /// The services outside the cluster, each alone and then all of them: they are asked at the same time, so that a look takes about
-/// as long as its slowest one. One after another would add three connects.
+/// as long as its slowest one. One after another they would take three connects more, and the last would not be waited for.
 fn side_by_side(lab: &Lab) {
     let services: [(&str, &[Words]); 4] = [
         (
