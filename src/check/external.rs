@@ -49,7 +49,8 @@ pub const CHECKS: &[Check] = &[
         group: Group::ExternalServices,
         profile: Profile::Any,
         title: "a PostgreSQL standby streams",
-        looks_at: "pg_stat_replication of the primary, from this host. A managed service shows nobody its standbys: where it is known \
+        looks_at: "pg_stat_replication of the primary, from this host. Who streams with a logical slot, or reports no replay \
+                   (pg_receivewal, a backup), is no standby. A managed service shows nobody its standbys: where it is known \
                    by its name, this cannot be told",
         why: "the cluster survives the loss of a node; the database must survive that of its own",
         fix: "build or mend a streaming standby, with something that fails over to it",
@@ -86,7 +87,8 @@ pub const CHECKS: &[Check] = &[
         group: Group::ExternalServices,
         profile: Profile::Any,
         title: "Sentinel could replace a dead Redis master",
-        looks_at: "SENTINEL MASTERS, REPLICAS and CKQUORUM of each Sentinel that external.sentinel names, from this host",
+        looks_at: "SENTINEL MASTERS, REPLICAS and CKQUORUM of each Sentinel that external.sentinel names, from this host. Where \
+                   none is named and Redis is a managed service by its name, this cannot be told",
         why: "without a quorum of Sentinels and a replica, a dead master stays dead, and Diode's queue with it",
         fix: "start the Sentinels and replicas that are down; three Sentinels on three machines are the least",
         statement: Some("Sentinel-based Redis is required for durable workloads (the Diode ingestion queue)"),

@@ -242,8 +242,11 @@ pub struct Database {
     pub read_only: bool,
     /// Which of [`DATABASES`] exist.
     pub databases: Vec<Text>,
-    /// `pg_stat_replication`: a state for each that streams from here; empty where we have no right to see it.
+    /// `pg_stat_replication`: a state for each that may be a standby; empty where we have no right to see it.
     pub standbys: Vec<Text>,
+    /// Who streams from here and is no standby: it has a logical slot, or reports no replay, as `pg_receivewal` and a backup.
+    #[serde(default)]
+    pub other_receivers: usize,
 }
 
 impl Database {
@@ -383,11 +386,12 @@ impl Bucket {
     }
 }
 
-/// How the best known managed services name their hosts.
-const MANAGED: [&str; 7] = [
+/// How the best known managed services name their hosts. Google's Memorystore has an address alone.
+const MANAGED: [&str; 8] = [
     ".rds.amazonaws.com",
     ".cache.amazonaws.com",
     ".rds.amazonaws.com.cn",
+    ".cache.amazonaws.com.cn",
     ".database.azure.com",
     ".redis.cache.windows.net",
     ".redis.azure.net",
@@ -427,6 +431,7 @@ mod tests {
     fn managed_services_are_known_by_their_names() {
         assert!(is_managed("db.abc.eu-central-1.rds.amazonaws.com:5432"));
         assert!(is_managed("NB.postgres.database.azure.com.:5432"));
+        assert!(is_managed("nb.abc.cnn1.cache.amazonaws.com.cn:6379"));
         assert!(!is_managed("db.example.com:5432"));
         assert!(!is_managed("[fd00::1]:5432"));
         assert!(is_managed_storage("s3.eu-central-1.amazonaws.com:443"));

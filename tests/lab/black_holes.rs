@@ -16,6 +16,8 @@ use crate::sshd::Sshd;
 const TIMEOUT: &str = "10s";
 /// And what it may take at most: a busy machine needs a while to start it and to end it.
 const DEADLINE: Duration = Duration::from_secs(10 + 5);
+/// How long one connect to nowhere is tried.
+const CONNECT: Duration = Duration::from_millis(1500);
 /// How long what was done may take to show.
 const SOON: Duration = Duration::from_secs(100);
 
@@ -63,26 +65,26 @@ const MEMBER: [Words; 2] = [
 const ENTRY: &str = "entry.url = 'https://netbox.lab/login/'";
 const FROM_THERE: &str = "look_from_there = true";
 
-/// One look, which must end in time.
+/// One look, which must end in time, and what it took.
 #[track_caller]
-fn check(lab: &Lab, settings: &str) -> Value {
+fn check(lab: &Lab, settings: &str) -> (Value, Duration) {
     let file = lab.state().join("settings.toml");
     fs::write(&file, settings).unwrap();
     let began = Instant::now();
     let report = lab.json(1, &["check", "--timeout", TIMEOUT, "--config", file.to_str().unwrap()]);
     let took = began.elapsed();
     assert!(took < DEADLINE, "--timeout {TIMEOUT} took {took:?}");
-    report
+    (report, took)
 }
 
-/// Looks until all of this is said.
+/// Looks until all of this is said; what the look that said it took.
 #[track_caller]
-fn until(lab: &Lab, settings: &str, wanted: &[Words]) {
+fn until(lab: &Lab, settings: &str, wanted: &[Words]) -> Duration {
     let began = Instant::now();
     loop {
-        let report = check(lab, settings);
+        let (report, took) = check(lab, settings);
         let missing = missing(&report, wanted);
-        let Some((id, _)) = missing.first() else { return };
+        let Some((id, _)) = missing.first() else { return took };
         assert!(began.elapsed() < SOON, "missing {missing:?}: {}", told(&report, id));
     }
 }
@@ -106,12 +108,7 @@ fn whatever_is_silent_a_check_ends_in_time_and_says_what_it_could_not_tell() {
     let etcd = [&MEMBER[..], &[("zone.labels", "holds")]].concat();
     under(&lab, &[&["freeze", "2", "etcd"]], "", &etcd);
     under(&lab, &[&["blackhole", "2"]], "", &etcd);
-    let postgresql = "external.postgresql = 'postgresql://quorate@10.77.0.99/netbox'";
-    until(&lab, postgresql, &POSTGRESQL);
-    until(&lab, "external.redis = 'rediss://10.77.0.99:6379'", &[REDIS]);
-    until(&lab, "external.sentinel = '10.77.0.99:26379'", &[SENTINEL]);
-    let s3 = "external.s3_endpoint = 'https://10.77.0.99:9000'\nexternal.s3_bucket = 'netbox'";
-    until(&lab, s3, &[S3]);
+    side_by_side(&lab);
     another_sshd(&lab);
     ways_in(&lab);
     let local = [
@@ -121,6 +118,31 @@ fn whatever_is_silent_a_check_ends_in_time_and_says_what_it_could_not_tell() {
     under(&lab, &[&["freeze", "1", "kube-apiserver"]], "", &local);
     let servers = ["1", "2", "3"].map(|host| ["freeze", host, "kube-apiserver"]);
     under(&lab, &servers.each_ref().map(|fault| &fault[..]), "", &API);
+}
+
+/// The services outside the cluster, each alone and then all of them: they are asked at the same time, so that a look takes about
+/// as long as its slowest one. One after another they would take three connects more, and the last would not be waited for.
+fn side_by_side(lab: &Lab) {
+    let services: [(&str, &[Words]); 4] = [
+        (
+            "external.postgresql = 'postgresql://quorate@10.77.0.99/netbox'",
+            &POSTGRESQL,
+        ),
+        ("external.redis = 'rediss://10.77.0.99:6379'", &[REDIS]),
+        ("external.sentinel = '10.77.0.99:26379'", &[SENTINEL]),
+        (
+            "external.s3_endpoint = 'https://10.77.0.99:9000'\nexternal.s3_bucket = 'netbox'",
+            &[S3],
+        ),
+    ];
+    let alone = services.map(|(settings, wanted)| until(lab, settings, wanted));
+    let slowest = alone.into_iter().max().unwrap();
+    let together = until(
+        lab,
+        &services.map(|(settings, _)| settings).join("\n"),
+        &services.map(|(_, wanted)| wanted).concat(),
+    );
+    assert!(together < slowest + CONNECT, "alone {alone:?}, together {together:?}");
 }
 
 /// The load balancer; each node's gateway and Admin Console; and who tells where names lead.
@@ -148,7 +170,7 @@ fn another_sshd(lab: &Lab) {
     let sshd = Sshd::start(lab, &[2]);
     let feed = "from.10.77.0.12";
     sshd.signal(2, "STOP");
-    let report = check(lab, FROM_THERE);
+    let (report, _) = check(lab, FROM_THERE);
     assert!(!told(&report, feed).starts_with("live"), "{report:#}");
     assert!(told(&report, "network.pairs").starts_with("cannot-tell"), "{report:#}");
     sshd.signal(2, "CONT");

@@ -164,6 +164,7 @@ fn postgresql_with_a_standby() {
     primary.sql("ALTER ROLE quorate SET default_transaction_read_only = on");
     until(PG, &wish, &[("external.postgresql-primary", "broken")]);
     primary.sql("ALTER ROLE quorate RESET default_transaction_read_only");
+    no_standby(&wish, &primary, &standby);
     drop(standby);
     let gone = [
         ("external.postgresql", "broken"),
@@ -211,6 +212,32 @@ fn postgresql_with_a_standby() {
             ("external.postgresql-primary", "cannot-tell"),
         ],
     );
+}
+
+/// The standby becomes a server of its own that subscribes to the primary, and `pg_receivewal` keeps its WAL: both stream, and
+/// nobody would take over.
+fn no_standby(wish: &Wish, primary: &Pg<'_>, standby: &Pg<'_>) {
+    standby.sql("SELECT pg_promote()");
+    standby.subscribe(primary);
+    let _receiver = primary.receiver();
+    let began = Instant::now();
+    // A subscriber reports replay, as a standby does.
+    let streams = "SELECT string_agg(application_name, ' ' ORDER BY application_name) FROM pg_stat_replication \
+                   WHERE state = 'streaming' AND (replay_lsn IS NOT NULL OR application_name = 'pg_receivewal')";
+    loop {
+        let names = primary.sql(streams);
+        if names.trim() == "all_of_it pg_receivewal" {
+            break;
+        }
+        assert!(began.elapsed() < PATIENCE, "only these stream: {names}");
+    }
+    let told = look(PG, wish);
+    let Told::Postgresql(servers) = &told else {
+        panic!("{told:?}")
+    };
+    let own = servers[0].answer.as_ref().unwrap();
+    assert_eq!((own.standbys.len(), own.other_receivers), (0, 2), "{own:?}");
+    assert_eq!(judge(told).get("external.postgresql-standby"), Some(&"broken"));
 }
 
 #[test]

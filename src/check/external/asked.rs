@@ -3,7 +3,7 @@
 use super::super::look::{Looked, cannot_tell, certificate_end, evidence, names, need};
 use super::super::{CheckId, Finding, Outcome, Severity};
 use crate::base::{Age, Text, Why, WhyKind};
-use crate::model::external::{Cache, External, Master, Secured, Seen, Server, ServiceId, Told, Watch};
+use crate::model::external::{Cache, External, Master, Secured, Seen, Server, ServiceId, Told, Watch, is_managed};
 use crate::model::quorum::Contact;
 use crate::model::reach::from::FromController;
 use crate::model::{FeedId, FeedState, Policy, Snapshot};
@@ -96,9 +96,12 @@ pub fn reached(snapshot: &Snapshot, check: CheckId, id: ServiceId) -> Looked {
             ServiceId::S3 => "media and scripts are not there for anybody",
         }
         .into(),
-        remedy:
+        remedy: if snapshot.service_from_elsewhere(id).is_empty() {
             "see whether it runs, and what firewalls between it and the nodes allow; ask it from the other nodes too"
-                .into(),
+        } else {
+            "see whether it runs, and what firewalls between it and the nodes allow"
+        }
+        .into(),
     }])
 }
 
@@ -223,8 +226,31 @@ fn replica(server: &Server<Cache>, cache: &Cache, vantage: String, words: &Repli
     }
 }
 
+/// Why nobody can tell, where no Sentinel is named because Redis is a managed service.
+fn managed_redis(snapshot: &Snapshot) -> Option<Outcome> {
+    if is_named(snapshot, ServiceId::Sentinel) {
+        return None;
+    }
+    let servers = snapshot.external.get(&ServiceId::Redis)?.told.servers();
+    let target = servers
+        .iter()
+        .map(|own| own.target)
+        .find(|own| is_managed(own.as_str()))?;
+    let text = format!(
+        "no Sentinel is named, and {target} is a managed service: it shows nobody how it replaces a dead master"
+    );
+    let why = Why::new(WhyKind::NoOccasion, text).hint(
+        "see in its console whether it has a replica in another zone; ask NetBox Labs whether that is enough for Diode's queue, \
+         for which the HA document wants Sentinel",
+    );
+    Some(cannot_tell(FeedId::External(ServiceId::Sentinel), why))
+}
+
 /// Whether the Sentinels would replace a dead master.
 pub fn sentinel(snapshot: &Snapshot) -> Looked {
+    if let Some(outcome) = managed_redis(snapshot) {
+        return Err(outcome);
+    }
     let mut found = reached(snapshot, CheckId::ExternalRedisSentinel, ServiceId::Sentinel)?;
     let external = told(snapshot, ServiceId::Sentinel)?;
     let Told::Sentinel(servers) = &external.told else {
@@ -314,15 +340,24 @@ fn wrong_with(server: &Server<Watch>, watch: &Watch, name: &Text) -> Vec<(Hold, 
 
 fn of_master(snapshot: &Snapshot, external: &External, name: &str, wrong: &[(Hold, String)]) -> Finding {
     let worst = wrong.iter().map(|(hold, _)| *hold).max().unwrap_or(Hold::Stuck);
-    let (severity, title) = match worst {
-        Hold::Down => (Severity::Critical, format!("Redis master {name} is down")),
+    let (severity, title, consequence, remedy) = match worst {
+        Hold::Down => (
+            Severity::Critical,
+            format!("Redis master {name} is down"),
+            "the Diode queue takes nothing until it is back, or a replica in its place",
+            PROMOTE,
+        ),
         Hold::Stuck => (
             Severity::Warning,
             format!("Sentinel could not replace Redis master {name}"),
+            "when the master dies, the Diode queue stands still until somebody acts",
+            COMPLETE,
         ),
         Hold::Few => (
             Severity::Warning,
             format!("fewer than three Sentinels watch Redis master {name}"),
+            "when the master dies with a Sentinel's machine, the Diode queue stands still until somebody acts",
+            COMPLETE,
         ),
     };
     let lines = wrong.iter().map(|(_, line)| line.clone());
@@ -332,19 +367,17 @@ fn of_master(snapshot: &Snapshot, external: &External, name: &str, wrong: &[(Hol
         subject: Text::from(format!("external/sentinel/{name}")),
         title: title.into(),
         evidence: evidence(lines.chain([vantage(snapshot, external)])),
-        consequence: match worst {
-            Hold::Down | Hold::Stuck => "when the master dies, the Diode queue stands still until somebody acts",
-            Hold::Few => {
-                "when the master dies with a Sentinel's machine, the Diode queue stands still until somebody acts"
-            }
-        }
-        .into(),
-        remedy:
-            "see SENTINEL CKQUORUM and SENTINEL REPLICAS there; start what is down; three Sentinels on three machines, \
-                 and a replica, are the least"
-                .into(),
+        consequence: consequence.into(),
+        remedy: remedy.into(),
     }
 }
+
+const PROMOTE: &str = "the Sentinels should promote a replica by themselves: see SENTINEL MASTER there. If they do not, see \
+                       SENTINEL CKQUORUM and SENTINEL REPLICAS: it takes enough Sentinels and a replica that lives; start what \
+                       is down";
+
+const COMPLETE: &str = "see SENTINEL CKQUORUM and SENTINEL REPLICAS there; start what is down; three Sentinels on three machines, \
+                        and a replica, are the least";
 
 /// Whether the bucket is there, and may be written where that was tried.
 pub fn s3(snapshot: &Snapshot) -> Looked {
@@ -384,13 +417,17 @@ pub fn s3(snapshot: &Snapshot) -> Looked {
     Ok(found.collect())
 }
 
+/// Whether anybody said where a service is.
+fn is_named(snapshot: &Snapshot, id: ServiceId) -> bool {
+    !matches!(snapshot.feed(FeedId::External(id)), FeedState::Off { why } if why.kind == WhyKind::Config)
+}
+
 /// Whether what was asked was asked through TLS, with certificates that are accepted and do not end soon.
 pub fn tls(snapshot: &Snapshot, policy: &Policy) -> Looked {
-    let is_told = |id: &ServiceId| match snapshot.feed(FeedId::External(*id)) {
-        FeedState::Off { why } => why.kind != WhyKind::Config,
-        _ => true,
-    };
-    let mut wanted: Vec<ServiceId> = ServiceId::ALL.into_iter().filter(is_told).collect();
+    let mut wanted: Vec<ServiceId> = ServiceId::ALL
+        .into_iter()
+        .filter(|id| is_named(snapshot, *id))
+        .collect();
     if wanted.is_empty() {
         wanted.push(ServiceId::Postgresql);
     }

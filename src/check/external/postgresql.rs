@@ -3,7 +3,7 @@
 use super::super::look::{Looked, cannot_tell, evidence, names};
 use super::super::{CheckId, Finding, Outcome, Severity};
 use super::asked::{answers, subject, told, untold, vantage};
-use crate::base::{Text, Why, WhyKind};
+use crate::base::{Text, Why, WhyKind, plural};
 use crate::model::external::{DATABASES, Database, External, Server, ServiceId, Told, is_managed};
 use crate::model::{FeedId, Snapshot};
 
@@ -124,7 +124,7 @@ pub fn standby(snapshot: &Snapshot) -> Looked {
         return Ok(Vec::new());
     }
     if is_managed(server.target.as_str()) {
-        let why = Why::new(WhyKind::Forbidden, "a managed service shows nobody its standbys");
+        let why = Why::new(WhyKind::NoOccasion, "a managed service shows nobody its standbys");
         return Err(cannot_tell(
             feed,
             why.hint("see in its console whether it runs in several zones"),
@@ -151,13 +151,17 @@ fn nobody_streams(snapshot: &Snapshot, own: &Postgres, server: &Server<Database>
         .map(|(other, _)| format!("{} is a standby and does not stream from it", other.target))
         .collect();
     let states = if database.standbys.is_empty() {
-        "is empty".to_owned()
+        "shows no standby".to_owned()
     } else {
         format!("has {}, none streaming", names(&database.standbys))
     };
     let is_alone = database.standbys.is_empty() && standbys.is_empty();
     let shown = format!("{}: pg_stat_replication {states}", server.target);
-    let lines = std::iter::once(shown).chain(standbys);
+    let others = (database.other_receivers > 0).then(|| {
+        let receivers = plural(database.other_receivers, "receiver");
+        format!("not counted as standbys: {receivers} of WAL without replay, or with a logical slot")
+    });
+    let lines = std::iter::once(shown).chain(others).chain(standbys);
     Finding {
         check: CheckId::ExternalPostgresqlStandby,
         severity: Severity::Warning,

@@ -129,6 +129,8 @@ fn a_service_that_does_not_answer_is_critical_and_one_that_says_no_is_there() {
         finding.title,
         "PostgreSQL does not answer this host, and others reach it"
     );
+    let others = "ask it from the other nodes too";
+    assert!(!finding.remedy.as_str().contains(others), "{finding:?}");
     dead.from.clear();
     let finding = one(
         CheckId::ExternalPostgresql,
@@ -137,6 +139,7 @@ fn a_service_that_does_not_answer_is_critical_and_one_that_says_no_is_there() {
         "external/postgresql",
     );
     assert!(evidence(&finding).contains("asked from nbe-1 only"), "{finding:?}");
+    assert!(finding.remedy.as_str().contains(others), "{finding:?}");
     assert_cannot_tell(
         CheckId::ExternalPostgresqlPrimary,
         &dead,
@@ -227,12 +230,21 @@ fn a_standby_streams_or_is_not_ours_to_see() {
     );
     one(id, &states(&["backup"]), Severity::Warning, subject);
     assert_cannot_tell(id, &states(&[""]), feed);
-    let managed = postgresql(|all| {
-        all.truncate(1);
-        all[0].target = "nb.abc.eu-central-1.rds.amazonaws.com:5432".into();
-        database(&mut all[0]).standbys.clear();
-    });
-    assert_cannot_tell(id, &managed, feed);
+    let received = |standbys: &[&str], target: &str| {
+        postgresql(|all| {
+            all[0].target = target.into();
+            let own = database(&mut all[0]);
+            own.standbys = standbys.iter().map(|own| Text::from(*own)).collect();
+            own.other_receivers = 2;
+        })
+    };
+    let (db, managed) = ("db-1.example.com:5432", "nb.abc.eu-central-1.rds.amazonaws.com:5432");
+    assert_holds(id, &received(&["streaming"], db));
+    let told = evidence(&one(id, &received(&[], db), Severity::Warning, subject));
+    assert!(told.contains("pg_stat_replication shows no standby"), "{told}");
+    assert!(told.contains("not counted as standbys: 2 receivers of WAL"), "{told}");
+    assert_cannot_tell(id, &received(&[""], db), feed);
+    assert_cannot_tell(id, &received(&[], managed), feed);
 }
 
 #[test]
@@ -293,7 +305,9 @@ fn sentinels_need_a_quorum_and_a_replica() {
     let few = one(id, &each(|master| master.sentinels = 2), Severity::Warning, subject);
     assert_eq!(few.title, "fewer than three Sentinels watch Redis master diode");
     assert!(evidence(&few).contains("2 Sentinels known, quorum 2: "), "{few:?}");
-    one(id, &each(|master| master.is_down = true), Severity::Critical, subject);
+    let down = one(id, &each(|master| master.is_down = true), Severity::Critical, subject);
+    assert!(!down.consequence.as_str().contains("when the master dies"), "{down:?}");
+    assert!(down.remedy.as_str().contains("promote a replica"), "{down:?}");
     let nothing = sentinel(|all| {
         for own in all {
             own.answer.as_mut().unwrap().masters.clear();
@@ -304,6 +318,28 @@ fn sentinels_need_a_quorum_and_a_replica() {
     one(id, &silent, Severity::Warning, "external/sentinel");
     let closed = sentinel(|all| fails(&mut all[2], WhyKind::Unauthenticated));
     assert_cannot_tell(id, &closed, FeedId::External(ServiceId::Sentinel));
+}
+
+#[test]
+fn a_managed_redis_has_no_sentinel_to_name() {
+    let said = |mut snapshot: Snapshot, target: &str| {
+        if let Told::Redis(servers) = &mut snapshot.external.get_mut(&ServiceId::Redis).unwrap().told {
+            servers[0].target = target.into();
+        }
+        look(CheckId::ExternalRedisSentinel, &snapshot)
+    };
+    let unnamed = || not_told(healthy(), &[ServiceId::Sentinel]);
+    let managed = "master.nb.abc.euc1.cache.amazonaws.com:6379";
+    let kind = |outcome| match outcome {
+        Outcome::CannotTell { why, .. } => (why.kind, why.text.to_string()),
+        other => panic!("{other:?}"),
+    };
+    let (told, text) = kind(said(unnamed(), managed));
+    assert_eq!(told, WhyKind::NoOccasion);
+    assert!(text.contains(&format!("{managed} is a managed service")), "{text}");
+    assert_eq!(kind(said(unnamed(), "cache.example.com:6379")).0, WhyKind::Config);
+    // Where Sentinels are named, they are what counts.
+    assert_eq!(said(healthy(), managed), Outcome::Holds);
 }
 
 #[test]

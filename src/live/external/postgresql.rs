@@ -18,7 +18,12 @@ const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 const SELF: &str =
     "SELECT pg_is_in_recovery(), current_setting('transaction_read_only'), current_setting('server_version')";
 const NAMES: &str = "SELECT datname FROM pg_database WHERE NOT datistemplate ORDER BY datname LIMIT 1000";
-const STANDBYS: &str = "SELECT coalesce(state, '') FROM pg_stat_replication LIMIT 100";
+/// A state, and whether it is no standby that streams. Who replays nothing reports no replay (`sendFeedback` in PostgreSQL's
+/// receivelog.c, with `--synchronous` too); a logical subscriber does, and is known by its slot, which everybody may see. Without
+/// `pg_read_all_stats` all columns but the pid are NULL.
+const STANDBYS: &str = "SELECT coalesce(state, ''), state = 'streaming' AND (replay_lsn IS NULL OR pid IN \
+                        (SELECT active_pid FROM pg_replication_slots WHERE slot_type = 'logical')) \
+                        FROM pg_stat_replication LIMIT 100";
 
 impl Ask for Postgresql {
     type Told = Database;
@@ -84,7 +89,8 @@ async fn read(client: &Client) -> Result<Database, Error> {
     let names = rows(client, NAMES).await?;
     let names: Vec<&str> = names.iter().filter_map(|row| row.get(0)).collect();
     // What streams from a server is seen there alone.
-    let standbys = rows(client, STANDBYS).await?;
+    let receivers = rows(client, STANDBYS).await?;
+    let (others, standbys): (Vec<_>, Vec<_>) = receivers.iter().partition(|row| row.get(1) == Some("t"));
     Ok(Database {
         version: word(2).into(),
         in_recovery: word(0) == "t",
@@ -98,6 +104,7 @@ async fn read(client: &Client) -> Result<Database, Error> {
             .iter()
             .map(|row| Text::from(row.get(0).unwrap_or_default()))
             .collect(),
+        other_receivers: others.len(),
     })
 }
 

@@ -33,6 +33,7 @@ pub(super) fn services() -> BTreeMap<ServiceId, External> {
         } else {
             vec!["streaming".into()]
         },
+        other_receivers: 0,
     };
     let watch = || Watch {
         masters: vec![Master {

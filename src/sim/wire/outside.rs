@@ -97,7 +97,7 @@ fn rows(world: &World, query: &str) -> Option<Vec<Vec<&'static str>>> {
     let has_standby = !world.is_outside(Outside::StandbyGone);
     query.contains("pg_stat_replication").then(|| {
         if has_standby {
-            vec![vec!["streaming"]]
+            vec![vec!["streaming", "f"]]
         } else {
             Vec::new()
         }

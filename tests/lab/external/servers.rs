@@ -51,7 +51,7 @@ fn port() -> u16 {
 }
 
 /// A program that runs until its value goes.
-struct Running {
+pub struct Running {
     child: Child,
     /// Which signal ends it well.
     signal: &'static str,
@@ -179,14 +179,16 @@ fn pg(program: &str) -> Command {
     command
 }
 
-fn done(mut command: Command) {
+fn done(mut command: Command) -> String {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{command:?}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// A PostgreSQL server.
 pub struct Pg<'a> {
     folder: &'a Folder,
+    name: &'static str,
     pub port: u16,
     _server: Running,
 }
@@ -225,7 +227,7 @@ impl<'a> Pg<'a> {
         let data = Self::directory(folder, "standby");
         let mut copy = pg("pg_basebackup");
         copy.args(["-U", "postgres", "-c", "fast", "-X", "stream", "--no-sync", "-R", "-h"]);
-        copy.arg(folder.path("primary.socket"))
+        copy.arg(primary.socket())
             .args(["-p", &primary.port.to_string(), "-D"])
             .arg(data);
         done(copy);
@@ -241,7 +243,7 @@ impl<'a> Pg<'a> {
         folder.path(name)
     }
 
-    fn serve(folder: &'a Folder, name: &str) -> Self {
+    fn serve(folder: &'a Folder, name: &'static str) -> Self {
         let port = port();
         let mut server = pg("postgres");
         server
@@ -258,6 +260,7 @@ impl<'a> Pg<'a> {
             "fsync=off".to_owned(),
             "shared_buffers=16MB".to_owned(),
             "logging_collector=off".to_owned(),
+            "wal_level=logical".to_owned(),
             format!("ssl_cert_file={}", cert.display()),
             format!("ssl_key_file={}", key.display()),
         ] {
@@ -265,17 +268,56 @@ impl<'a> Pg<'a> {
         }
         Self {
             folder,
+            name,
             port,
             _server: Running::start(server, &["database system is ready to accept"], "QUIT"),
         }
     }
 
-    /// Runs a statement on the primary.
-    pub fn sql(&self, statement: &str) {
+    /// The directory of its socket.
+    fn socket(&self) -> PathBuf {
+        self.folder.path(&format!("{}.socket", self.name))
+    }
+
+    /// One that keeps its WAL and replays nothing, synchronously.
+    pub fn receiver(&self) -> Running {
+        let mut receive = pg("pg_receivewal");
+        receive.args([
+            "-v",
+            "--no-loop",
+            "--synchronous",
+            "-U",
+            "postgres",
+            "-p",
+            &self.port.to_string(),
+            "-h",
+        ]);
+        receive
+            .arg(self.socket())
+            .arg("-D")
+            .arg(Self::directory(self.folder, "received"));
+        Running::start(receive, &["starting log streaming"], "INT")
+    }
+
+    /// Subscribes to what changes in another server.
+    pub fn subscribe(&self, publisher: &Pg<'_>) {
+        publisher.sql("CREATE PUBLICATION all_of_it FOR ALL TABLES");
+        let (socket, port) = (publisher.socket(), publisher.port);
+        self.sql(&format!(
+            "CREATE SUBSCRIPTION all_of_it CONNECTION 'host={} port={port} user=postgres dbname=postgres' \
+             PUBLICATION all_of_it",
+            socket.display()
+        ));
+    }
+
+    /// Runs a statement, and returns what it tells.
+    pub fn sql(&self, statement: &str) -> String {
         let mut psql = pg("psql");
         psql.args([
             "-X",
             "-q",
+            "-A",
+            "-t",
             "-v",
             "ON_ERROR_STOP=1",
             "-U",
@@ -284,9 +326,9 @@ impl<'a> Pg<'a> {
             &self.port.to_string(),
             "-h",
         ])
-        .arg(self.folder.path("primary.socket"))
+        .arg(self.socket())
         .args(["-c", statement, "postgres"]);
-        done(psql);
+        done(psql)
     }
 
     /// Shows another certificate from now on.
