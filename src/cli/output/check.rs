@@ -119,7 +119,7 @@ pub fn text(snapshot: &Snapshot, policy: &Policy, report: &Report) -> String {
         out.push_str(&finding_text(&found));
     }
     if let Some(at_hand) = check::at_hand(&snapshot.host, report.findings()) {
-        out.push_str(&format!("\n{at_hand}\n"));
+        out.extend(["\n", &at_hand, "\n"]);
     }
     out.push('\n');
     out.push_str(&row("RESULT", "CHECK"));
