@@ -532,7 +532,10 @@ fn on_a_simulated_cluster_nothing_is_accepted() {
             .unwrap();
         let told = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(64), "{arguments:?}: {told}");
-        assert!(told.contains("real cluster") && told.contains("nothing was written"), "{told}");
+        assert!(
+            told.contains("real cluster") && told.contains("nothing was written"),
+            "{told}"
+        );
         assert_eq!(state.path().read_dir().unwrap().count(), 0, "{arguments:?}");
     }
 }
