@@ -347,7 +347,10 @@ fn a_broken_statement_offers_its_remedy_too_and_leads_to_the_node_it_is_about() 
     assert_eq!(state.screen, Screen::Actions);
     assert_eq!(offered(&state), [&["label-zones".to_owned()], &of_node[..]].concat());
     let shown = page(&state, 120, 40);
-    assert!(shown.contains("label-zones ") && shown.contains("name it: label-zones nbe-2"), "{shown}");
+    assert!(
+        shown.contains("label-zones ") && shown.contains("name it: label-zones nbe-2"),
+        "{shown}"
+    );
 
     let mut state = unlabelled(CheckId::ZoneLabels);
     press(&mut state, "o");
