@@ -300,13 +300,14 @@ fn complaints(seen: &Seen, whole: &Seen, roles: &[Role]) -> Vec<String> {
             (Outcome::CannotTell { why, .. }, Outcome::CannotTell { why: known, .. }) => why.kind == known.kind,
             // Rows of a lost feed stay, where the right was never there are none.
             (Outcome::CannotTell { why, .. }, _) => why.kind == WhyKind::Forbidden,
-            (_, Outcome::CannotTell { .. }) => false,
             (Outcome::Holds, Outcome::Holds)
             | (Outcome::Broken { .. }, Outcome::Broken { .. })
             | (Outcome::NotApplicable { .. }, Outcome::NotApplicable { .. }) => true,
             (Outcome::Holds, Outcome::Broken { .. }) | (Outcome::Broken { .. }, Outcome::Holds) => is_timed(id),
-            // Of what is not seen it is not known whether it applies.
-            (Outcome::NotApplicable { .. }, _) | (_, Outcome::NotApplicable { .. }) => false,
+            // What is not seen is not told, and whether it applies is not known.
+            (_, Outcome::CannotTell { .. } | Outcome::NotApplicable { .. }) | (Outcome::NotApplicable { .. }, _) => {
+                false
+            }
         };
         if !is_right {
             wrong.push(format!("the check {id}: {outcome:?}, not {:?}", expected[&id]));
