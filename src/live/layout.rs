@@ -257,13 +257,11 @@ fn parse_ec(text: &str) -> Result<Ec, Why> {
     struct File {
         data_dir: Option<PathBuf>,
         k0s_data_dir_override: Option<PathBuf>,
-        #[serde(default)]
-        admin_console: AdminConsole,
+        admin_console: Option<AdminConsole>,
     }
-    #[derive(Default, Deserialize)]
+    #[derive(Deserialize)]
     struct AdminConsole {
-        #[serde(default)]
-        port: i64,
+        port: Option<i64>,
     }
     let file: File = files::parse_yaml(text)?;
     let data_dir = file.data_dir.and_then(named);
@@ -272,9 +270,9 @@ fn parse_ec(text: &str) -> Result<Ec, Why> {
             .k0s_data_dir_override
             .and_then(named)
             .or_else(|| data_dir.map(|dir| dir.join("k0s"))),
-        console_port: match file.admin_console.port {
-            0 => Some(CONSOLE_PORT),
-            port => u16::try_from(port).ok(),
+        console_port: match file.admin_console.and_then(|console| console.port) {
+            None | Some(0) => Some(CONSOLE_PORT),
+            Some(port) => u16::try_from(port).ok(),
         },
     })
 }

@@ -79,6 +79,8 @@ fn embedded_cluster_tells_the_port_of_its_admin_console_or_leaves_it_at_the_defa
         ("adminConsole: {port: 31000}", Some(31_000)),
         ("adminConsole: {port: 0}", Some(30_000)),
         ("adminConsole: {}", Some(30_000)),
+        ("adminConsole:\n  port:\n", Some(30_000)),
+        ("adminConsole:\n", Some(30_000)),
         ("dataDir: /mnt/ec", Some(30_000)),
         ("adminConsole: {port: 131000}", None),
         ("adminConsole: [", None),
