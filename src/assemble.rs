@@ -152,9 +152,14 @@ impl Assembler {
                 self.external.insert(service, External { at, told });
             }
             Observation::Past(past) => self.past = past,
-            Observation::Host { name, is_root } => {
+            Observation::Host {
+                name,
+                is_root,
+                console_port,
+            } => {
                 self.host.name = name;
                 self.host.is_root = is_root;
+                self.host.console_port = console_port;
             }
             Observation::HostFact(part) => self.host_fact(at, part),
         }

@@ -138,6 +138,8 @@ pub enum Observation {
         name: Text,
         /// Whether we are root.
         is_root: bool,
+        /// The Admin Console's port, where ec.yaml here tells it.
+        console_port: Option<u16>,
     },
     /// One part of what this host tells; verifies its feed.
     HostFact(HostFact),

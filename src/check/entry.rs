@@ -7,6 +7,7 @@ use super::look::{Looked, cannot_tell, evidence, is_installed, need, need_kinds,
 use super::{Check, CheckId, Finding, Group, Outcome, Profile, Severity};
 use crate::base::{Age, Text, Why, WhyKind};
 use crate::model::entry::{Entry, EntryId, Service, Trial};
+use crate::model::host::CONSOLE_PORT;
 use crate::model::kube::{Node, Tri};
 use crate::model::{FeedId, KubeKind, Snapshot};
 
@@ -69,10 +70,11 @@ pub const CHECKS: &[Check] = &[
         group: Group::EntryPoint,
         profile: Profile::Any,
         title: "the Admin Console answers with TLS",
-        looks_at: "a GET by TLS once a minute at port 30000 of each node, from this host. Whether it is restricted to \
+        looks_at: "a GET by TLS once a minute at the Admin Console's port of each node (30000, or adminConsole.port in this host's \
+                   ec.yaml), from this host. Whether it is restricted to \
                    administrators cannot be told: who else reaches it is not seen from a node",
         why: "joining a replacement, upgrades and backups start there",
-        fix: "see the pods kotsadm and kurl-proxy-kotsadm in the namespace kotsadm, and firewalls before port 30000: these must let \
+        fix: "see the pods kotsadm and kurl-proxy-kotsadm in the namespace kotsadm, and firewalls before its port: these must let \
               administrators pass, and nobody else",
         statement: Some("Admin Console (port 30000): TLS; restrict access to administrators only."),
         look: |snapshot, _| outcome(console(snapshot)),
@@ -392,6 +394,7 @@ fn console(snapshot: &Snapshot) -> Looked {
     if !seen.fresh.iter().any(|(_, entry)| answers(entry)) {
         return match &seen.stale {
             Some(outcome) => Err(outcome.clone()),
+            None if snapshot.host.console_port.is_none() => Err(maybe_elsewhere(*first)),
             None => Ok(vec![no_console(snapshot, &seen.fresh)]),
         };
     }
@@ -406,11 +409,23 @@ fn console(snapshot: &Snapshot) -> Looked {
             title: format!("the Admin Console does not answer on {}", node.name).into(),
             evidence: evidence([line(snapshot, entry)]),
             consequence: "administrators must go to another node".into(),
-            remedy: format!("see kube-proxy on {}, and firewalls before port 30000 there", node.name).into(),
+            remedy: format!(
+                "see kube-proxy on {}, and firewalls before port {} there",
+                node.name,
+                snapshot.host.console_port_or_default()
+            )
+            .into(),
         })
     });
     let findings = findings.collect();
     seen.conclude(findings)
+}
+
+/// It may listen on a port that this host does not tell.
+fn maybe_elsewhere(id: EntryId) -> Outcome {
+    let text =
+        format!("nothing answers on {CONSOLE_PORT}, the default; ec.yaml on this host does not tell which port it is");
+    cannot_tell(FeedId::Entry(id), Why::new(WhyKind::Missing, text))
 }
 
 fn no_console(snapshot: &Snapshot, fresh: &[(EntryId, &Entry)]) -> Finding {

@@ -64,7 +64,7 @@ pub const CHECKS: &[Check] = &[
         group: Group::Network,
         profile: Profile::Any,
         title: "this host reaches the other controllers' ports",
-        looks_at: "TCP connects from this host to 6443, 9443, 2380, 10250 and 30000 of every controller that is not dead, every 5 min; 179 \
+        looks_at: "TCP connects from this host to 6443, 9443, 2380, 10250 and 30000 (or adminConsole.port in this host's ec.yaml) of every controller that is not dead, every 5 min; 179 \
                    where Calico uses BGP. 2379 and 4789/UDP have checks of their own: network.etcd-client, network.overlay",
         why: "each of these is needed at the latest when another controller is lost",
         fix: "open these ports between all controllers, in both directions",

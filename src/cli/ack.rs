@@ -34,6 +34,13 @@ fn path(resolved: &Resolved) -> Result<PathBuf, Why> {
 
 /// Changes or lists.
 pub fn run(resolved: &Resolved, ack: &Ack) -> eyre::Result<ExitCode> {
+    if let Some(simulation) = &resolved.simulation {
+        let message = format!(
+            "nothing is acknowledged on a simulated cluster, and nothing was written; without `--sim {}` it is about the real cluster",
+            simulation.name
+        );
+        return Err(Usage { message }.into());
+    }
     let path = path(resolved)?;
     let given = file::read(&path)?;
     let now = Timestamp::now();

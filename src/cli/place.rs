@@ -103,14 +103,12 @@ impl Place {
                 kubelet: cluster.kubelet_port(),
                 ssh: cluster.ssh_port(),
                 join: cluster.join_port(),
-                console: cluster.console_port(),
             },
             admission: Some(settings.admission.every.value),
             entry: Watch {
                 wish: Some(Wish {
                     site: None,
                     users_port: cluster.users_port(),
-                    console_port: cluster.console_port(),
                     balancer: Some(cluster.balancer()),
                 }),
                 every: settings.entry.every.value,

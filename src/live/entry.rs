@@ -124,7 +124,8 @@ async fn supervise(
     }
 }
 
-/// Whether Kubernetes, or etcd's store in its place, has said which nodes there are and where users go, or will not.
+/// Whether this host has said who it is, which the Admin Console's port comes with, and Kubernetes, or etcd's store in its place,
+/// which nodes there are and where users go, or will not.
 fn is_told(snapshot: &Snapshot) -> bool {
     let kinds = [KubeKind::Nodes, KubeKind::NetBoxEnterprises, KubeKind::Deployments];
     let is_told = |kind: &KubeKind| match snapshot.feeds.get(&FeedId::Kube(*kind)) {
@@ -138,7 +139,7 @@ fn is_told(snapshot: &Snapshot) -> bool {
         }
     };
     let is_stored = || matches!(snapshot.feed(FeedId::EtcdStore), FeedState::Stored { .. });
-    kinds.iter().all(is_told) || is_stored()
+    !snapshot.host.name.is_empty() && (kinds.iter().all(is_told) || is_stored())
 }
 
 /// Why the name that users go to is not probed, if so.

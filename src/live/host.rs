@@ -140,8 +140,12 @@ pub async fn observe(places: Places, sink: Sink) {
 }
 
 async fn observe_places(places: Places, sink: Sink) -> Result<(), Closed> {
-    let (name, is_root) = (places.name.clone(), places.is_root);
-    sink.send(Observation::Host { name, is_root }).await?;
+    let introduction = Observation::Host {
+        name: places.name.clone(),
+        is_root: places.is_root,
+        console_port: places.layout.console_port,
+    };
+    sink.send(introduction).await?;
     for part in HostPart::ALL {
         sink.report(FeedId::Host(part), Report::Begun).await?;
     }

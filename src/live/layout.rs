@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::host::files;
 use crate::base::{Text, Why, WhyKind};
+use crate::model::host::CONSOLE_PORT;
 
 /// Embedded Cluster's record of its installation: the authority on the data directory.
 const EC_YAML: &str = "/etc/embedded-cluster/ec.yaml";
@@ -78,6 +79,8 @@ pub struct Layout {
     pub k0s_yaml: PathBuf,
     /// k0s's status socket.
     pub status_socket: PathBuf,
+    /// The Admin Console's port on every node, where ec.yaml tells it.
+    pub console_port: Option<u16>,
     /// Certificates for etcd.
     pub etcd_pki: EtcdPkiPaths,
     /// Kubeconfigs in the order in which they are to be tried, those of `KUBECONFIG` first. They need not exist.
@@ -104,11 +107,16 @@ impl Layout {
 pub fn discover(overrides: &Overrides, root: &Path, environment: &BTreeMap<String, String>) -> Layout {
     let mut notes = Notes::default();
     let runtime = notes.reading(root, RUNTIME_YAML, parse_runtime);
+    let ec = notes.reading(root, EC_YAML, parse_ec).unwrap_or_default();
     let named = overrides
         .k0s_dir
         .clone()
         .inspect(|dir| notes.add(format!("k0s directory {}: named by the operator", dir.display())))
-        .or_else(|| k0s_dir_of_embedded_cluster(root, &mut notes))
+        .or_else(|| {
+            let dir = below(root, ec.k0s_dir.as_ref()?);
+            notes.add(format!("k0s directory {}: named by {EC_YAML}", dir.display()));
+            Some(dir)
+        })
         .or_else(|| {
             let dir = below(root, runtime.as_ref()?.data_dir.as_ref()?);
             notes.add(format!("k0s directory {}: named by {RUNTIME_YAML}", dir.display()));
@@ -120,11 +128,15 @@ pub fn discover(overrides: &Overrides, root: &Path, environment: &BTreeMap<Strin
     let path_of =
         |told: Option<&PathBuf>, default: &str| below(root, told.map_or(Path::new(default), PathBuf::as_path));
     let runtime = runtime.unwrap_or_default();
+    if let Some(port) = ec.console_port.filter(|port| *port != CONSOLE_PORT) {
+        notes.add(format!("port {port} of the Admin Console: named by {EC_YAML}"));
+    }
     Layout {
         k0s_yaml: path_of(runtime.startup_config.as_ref(), K0S_YAML),
         status_socket: path_of(runtime.status_socket.as_ref(), STATUS_SOCKET),
         etcd_pki: etcd_pki(overrides.etcd_pki.as_deref(), &k0s_dir, &mut notes),
         kubeconfigs: kubeconfigs(overrides, &k0s_dir, environment, &mut notes),
+        console_port: ec.console_port,
         k0s_dir,
         k0s_dir_is_named,
         notes: notes.0,
@@ -134,12 +146,6 @@ pub fn discover(overrides: &Overrides, root: &Path, environment: &BTreeMap<Strin
 /// `path`, which is absolute on the host, below `root`.
 fn below(root: &Path, path: &Path) -> PathBuf {
     root.join(path.strip_prefix("/").unwrap_or(path))
-}
-
-fn k0s_dir_of_embedded_cluster(root: &Path, notes: &mut Notes) -> Option<PathBuf> {
-    let dir = below(root, &notes.reading(root, EC_YAML, parse_ec)??);
-    notes.add(format!("k0s directory {}: named by {EC_YAML}", dir.display()));
-    Some(dir)
 }
 
 fn default_k0s_dir(root: &Path, notes: &mut Notes) -> PathBuf {
@@ -236,20 +242,39 @@ impl Notes {
     }
 }
 
-/// The directory that ec.yaml names: `k0sDataDirOverride`, else `k0s` below `dataDir`.
-fn parse_ec(text: &str) -> Result<Option<PathBuf>, Why> {
+/// What ec.yaml tells.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Ec {
+    /// `k0sDataDirOverride`, else `k0s` below `dataDir`.
+    k0s_dir: Option<PathBuf>,
+    /// `adminConsole.port`; without it, or where it is 0, the default, as Embedded Cluster takes it. None for what is no port.
+    console_port: Option<u16>,
+}
+
+fn parse_ec(text: &str) -> Result<Ec, Why> {
     #[derive(Default, Deserialize)]
     #[serde(rename_all = "camelCase")]
-    struct Ec {
+    struct File {
         data_dir: Option<PathBuf>,
         k0s_data_dir_override: Option<PathBuf>,
+        admin_console: Option<AdminConsole>,
     }
-    let ec: Ec = files::parse_yaml(text)?;
-    let data_dir = ec.data_dir.and_then(named);
-    Ok(ec
-        .k0s_data_dir_override
-        .and_then(named)
-        .or_else(|| data_dir.map(|dir| dir.join("k0s"))))
+    #[derive(Deserialize)]
+    struct AdminConsole {
+        port: Option<i64>,
+    }
+    let file: File = files::parse_yaml(text)?;
+    let data_dir = file.data_dir.and_then(named);
+    Ok(Ec {
+        k0s_dir: file
+            .k0s_data_dir_override
+            .and_then(named)
+            .or_else(|| data_dir.map(|dir| dir.join("k0s"))),
+        console_port: match file.admin_console.and_then(|console| console.port) {
+            None | Some(0) => Some(CONSOLE_PORT),
+            Some(port) => u16::try_from(port).ok(),
+        },
+    })
 }
 
 /// What the running k0s says about its places.

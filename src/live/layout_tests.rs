@@ -73,6 +73,32 @@ fn embedded_clusters_k0s_override_wins_over_its_data_dir() {
 }
 
 #[test]
+fn embedded_cluster_tells_the_port_of_its_admin_console_or_leaves_it_at_the_default() {
+    let port = |text: &str| found(&root(&[(EC_YAML, text)])).console_port;
+    for (text, expected) in [
+        ("adminConsole: {port: 31000}", Some(31_000)),
+        ("adminConsole: {port: 0}", Some(30_000)),
+        ("adminConsole: {}", Some(30_000)),
+        ("adminConsole:\n  port:\n", Some(30_000)),
+        ("adminConsole:\n", Some(30_000)),
+        ("dataDir: /mnt/ec", Some(30_000)),
+        ("adminConsole: {port: 131000}", None),
+        ("adminConsole: [", None),
+    ] {
+        assert_eq!(port(text), expected, "{text}");
+    }
+    assert_eq!(found(&root(&[])).console_port, None);
+    let root = root(&[(EC_YAML, "dataDir: /mnt/ec\nadminConsole: {port: 31000}")]);
+    let named = Overrides {
+        k0s_dir: Some("/my/k0s".into()),
+        ..Overrides::default()
+    };
+    let layout = discover(&named, root.path(), &BTreeMap::new());
+    assert_eq!((layout.k0s_dir, layout.console_port), ("/my/k0s".into(), Some(31_000)));
+    assert!(says(&found(&root), "port 31000 of the Admin Console"));
+}
+
+#[test]
 fn the_running_k0s_names_its_places() {
     let root = root(&[(RUNTIME_YAML, RUNTIME)]);
     let layout = found(&root);

@@ -44,8 +44,6 @@ pub struct Numbers {
     pub ssh: u16,
     /// k0s's API for joining (k0s `docs/networking.md`).
     pub join: u16,
-    /// The Admin Console's, from which Embedded Cluster's installer fetches what it installs.
-    pub console: u16,
 }
 
 impl Default for Numbers {
@@ -54,7 +52,6 @@ impl Default for Numbers {
             kubelet: 10250,
             ssh: 22,
             join: 9443,
-            console: 30000,
         }
     }
 }
@@ -71,6 +68,8 @@ struct Controller {
 fn controllers(snapshot: &Snapshot, numbers: Numbers) -> Vec<Controller> {
     let config = snapshot.host.config.as_ref().map(|fact| &fact.value);
     let api = config.and_then(|config| config.api_port).unwrap_or(API);
+    // From there Embedded Cluster's installer fetches what it installs.
+    let console = snapshot.host.console_port_or_default();
     let is_product = !snapshot.kube.installations.is_empty();
     let has_bgp = snapshot.kube.cluster_configs.values().any(|config| config.has_bgp);
     let membership = snapshot.membership();
@@ -91,7 +90,7 @@ fn controllers(snapshot: &Snapshot, numbers: Numbers) -> Vec<Controller> {
             (NodePort::Etcd, etcd),
             (NodePort::Kubelet, numbers.kubelet),
         ];
-        ports.extend(is_product.then_some((NodePort::Console, numbers.console)));
+        ports.extend(is_product.then_some((NodePort::Console, console)));
         ports.extend(has_bgp.then_some((NodePort::Bgp, BGP)));
         Controller { name, address, ports }
     };

@@ -190,6 +190,9 @@ pub struct Link {
     pub speed_mbit: Option<u32>,
 }
 
+/// The Admin Console's port where ec.yaml names none (Embedded Cluster `kinds/apis/v1beta1/runtimeconfig_types.go`).
+pub const CONSOLE_PORT: u16 = 30_000;
+
 /// Everything known about this host.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct HostFacts {
@@ -197,6 +200,9 @@ pub struct HostFacts {
     pub name: Text,
     /// Whether quorate runs as root.
     pub is_root: bool,
+    /// The Admin Console's port on every node, as ec.yaml on this host tells it; None where that tells nothing.
+    #[serde(default)]
+    pub console_port: Option<u16>,
     /// k0s's status socket.
     pub k0s: Option<Fact<K0sStatus>>,
     /// Processes of the control plane.
@@ -223,6 +229,11 @@ pub struct HostFacts {
 }
 
 impl HostFacts {
+    /// The Admin Console's port on every node, or the default.
+    pub fn console_port_or_default(&self) -> u16 {
+        self.console_port.unwrap_or(CONSOLE_PORT)
+    }
+
     /// The process of an executable, if it was found.
     pub fn process(&self, name: &str) -> Option<&Process> {
         let processes = &self.processes.as_ref()?.value;

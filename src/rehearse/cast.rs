@@ -222,6 +222,7 @@ fn network<'a>(snapshot: &Snapshot, membership: &Membership, mut addresses: impl
             .and_then(|endpoint| port(endpoint.server.as_str()))
             .unwrap_or(usual.api_port),
         peer_port: peer.and_then(port).unwrap_or(usual.peer_port),
+        console_port: snapshot.host.console_port_or_default(),
     }
 }
 

@@ -63,6 +63,7 @@ impl Vantage {
             seen.push(Observation::Host {
                 name: name(world, self.here),
                 is_root: true,
+                console_port: Some(world.network().console_port),
             });
         }
         let is_due = world.now_ms() >= self.host_due_ms;

@@ -111,6 +111,9 @@ impl Scenario {
         if scenario.here.0 == 0 || scenario.here.0 > hosts {
             return Err(format!("here is {}: there are the hosts 1 to {hosts}", scenario.here.0));
         }
+        if scenario.cluster.console_port == 0 {
+            return Err("cluster.console-port is 0: set the port of the Admin Console, such as 30000".to_owned());
+        }
         if scenario.cluster.lease_s < 4 {
             return Err("cluster.lease-s is renewed after a quarter of it: set at least 4".to_owned());
         }
@@ -293,6 +296,8 @@ pub struct Cluster {
     /// Installed on one node without object storage, and never made ready for the nodes that joined: every replica is where it
     /// began, one of each is missing, the media are on that node's disk, and the operator is scaled to nothing.
     pub grown: bool,
+    /// `adminConsole.port` of `ec.yaml`; another one nearby where somebody on this machine listens on that.
+    pub console_port: u16,
     /// `ec.yaml` on the hosts is left of an earlier installation: it names a directory that is gone.
     pub misled: bool,
     /// What the HA document only advises is there, too: WireGuard, a spread that lets replacements in, and two replicas of the
@@ -329,6 +334,7 @@ impl Default for Cluster {
             air_gap: false,
             installation: "Installed".to_owned(),
             grown: false,
+            console_port: 30_000,
             misled: false,
             by_the_book: false,
             hostile: false,

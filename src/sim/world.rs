@@ -71,6 +71,8 @@ pub struct Network {
     pub api_port: u16,
     /// Of every etcd's peer listener.
     pub peer_port: u16,
+    /// Of the Admin Console on every host.
+    pub console_port: u16,
 }
 
 impl Default for Network {
@@ -80,6 +82,7 @@ impl Default for Network {
             pods: [10, 244, 255],
             api_port: 6443,
             peer_port: 2380,
+            console_port: 30_000,
         }
     }
 }

@@ -517,6 +517,30 @@ fn findings_are_accepted_listed_and_taken_back() {
 }
 
 #[test]
+fn on_a_simulated_cluster_nothing_is_accepted() {
+    let state = tempfile::tempdir().unwrap();
+    for arguments in [
+        &["zone.labels", "--reason", "trying it out"][..],
+        &["zone.labels", "--withdraw"],
+        &["--list"],
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_quorate"))
+            .env("XDG_STATE_HOME", state.path())
+            .args(["--sim", "healthy", "ack"])
+            .args(arguments)
+            .output()
+            .unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(64), "{arguments:?}: {told}");
+        assert!(
+            told.contains("real cluster") && told.contains("nothing was written"),
+            "{told}"
+        );
+        assert_eq!(state.path().read_dir().unwrap().count(), 0, "{arguments:?}");
+    }
+}
+
+#[test]
 fn a_loss_is_foretold_in_words_and_as_a_document() {
     let (code, out, err) = run(&["what-if", "nbe-3", "--then", "nbe-2", "--sim", "healthy"]);
     assert_eq!(code, Some(0), "{err}");

@@ -1,5 +1,6 @@
 //! `--sim`: every scenario starts, and every document says that it is simulated.
 
+use std::fs;
 use std::time::Duration;
 
 use assert_cmd::Command;
@@ -163,4 +164,25 @@ fn status_tells_the_failover_that_goes_on_foretold_beside_seen() {
     let (_, out, _) = quorate(&["status", "--sim", "healthy", "-o", "json"]);
     let status: Value = serde_json::from_str(&out).unwrap();
     assert_eq!(status["failover"], Value::Array(Vec::new()));
+}
+
+#[test]
+fn the_admin_console_is_asked_where_ec_yaml_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("elsewhere.toml");
+    fs::write(&file, "about = \"Elsewhere\"\n[cluster]\nconsole-port = 31000\n").unwrap();
+    let checks = ["--only", "entry.console", "--only", "network.ports", "-o", "json"];
+    let scenario = ["check", "--sim", file.to_str().unwrap(), "--timeout", "30s"];
+    let (code, out, err) = quorate(&[&scenario[..], &checks].concat());
+    assert_eq!(code, Some(0), "{out}{err}");
+    let document: Value = serde_json::from_str(&out).unwrap();
+    for check in document["checks"].as_array().unwrap() {
+        let evidence = check["evidence"].to_string();
+        assert!(evidence.contains("3100") && !evidence.contains("3000"), "{check}");
+    }
+    let (_, out, _) = quorate(&["doctor", "--sim", file.to_str().unwrap(), "--timeout", "1s"]);
+    assert!(
+        out.contains("of the Admin Console: named by /etc/embedded-cluster/ec.yaml"),
+        "{out}"
+    );
 }

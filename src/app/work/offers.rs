@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::app::rows::{RowId, rows};
+use crate::app::rows::{RowId, rows, worst};
 use crate::app::screen::Screen;
 use crate::app::state::State;
 use crate::app::subject;
@@ -125,7 +125,9 @@ fn intents(state: &State, row: &RowId) -> Vec<Intent> {
             workload: Some((*kind, key.clone())),
         }],
         RowId::Finding(check, about) => of_finding(state, *check, about),
-        RowId::Check(_) => subject::about(state, row).map_or_else(Vec::new, |about| intents(state, &about)),
+        RowId::Check(check) => {
+            worst(state, *check).map_or_else(Vec::new, |own| of_finding(state, *check, &own.subject))
+        }
         RowId::Pod(_)
         | RowId::Untold(_)
         | RowId::Feed(_)

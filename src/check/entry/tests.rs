@@ -311,6 +311,10 @@ fn the_admin_console_must_speak_tls_somewhere() {
         probe(&mut snapshot, EntryId::Console(address(n)), 1, failed(WhyKind::Refused));
     }
     one(CheckId::EntryConsole, &snapshot, Severity::Warning, "cluster");
+    // It may listen elsewhere.
+    snapshot.host.console_port = None;
+    let first = FeedId::Entry(EntryId::Console(address(1)));
+    assert_cannot_tell(CheckId::EntryConsole, &snapshot, first);
     assert_holds(CheckId::EntryConsole, &node_lost(Death::Silent));
 }
 

@@ -7,6 +7,7 @@ use super::super::look::{Looked, cannot_tell, evidence, host_subject, need, not_
 use super::super::{CheckId, Finding, Outcome, Severity};
 use crate::base::{Age, Text, Why, WhyKind};
 use crate::model::feed::HostPart;
+use crate::model::host::CONSOLE_PORT;
 use crate::model::reach::from::{FromController, NodePort, Target, Way};
 use crate::model::{FeedId, Snapshot};
 
@@ -126,12 +127,19 @@ fn closed(snapshot: &Snapshot, from: IpAddr, seen: &FromController, check: Check
             snapshot.controller_at(*to)
         )
     });
+    let is_guessed = snapshot.host.console_port.is_none() && closed.iter().any(|(port, ..)| *port == NodePort::Console);
+    let guessed = is_guessed.then(|| {
+        format!(
+            "{CONSOLE_PORT} is the Admin Console's default port: ec.yaml on this host does not tell which one it is"
+        )
+    });
+    let tried = format!("tried {age} ago, with a TCP connect and nothing more");
     vec![Finding {
         check,
         severity: Severity::Warning,
         subject: subject.clone(),
         title: format!("{name} does not reach {} of {}{more}", port.word(), snapshot.controller_at(*to)).into(),
-        evidence: evidence(lines.chain([format!("tried {age} ago, with a TCP connect and nothing more")])),
+        evidence: evidence(lines.chain(guessed).chain([tried])),
         consequence: consequence(closed.iter().map(|(port, _, _)| *port)).into(),
         remedy: "open these ports between all controllers, in both directions; where one refuses, see whether k0s runs there"
             .into(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::check::testing::{assert_cannot_tell, assert_holds, assert_not_applicable, evidence, look, one};
-use crate::check::{CheckId, Outcome, Severity};
+use crate::check::{CheckId, Finding, Outcome, Severity};
 use crate::model::example::{self, Death, change, member_id, name};
 use crate::model::feed::HostPart;
 use crate::model::host::Link;
@@ -240,7 +240,12 @@ fn nothing_behind_the_console_s_port_is_no_matter_of_the_network() {
     close(&mut snapshot, 1, "10.77.0.12:30000", Knock::Refused);
     assert_holds(CheckId::NetworkPorts, &snapshot);
     close(&mut snapshot, 1, "10.77.0.12:30000", Knock::Silent);
-    one(CheckId::NetworkPorts, &snapshot, Severity::Warning, "node/nbe-1");
+    let found = one(CheckId::NetworkPorts, &snapshot, Severity::Warning, "node/nbe-1");
+    let says_default = |found: &Finding| found.evidence.iter().any(|line| line.as_str().contains("default port"));
+    assert!(!says_default(&found), "{found:#?}");
+    snapshot.host.console_port = None;
+    let found = one(CheckId::NetworkPorts, &snapshot, Severity::Warning, "node/nbe-1");
+    assert!(says_default(&found), "{found:#?}");
 }
 
 #[test]

@@ -77,8 +77,6 @@ pub struct Wish {
     pub site: Option<Site>,
     /// The port of the gateway on each node (NetBox Enterprise 2.2's release notes: host ports 80 and 443).
     pub users_port: u16,
-    /// The node port of the Admin Console (HA document, "Network").
-    pub console_port: u16,
     /// Where the name that users go to is dialled, if not where the resolver says: a simulated name leads nowhere.
     pub balancer: Option<SocketAddr>,
 }
@@ -88,7 +86,6 @@ impl Default for Wish {
         Self {
             site: None,
             users_port: 443,
-            console_port: 30_000,
             balancer: None,
         }
     }
@@ -153,7 +150,7 @@ impl Snapshot {
             ways.extend(addresses.iter().map(|address| Way {
                 id: EntryId::Console(*address),
                 host: address.to_string().into(),
-                port: wish.console_port,
+                port: self.host.console_port_or_default(),
                 name: address.to_string().into(),
                 path: "/".into(),
             }));

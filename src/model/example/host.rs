@@ -9,7 +9,8 @@ use crate::model::entry::{Entry, EntryId, Presented, Probed};
 use crate::model::etcd::DiskTimes;
 use crate::model::feed::{FeedId, HostPart};
 use crate::model::host::{
-    Certificate, Containers, Device, Disk, HostFacts, K0sConfig, K0sStatus, Link, Process, RunningPod, Unit,
+    CONSOLE_PORT, Certificate, Containers, Device, Disk, HostFacts, K0sConfig, K0sStatus, Link, Process, RunningPod,
+    Unit,
 };
 use crate::model::kube::{ApiHealth, Checked, Tolerates};
 use crate::model::reach::{HostReach, Knock, Port, Service};
@@ -21,6 +22,7 @@ pub(super) fn facts() -> HostFacts {
     HostFacts {
         name: name(1),
         is_root: true,
+        console_port: Some(CONSOLE_PORT),
         k0s: Some(fact(FeedId::Host(HostPart::Status), 600, status())),
         processes: Some(fact(FeedId::Host(HostPart::Processes), 600, processes())),
         config: Some(fact(FeedId::Host(HostPart::Config), 600, config())),
@@ -208,7 +210,7 @@ pub(super) fn entry(id: EntryId, probed: Probed) -> Entry {
     let (target, name, path) = match id {
         EntryId::Balancer => (format!("{site}:443"), site.to_owned(), "/login/"),
         EntryId::Users(address) => (format!("{address}:443"), site.to_owned(), "/login/"),
-        EntryId::Console(address) => (format!("{address}:30000"), address.to_string(), "/"),
+        EntryId::Console(address) => (format!("{address}:{CONSOLE_PORT}"), address.to_string(), "/"),
     };
     Entry::first(target.into(), name.into(), path.into(), ago(20), probed)
 }

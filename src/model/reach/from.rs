@@ -28,7 +28,7 @@ pub enum NodePort {
     Kubelet,
     /// k0s's API for joining, 9443.
     Join,
-    /// The Admin Console, 30000: every node leads to it.
+    /// The Admin Console, 30000 or what ec.yaml says: every node leads to it.
     Console,
     /// Calico's BGP, 179, where it does not tunnel.
     Bgp,

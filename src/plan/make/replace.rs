@@ -110,7 +110,7 @@ fn lost(
     draft.count(format!("while step {join_at} joins"), voters + 1, quorum.healthy);
     draft.count("after", voters + 1, quorum.healthy + 1);
     spread_again(&mut draft, snapshot);
-    warn_of_traps(&mut draft, host);
+    warn_of_traps(&mut draft, host, snapshot.host.console_port_or_default());
     outside(&mut draft, snapshot, &nodes, &host.name);
     Ok(draft.finish(&host.name))
 }
@@ -370,7 +370,7 @@ fn warn_of_claims(draft: &mut Draft, snapshot: &Snapshot, node: &Text) {
     }
 }
 
-fn warn_of_traps(draft: &mut Draft, host: &Host) {
+fn warn_of_traps(draft: &mut Draft, host: &Host, console_port: u16) {
     let name = &host.name;
     draft.warn("until the new member votes, no other controller may fail, restart, be drained or upgraded");
     draft.warn(
@@ -379,10 +379,10 @@ fn warn_of_traps(draft: &mut Draft, host: &Host) {
     draft.warn(format!(
         "{name} must never start again with its old disk: reset --force it before it is used for anything"
     ));
-    draft.warn(
+    draft.warn(format!(
         "the new host: same k0s version, empty data directory, name under 55 characters, ports 6443 9443 2380 10250 open both \
-         ways, 30000 towards here; `quorate ok-to add NAME --at ADDRESS` asks it through ssh what it reaches",
-    );
+         ways, {console_port} towards here; `quorate ok-to add NAME --at ADDRESS` asks it through ssh what it reaches",
+    ));
     draft.warn(
         "a join that fails: a token that names the lost host (restart deploy/kotsadm for a new one), 'Peer URLs already exists' \
          or 'too many learner' (remove-remnant), 'unhealthy cluster' (the lost member is still listed), another version",

@@ -11,18 +11,16 @@ use crate::sim::world::Network;
 use crate::sim::world::host::HostId;
 use crate::sim::world::outside::OutsideService;
 
-/// The API server's, etcd's peer, etcd's client, the kubelet's, the ssh, the gateway's, the Admin Console's and k0s's join port, and those
+/// The API server's, etcd's peer, etcd's client, the kubelet's, the ssh, the gateway's and k0s's join port, and those
 /// of PostgreSQL, Redis, Sentinel and object storage outside the cluster: the real
 /// ones (but for ssh and the gateway, which take root), and others for a machine on which somebody already listens on all addresses (a real controller).
-const PORTS: [[u16; 12]; 3] = [
+const PORTS: [[u16; 11]; 3] = [
+    [6443, 2380, 2379, 10250, 2222, 8443, 9443, 5432, 6379, 26379, 9000],
     [
-        6443, 2380, 2379, 10250, 2222, 8443, 30000, 9443, 5432, 6379, 26379, 9000,
+        16443, 12380, 12379, 20250, 12222, 18443, 19443, 15432, 16379, 36379, 19000,
     ],
     [
-        16443, 12380, 12379, 20250, 12222, 18443, 30001, 19443, 15432, 16379, 36379, 19000,
-    ],
-    [
-        26443, 22380, 22379, 30250, 22222, 28443, 30002, 29443, 25432, 26380, 46379, 29000,
+        26443, 22380, 22379, 30250, 22222, 28443, 29443, 25432, 26380, 46379, 29000,
     ],
 ];
 /// How many prefixes are tried with each set of ports.
@@ -48,8 +46,6 @@ pub struct Addresses {
     pub ssh_port: u16,
     /// Of the gateway on every host.
     pub users_port: u16,
-    /// Of the Admin Console on every host.
-    pub console_port: u16,
     /// Of k0s's join API on every host.
     pub join_port: u16,
     /// Of PostgreSQL, Redis, Sentinel and object storage.
@@ -59,16 +55,15 @@ pub struct Addresses {
 }
 
 impl Addresses {
-    /// Finds a prefix and ports that nobody uses.
-    pub async fn claim() -> io::Result<Self> {
+    /// Finds a prefix and ports that nobody uses; the Admin Console's is the wanted one, or one of the next two.
+    pub async fn claim(console_port: u16) -> io::Result<Self> {
         let mut failure = io::Error::from(io::ErrorKind::AddrInUse);
-        for [api_port, peer_port, others @ ..] in PORTS {
+        for (nth, [api_port, peer_port, others @ ..]) in (0..).zip(PORTS) {
             let [
                 client_port,
                 kubelet_port,
                 ssh_port,
                 users_port,
-                console_port,
                 join_port,
                 outside_ports @ ..,
             ] = others;
@@ -80,6 +75,7 @@ impl Addresses {
                     pods: [a, b + PODS, c],
                     api_port,
                     peer_port,
+                    console_port: console_port.saturating_add(nth),
                 };
                 match hold(&network, others).await {
                     Ok(claim) => {
@@ -89,7 +85,6 @@ impl Addresses {
                             kubelet_port,
                             ssh_port,
                             users_port,
-                            console_port,
                             join_port,
                             outside_ports,
                             _claim: claim,
@@ -138,11 +133,12 @@ impl Addresses {
 
 /// The address of the network itself, on which no host is: whoever listens there has the prefix. All ports must be free; one
 /// of them is held.
-async fn hold(network: &Network, others: [u16; 10]) -> io::Result<TcpListener> {
+async fn hold(network: &Network, others: [u16; 9]) -> io::Result<TcpListener> {
     let [a, b, c] = network.prefix;
     let at = |port| SocketAddr::from((Ipv4Addr::new(a, b, c, 10), port));
     let claim = TcpListener::bind(at(network.api_port)).await?;
     TcpListener::bind(at(network.peer_port)).await?;
+    TcpListener::bind(at(network.console_port)).await?;
     for port in others {
         TcpListener::bind(at(port)).await?;
     }
@@ -163,7 +159,10 @@ mod tests {
 
     #[tokio::test]
     async fn two_claims_differ_and_hosts_are_known_by_address() {
-        let (one, two) = (Addresses::claim().await.unwrap(), Addresses::claim().await.unwrap());
+        let (one, two) = (
+            Addresses::claim(30_000).await.unwrap(),
+            Addresses::claim(30_000).await.unwrap(),
+        );
         assert_ne!(one.network.prefix, two.network.prefix);
         let [a, b, c] = one.network.prefix;
         let host = |last| one.host(Ipv4Addr::new(a, b, c, last).into(), HostId(2));
@@ -175,7 +174,6 @@ mod tests {
             one.kubelet_port,
             one.ssh_port,
             one.users_port,
-            one.console_port,
             one.join_port,
             postgresql,
             redis,

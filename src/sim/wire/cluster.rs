@@ -47,7 +47,6 @@ pub struct Cluster {
     kubelet_port: u16,
     ssh_port: u16,
     users_port: u16,
-    console_port: u16,
     balancer: SocketAddr,
     addresses: Arc<Addresses>,
     _tasks: JoinSet<()>,
@@ -57,7 +56,7 @@ pub struct Cluster {
 impl Cluster {
     /// Builds the world of a scenario and starts its servers. Its time is the clock's. Must be called inside a runtime.
     pub async fn start(scenario: &Scenario, clock: Clock) -> io::Result<Self> {
-        let addresses = Arc::new(Addresses::claim().await?);
+        let addresses = Arc::new(Addresses::claim(scenario.cluster.console_port).await?);
         let begins_ms = scenario.begins_at_s.saturating_mul(1000);
         let began = clock.now();
         let shared = {
@@ -109,7 +108,6 @@ impl Cluster {
             kubelet_port: addresses.kubelet_port,
             ssh_port: addresses.ssh_port,
             users_port: addresses.users_port,
-            console_port: addresses.console_port,
             balancer: addresses.balancer(),
             addresses,
             here,
@@ -157,11 +155,6 @@ impl Cluster {
     /// Of the gateway on every host.
     pub const fn users_port(&self) -> u16 {
         self.users_port
-    }
-
-    /// Of the Admin Console on every host.
-    pub const fn console_port(&self) -> u16 {
-        self.console_port
     }
 
     /// Of k0s's join API on every host.
@@ -323,7 +316,7 @@ impl Keeper {
                 Service::Ssh => (addresses.ssh_port, &api),
                 Service::Join => (addresses.join_port, &api),
                 Service::Users => (addresses.users_port, &self.entry_tls),
-                Service::Console => (addresses.console_port, &self.entry_tls),
+                Service::Console => (network.console_port, &self.entry_tls),
                 Service::Balancer | Service::Pod | Service::Outside(_) => continue,
             };
             let at = SocketAddr::new(address, port);

@@ -148,7 +148,8 @@ impl Root {
         } else {
             "/var/lib/embedded-cluster"
         };
-        root.write("etc/embedded-cluster/ec.yaml", &format!("dataDir: {data_dir}\n"))?;
+        let ec_yaml = format!("dataDir: {data_dir}\nadminConsole:\n  port: {}\n", network.console_port);
+        root.write("etc/embedded-cluster/ec.yaml", &ec_yaml)?;
         root.write("run/k0s/k0s.yaml", &runtime_yaml())?;
         let (size, free) = built.machine.disk_bytes();
         let drive = Drive::new(built.hard_disks.contains(&root.host.id));

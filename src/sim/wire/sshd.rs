@@ -81,7 +81,7 @@ impl Seen {
             ),
             (addresses.join_port, is_filtered(Filtered::Join), run(Component::K0s)),
             (
-                addresses.console_port,
+                network.console_port,
                 is_filtered(Filtered::Console),
                 world.console_run(to.id),
             ),
@@ -161,7 +161,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_host_that_is_off_answers_no_other_host_on_any_port() {
-        let addresses = Addresses::claim().await.unwrap();
+        let addresses = Addresses::claim(30_000).await.unwrap();
         let scenario = Scenario::named("healthy").unwrap().unwrap();
         let mut world = World::new(&scenario, &addresses.network, "2026-11-30T12:00:00Z".parse().unwrap());
         let ways = |world: &World| Seen::of(world, &addresses, HostId(1)).ways;
@@ -175,7 +175,7 @@ mod tests {
             addresses.network.peer_port,
             addresses.kubelet_port,
             addresses.join_port,
-            addresses.console_port,
+            addresses.network.console_port,
         ] {
             let line = format!("{from} {to}:{port} Connection timed out\n");
             assert!(ways(&world).contains(&line), "{}", ways(&world));

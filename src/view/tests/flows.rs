@@ -318,3 +318,52 @@ fn nothing_hides_that_a_cluster_is_simulated() {
     let real = page(&state("healthy"), 80, 24).to_lowercase();
     assert!(!real.contains("simulated") && !real.contains("kill"), "{real}");
 }
+
+/// The readiness screen of a cluster whose node 2 has no zone label, with a check selected.
+fn unlabelled(check: CheckId) -> State {
+    let mut snapshot = example::healthy();
+    let key = crate::model::ObjectKey::new("", example::name(2));
+    example::change(&mut snapshot.kube.nodes, &key, |node| node.zone = None);
+    let mut state = on(open(snapshot), Screen::Readiness);
+    press(&mut state, &format!("/{check}<enter>"));
+    assert_eq!(*rows::rows(&state), [RowId::Check(check)]);
+    state
+}
+
+#[test]
+fn a_broken_statement_offers_its_remedy_too_and_leads_to_the_node_it_is_about() {
+    let offered = |state: &State| -> Vec<String> {
+        let offers = state.work.offers.iter();
+        offers.map(|offer| offer.name.to_string()).collect()
+    };
+
+    let mut of_node = on(unlabelled(CheckId::ZoneLabels), Screen::Nodes);
+    press(&mut of_node, "/nbe-2<enter>a");
+    let of_node = offered(&of_node);
+    assert!(of_node.iter().all(|name| name.contains("nbe-2")), "{of_node:?}");
+
+    let mut state = unlabelled(CheckId::ZoneLabels);
+    press(&mut state, "a");
+    assert_eq!(state.screen, Screen::Actions);
+    assert_eq!(offered(&state), [&["label-zones".to_owned()], &of_node[..]].concat());
+    let shown = page(&state, 120, 40);
+    assert!(
+        shown.contains("label-zones ") && shown.contains("name it: label-zones nbe-2"),
+        "{shown}"
+    );
+
+    let mut state = unlabelled(CheckId::ZoneLabels);
+    press(&mut state, "o");
+    assert_eq!(state.screen, Screen::Nodes);
+    assert_eq!(
+        rows::rows(&state).get(state.cursor().index),
+        Some(&RowId::Node(example::name(2)))
+    );
+
+    // What is in order is about nothing: nothing is offered but what goes for the whole cluster.
+    let mut state = unlabelled(CheckId::EtcdQuorum);
+    press(&mut state, "o");
+    assert_eq!(state.screen, Screen::Readiness);
+    press(&mut state, "a");
+    assert_eq!((state.screen, &state.work.about), (Screen::Actions, &None));
+}

@@ -25,7 +25,7 @@ impl World {
         self.make(Resource::ClusterConfigs, "kube-system", "k0s", config, installed);
         self.make_installations();
         self.make_netbox();
-        for (namespace, name, spec) in services() {
+        for (namespace, name, spec) in services(self.plan.network.console_port) {
             let body = json!({"spec": spec, "status": {"loadBalancer": {}}});
             self.make(Resource::Services, namespace, name, body, installed);
         }
@@ -146,7 +146,7 @@ fn installation(high_availability: bool, version: &str, state: &str, reason: &st
     })
 }
 
-fn services() -> [(&'static str, &'static str, Value); 5] {
+fn services(console_port: u16) -> [(&'static str, &'static str, Value); 5] {
     [
         (
             "default",
@@ -166,7 +166,7 @@ fn services() -> [(&'static str, &'static str, Value); 5] {
         (
             "kotsadm",
             "kurl-proxy-kotsadm",
-            json!({"type": "NodePort", "clusterIP": "10.244.131.7", "selector": {"app": "kurl-proxy-kotsadm"}, "ports": [{"name": "tls", "port": 8_800, "nodePort": 30_000, "protocol": "TCP"}]}),
+            json!({"type": "NodePort", "clusterIP": "10.244.131.7", "selector": {"app": "kurl-proxy-kotsadm"}, "ports": [{"name": "tls", "port": 8_800, "nodePort": console_port, "protocol": "TCP"}]}),
         ),
         (
             "kotsadm",
