@@ -4,7 +4,8 @@ use super::Finding;
 use super::look::arg;
 use crate::model::host::HostFacts;
 
-/// Where k0s keeps its data when Embedded Cluster does not run it (k0s documentation, `--data-dir`).
+/// k0s's own default (k0s documentation, `--data-dir`), and where Embedded Cluster left the data of clusters that are older than
+/// its own directory (its upgrade sets `k0sDataDirOverride`).
 const PLAIN_K0S: &str = "/var/lib/k0s";
 /// Where Embedded Cluster keeps its own, k0s's directory below it.
 const EMBEDDED_CLUSTER: &str = "/var/lib/embedded-cluster";
@@ -20,12 +21,14 @@ pub fn at_hand<'a>(host: &HostFacts, findings: impl IntoIterator<Item = &'a Find
     }
     let dir = host.k0s_dir();
     if dir.as_ref().is_some_and(|dir| dir.as_str() == PLAIN_K0S) {
-        return Some("kubectl on a controller: sudo k0s kubectl".to_owned());
+        return Some(format!(
+            "on a controller kubectl is sudo k0s kubectl; netbox-enterprise, where it is installed, is in {EMBEDDED_CLUSTER}/bin"
+        ));
     }
     let dir = dir.as_ref().and_then(|dir| dir.as_str().strip_suffix("/k0s"));
     let shell = format!("{}/bin/netbox-enterprise", dir.unwrap_or(EMBEDDED_CLUSTER));
     Some(format!(
-        "kubectl and netbox-enterprise on a controller: within sudo {} shell",
+        "on a controller kubectl and netbox-enterprise are at hand in: sudo {} shell",
         arg(&shell)
     ))
 }
@@ -59,8 +62,8 @@ mod tests {
             host.k0s.as_mut().unwrap().value.data_dir = Some(dir.into());
             at_hand(&host, [&finding]).unwrap()
         };
-        assert!(told("/data/my ec/k0s").ends_with("within sudo '/data/my ec/bin/netbox-enterprise' shell"));
-        assert!(told("/var/lib/k0s").ends_with("sudo k0s kubectl"));
+        assert!(told("/data/my ec/k0s").ends_with("in: sudo '/data/my ec/bin/netbox-enterprise' shell"));
+        assert!(told("/var/lib/k0s").contains("kubectl is sudo k0s kubectl; netbox-enterprise"));
         let unknown = HostFacts::default();
         let text = at_hand(&unknown, [&finding]).unwrap();
         assert!(

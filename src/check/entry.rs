@@ -340,7 +340,7 @@ fn balancer(snapshot: &Snapshot) -> Looked {
                 WhyKind::NoOccasion,
                 "all nodes serve: its health checks show only while one does not",
             );
-            let hint = "it shows in the next loss, or in a test of one: stop the gateway of one node while the console is open";
+            let hint = "it shows in the next loss, or in a test of one, at a quiet hour: stop the gateway of one node while the console is open";
             Err(cannot_tell(feed, why.hint(hint)))
         }
     }
@@ -368,9 +368,16 @@ fn routes_to_the_dead(snapshot: &Snapshot, entry: &Entry, trial: Trial, is_now: 
             line(snapshot, entry),
         ]),
         consequence: "a part of the users gets nothing for as long as a node is down".into(),
-        remedy: "give the load balancer a health check against port 443 of every node, every 5 to 10 s; until then take a node that \
-                 is down out of its pool"
-            .into(),
+        remedy: format!(
+            "give the load balancer a health check against port 443 of every node, every 5 to 10 s; until then take a node that \
+             is down out of its pool{}",
+            if is_now {
+                ""
+            } else {
+                ". Once it has one, stop the gateway of one node for a moment: that proves it, and ends this finding"
+            }
+        )
+        .into(),
     }
 }
 

@@ -379,7 +379,7 @@ fn lost_member_remedy(snapshot: &Snapshot, quorum: &Quorum, state: &MemberState)
         Standing::Held { .. } | Standing::Lost | Standing::Alone { .. } | Standing::Unproven { .. } => {
             format!(
                 "bring it back with its disk: start its host ({START}). It cannot be removed or replaced while quorum is not \
-                 proven"
+                 proven, or too few others are seen healthy"
             )
         }
     }

@@ -111,6 +111,17 @@ pub(super) fn not_asked(name: &Text, why: &Why) -> Outcome {
 /// A pod with its name.
 type Row<'a> = (&'a ObjectKey, &'a Pod);
 
+/// Whether this host's k0s.yaml asks for at most so many seconds, and whatever API server is known gives more: then a restart of
+/// k0s helps.
+pub fn eviction_waits_for_restart(snapshot: &Snapshot, limit_s: u64) -> bool {
+    let delays = Today::of(snapshot).delays();
+    snapshot
+        .configured_toleration_s()
+        .is_some_and(|seconds| seconds <= limit_s)
+        && !delays.is_empty()
+        && delays.into_iter().all(|delay| delay > Tolerates::Seconds(limit_s))
+}
+
 /// Pods that leave a silent node late. Its taint is `unreachable`; `not-ready` is that of a kubelet which says so itself.
 fn slow_eviction(snapshot: &Snapshot, pods: &[Row], limit: u64) -> Option<Finding> {
     let is_slow = |pod: &Pod| matches!(pod.tolerates_unreachable, Tolerates::Seconds(s) if s > limit);
@@ -131,14 +142,13 @@ fn slow_eviction(snapshot: &Snapshot, pods: &[Row], limit: u64) -> Option<Findin
         .map(|(delay, count)| format!("{} {}", plural(*count, "pod"), delay_words(*delay)));
     let owners = format!("slow: {}", owners(snapshot, &slow));
     let today = Today::of(snapshot);
-    let asked_s = snapshot.configured_toleration_s().filter(|seconds| *seconds <= limit);
+    let asked_s = snapshot.configured_toleration_s();
     let asked = asked_s.map(|seconds| format!("k0s.yaml of this host asks for {seconds} s"));
-    let remedy = match &today {
-        Today::Stamped(_) | Today::Flag(_) if asked_s.is_some() && !today.is_fast_somewhere(limit) => {
-            "k0s does not run with it yet: first quorate plan restart-controllers, and with all of them restarted, restart the \
-             rollout of the slow ones"
-        }
-        Today::Stamped(_) | Today::Flag(_) | Today::Untold => today.remedy(limit, pods.iter().any(is_fast)),
+    let remedy = if eviction_waits_for_restart(snapshot, limit) {
+        "k0s does not run with its k0s.yaml yet: first quorate plan restart-controllers, and with all of them restarted, restart \
+         the rollout of the slow ones"
+    } else {
+        today.remedy(limit, pods.iter().any(is_fast))
     };
     Some(Finding {
         check: CheckId::FailoverEviction,
@@ -328,15 +338,12 @@ impl<'a> Today<'a> {
         }
     }
 
-    /// Whether any API server gives new pods the short delay.
-    fn is_fast_somewhere(&self, limit: u64) -> bool {
+    /// The delays that API servers are known to give.
+    fn delays(&self) -> Vec<Tolerates> {
         match self {
-            Today::Stamped(stamps) => {
-                let mut told = stamps.values().flatten();
-                told.any(|own| own.unreachable <= Tolerates::Seconds(limit))
-            }
-            Today::Flag(seconds) => *seconds <= limit,
-            Today::Untold => false,
+            Today::Stamped(stamps) => stamps.values().flatten().map(|own| own.unreachable).collect(),
+            Today::Flag(seconds) => vec![Tolerates::Seconds(*seconds)],
+            Today::Untold => Vec::new(),
         }
     }
 
@@ -347,7 +354,12 @@ impl<'a> Today<'a> {
             Today::Stamped(stamps) if stamps.values().all(|told| told.as_ref().is_ok_and(is_fast)) => {
                 "every API server gives new pods the short delay: restart the rollout of the slow ones"
             }
-            Today::Stamped(_) if self.is_fast_somewhere(limit) => {
+            Today::Stamped(_)
+                if self
+                    .delays()
+                    .into_iter()
+                    .any(|delay| delay <= Tolerates::Seconds(limit)) =>
+            {
                 "not every API server is known to give new pods the short delay: see failover.mixed-eviction first, then \
                  restart the rollout of the slow ones"
             }

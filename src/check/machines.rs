@@ -161,8 +161,8 @@ fn too_small(node: &Node, least: NodeSize) -> Option<Finding> {
         title: format!("{name} is smaller than required: {first}").into(),
         evidence: evidence(lacks.iter().cloned()),
         consequence: "it may have no room for the work of a lost node".into(),
-        remedy: "give the machine what the HA document asks for, 8 vCPUs, 24 GB of memory and 100 GB of disk (a little less \
-                 passes here, because machines show less than they are sold as): one node at a time, and while all members are healthy"
+        remedy: "give the machine more, one node at a time and while all members are healthy: the HA document asks for 8 vCPUs, 24 GB \
+                 of memory and 100 GB of disk; the limits above are policy.node_* of the settings, a little lower as they come"
             .into(),
     })
 }

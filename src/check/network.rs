@@ -27,7 +27,7 @@ pub const CHECKS: &[Check] = &[
         profile: Profile::Any,
         title: "the controllers are close to each other",
         looks_at: "round trips from this host to the other members' peer port, on open connections, the median of the last ones; and with \
-                   look_from_there those between the others, as the kernel there measured them (ss, minrtt)",
+                   look_from_there those between the others, as the kernel there measured them (ss, minrtt): without these it cannot tell",
         why: "every write waits for the nearest majority, and a slow heartbeat costs etcd its leader",
         fix: "place the nodes in one location, or in zones of one region",
         statement: Some(
@@ -52,8 +52,8 @@ pub const CHECKS: &[Check] = &[
         group: Group::Network,
         profile: Profile::Any,
         title: "this host's network is fast enough",
-        looks_at: "the nominal speed of this host's interfaces that are up; virtual ones often tell none. Where one is too slow or \
-                   tells none, and another is fast, it cannot tell: which of them carries the cluster is not known",
+        looks_at: "the nominal speed of this host's interfaces that are up; virtual ones often tell none. Where any \
+                   tells none, or some are fast and some are not, it cannot tell: which of them carries the cluster is not known",
         why: "a new replica's image and a new member's database come over the same wire as etcd's heartbeats",
         fix: "use a faster interface between the nodes",
         statement: Some("1 Gbps or faster NIC recommended for inter-node cluster traffic."),

@@ -79,7 +79,8 @@ pub(super) fn workload_subject(kind: WorkloadKind, key: &ObjectKey) -> Text {
 /// A rollout restart often ends as uneven as it began: new pods are placed while old ones still count.
 fn rebalance(scene: &Scene, placement: &Placement) -> String {
     if !held(scene, placement).is_empty() {
-        return "its volumes hold its pods where they are: see storage.pinned".to_owned();
+        let namespace = arg(placement.key.namespace.as_str());
+        return format!("its volumes hold its pods where they are: kubectl -n {namespace} get pvc shows them");
     }
     format!(
         "once every node is ready: quorate plan rebalance {}/{}/{}",

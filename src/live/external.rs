@@ -181,8 +181,14 @@ pub async fn observe(watch: Watch, sink: Sink, snapshots: watch::Receiver<Arc<Sn
         // Where nobody reads, nobody misses it.
         let _ = sink.report(FeedId::External(id), Report::Off(off)).await;
     }
-    // At the end of the program some are cancelled.
-    while tasks.join_next().await.is_some() {}
+    // At the end of the program they are cancelled: `join_all` would call that a panic.
+    while let Some(ended) = tasks.join_next().await {
+        if let Err(error) = ended
+            && error.is_panic()
+        {
+            std::panic::resume_unwind(error.into_panic());
+        }
+    }
     tracing::debug!("external services are no longer asked");
 }
 

@@ -97,7 +97,7 @@ pub struct HostReach {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Suspect {
-    /// etcd's port accepts and etcd answers: nothing to suspect.
+    /// etcd answers, or its port accepts and this host cannot ask more: nothing to suspect.
     Nothing,
     /// etcd's port accepts, but nobody answers behind it: the process is stopped, hangs, or waits for its disk.
     EtcdHangs,
@@ -119,7 +119,7 @@ impl Suspect {
     /// The answer to "the process, the host or the network?".
     pub const fn sentence(self) -> &'static str {
         match self {
-            Suspect::Nothing => "etcd answers there",
+            Suspect::Nothing => "etcd's port accepts there",
             Suspect::EtcdHangs => {
                 "the host is up and etcd's port accepts, but etcd does not answer: it is stopped or hangs"
             }
@@ -231,7 +231,7 @@ impl Snapshot {
         };
         match (history.last_ok, &history.failing) {
             (Some(at), _) if self.now.waited_since(at) < FRESH => Some(true),
-            (None, Some(run)) if is_ours(&run.why) => None,
+            (_, Some(run)) if is_ours(&run.why) => None,
             (_, Some(_)) | (Some(_), None) => Some(false),
             (None, None) => None,
         }
@@ -370,7 +370,7 @@ mod tests {
             (WhyKind::TimedOut, Some(false)),
         ] {
             let peer = snapshot.etcd.peers.get_mut(&example::member_id(2)).unwrap();
-            peer.history.last_ok = None;
+            peer.history.last_ok = Some(example::ago(60));
             peer.history.failing = Some(crate::model::feed::Failing {
                 since: example::ago(9),
                 latest: example::ago(1),

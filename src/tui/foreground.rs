@@ -32,7 +32,8 @@ impl Foreground {
     /// Lends it once more after a stop, and lets the program go on.
     pub fn again(&self) -> io::Result<()> {
         let terminal = io::stdin();
-        if tcgetpgrp(&terminal)? != self.job {
+        // A terminal that does not control us (`su -c`) has no foreground of ours, and sends signals to nobody here.
+        if tcgetpgrp(&terminal).is_ok_and(|group| group != self.job) {
             // Resumed in the background, we are stopped here until the shell has us in the foreground.
             let _alone = starting::alone();
             tcsetpgrp(&terminal, self.job)?;

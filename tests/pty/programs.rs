@@ -112,6 +112,34 @@ fn ctrl_z_stops_both_and_fg_goes_on_with_both() {
 }
 
 #[test]
+fn where_nobody_would_resume_it_ctrl_z_stops_no_pager() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut console = yaml_of_the_first_node(&QUORATE, &[("PAGER", &reader(dir.path()))]);
+    console.press("v");
+    console.wait_for("the pager", SOON, |screen| screen.contains("round 0;"));
+    console.press("\x1ax\r");
+    console.wait_for("the console again", SOON, |screen| screen.contains("kind: Node"));
+    assert_eq!(fs::read_to_string(dir.path().join("keys")).unwrap(), "x\n");
+    leave(&mut console);
+}
+
+#[test]
+fn a_pager_runs_on_a_terminal_that_controls_nobody_here() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = dir.path().join("text");
+    let pager = format!("cat > {}", text.display());
+    let argv = [&["setsid", "--wait"], &QUORATE[..]].concat();
+    let mut console = yaml_of_the_first_node(&argv, &[("PAGER", &pager)]);
+    console.press("v");
+    console.wait_for("the text", SOON, |_| {
+        fs::read_to_string(&text).is_ok_and(|text| text.contains("kind: Node\n"))
+    });
+    console.press("?");
+    console.wait_for("the help", SOON, |screen| screen.contains("Keys ───"));
+    leave(&mut console);
+}
+
+#[test]
 fn a_signal_ends_quorate_and_the_pager_whatever_it_made_of_the_terminal() {
     let pager = "cat > /dev/null; stty raw -echo < /dev/tty; echo go; exec cat < /dev/tty";
     let mut console = yaml_of_the_first_node(&QUORATE, &[("PAGER", pager)]);

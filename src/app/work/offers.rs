@@ -9,7 +9,7 @@ use crate::app::state::State;
 use crate::app::subject;
 use crate::base::Text;
 use crate::check::CheckId;
-use crate::check::failover::detection_waits_for_restart;
+use crate::check::failover::{detection_waits_for_restart, eviction_waits_for_restart};
 use crate::forecast::Domain;
 use crate::model::etcd::MemberId;
 use crate::model::intent::Intent;
@@ -190,7 +190,10 @@ fn of_finding(state: &State, check: CheckId, about: &Text) -> Vec<Intent> {
             Some(Intent::RestartControllers { nodes: Vec::new() })
         }
         CheckId::FailoverMixed if is_stale() => Some(Intent::RestartControllers { nodes: Vec::new() }),
-        CheckId::FailoverEviction if about != "taint/unreachable" && is_stale() => {
+        CheckId::FailoverEviction
+            if eviction_waits_for_restart(&state.snapshot, state.policy.eviction_slow.as_secs())
+                || (about == "api/admission" && is_stale()) =>
+        {
             Some(Intent::RestartControllers { nodes: Vec::new() })
         }
         CheckId::HaEnabled => Some(Intent::EnableHa),

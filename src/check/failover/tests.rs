@@ -80,6 +80,11 @@ fn a_restart_of_the_rollout_helps_where_new_pods_leave_sooner() {
     let (said, lines) = remedy(&snapshot);
     assert!(said.contains("first quorate plan restart-controllers"), "{said}");
     assert!(lines.contains("k0s.yaml of this host asks for 30 s"), "{lines}");
+    let mut unasked = snapshot.clone();
+    for told in unasked.kube.admission.as_mut().unwrap().servers.values_mut() {
+        *told = Err(Why::new(WhyKind::Refused, "nothing listens"));
+    }
+    assert!(!remedy(&unasked).0.contains("restart-controllers"), "nobody was asked");
     snapshot.host.config = None;
     assert!(remedy(&snapshot).0.contains("a restart of the rollout does not help"));
     tolerate(&mut snapshot, Tolerates::Seconds(30), |name| {

@@ -29,7 +29,7 @@ pub fn own(snapshot: &Snapshot) -> Looked {
         return Err(nobody(snapshot));
     }
     let subject = host_subject(snapshot);
-    Ok(closed(snapshot, address, seen, CheckId::NetworkPorts, &subject))
+    closed(snapshot, address, seen, CheckId::NetworkPorts, &subject)
 }
 
 /// From every other controller that is not dead.
@@ -54,13 +54,10 @@ pub fn pairs(snapshot: &Snapshot) -> Looked {
             }
             Ok(seen) => {
                 let subject = Text::from(format!("node/{}", neighbour.name));
-                found.extend(closed(
-                    snapshot,
-                    neighbour.address,
-                    seen,
-                    CheckId::NetworkPairs,
-                    &subject,
-                ));
+                match closed(snapshot, neighbour.address, seen, CheckId::NetworkPairs, &subject) {
+                    Ok(closed) => found.extend(closed),
+                    Err(outcome) => drop(untold.get_or_insert(outcome)),
+                }
             }
             Err(outcome) => drop(untold.get_or_insert(outcome)),
         }
@@ -97,7 +94,7 @@ fn not_yet() -> Why {
 }
 
 /// One finding for all ways from one controller that are not open. What leads to a controller that died since is no news.
-fn closed(snapshot: &Snapshot, from: IpAddr, seen: &FromController, check: CheckId, subject: &Text) -> Vec<Finding> {
+fn closed(snapshot: &Snapshot, from: IpAddr, seen: &FromController, check: CheckId, subject: &Text) -> Looked {
     let closed: Vec<(NodePort, IpAddr, &Way)> = seen
         .ways
         .iter()
@@ -108,8 +105,16 @@ fn closed(snapshot: &Snapshot, from: IpAddr, seen: &FromController, check: Check
         })
         .filter(|(_, to, _)| snapshot.etcd_answers_at(*to) != Some(false))
         .collect();
-    let Some((port, to, _)) = closed.first() else {
-        return Vec::new();
+    let is_guessed = |port: NodePort| port == NodePort::Console && snapshot.host.console_port.is_none();
+    let guessed = format!(
+        "{CONSOLE_PORT} is the Admin Console's default port: ec.yaml on this host does not tell which one it is"
+    );
+    let Some((port, to, _)) = closed.iter().find(|(port, ..)| !is_guessed(*port)) else {
+        if closed.is_empty() {
+            return Ok(Vec::new());
+        }
+        let text = format!("{} does not reach it, but {guessed}", snapshot.controller_at(from));
+        return Err(cannot_tell(FeedId::From(from), Why::new(WhyKind::Missing, text)));
     };
     let name = snapshot.controller_at(from);
     let more = closed.len() - 1;
@@ -127,14 +132,9 @@ fn closed(snapshot: &Snapshot, from: IpAddr, seen: &FromController, check: Check
             snapshot.controller_at(*to)
         )
     });
-    let is_guessed = snapshot.host.console_port.is_none() && closed.iter().any(|(port, ..)| *port == NodePort::Console);
-    let guessed = is_guessed.then(|| {
-        format!(
-            "{CONSOLE_PORT} is the Admin Console's default port: ec.yaml on this host does not tell which one it is"
-        )
-    });
+    let guessed = closed.iter().any(|(port, ..)| is_guessed(*port)).then_some(guessed);
     let tried = format!("tried {age} ago, with a TCP connect and nothing more");
-    vec![Finding {
+    Ok(vec![Finding {
         check,
         severity: Severity::Warning,
         subject: subject.clone(),
@@ -143,7 +143,7 @@ fn closed(snapshot: &Snapshot, from: IpAddr, seen: &FromController, check: Check
         consequence: consequence(closed.iter().map(|(port, _, _)| *port)).into(),
         remedy: "open these ports between all controllers, in both directions; where one refuses, see whether k0s runs there"
             .into(),
-    }]
+    }])
 }
 
 /// Of the port whose loss costs most.

@@ -129,7 +129,7 @@ fn what_a_volume_holds_is_not_to_be_rebalanced() {
     put(&mut snapshot.kube.claims, KubeKind::Claims, key, claim);
     let finding = one(CheckId::PlacementWebSpread, &snapshot, Severity::Warning, WEB);
     assert!(
-        finding.remedy.as_str().contains("see storage.pinned"),
+        finding.remedy.as_str().contains("its volumes hold its pods"),
         "{}",
         finding.remedy
     );
