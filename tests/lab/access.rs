@@ -134,8 +134,9 @@ fn without_root_and_without_certificates_the_rest_still_works() {
 }
 
 /// What nobody but root can tell on a controller, or without its certificates.
-const NEED_ROOT: [&str; 13] = [
+const NEED_ROOT: [&str; 14] = [
     "cert.expiry",
+    "entry.console",
     "etcd.alarm",
     "etcd.learner",
     "etcd.member-lost",
