@@ -165,26 +165,23 @@ fn latency(snapshot: &Snapshot, policy: &Policy) -> Looked {
         let how = "the median round trip to its peer port";
         is_far(rtt_us).then(|| distant(&called(member), "", rtt_us, how, policy))
     });
-    let between = snapshot
-        .round_trips_between()
-        .into_iter()
-        .filter_map(|(one, other, rtt_us)| {
-            let how = "the shortest round trip of their connections";
-            is_far(rtt_us).then(|| distant(&other, &format!(" from {one}"), rtt_us, how, policy))
-        });
+    let known = snapshot.round_trips_between();
+    let between = known.iter().filter_map(|(one, other, rtt_us)| {
+        let how = "the shortest round trip of their connections";
+        is_far(*rtt_us).then(|| distant(other, &format!(" from {one}"), *rtt_us, how, policy))
+    });
     let found: Vec<Finding> = far.chain(between).collect();
     if found.is_empty() {
-        need_round_trips(snapshot)?;
+        need_round_trips(snapshot, &known)?;
     }
     Ok(found)
 }
 
 /// Goes on only if it is known how far the others that live are from each other, by one of the two.
-fn need_round_trips(snapshot: &Snapshot) -> Result<(), Outcome> {
+fn need_round_trips(snapshot: &Snapshot, known: &[(Text, Text, u64)]) -> Result<(), Outcome> {
     let mut others = snapshot.neighbours();
     others.sort_by(|one, other| one.name.cmp(&other.name));
     let mut living = others.iter().filter(|own| ports::is_asked(snapshot, own.address));
-    let known = snapshot.round_trips_between();
     while let Some(one) = living.next() {
         let is_known = |name: &Text| {
             let mut pairs = known.iter();

@@ -31,6 +31,14 @@ fn yaml_of_the_first_node(argv: &[&str], environment: &[(&str, &str)]) -> Consol
     console
 }
 
+/// A console that has given its terminal to the [`reader`].
+fn reading(argv: &[&str], dir: &std::path::Path) -> Console {
+    let mut console = yaml_of_the_first_node(argv, &[("PAGER", &reader(dir))]);
+    console.press("v");
+    console.wait_for("the pager", SOON, |screen| screen.contains("round 0;"));
+    console
+}
+
 fn leave(console: &mut Console) {
     console.press("\x03");
     assert!(console.wait_for_exit(SOON).success());
@@ -40,9 +48,7 @@ fn leave(console: &mut Console) {
 #[test]
 fn a_pager_gets_the_text_and_the_keys() {
     let dir = tempfile::tempdir().unwrap();
-    let mut console = yaml_of_the_first_node(&QUORATE, &[("PAGER", &reader(dir.path()))]);
-    console.press("v");
-    console.wait_for("the pager", SOON, |screen| screen.contains("round 0;"));
+    let mut console = reading(&QUORATE, dir.path());
     assert!(
         !console.is_alternate() && console.is_cooked(),
         "the terminal is the pager's"
@@ -97,9 +103,7 @@ fn ctrl_c_ends_the_pager_and_not_the_console() {
 fn ctrl_z_stops_both_and_fg_goes_on_with_both() {
     let dir = tempfile::tempdir().unwrap();
     let argv = [&["sh", "-m", "-c", SHELL, "sh"], &QUORATE[..]].concat();
-    let mut console = yaml_of_the_first_node(&argv, &[("PAGER", &reader(dir.path()))]);
-    console.press("v");
-    console.wait_for("the pager", SOON, |screen| screen.contains("round 0;"));
+    let mut console = reading(&argv, dir.path());
     console.press("\x1a");
     console.wait_for("the shell", SOON, |screen| screen.contains("job stopped, icanon"));
     console.press("\n");
@@ -114,9 +118,7 @@ fn ctrl_z_stops_both_and_fg_goes_on_with_both() {
 #[test]
 fn where_nobody_would_resume_it_ctrl_z_stops_no_pager() {
     let dir = tempfile::tempdir().unwrap();
-    let mut console = yaml_of_the_first_node(&QUORATE, &[("PAGER", &reader(dir.path()))]);
-    console.press("v");
-    console.wait_for("the pager", SOON, |screen| screen.contains("round 0;"));
+    let mut console = reading(&QUORATE, dir.path());
     console.press("\x1ax\r");
     console.wait_for("the console again", SOON, |screen| screen.contains("kind: Node"));
     assert_eq!(fs::read_to_string(dir.path().join("keys")).unwrap(), "x\n");

@@ -191,8 +191,9 @@ fn of_finding(state: &State, check: CheckId, about: &Text) -> Vec<Intent> {
         }
         CheckId::FailoverMixed if is_stale() => Some(Intent::RestartControllers { nodes: Vec::new() }),
         CheckId::FailoverEviction
-            if eviction_waits_for_restart(&state.snapshot, state.policy.eviction_slow.as_secs())
-                || (about == "api/admission" && is_stale()) =>
+            if (about == "api/admission" && is_stale())
+                || (about == "cluster"
+                    && eviction_waits_for_restart(&state.snapshot, state.policy.eviction_slow.as_secs())) =>
         {
             Some(Intent::RestartControllers { nodes: Vec::new() })
         }

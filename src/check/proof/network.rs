@@ -20,9 +20,10 @@ pub(super) fn round_trips(snapshot: &Snapshot) -> Vec<String> {
             Some(format!("{name}: median round trip to its peer port {rtt}"))
         })
         .collect();
-    let between = snapshot.round_trips_between().into_iter();
-    let between =
-        between.map(|(one, other, rtt_us)| format!("{one} to {other}: at least {} (ss, minrtt)", millis(rtt_us)));
+    let between = snapshot
+        .round_trips_between()
+        .into_iter()
+        .map(|(one, other, rtt_us)| format!("{one} to {other}: at least {} (ss, minrtt)", millis(rtt_us)));
     lines.into_iter().chain(between).collect()
 }
 
